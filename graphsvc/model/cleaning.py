@@ -1,0 +1,341 @@
+"""Cleaning: a draft as contributed becomes a clean draft, or the list of what is wrong with it.
+
+One pass per row: submission-wide fields first, then entities, then links. A value that has no canonical form is kept in
+``unlinked`` and never becomes a key; what contradicts the schema refuses the row. Pure: no clock, no storage.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from graphsvc.model.drafts import (
+    CleanDraft,
+    CleanEntity,
+    CleanLink,
+    Defaults,
+    Draft,
+    DraftEntity,
+    DraftLink,
+    Grading,
+    Observed,
+    RowProblem,
+)
+from graphsvc.model.labels import Handling, Label
+from graphsvc.model.principals import Organisation
+from graphsvc.model.scalars import CleanContext, ValueProblem, as_text, first_moment, last_moment
+from graphsvc.model.schema import Attribute, Kind, Schema, key_of
+
+CLEANER = 1
+"""Version of the rules below; kept with every clean draft, raised whenever one of them changes what comes out."""
+MAX_ENTITIES = 500
+MAX_LINKS = 2_000
+MAX_VALUES = 200
+"""Most entities and links of one row, and most values of one attribute."""
+
+_NO_GRADING = Grading()
+_CAREFUL_PAP = "RED"
+
+
+class _Rejected(Exception):
+    """Ends the cleaning of one row; carries its problem."""
+
+    def __init__(self, code: str, pointer: str, message: str) -> None:
+        super().__init__(code)
+        self.problem = (code, pointer, message)
+
+
+def merge_defaults(*layers: Defaults | None) -> Defaults:
+    """Defaults field by field from the first layer that says something: the manifest's first, then the mapping's."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for name in Defaults.__struct_fields__ if layer is not None else ():
+            value = getattr(layer, name)
+            if value is not None:
+                merged.setdefault(name, value)
+    return Defaults(**merged)
+
+
+def clean_draft(
+    draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation
+) -> CleanDraft | list[RowProblem]:
+    """The clean draft of one row, or every problem that was found in it (never an empty list).
+
+    Entities with the same canonical key become one; an entity whose key value has no canonical form is dropped with its
+    links and stays in ``unlinked`` as ``[pointer, code, raw]``.
+    """
+    work = _Work(schema, CleanContext(defaults.region, organisation.org), draft.row)
+    try:
+        label = _label(draft, schema, defaults, organisation)
+        grading = _grading(draft.grading or defaults.grading or _NO_GRADING, schema)
+        expires = draft.expires or defaults.expires
+        if expires is not None:
+            expires = _moment(expires, "/expires", first_moment)
+        since, until = _interval(draft.observed, "/observed")
+    except _Rejected as rejected:
+        work.refuse(rejected)
+    entities = work.entities(draft.entities)
+    links = work.links(draft.links)
+    if not draft.entities:
+        work.refuse(_Rejected("no_entities", "/entities", "give at least one entity"))
+    elif not entities and not work.problems:
+        codes = ", ".join(sorted({code for _, code, _ in work.unlinked}))
+        work.refuse(_Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
+    if work.problems:
+        return work.problems
+    return CleanDraft(draft.row, label, entities, links, grading, since, until, expires, work.unlinked, CLEANER)
+
+
+class _Work:
+    """The cleaning of one row: what is known of it so far.
+
+    ``places`` maps ref → (position among the clean entities, kind), or None where the entity could not be linked.
+    """
+
+    __slots__ = ("context", "places", "problems", "row", "schema", "unlinked")
+
+    def __init__(self, schema: Schema, context: CleanContext, row: int) -> None:
+        self.schema, self.context, self.row = schema, context, row
+        self.places: dict[str, tuple[int, str] | None] = {}
+        self.unlinked: list[list[str]] = []
+        self.problems: list[RowProblem] = []
+
+    def refuse(self, rejected: _Rejected) -> None:
+        self.problems.append(RowProblem(self.row, *rejected.problem))
+
+    def entities(self, given: list[DraftEntity]) -> list[CleanEntity]:
+        found: list[CleanEntity] = []
+        by_key: dict[str, int] = {}
+        if len(given) > MAX_ENTITIES:
+            self.refuse(_Rejected("too_many", "/entities", f"at most {MAX_ENTITIES} entities a row: split the row"))
+            return found
+        for index, entity in enumerate(given):
+            pointer = f"/entities/{index}"
+            try:
+                if entity.ref in self.places:
+                    raise _Rejected("double_ref", f"{pointer}/ref", "another entity of this row has the same ref")
+                kind = self.schema.kinds.get(entity.kind)
+                if kind is None:
+                    raise _Rejected("unknown_kind", f"{pointer}/kind", _suggest("kind", entity.kind, self.schema.kinds))
+                key = self.key(entity, kind, pointer)
+                attributes = self.attributes(entity.attributes, kind.attributes, f"{pointer}/attributes")
+                if key is None:
+                    self.places[entity.ref] = None
+                    continue
+                position = by_key.get(key)
+                if position is None:
+                    position = by_key[key] = len(found)
+                    found.append(CleanEntity(entity.kind, key, attributes))
+                else:
+                    _unite(found[position], attributes, pointer)
+                self.places[entity.ref] = (position, entity.kind)
+            except _Rejected as rejected:
+                self.places.setdefault(entity.ref, None)
+                self.refuse(rejected)
+        return found
+
+    def key(self, entity: DraftEntity, kind: Kind, pointer: str) -> str | None:
+        """The canonical key; None, and the raw key in ``unlinked``, where its value has no canonical form."""
+        try:
+            return key_of(kind, entity.key, self.context)
+        except ValueProblem as problem:
+            if problem.rejects:
+                raise _Rejected(problem.code, f"{pointer}/key", problem.message) from problem
+            raw = " ".join(str(value) for value in entity.key.values())
+            self.unlinked.append([f"{pointer}/key", problem.code, raw])
+            return None
+
+    def links(self, given: list[DraftLink]) -> list[CleanLink]:
+        found: list[CleanLink] = []
+        if len(given) > MAX_LINKS:
+            self.refuse(_Rejected("too_many", "/links", f"at most {MAX_LINKS} links a row: split the row"))
+            return found
+        for index, link in enumerate(given):
+            try:
+                clean = self.link(link, f"/links/{index}")
+            except _Rejected as rejected:
+                self.refuse(rejected)
+            else:
+                if clean is not None:
+                    found.append(clean)
+        return found
+
+    def link(self, link: DraftLink, pointer: str) -> CleanLink | None:
+        """One clean link; None where one of its ends could not be linked."""
+        kind = self.schema.links.get(link.kind)
+        if kind is None:
+            raise _Rejected("unknown_link", f"{pointer}/kind", _suggest("link", link.kind, self.schema.links))
+        places = self.places
+        if link.source not in places or link.target not in places:
+            side = "to" if link.source in places else "from"
+            raise _Rejected("unknown_ref", f"{pointer}/{side}", "no entity of this row has this ref")
+        attributes = self.attributes(link.attributes, kind.attributes, f"{pointer}/attributes")
+        since, until = _interval(link.observed, f"{pointer}/observed")
+        source, target = places[link.source], places[link.target]
+        if source is None or target is None:
+            return None
+        if (source[1], target[1]) not in kind.pairs:
+            ways = f"from {', '.join(kind.sources)} to {', '.join(kind.targets)}"
+            raise _Rejected("link_not_allowed", pointer, f"{link.kind} goes {ways}, not {source[1]} to {target[1]}")
+        return CleanLink(link.kind, source[0], target[0], attributes, since, until)
+
+    def attributes(
+        self, given: Mapping[str, Any], known: Mapping[str, Attribute], pointer: str
+    ) -> dict[str, dict[str, Any]]:
+        """Attributes by field group; empty ones are left out, values without canonical form go to ``unlinked``."""
+        grouped: dict[str, dict[str, Any]] = {}
+        for name, value in given.items():
+            attribute = known.get(name)
+            if attribute is None:
+                raise _Rejected("unknown_attribute", f"{pointer}/{_token(name)}", _suggest("attribute", name, known))
+            if value is None or value == "" or (isinstance(value, str) and not value.strip()):
+                continue
+            try:
+                if attribute.many:
+                    clean = _many(attribute, value, self.context, f"{pointer}/{name}", self.unlinked)
+                    if not clean:
+                        continue
+                else:
+                    clean = attribute.type.clean(value, self.context)
+            except ValueProblem as problem:
+                if problem.rejects:
+                    raise _Rejected(problem.code, f"{pointer}/{name}", problem.message) from problem
+                self.unlinked.append([f"{pointer}/{name}", problem.code, str(value)])
+                continue
+            group = grouped.get(attribute.group)
+            if group is None:
+                grouped[attribute.group] = {name: clean}
+            else:
+                group[name] = clean
+        return grouped
+
+
+def _many(
+    attribute: Attribute, value: Any, context: CleanContext, pointer: str, unlinked: list[list[str]]
+) -> list[Any]:
+    """The values of an attribute that may have several: in the order given, without doubles."""
+    values = value if isinstance(value, list) else [value]
+    if len(values) > MAX_VALUES:
+        raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
+    clean: dict[Any, None] = {}
+    for index, one in enumerate(values):
+        try:
+            if one is not None and one != "":
+                clean[attribute.type.clean(one, context)] = None
+        except ValueProblem as problem:
+            if problem.rejects:
+                raise
+            unlinked.append([f"{pointer}/{index}", problem.code, str(one)])
+    return list(clean)
+
+
+def _unite(entity: CleanEntity, more: dict[str, dict[str, Any]], pointer: str) -> None:
+    """Add the attributes of a second entity with the same key; contradicting single values refuse the row."""
+    for group, values in more.items():
+        mine = entity.attributes.setdefault(group, {})
+        for name, value in values.items():
+            if name not in mine:
+                mine[name] = value
+            elif isinstance(value, list):
+                mine[name] = list(dict.fromkeys([*mine[name], *value]))
+            elif mine[name] != value:
+                message = "this row gives two values for one thing: it names the same key twice"
+                raise _Rejected("contradiction", f"{pointer}/attributes/{name}", message)
+
+
+def _label(draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation) -> Label:
+    handling = draft.handling or defaults.handling
+    if handling is None:
+        raise _Rejected("handling_missing", "/handling", "give a handling code in the row or the submission's defaults")
+    purposes = draft.purposes if draft.purposes is not None else defaults.purposes
+    groups = draft.groups if draft.groups is not None else defaults.groups
+    pap = draft.pap or defaults.pap or _CAREFUL_PAP
+    basis = draft.legal_basis or defaults.legal_basis or ""
+    given = (handling.scheme, handling.code, pap, basis, tuple(purposes or ()), tuple(groups or ()))
+    return _interned(schema, organisation, given)
+
+
+_LabelWords = tuple[str, str, str, str, tuple[str, ...], tuple[str, ...]]
+
+
+@lru_cache(maxsize=1 << 12)
+def _interned(schema: Schema, organisation: Organisation, given: _LabelWords) -> Label:
+    """The checked label for one combination of words, shared by all rows with it. No purpose: for nobody else."""
+    scheme, code, pap, legal_basis, purposes, groups = given
+    if f"handling-{scheme}" not in schema.codelists:
+        schemes = [name.removeprefix("handling-") for name in schema.codelists if name.startswith("handling-")]
+        raise _Rejected("unknown_scheme", "/handling/scheme", f"handling schemes are: {', '.join(schemes)}")
+    if not legal_basis:
+        raise _Rejected("legal_basis_missing", "/legalBasis", "say on which legal basis the row is given")
+    return Label(
+        owner=organisation.org,
+        owner_kind=organisation.kind,
+        jurisdiction=organisation.jurisdiction,
+        handling=Handling(scheme, _code(schema, f"handling-{scheme}", code, "/handling/code")),
+        pap=_code(schema, "pap", pap, "/pap"),
+        legal_basis=_code(schema, "legal-bases", legal_basis, "/legalBasis"),
+        purposes=tuple(sorted({_code(schema, "purposes", one, f"/purposes/{i}") for i, one in enumerate(purposes)})),
+        groups=tuple(sorted({_slug(one, f"/groups/{i}") for i, one in enumerate(groups)})),
+    )
+
+
+@lru_cache(maxsize=1 << 10)
+def _grading(grading: Grading, schema: Schema) -> Grading:
+    """The grading with its codes as the scheme writes them; both codes must be given, or nothing at all."""
+    if grading == _NO_GRADING:
+        return _NO_GRADING
+    scheme = grading.scheme
+    if f"{scheme}-source" not in schema.codelists or f"{scheme}-information" not in schema.codelists:
+        known = [name.removesuffix("-information") for name in schema.codelists if name.endswith("-information")]
+        raise _Rejected("bad_grading", "/grading/scheme", f"grading schemes are: {', '.join(known)}")
+    return Grading(
+        scheme,
+        _code(schema, f"{scheme}-source", grading.source, "/grading/source", "bad_grading"),
+        _code(schema, f"{scheme}-information", grading.information, "/grading/information", "bad_grading"),
+    )
+
+
+def _interval(observed: Observed | None, pointer: str) -> tuple[str | None, str | None]:
+    if observed is None:
+        return None, None
+    since = _moment(observed.since, f"{pointer}/since", first_moment) if observed.since else None
+    until = _moment(observed.until, f"{pointer}/until", last_moment) if observed.until else None
+    if since is not None and until is not None and since[:19] > until[:19]:
+        raise _Rejected("bad_interval", pointer, "since lies after until")
+    return since, until
+
+
+def _moment(value: str, pointer: str, rule: Any) -> str:
+    try:
+        when: str = rule(value)
+    except ValueProblem as problem:
+        raise _Rejected(problem.code, pointer, problem.message) from problem
+    return when
+
+
+def _code(schema: Schema, codelist: str, value: str, pointer: str, code: str | None = None) -> str:
+    try:
+        return schema.codelists[codelist].clean(value)
+    except ValueProblem as problem:
+        raise _Rejected(code or problem.code, pointer, problem.message) from problem
+
+
+def _slug(value: str, pointer: str) -> str:
+    slug = as_text(value).strip().casefold()
+    if not slug or len(slug) > 64 or not slug.replace("-", "").replace("_", "").isalnum():
+        raise _Rejected("bad_group", pointer, "a sharing group is a short word of letters, digits and hyphens")
+    return slug
+
+
+def _suggest(what: str, given: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(given, names, 1, 0.6) or [n for n in names if n.casefold() == given.casefold()]
+    hint = f"did you mean {near[0]}?" if near else f"take one of: {', '.join(names) or 'none here'}"
+    return f"the schema has no such {what}; {hint}"
+
+
+def _token(name: str) -> str:
+    """A name as a token of a JSON pointer (RFC 6901), shortened."""
+    return name[:60].replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,124 @@
+"""Drafts: what importers yield, and what is left of them once they are cleaned.
+
+A *draft* is one row of a submission said in the model's words, still raw. A *clean draft* has passed the
+schema: identifiers are normalised into canonical keys, attributes sit in their field groups, and the label
+is complete. The clean draft is what the ledger's payload holds, so a rebuild runs no importer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from graphsvc.model.labels import Handling, Label
+
+
+class Grading(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far the source is trusted and how far this piece of information is, in one scheme's codes."""
+
+    scheme: str = ""
+    source: str = ""
+    information: str = ""
+
+
+class Observed(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """The interval in which the contributor saw the thing; RFC 3339 UTC, both ends included, either open."""
+
+    since: str | None = None
+    until: str | None = None
+
+
+class DraftEntity(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """An entity as a contributor names it: ``ref`` is local to the draft."""
+
+    ref: str
+    kind: str
+    key: dict[str, Any]
+    attributes: dict[str, Any] = {}
+
+
+class DraftLink(msgspec.Struct, rename={"source": "from", "target": "to"}, forbid_unknown_fields=True):
+    """A claimed link between two entities of the same draft, by their refs."""
+
+    kind: str
+    source: str
+    target: str
+    attributes: dict[str, Any] = {}
+    observed: Observed | None = None
+
+
+class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """One row in the model's words. The last seven fields default to the submission's."""
+
+    entities: list[DraftEntity]
+    links: list[DraftLink] = []
+    row: int = 0
+    observed: Observed | None = None
+    grading: Grading | None = None
+    handling: Handling | None = None
+    pap: str | None = None
+    purposes: list[str] | None = None
+    legal_basis: str | None = None
+    groups: list[str] | None = None
+    expires: str | None = None
+
+
+class Defaults(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """What a submission says once for all its rows. It is part of the signed manifest."""
+
+    grading: Grading | None = None
+    handling: Handling | None = None
+    pap: str | None = None
+    purposes: list[str] | None = None
+    legal_basis: str | None = None
+    groups: list[str] | None = None
+    expires: str | None = None
+    region: str | None = None
+
+
+class RowProblem(msgspec.Struct, frozen=True):
+    """Why one row was not accepted: machine code, JSON pointer into the draft, and what to do."""
+
+    row: int
+    code: str
+    pointer: str
+    message: str
+
+
+class CleanEntity(msgspec.Struct, array_like=True):
+    """``key`` is canonical (``phone:e164:+8613800138000``); attributes are grouped: group → name → value."""
+
+    kind: str
+    key: str
+    attributes: dict[str, dict[str, Any]]
+
+
+class CleanLink(msgspec.Struct, array_like=True):
+    """``source`` and ``target`` are positions in the clean draft's entities."""
+
+    kind: str
+    source: int
+    target: int
+    attributes: dict[str, dict[str, Any]]
+    since: str | None = None
+    until: str | None = None
+
+
+class CleanDraft(msgspec.Struct):
+    """One accepted row, cleaned: becomes one record, its ABOUT claims and its link claims.
+
+    ``label`` is complete; ``expires`` is RFC 3339 UTC or None; ``unlinked`` keeps values that could not be
+    normalised, as ``[pointer, code, raw]``: kept and marked, never linked.
+    """
+
+    row: int
+    label: Label
+    entities: list[CleanEntity]
+    links: list[CleanLink] = []
+    grading: Grading = Grading()
+    since: str | None = None
+    until: str | None = None
+    expires: str | None = None
+    unlinked: list[list[str]] = []
+    cleaner: int = 1

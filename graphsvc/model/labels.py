@@ -1,0 +1,39 @@
+"""Labels: one distinct combination of the attributes that policies read.
+
+Every record and every link claim carries a label; policies decide per label, never per row. Label numbers
+(``lid``) are internal to a graph and never leave it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+GROUPS = ("identity", "personal", "content", "financial", "operational")
+"""The field groups, in the order in which they are stored and shown."""
+
+
+class Handling(msgspec.Struct, frozen=True):
+    """A handling code within its scheme, as ``tlp-2.0`` / ``AMBER`` or ``europol`` / ``H1``."""
+
+    scheme: str
+    code: str
+
+
+class Label(msgspec.Struct, frozen=True, rename="camel"):
+    """What a policy may know of a claim. Lists are sorted and free of doubles, so equal labels are equal bytes."""
+
+    owner: str
+    owner_kind: str
+    jurisdiction: str
+    handling: Handling
+    pap: str
+    legal_basis: str
+    purposes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+    hold: bool = False
+
+
+def label_key(label: Label) -> str:
+    """The label as canonical JSON: its identity across processes and rebuilds."""
+    return msgspec.json.encode(label, order="sorted").decode()

@@ -1,0 +1,46 @@
+"""Who asks, and on what footing."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Organisation(msgspec.Struct, frozen=True, rename="camel"):
+    """A member of the case graph. ``kind`` is one of the code list ``organisation-kinds``; ``jurisdiction`` is ISO 3166-1 alpha-2."""
+
+    org: str
+    kind: str
+    jurisdiction: str
+    name: str
+    contact: str = ""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """An authenticated caller: a person or a machine client of one organisation."""
+
+    organisation: Organisation
+    person: str
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    client: str = ""
+
+    @property
+    def org(self) -> str:
+        """The caller's organisation's slug."""
+        return self.organisation.org
+
+
+class Footing(msgspec.Struct, frozen=True):
+    """Why a caller asks: purpose, legal basis and a registered case. Empty strings where not stated.
+
+    Without all three only the caller's own records are in scope.
+    """
+
+    purpose: str = ""
+    legal_basis: str = ""
+    case: str = ""
+
+    @property
+    def stated(self) -> bool:
+        """Whether purpose, legal basis and case are all there."""
+        return bool(self.purpose and self.legal_basis and self.case)

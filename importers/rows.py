@@ -1,0 +1,185 @@
+"""Rows of a submission: where one ends, and the leaf that commits to its bytes.
+
+Client and server both use this, so that the root that a submitter signs and the root that the service computes are
+over the same bytes. A row is a line of NDJSON or a record of CSV, without its terminator (LF or CR LF). Every row
+counts: the CSV header is row 0, blank and comment lines have numbers too. Memory stays bounded whatever comes in: a
+row above the limit is hashed while it streams past and never held.
+
+CSV: a double quote opens a quoted field only where a field starts (after ``,``, ``;``, tab, ``|`` or a line end), as in
+RFC 4180; inside, a doubled quote is a quote and line ends belong to the row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+MAX_ROW = 1 << 20
+"""Longest row that is parsed, in bytes, unless the caller says otherwise."""
+CHUNK = 1 << 18
+"""Bytes asked for in one read."""
+
+_QUOTE = 0x22
+_STARTS = frozenset(b",;\t|\n")
+_BOM = b"\xef\xbb\xbf"
+_PLAIN, _QUOTED, _AFTER = 0, 1, 2
+
+RowKind = Literal["ndjson", "csv"]
+
+
+class Readable(Protocol):
+    """What rows are read from: a file opened in binary mode, or anything with its ``read``."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; nothing at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. ``number`` counts from 0; ``size`` is in bytes; ``data`` is None where the row is longer than the limit.
+
+    ``leaf`` is SHA-256(0x00 ‖ salt ‖ row bytes), the RFC 6962 leaf of the row, given when a salt was asked for; it is
+    there for rows that are too long as well.
+    """
+
+    number: int
+    data: bytes | None
+    size: int
+    leaf: bytes | None = None
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the row passed the limit and was not kept."""
+        return self.data is None
+
+
+def iter_rows(
+    stream: Readable, kind: RowKind, max_row: int = MAX_ROW, salt: Callable[[int], bytes] | None = None
+) -> Iterator[Row]:
+    """The rows of ``stream`` in order; the result does not depend on how its reads are cut.
+
+    ``salt`` maps a row's number to its salt. What follows the last line end is a row if it has any bytes.
+    """
+    builder = _Builder(kind == "csv", max_row, salt)
+    for chunk in _chunks(stream):
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            if builder.line(chunk, start, end):
+                yield builder.finish()
+            start = end + 1
+        builder.tail(chunk, start)
+    if builder.pending:
+        yield builder.finish(ended=False)
+
+
+def _chunks(stream: Readable) -> Iterator[bytes]:
+    """What the stream gives; the first chunk holds at least a byte order mark's length, if there is so much."""
+    first = b""
+    while len(first) < len(_BOM) + 1 and (chunk := stream.read(CHUNK)):
+        first += chunk
+    if first:
+        yield first
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+class _Builder:
+    """Collects one row from pieces of lines; a carriage return at the end of a piece is held back."""
+
+    def __init__(self, csv: bool, max_row: int, salt: Callable[[int], bytes] | None) -> None:
+        self.csv, self.max_row, self.salt = csv, max_row, salt
+        self.number = -1
+        self._start()
+
+    def _start(self) -> None:
+        self.number += 1
+        self.size = 0
+        self.held = b""
+        self.kept: list[bytes] = []
+        self.state, self.previous = _PLAIN, 0x0A
+        self.hash: hashlib._Hash | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self.size > 0 or bool(self.held)
+
+    def line(self, chunk: bytes, start: int, end: int) -> bool:
+        """Take the bytes before a line feed; whether the row ends there. If not, the feed is part of the row."""
+        if self.csv:
+            self._scan(chunk, start, end)
+            if self.state == _QUOTED:
+                self._take(chunk[start : end + 1])
+                self.previous = 0x0A
+                return False
+        self._take(chunk[start:end])
+        return True
+
+    def tail(self, chunk: bytes, start: int) -> None:
+        """Take bytes that no line feed has followed yet."""
+        if start < len(chunk):
+            if self.csv:
+                self._scan(chunk, start, len(chunk))
+            self._take(chunk[start:])
+
+    def finish(self, ended: bool = True) -> Row:
+        """The row that has ended, and begin the next. A carriage return before the line feed is dropped."""
+        if not ended and self.held:
+            self._store(self.held)
+        data = None if self.size > self.max_row else b"".join(self.kept)
+        leaf = None
+        if self.salt is not None:
+            if self.hash is None:
+                self.hash = hashlib.sha256(b"\0" + self.salt(self.number))
+                for piece in self.kept:
+                    self.hash.update(piece)
+            leaf = self.hash.digest()
+        row = Row(self.number, data, self.size, leaf)
+        self._start()
+        return row
+
+    def _take(self, piece: bytes) -> None:
+        if self.held:
+            piece, self.held = self.held + piece, b""
+        if piece.endswith(b"\r"):
+            piece, self.held = piece[:-1], b"\r"
+        if piece:
+            self._store(piece)
+
+    def _store(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.hash is not None:
+            self.hash.update(piece)
+        elif self.size <= self.max_row:
+            self.kept.append(piece)
+        elif self.salt is not None:
+            self.hash = hashlib.sha256(b"\0" + self.salt(self.number))
+            for kept in (*self.kept, piece):
+                self.hash.update(kept)
+            self.kept.clear()
+        else:
+            self.kept.clear()
+
+    def _scan(self, chunk: bytes, start: int, end: int) -> None:
+        """Advance the quote state over ``chunk[start:end]``."""
+        at = start
+        while at < end:
+            if self.state == _AFTER:
+                self.state = _QUOTED if chunk[at] == _QUOTE else _PLAIN
+                at += 1 if self.state == _QUOTED else 0
+                continue
+            found = chunk.find(b'"', at, end)
+            if found < 0:
+                break
+            if self.state == _QUOTED:
+                self.state = _AFTER
+            else:
+                before = chunk[found - 1] if found > start else self.previous
+                marked = self.number == 0 and self.size == 0 and found == start + 3 and chunk.startswith(_BOM, start)
+                if before in _STARTS or marked:
+                    self.state = _QUOTED
+            at = found + 1
+        if end > start:
+            self.previous = chunk[end - 1]

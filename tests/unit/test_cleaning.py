@@ -1,0 +1,199 @@
+"""Cleaning of drafts: what is accepted, what is kept unlinked, and what each refused row is told."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from graphsvc.model.cleaning import clean_draft, merge_defaults
+from graphsvc.model.drafts import CleanDraft, Defaults, Draft, Grading, RowProblem
+from graphsvc.model.labels import Handling
+from graphsvc.model.principals import Organisation
+from graphsvc.model.schema import load_schema
+
+SCHEMA = load_schema()
+PASAR = Organisation("pasar", "company", "ID", "Pasar")
+DEFAULTS = Defaults(
+    handling=Handling("tlp-2.0", "TLP:AMBER"),
+    purposes=["prevention", "investigation"],
+    legal_basis="agreement",
+    region="CN",
+)
+ACCOUNT = {"ref": "a", "kind": "Account", "key": {"site": "Taobao", "id": "@u1"}}
+PHONE = {"ref": "p", "kind": "Phone", "key": {"value": "138 0013 8000"}}
+USES = {"kind": "USES", "from": "a", "to": "p"}
+
+
+def cleaned(entities, links=(), defaults=DEFAULTS, **more):
+    draft = msgspec.convert({"entities": list(entities), "links": list(links), "row": 7, **more}, Draft)
+    return clean_draft(draft, SCHEMA, defaults, PASAR)
+
+
+def accepted(*args, **more) -> CleanDraft:
+    found = cleaned(*args, **more)
+    assert isinstance(found, CleanDraft), found
+    return found
+
+
+def refused(*args, **more) -> list[tuple[str, str]]:
+    found = cleaned(*args, **more)
+    assert isinstance(found, list) and all(isinstance(p, RowProblem) and p.row == 7 and p.message for p in found), found
+    return [(problem.code, problem.pointer) for problem in found]
+
+
+def test_row_becomes_record():
+    account = ACCOUNT | {
+        "attributes": {"displayName": " Old  shop ", "followers": "12", "about": None, "verifiedName": ""}
+    }
+    link = USES | {"observed": {"since": "2025-03-01", "until": "2025-03-01"}}
+    row = accepted(
+        [account, PHONE],
+        [link],
+        expires="2027-01-01",
+        grading={"scheme": "admiralty", "source": "b", "information": "2"},
+    )
+    assert [entity.key for entity in row.entities] == ["account:taobao:u1", "phone:e164:+8613800138000"]
+    assert row.entities[0].attributes == {"identity": {"displayName": "Old shop"}, "operational": {"followers": 12}}
+    assert (row.links[0].source, row.links[0].target) == (0, 1)
+    assert (row.links[0].since, row.links[0].until) == ("2025-03-01T00:00:00Z", "2025-03-01T23:59:59Z")
+    assert row.expires == "2027-01-01T00:00:00Z" and row.grading == Grading("admiralty", "B", "2")
+    assert row.row == 7 and row.unlinked == []
+
+
+def test_label_is_complete_sorted_and_shared():
+    row = accepted([PHONE], groups=["task-force-9", "Alliance"])
+    label = row.label
+    assert (label.owner, label.owner_kind, label.jurisdiction) == ("pasar", "company", "ID")
+    assert label.handling == Handling("tlp-2.0", "AMBER") and label.pap == "RED"
+    assert label.purposes == ("investigation", "prevention") and label.groups == ("alliance", "task-force-9")
+    assert accepted([ACCOUNT], groups=["alliance", "task-force-9"]).label == label
+    assert accepted([PHONE]).label is accepted([ACCOUNT]).label
+
+
+def test_row_may_be_given_for_no_purpose():
+    assert accepted([PHONE], purposes=[]).label.purposes == ()
+
+
+def test_row_overrides_defaults():
+    label = accepted([PHONE], handling={"scheme": "europol", "code": "h1"}, pap="green", purposes=["analysis"]).label
+    assert (label.handling.code, label.pap, label.purposes) == ("H1", "GREEN", ("analysis",))
+
+
+def test_masked_phone_is_kept_marked_and_never_linked():
+    row = accepted([ACCOUNT, PHONE | {"key": {"value": "+420 608 447 63X"}}], [USES])
+    assert [entity.kind for entity in row.entities] == ["Account"] and row.links == []
+    assert row.unlinked == [["/entities/1/key", "invalid_phone", "+420 608 447 63X"]]
+
+
+def test_bad_attribute_is_kept_and_marked():
+    row = accepted([ACCOUNT | {"attributes": {"registeredAt": "yesterday", "displayName": "x"}}])
+    assert row.entities[0].attributes == {"identity": {"displayName": "x"}}
+    assert row.unlinked == [["/entities/0/attributes/registeredAt", "invalid_date", "yesterday"]]
+
+
+def test_nothing_left_refuses_the_row():
+    assert refused([PHONE | {"key": {"value": "+420 608 447 63X"}}]) == [("nothing_left", "/entities")]
+    assert refused([]) == [("no_entities", "/entities")]
+
+
+def test_one_thing_named_twice_is_one_entity():
+    other = {"ref": "q", "kind": "Phone", "key": {"value": "+86 138-0013-8000"}, "attributes": {"carrier": "CM"}}
+    row = accepted([ACCOUNT, PHONE, other], [USES, USES | {"to": "q"}])
+    assert [entity.kind for entity in row.entities] == ["Account", "Phone"]
+    assert [link.target for link in row.links] == [1, 1]
+    assert row.entities[1].attributes == {"operational": {"carrier": "CM"}}
+    clash = PHONE | {"attributes": {"carrier": "CU"}}
+    assert refused([clash, other]) == [("contradiction", "/entities/1/attributes/carrier")]
+
+
+def test_several_values_lose_doubles_and_bad_ones_are_marked():
+    device = {
+        "ref": "d",
+        "kind": "Device",
+        "key": {"imei": "49015420323751"},
+        "attributes": {"ipAddress": ["192.0.2.1", "x", "192.0.2.1"]},
+    }
+    row = accepted([device])
+    assert row.entities[0].attributes == {"operational": {"ipAddress": ["192.0.2.1"]}}
+    assert row.unlinked == [["/entities/0/attributes/ipAddress/1", "invalid_ip", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("entities", "links", "problem"),
+    [
+        ([ACCOUNT | {"kind": "Acount"}], [], ("unknown_kind", "/entities/0/kind")),
+        ([ACCOUNT | {"key": {"site": "taobao"}}], [], ("missing_key_part", "/entities/0/key")),
+        ([ACCOUNT | {"key": {"site": "taobao", "id": "1", "x": "2"}}], [], ("unknown_key_part", "/entities/0/key")),
+        ([ACCOUNT | {"key": {"site": ["taobao"], "id": "1"}}], [], ("wrong_type", "/entities/0/key")),
+        (
+            [ACCOUNT | {"attributes": {"colour/x": "red"}}],
+            [],
+            ("unknown_attribute", "/entities/0/attributes/colour~1x"),
+        ),
+        ([ACCOUNT | {"attributes": {"state": "sleeping"}}], [], ("not_in_list", "/entities/0/attributes/state")),
+        ([ACCOUNT | {"attributes": {"displayName": {}}}], [], ("wrong_type", "/entities/0/attributes/displayName")),
+        ([ACCOUNT, ACCOUNT], [], ("double_ref", "/entities/1/ref")),
+        ([ACCOUNT, PHONE], [USES | {"to": "z"}], ("unknown_ref", "/links/0/to")),
+        ([ACCOUNT, PHONE], [USES | {"from": "z"}], ("unknown_ref", "/links/0/from")),
+        ([ACCOUNT, PHONE], [USES | {"kind": "USE"}], ("unknown_link", "/links/0/kind")),
+        ([ACCOUNT, PHONE], [USES | {"from": "p", "to": "a"}], ("link_not_allowed", "/links/0")),
+        ([ACCOUNT, PHONE], [USES | {"attributes": {"x": 1}}], ("unknown_attribute", "/links/0/attributes/x")),
+        (
+            [ACCOUNT, PHONE],
+            [USES | {"observed": {"since": "2025", "until": "2024"}}],
+            ("invalid_time", "/links/0/observed/since"),
+        ),
+        ([ACCOUNT] * 501, [], ("too_many", "/entities")),
+        ([ACCOUNT, PHONE], [USES] * 2001, ("too_many", "/links")),
+    ],
+)
+def test_wrong_rows_say_where_and_why(entities, links, problem):
+    assert problem in refused(entities, links)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"handling": {"scheme": "tlp", "code": "RED"}}, ("unknown_scheme", "/handling/scheme")),
+        ({"handling": {"scheme": "tlp-2.0", "code": "PINK"}}, ("not_in_list", "/handling/code")),
+        ({"pap": "PINK"}, ("not_in_list", "/pap")),
+        ({"purposes": ["curiosity"]}, ("not_in_list", "/purposes/0")),
+        ({"legalBasis": "because"}, ("not_in_list", "/legalBasis")),
+        ({"groups": ["a b"]}, ("bad_group", "/groups/0")),
+        ({"grading": {"scheme": "stars", "source": "5", "information": "5"}}, ("bad_grading", "/grading/scheme")),
+        ({"grading": {"scheme": "admiralty", "source": "Z", "information": "1"}}, ("bad_grading", "/grading/source")),
+        ({"grading": {"scheme": "admiralty", "source": "A"}}, ("bad_grading", "/grading/information")),
+        ({"expires": "soon"}, ("invalid_date", "/expires")),
+        ({"observed": {"since": "2025-02-01", "until": "2025-01-01"}}, ("bad_interval", "/observed")),
+    ],
+)
+def test_wrong_conditions_say_where_and_why(more, problem):
+    assert refused([PHONE], **more) == [problem]
+
+
+def test_conditions_must_come_from_somewhere():
+    assert refused([PHONE], defaults=Defaults(region="CN")) == [("handling_missing", "/handling")]
+    bare = Defaults(region="CN", handling=DEFAULTS.handling, purposes=["analysis"])
+    assert refused([PHONE], defaults=bare) == [("legal_basis_missing", "/legalBasis")]
+
+
+def test_all_problems_of_a_row_come_at_once():
+    found = refused([ACCOUNT | {"kind": "X"}, PHONE | {"ref": "q", "key": {}}], [USES | {"to": "z"}], pap="PINK")
+    assert [code for code, _ in found] == ["not_in_list", "unknown_kind", "missing_key_part", "unknown_ref"]
+
+
+def test_messages_tell_what_to_do_and_repeat_no_value():
+    found = cleaned([ACCOUNT | {"kind": "Acount"}, PHONE | {"attributes": {"lineType": "secret-word"}}])
+    assert "did you mean Account?" in found[0].message
+    assert "mobile" in found[1].message and "secret-word" not in found[1].message
+
+
+def test_manifest_wins_over_mapping():
+    merged = merge_defaults(Defaults(pap="GREEN"), None, Defaults(pap="RED", region="VN"))
+    assert merged == Defaults(pap="GREEN", region="VN")
+
+
+def test_clean_drafts_survive_msgpack_and_json():
+    row = accepted([ACCOUNT, PHONE], [USES])
+    for codec in (msgspec.json, msgspec.msgpack):
+        assert codec.decode(codec.encode(row), type=CleanDraft) == row
