@@ -1,0 +1,157 @@
+"""What owners ask of the ledger: who saw my records, and the evidence for it."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, select
+
+from graphsvc.ledger.tables import acts, disclosures, entries, key_events, objects, reads, sections
+from graphsvc.ledger.tree import View
+from graphsvc_verify.canonical import b64u, decode
+
+MAX_PAGE = 1000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerEntry:
+    """An entry that holds a section of an owner, or (``seq`` None) an act of its own."""
+
+    index: int
+    type: str
+    t: str
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of an access log: RFC 3339 UTC bounds (both included), entries below ``before``, at most ``limit``."""
+
+    since: str | None = None
+    until: str | None = None
+    limit: int = 100
+    before: int | None = None
+
+
+def access_log(connection: Connection, owner: str, window: Window, size: int) -> list[dict[str, Any]]:
+    """Reads that showed records of ``owner``, newest first; ``size`` is the number of entries in the log.
+
+    Each is {index, t, reader, person, purpose, basis, case, policy, records: [(submission, row)]}.
+    """
+    low = 0 if window.since is None else _first_at(connection, window.since, size, after=False)
+    high = size if window.until is None else _first_at(connection, window.until, size, after=True)
+    high = high if window.before is None else min(high, window.before)
+    place = disclosures.c["index"]
+    indexes = connection.execute(
+        select(place)
+        .where(disclosures.c.owner == owner, place >= low, place < high)
+        .distinct()
+        .order_by(place.desc())
+        .limit(max(0, min(window.limit, MAX_PAGE)))
+    ).scalars()
+    found = []
+    for chunk in _chunks(list(indexes)):
+        records = _records(connection, owner, chunk)
+        query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
+        for row in connection.execute(query).mappings():
+            access = {name: row[name] for name in ("index", "t", "person", "purpose", "basis", "case", "policy")}
+            found.append({**access, "reader": row["org"], "records": records[row["index"]]})
+    return found
+
+
+def _first_at(connection: Connection, t: str, size: int, after: bool) -> int:
+    """The first entry whose time is not before ``t`` (``after``: is after it); times never go back, so halve."""
+
+    def time_of(index: int) -> datetime:
+        found = connection.execute(select(entries.c.t).where(entries.c["index"] == index)).scalar_one()
+        return datetime.fromisoformat(found)
+
+    search = bisect_right if after else bisect_left
+    return search(range(size), datetime.fromisoformat(t), key=time_of)
+
+
+def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
+    """All entries with a section of ``owner``, and those with an act that it issued, in ledger order."""
+    own = dict(connection.execute(select(sections.c["index"], sections.c.seq).where(sections.c.owner == owner)).all())
+    issued = connection.execute(select(acts.c["index"]).where(acts.c.iss == owner).distinct()).scalars()
+    wanted = sorted({*own, *issued})
+    found = []
+    for chunk in _chunks(wanted):
+        query = select(entries.c["index"], entries.c.type, entries.c.t).where(entries.c["index"].in_(chunk))
+        found += [OwnerEntry(index, kind, t, own.get(index)) for index, kind, t in connection.execute(query)]
+    return sorted(found, key=lambda entry: entry.index)
+
+
+def evidence_parts(connection: Connection, view: View, indexes: Iterable[int], size: int) -> dict[str, Any]:
+    """The entries, key events, keys entries and objects of an evidence file, with proofs to the tree of ``size``."""
+    listed = _leaves(connection, sorted(set(indexes)))
+    parsed = {index: decode(leaf) for index, leaf in listed.items()}
+    epochs = _leaves(connection, sorted({leaf["epoch"] for leaf in parsed.values()}))
+    names = {name for leaf in [*parsed.values(), *map(decode, epochs.values())] for name in _names(leaf)}
+    found = _objects(connection, names)
+    many = [leaf["sections"]["object"] for leaf in parsed.values() if isinstance(leaf["sections"], dict)]
+    found |= _objects(connection, {part["object"] for name in many for part in decode(found[name]) if "object" in part})
+    place = key_events.c["index"]
+    query = select(place, key_events.c.digest).where(place < size).order_by(place)
+    signed = dict(connection.execute(query).all())
+    texts = _objects(connection, set(signed.values()))
+    events = [
+        {**_proved(view, index, leaf), "act": texts[signed[index]].decode("ascii")}
+        for index, leaf in _leaves(connection, list(signed)).items()
+    ]
+    return {
+        "entries": [_proved(view, index, leaf) for index, leaf in listed.items()],
+        "epochs": [_proved(view, index, leaf) for index, leaf in epochs.items()],
+        "keyEvents": events,
+        "objects": {name: b64u(content) for name, content in sorted(found.items())},
+    }
+
+
+def _leaves(connection: Connection, indexes: list[int]) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    for chunk in _chunks(indexes):
+        query = select(entries.c["index"], entries.c.leaf).where(entries.c["index"].in_(chunk))
+        found.update(connection.execute(query.order_by(entries.c["index"])).all())
+    return found
+
+
+def _objects(connection: Connection, names: set[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for chunk in _chunks(sorted(names)):
+        query = select(objects.c.digest, objects.c.bytes).where(objects.c.digest.in_(chunk))
+        found.update(connection.execute(query).all())
+    return found
+
+
+def _proved(view: View, index: int, leaf: bytes) -> dict[str, Any]:
+    return {"index": index, "leaf": b64u(leaf), "proof": [b64u(step) for step in view.inclusion(index)], "opened": []}
+
+
+def _names(leaf: dict[str, Any]) -> set[str]:
+    """The digests that a leaf refers to: acts and sealed parts kept as objects."""
+    names = set(leaf["acts"])
+    parts = leaf["sections"] if isinstance(leaf["sections"], list) else [leaf["sections"]]
+    names.update(part["object"] for part in [leaf["header"], *parts] if "object" in part)
+    return names
+
+
+def _records(connection: Connection, owner: str, indexes: list[int]) -> dict[int, list[tuple[int, int]]]:
+    found: dict[int, list[tuple[int, int]]] = {}
+    for chunk in _chunks(indexes):
+        query = select(disclosures.c["index"], disclosures.c.submission, disclosures.c.rows).where(
+            disclosures.c.owner == owner, disclosures.c["index"].in_(chunk)
+        )
+        for index, submission, packed in connection.execute(query):
+            rows = struct.unpack(f">{len(packed) // 4}I", packed)
+            found.setdefault(index, []).extend((submission, row) for row in rows)
+    return {index: sorted(records) for index, records in found.items()}
+
+
+def _chunks(items: list[T]) -> Iterable[list[T]]:
+    return (items[start : start + 500] for start in range(0, len(items), 500))

@@ -1,0 +1,197 @@
+"""One batch of entries within its transaction, and the state that goes on from batch to batch."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from graphsvc.ledger import tables
+from graphsvc.ledger.checkpoint import LogSigner
+from graphsvc.ledger.daykeys import DayKeys, Epoch
+from graphsvc.ledger.entry import EntryDraft, Prepared
+from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.registry import Registry
+from graphsvc.ledger.sealing import Place, Sealed, seal_entry
+from graphsvc.ledger.tree import Tree, View
+from graphsvc.model.errors import Conflict, InvalidInput, ScopeMoved
+from graphsvc_verify.canonical import digest
+from graphsvc_verify.merkle import leaf_hash
+
+KEYS = "keys"
+_TYPE = re.compile(r"[a-z][a-z0-9.-]{0,39}")
+
+
+@dataclass(slots=True)
+class State:
+    """What the sequencer knows. Changed by its thread only, and only for good once a batch is committed.
+
+    ``numbers`` maps owners to (next owner_seq, index of their last entry); ``clock`` gives the time in UTC.
+    """
+
+    signer: LogSigner
+    day_keys: DayKeys
+    tree: Tree
+    registry: Registry
+    clock: Callable[[], datetime]
+    epoch: Epoch | None = None
+    t: str = ""
+    key_head: int | None = None
+    scope_head: int = -1
+    numbers: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An entry of the batch that has its place."""
+
+    index: int
+    t: str
+    sealed: Sealed
+
+
+class Batch:
+    """Entries that commit together. :meth:`open`, :meth:`add` for each, :meth:`close`; then the caller commits."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._connection: Connection | None = None
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._view: View | None = None
+        self.note = ""
+        self.size = 0
+        self.registry_changed = False
+        self.epoch_changed = False
+
+    def open(self, connection: Connection) -> None:
+        """Start in a transaction; puts a ``keys`` entry first when the day or the recipients have changed."""
+        self._connection = connection
+        state = self._state
+        recipients = state.registry.recipients()
+        covers = {name: kid for name, (kid, _) in recipients.items()}
+        day = self._now()[:10]
+        if state.epoch is not None and state.epoch.day >= day and state.epoch.covers == covers:
+            return
+        state.epoch, content = state.day_keys.create(state.tree.size, day, recipients)
+        self.epoch_changed = True
+        name = digest(content)
+        prepared = EntryDraft(type=KEYS, body={"object": name}).prepare()
+        self._store(prepared.with_digests((name,)), {name: content})
+
+    def add(self, prepared: Prepared) -> Added:
+        """Give one entry its place.
+
+        Raises ScopeMoved, Conflict, InvalidInput or what its effects raise; then nothing of the entry is left.
+        """
+        draft, state = prepared.draft, self._state
+        if draft.read and draft.at is not None and state.scope_head > draft.at:
+            raise ScopeMoved("access rules have changed since the scope was taken")
+        if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
+            raise InvalidInput("not a type of entry")
+        if draft.effects is None and not prepared.acts:
+            return self._store(prepared, {})
+        assert self._connection is not None
+        with self._connection.begin_nested():
+            self._act_rows(prepared)
+            if draft.effects is not None:
+                draft.effects(self._connection, state.tree.size, self._now())
+            return self._store(prepared, {})
+
+    def close(self) -> None:
+        """Write the collected rows, the filled tiles and the signed checkpoint."""
+        state, connection = self._state, self._connection
+        assert connection is not None
+        self.size = state.tree.size
+        if not self._rows.get("entries"):
+            return
+        for name, rows in self._rows.items():
+            connection.execute(insert(tables.metadata.tables[name]), rows)
+        for level, n, data in state.tree.full:
+            connection.execute(insert(tables.tiles), {"level": level, "n": n, "data": data})
+        state.tree.full.clear()
+        self._view = View(state.tree, self.size)
+        root = self._view.root()
+        self.note = state.signer.sign(self.size, root)
+        assert state.epoch is not None
+        head = {"size": self.size, "root": root, "note": self.note, "t": state.t, "epoch": state.epoch.index}
+        connection.execute(
+            insert(tables.checkpoints), {**head, "key_head": state.key_head, "scope_head": state.scope_head}
+        )
+
+    def appended(self, prepared: Prepared, added: Added) -> Appended:
+        """What the caller of a committed entry gets."""
+        assert self._view is not None
+        path = tuple(self._view.inclusion(added.index))
+        return Appended(added.index, added.t, added.sealed.leaf, self.note, path, prepared, added.sealed.objects)
+
+    def _store(self, prepared: Prepared, public: dict[str, bytes]) -> Added:
+        state = self._state
+        index, t = state.tree.size, self._now()
+        assert state.epoch is not None
+        owners = {part.owner: state.numbers.get(part.owner, (0, None)) for part in prepared.draft.owners}
+        sealed = seal_entry(state.signer.public.name, prepared, Place(index, t, state.epoch, state.key_head), owners)
+        # Nothing below raises, so an entry is in the tree and the rows, or in neither.
+        state.tree.append(leaf_hash(sealed.leaf))
+        state.t = t
+        for owner, (seq, _) in owners.items():
+            state.numbers[owner] = (seq + 1, index)
+            self._row("sections", owner=owner, seq=seq, index=index)
+        draft = prepared.draft
+        if draft.scope_event:
+            state.scope_head = index
+        if prepared.key_event:
+            state.key_head = index
+        self.registry_changed |= prepared.registry
+        self._row("entries", index=index, type=draft.type, t=t, leaf=sealed.leaf)
+        for name, content in (public | sealed.objects).items():
+            self._row("objects", digest=name, public=True, bytes=content)
+        if draft.read:
+            self._read_rows(prepared, index, t)
+        return Added(index, t, sealed)
+
+    def _read_rows(self, prepared: Prepared, index: int, t: str) -> None:
+        draft = prepared.draft
+        who = draft.who or {}
+        self._row(
+            "reads",
+            index=index,
+            t=t,
+            org=who.get("org", ""),
+            person=who.get("person", ""),
+            purpose=draft.purpose or "",
+            basis=draft.basis or "",
+            case=draft.case or "",
+            policy=draft.policy or "",
+        )
+        for opening in prepared.openings:
+            for submission, rows in opening.rows.items():
+                packed = struct.pack(f">{len(rows)}I", *rows)
+                self._row("disclosures", owner=opening.owner, index=index, submission=submission, rows=packed)
+
+    def _act_rows(self, prepared: Prepared) -> None:
+        assert self._connection is not None
+        for act in prepared.acts:
+            row = {"iss": act.iss, "jti": act.jti, "index": self._state.tree.size, "digest": act.digest}
+            taken = self._connection.execute(
+                tables.acts.select().where(tables.acts.c.iss == act.iss, tables.acts.c.jti == act.jti)
+            ).first()
+            if taken is not None:
+                raise Conflict("an act with this issuer and jti is in the ledger already", code="act_replayed")
+            self._connection.execute(insert(tables.acts), row)
+            self._connection.execute(
+                insert(tables.objects),
+                {"digest": act.digest, "public": False, "bytes": act.compact},
+            )
+
+    def _row(self, table: str, **values: Any) -> None:
+        self._rows.setdefault(table, []).append(values)
+
+    def _now(self) -> str:
+        """Now, but never before the last entry: ``t`` does not go back."""
+        now = self._state.clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return max(now, self._state.t)

@@ -1,0 +1,114 @@
+"""Day keys: one pair a recipient and UTC day, wrapped for the recipient once, used for all its sections of the day.
+
+A ``keys`` entry starts an *epoch* (its index). Its object, public, holds every recipient's pair under HPKE
+(MLKEM768_X25519, HKDF-SHA-256, AES-256-GCM; info = JCS[origin, recipient, epoch])::
+
+    {v, day, epoch, recipients: [{recipient, kid, sealed}]}        sealed opens to JCS{day, key, tagKey}
+
+The service is a recipient too, ``oversight``: its pairs stay under ``keys/oversight`` for ever, so it can open every
+header again. All other pairs stay under ``keys/day`` only while their epoch is in force.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from graphsvc.ledger.keyfiles import write_durably
+from graphsvc.model.errors import IntegrityError
+from graphsvc_verify.canonical import b64u, decode, encode, unb64u
+from graphsvc_verify.hpkekeys import SUITE, public_key, sealing_info
+
+OVERSIGHT = "oversight"
+
+
+@dataclass(frozen=True, slots=True)
+class DayKey:
+    """One recipient's pair for an epoch, 32 bytes each: sections are sealed under ``key``, found by ``tag_key``."""
+
+    key: bytes
+    tag_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The keys in force since entry ``index``; ``keys`` maps recipients, :data:`OVERSIGHT` among them, to their pair.
+
+    ``covers`` names each recipient with the id of its HPKE key, or an empty string where it has enrolled none.
+    """
+
+    index: int
+    day: str
+    keys: Mapping[str, DayKey]
+    covers: Mapping[str, str]
+
+
+class DayKeys:
+    """The files of day keys below the directory of secret keys."""
+
+    def __init__(self, directory: Path, origin: str) -> None:
+        self._origin = origin
+        self._current = directory / "day"
+        self._oversight = directory / OVERSIGHT
+        for folder in (self._current, self._oversight):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.oversight = lru_cache(maxsize=64)(self._read_oversight)
+
+    def create(self, index: int, day: str, recipients: Mapping[str, tuple[str, bytes]]) -> tuple[Epoch, bytes]:
+        """Draw the keys of a new epoch; returns it and the bytes of its public object.
+
+        ``recipients`` maps slugs to (kid, raw HPKE public key), or to ("", b"") where none is enrolled: sections
+        are sealed for such an organisation as well, but it can't open them later. Durable when it returns;
+        raises OSError.
+        """
+        keys = {name: DayKey(os.urandom(32), os.urandom(32)) for name in sorted(recipients)}
+        sealed = [
+            {"recipient": name, "kid": kid, "sealed": b64u(self._wrap(name, index, day, keys[name], public))}
+            for name, (kid, public) in sorted(recipients.items())
+            if kid
+        ]
+        keys[OVERSIGHT] = DayKey(os.urandom(32), os.urandom(32))
+        covers = {name: kid for name, (kid, _) in sorted(recipients.items())}
+        stored = {"day": day, "covers": covers, "keys": {name: _text(pair) for name, pair in keys.items()}}
+        write_durably(self._oversight / f"{index}.json", encode(_text(keys[OVERSIGHT])))
+        write_durably(self._current / f"{index}.json", encode(stored))
+        self.oversight.cache_clear()
+        return Epoch(index, day, keys, covers), encode({"v": 1, "day": day, "epoch": index, "recipients": sealed})
+
+    def load(self, index: int) -> Epoch | None:
+        """The epoch of a ``keys`` entry if its keys are still held."""
+        path = self._current / f"{index}.json"
+        if not path.exists():
+            return None
+        stored = decode(path.read_bytes())
+        return Epoch(
+            index, stored["day"], {name: _pair(pair) for name, pair in stored["keys"].items()}, stored["covers"]
+        )
+
+    def forget_all_but(self, index: int) -> None:
+        """Remove the day keys of all other epochs; the pairs of oversight stay."""
+        for path in self._current.iterdir():
+            if path.name != f"{index}.json":
+                path.unlink(missing_ok=True)
+
+    def _read_oversight(self, index: int) -> DayKey:
+        try:
+            return _pair(decode((self._oversight / f"{index}.json").read_bytes()))
+        except FileNotFoundError:
+            raise IntegrityError("the oversight key of an epoch is missing", where=f"epoch {index}") from None
+
+    def _wrap(self, recipient: str, index: int, day: str, pair: DayKey, public: bytes) -> bytes:
+        content = encode({"day": day, **_text(pair)})
+        return SUITE.encrypt(content, public_key(public), info=sealing_info(self._origin, recipient, index))
+
+
+def _text(pair: DayKey) -> dict[str, str]:
+    return {"key": b64u(pair.key), "tagKey": b64u(pair.tag_key)}
+
+
+def _pair(value: dict[str, Any]) -> DayKey:
+    return DayKey(unb64u(value["key"], 32), unb64u(value["tagKey"], 32))

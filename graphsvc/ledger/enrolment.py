@@ -1,0 +1,86 @@
+"""Key events: enrolment and revocation of working keys, each signed by the organisation's offline root key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, update
+
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import EntryDraft, Prepared
+from graphsvc.ledger.registry import Registry
+from graphsvc.model.errors import Conflict, InvalidInput, NotFound
+from graphsvc_verify.canonical import digest
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import Act, check_times, read_act, verify_act
+from graphsvc_verify.keyevents import ENROL, REVOKE, KeyEvent, check_key_event
+
+
+def prepare_key_event(compact: str, registry: Registry, origin: str, now: datetime) -> Prepared:
+    """Check a root-signed key event and make it an entry.
+
+    Raises InvalidInput (malformed, bad signature, bad key, no possession, expired, for another log), NotFound
+    (organisation not admitted), Conflict (``prev`` or ``after`` are not the organisation's last key event, or the key
+    is enrolled or revoked already).
+    """
+    try:
+        org = str(read_act(compact).payload.get("iss"))
+        root = registry.roots.get(org)
+        if root is None:
+            raise NotFound("no such organisation is admitted")
+        kind = read_act(compact).typ
+        if kind not in (ENROL, REVOKE):
+            raise InvalidInput("not a key event", code="bad_jws")
+        act = verify_act(compact, root, kind)
+        check_times(act, now.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+        event = check_key_event(act, origin)
+    except VerifyError as error:
+        raise InvalidInput(error.message, code=error.code) from None
+    _check_place(act, event, registry)
+    draft = EntryDraft(
+        type="enrol" if kind == ENROL else "revoke",
+        who={"org": org, "person": event.person},
+        requester=org,
+        acts=[compact],
+        body={"event": act.payload["event"], "org": org, "kid": event.kid},
+        scope_event=True,
+        effects=_effects(event, digest(compact.encode("ascii"))),
+    )
+    return draft.prepare().as_registry_event(key_event=True)
+
+
+def _check_place(act: Act, event: KeyEvent, registry: Registry) -> None:
+    last = registry.events.get(event.org)
+    if event.prev != last:
+        raise Conflict("prev is not the organisation's last key event", code="key_event_moved")
+    if last is not None and int(act.payload["after"]) < last:
+        raise Conflict("the organisation's keys have changed since", code="key_event_moved")
+    known = registry.keys.get((event.org, event.kid))
+    if event.kind == ENROL and known is not None:
+        raise Conflict("the key is enrolled already or was revoked", code="key_known")
+    if event.kind == REVOKE and (known is None or known.revoked is not None):
+        raise Conflict("there is no such key to revoke", code="key_unknown")
+
+
+def _effects(event: KeyEvent, name: str) -> Any:
+    def write(connection: Connection, index: int, _t: str) -> None:
+        connection.execute(insert(tables.key_events), {"index": index, "org": event.org, "digest": name})
+        keys = tables.keys
+        if event.kind == REVOKE:
+            chosen = (keys.c.org == event.org) & (keys.c.kid == event.kid)
+            connection.execute(update(keys).where(chosen).values(revoked=index))
+            return
+        row = {
+            "org": event.org,
+            "kid": event.kid,
+            "use": event.use,
+            "public": event.public,
+            "person": event.person,
+            "roles": list(event.roles),
+            "via": event.via,
+            "enrolled": index,
+        }
+        connection.execute(insert(keys), row)
+
+    return write

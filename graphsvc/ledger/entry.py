@@ -1,0 +1,218 @@
+"""What callers ask the ledger to say (drafts of entries), and the part of the work done outside the sequencer.
+
+A draft is prepared in the caller's thread: commitments, roots and the sealed header do not depend on the index that
+the entry will get. The sequencer adds only what it alone knows (:mod:`graphsvc.ledger.sealing`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from graphsvc.model.errors import InvalidInput
+from graphsvc_verify.boxes import seal
+from graphsvc_verify.canonical import b64u, digest, encode, quote
+from graphsvc_verify.disclosures import commitments, disclosure_leaf, facts_root, groups_json
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import read_act
+from graphsvc_verify.merkle import root
+from graphsvc_verify.receipt import answer_digest, query_digest
+
+Effects = Callable[[Connection, int, str], None]
+"""Writes side tables within the entry's own transaction: (connection, index, time)."""
+MAX_ACTS = 64
+
+
+class Disclosure(msgspec.Struct, frozen=True):
+    """One record shown: its submission's index, its row, its handle as the requester sees it, the groups shown."""
+
+    submission: int
+    row: int
+    handle: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerPart:
+    """What one owner is told: facts (name → JSON value) and what was shown of its records."""
+
+    owner: str
+    facts: dict[str, Any]
+    disclosures: list[Disclosure]
+
+
+@dataclass(frozen=True, slots=True)
+class SectionDraft:
+    """A section before it is sealed. ``content`` is canonical JSON, for an owner in two parts around its numbering."""
+
+    recipient: str
+    role: str
+    content: tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedAct:
+    """A signed act that the entry carries: unique by (iss, jti), kept by digest."""
+
+    iss: str
+    jti: str
+    digest: str
+    compact: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerOpening:
+    """What a receipt says of one owner: each disclosure's c with its handle and groups, in the root's order."""
+
+    owner: str
+    commitments: list[bytes]
+    disclosures: list[Disclosure]
+    rows: dict[int, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft ready for the sequencer. ``registry`` marks entries that change organisations or keys."""
+
+    draft: EntryDraft
+    nonce: bytes
+    header_key: bytes
+    header_box: bytes
+    sections: list[SectionDraft]
+    openings: list[OwnerOpening]
+    acts: list[PreparedAct]
+    registry: bool = False
+    key_event: bool = False
+    act_digests: tuple[str, ...] = ()
+
+    def with_digests(self, names: tuple[str, ...]) -> Prepared:
+        """The same with digests of public objects among its acts."""
+        return replace(self, act_digests=names)
+
+    def as_registry_event(self, key_event: bool) -> Prepared:
+        """The same, marked as one that changes organisations or (``key_event``) keys."""
+        return replace(self, registry=True, key_event=key_event)
+
+
+@dataclass(slots=True)
+class EntryDraft:
+    """One entry to append.
+
+    ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
+    the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
+    ``acts`` compact JWS; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a ``scope_event``
+    entry has an index above ``at``. ``effects`` runs in the entry's transaction; if it raises, only this entry fails.
+    """
+
+    type: str
+    who: dict[str, str] | None = None
+    purpose: str | None = None
+    basis: str | None = None
+    case: str | None = None
+    policy: str | None = None
+    at: int | None = None
+    query: bytes | None = None
+    answer: bytes | None = None
+    requester: str | None = None
+    owners: list[OwnerPart] = field(default_factory=list)
+    acts: list[str] = field(default_factory=list)
+    body: dict[str, Any] = field(default_factory=dict)
+    read: bool = False
+    scope_event: bool = False
+    effects: Effects | None = None
+
+    def prepare(self) -> Prepared:
+        """Do all work that needs no index. Raises InvalidInput on values with no canonical form or malformed acts."""
+        try:
+            return self._prepare()
+        except VerifyError as error:
+            raise InvalidInput(error.message, code=error.code) from None
+
+    def _prepare(self) -> Prepared:
+        random = os.urandom(96)
+        nonce, header_key, salt = random[:32], random[32:64], random[64:]
+        owners, sections, openings = [], [], []
+        if len({part.owner for part in self.owners}) != len(self.owners):
+            raise InvalidInput("an owner is named twice in one entry")
+        for part in self.owners:
+            summary, content, opening = _prepare_owner(part)
+            owners.append(summary)
+            sections.append(SectionDraft(part.owner, "owner", content))
+            openings.append(opening)
+        header = {
+            "v": 1,
+            "who": self.who,
+            "purpose": self.purpose,
+            "basis": self.basis,
+            "case": self.case,
+            "policy": self.policy,
+            "at": self.at,
+            "query": None if self.query is None else query_digest(self.query, salt),
+            "answer": None if self.answer is None else answer_digest(self.answer, salt),
+            "answerSalt": b64u(salt),
+            "owners": owners,
+            "body": self.body,
+        }
+        key = (encode({"headerKey": b64u(header_key)}), b"")
+        if self.requester is not None:
+            sections.append(SectionDraft(self.requester, "requester", key))
+        return Prepared(
+            draft=self,
+            nonce=nonce,
+            header_key=header_key,
+            header_box=seal(header_key, encode(header)),
+            sections=[*sections, SectionDraft("oversight", "oversight", key)],
+            openings=openings,
+            acts=_prepare_acts(self.acts),
+        )
+
+
+def _prepare_owner(part: OwnerPart) -> tuple[dict[str, str], tuple[bytes, bytes], OwnerOpening]:
+    random = os.urandom(64)
+    seed, facts_salt = random[:32], random[32:]
+    submissions: dict[int, int] = {}
+    groups: dict[tuple[str, ...], tuple[int, str]] = {}
+    hashes: list[bytes] = []
+    lines: list[str] = []
+    rows: dict[int, list[int]] = {}
+    shown = part.disclosures
+    commits = commitments(seed, [(item.submission, item.row) for item in shown])
+    for item, c in zip(shown, commits, strict=True):
+        group = groups.get(item.groups)
+        if group is None:
+            group = groups[item.groups] = (len(groups), groups_json(item.groups))
+        if item.submission not in submissions:
+            submissions[item.submission] = len(submissions)
+            rows[item.submission] = []
+        rows[item.submission].append(item.row)
+        handle = quote(item.handle)
+        hashes.append(disclosure_leaf(c, handle, group[1]))
+        lines.append(f"[{submissions[item.submission]:d},{item.row:d},{handle},{group[0]:d}]")
+    before = (
+        f'{{"facts":{encode(part.facts).decode()},"factsSalt":"{b64u(facts_salt)}",'
+        f'"groups":[{",".join(text for _, text in groups.values())}],"leaves":[{",".join(lines)}],'
+        f'"owner":{quote(part.owner)}'
+    ).encode()
+    after = f'"seed":"{b64u(seed)}","submissions":[{",".join(map(str, submissions))}]}}'.encode()
+    total = root(hashes)
+    summary = {"owner": part.owner, "root": b64u(total), "facts": b64u(facts_root(part.facts, facts_salt))}
+    return summary, (before, after), OwnerOpening(part.owner, commits, shown, rows)
+
+
+def _prepare_acts(acts: Sequence[str]) -> list[PreparedAct]:
+    if len(acts) > MAX_ACTS:
+        raise InvalidInput(f"an entry carries at most {MAX_ACTS} acts")
+    prepared = []
+    for compact in acts:
+        payload = read_act(compact).payload
+        iss, jti = payload.get("iss"), payload.get("jti")
+        if not isinstance(iss, str) or not isinstance(jti, str) or not 0 < len(jti) <= 128 or not 0 < len(iss) <= 64:
+            raise InvalidInput("an act needs iss and jti", code="bad_jws")
+        raw = compact.encode("ascii")
+        prepared.append(PreparedAct(iss, jti, digest(raw), raw))
+    return prepared

@@ -1,0 +1,397 @@
+"""The ledger as the rest of the service sees it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from graphsvc.ledger import access, tables
+from graphsvc.ledger.batch import Batch
+from graphsvc.ledger.checkpoint import LogSigner
+from graphsvc.ledger.daykeys import OVERSIGHT, DayKeys
+from graphsvc.ledger.enrolment import prepare_key_event
+from graphsvc.ledger.entry import EntryDraft, Prepared
+from graphsvc.ledger.keyfiles import signing_key
+from graphsvc.ledger.lock import lock_directory
+from graphsvc.ledger.receipts import Appended, renewed_receipt
+from graphsvc.ledger.recovery import load_state
+from graphsvc.ledger.registry import KeyRecord, read_registry
+from graphsvc.ledger.sequencer import Sequencer
+from graphsvc.ledger.store import Store
+from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
+from graphsvc.ledger.tree import View
+from graphsvc.model.errors import Conflict, InvalidInput, NotFound
+from graphsvc.model.principals import Organisation
+from graphsvc_verify.boxes import section_info, section_key, section_tag
+from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.ed25519 import check_public_key
+from graphsvc_verify.entry import open_header, open_section, parse_leaf
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import Act, check_times, read_act, verify_act
+from graphsvc_verify.merkle import EMPTY_ROOT
+from graphsvc_verify.note import NoteKey
+
+Clock = Callable[[], datetime]
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """One log. Thread-safe; a directory is open in one process at a time."""
+
+    def __init__(self, directory: Path, origin: str, clock: Clock) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.origin = origin
+        self._clock = clock
+        self._lock = lock_directory(directory)
+        try:
+            self._start(directory)
+        except BaseException:
+            self._lock()
+            raise
+
+    @classmethod
+    def open(cls, directory: Path, origin: str, clock: Clock = _utc) -> Ledger:
+        """Open the log below ``directory``, made anew if there is none; finish what a crash left unpublished.
+
+        Raises Unavailable when another process has it open, IntegrityError when what is stored contradicts itself
+        or is older than what was published, OSError.
+        """
+        return cls(directory, origin, clock)
+
+    def _start(self, directory: Path) -> None:
+        self._store = Store(directory / "ledger.db")
+        secrets = directory / "keys"
+        fresh = not (secrets / "log.key").exists() and not (directory / "tiles" / "checkpoint").exists()
+        signer = LogSigner(self.origin, signing_key(secrets / "log.key", create=fresh))
+        self._day_keys = DayKeys(secrets, self.origin)
+        self._state = load_state(self._store, signer, self._day_keys, self._clock)
+        self._registry = self._state.registry
+        self._head, self._note = self._state.tree.size, self._last_note()
+        source = TileSource(self._state.tree, lambda start, stop: (leaf for _, _, leaf in self.entries(start, stop)))
+        self._source = source
+        self._publisher = Publisher(directory / "tiles", source, self._publishing_failed)
+        self._publisher.recover(self._head, self._note, signer.public)
+        self._sequencer = Sequencer(self._store, self._state, self._committed)
+        self._publisher.start()
+        self._sequencer.start()
+
+    def close(self) -> None:
+        """Write what is queued, publish it, and let go of the directory."""
+        self._sequencer.stop()
+        self._publisher.stop()
+        self._store.close()
+        self._lock()
+
+    @property
+    def log_key(self) -> NoteKey:
+        """The log's public key."""
+        return self._state.signer.public
+
+    @property
+    def log_vkey(self) -> str:
+        """The log's public key in the text form that verifiers pin."""
+        return self.log_key.vkey
+
+    @property
+    def head(self) -> int:
+        """The number of durable entries."""
+        return self._head
+
+    @property
+    def closed_by(self) -> str | None:
+        """Why the ledger stopped writing, or None."""
+        return self._sequencer.failure
+
+    @property
+    def last_scope_event(self) -> int:
+        """The index of the last durable entry that changed access rules, labels or members; -1 for none."""
+        return self._state.scope_head
+
+    @property
+    def tables(self) -> Mapping[str, Any]:
+        """The database tables by name, for effects and for reading."""
+        return tables.metadata.tables
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A read-only database connection as a context manager; sees committed entries only."""
+        return self._store.reading()
+
+    # Appending
+
+    def append(self, draft: EntryDraft) -> Future[Appended]:
+        """Append an entry; durable when the future resolves.
+
+        Raises InvalidInput at once for a draft that no ledger would take. The future fails with ScopeMoved, Conflict
+        (an act came again), what the draft's effects raise, or Unavailable (disk full, closing).
+        """
+        for name in [part.owner for part in draft.owners] + ([draft.requester] if draft.requester else []):
+            if name not in self._registry.organisations:
+                raise InvalidInput("an entry names an organisation that is not admitted")
+        return self._sequencer.submit(draft.prepare())
+
+    def admit(self, organisation: Organisation, root_key: bytes, by: str) -> Appended:
+        """Admit an organisation with its raw root public key; ``by`` says who decided.
+
+        Raises InvalidInput on a bad key or slug, Conflict when it is admitted already.
+        """
+        try:
+            check_public_key(root_key)
+        except VerifyError as error:
+            raise InvalidInput(error.message, code=error.code) from None
+        org = organisation.org
+        if not org.replace("-", "a").isalnum() or not org.isascii() or org != org.lower() or org == OVERSIGHT:
+            raise InvalidInput("an organisation's slug is made of a-z, 0-9 and -")
+        if org in self._registry.organisations:
+            raise Conflict("the organisation is admitted already", code="already_exists")
+        fields = {name: getattr(organisation, name) for name in organisation.__struct_fields__}
+
+        def effects(connection: Connection, index: int, _t: str) -> None:
+            connection.execute(insert(tables.organisations), {**fields, "index": index, "root_key": root_key})
+
+        draft = EntryDraft(
+            type="organisation",
+            body={"organisation": fields, "rootKey": b64u(root_key), "by": by},
+            scope_event=True,
+            effects=effects,
+        )
+        return self._wait(draft.prepare().as_registry_event(key_event=False))
+
+    def enrol(self, act: str) -> int:
+        """Enter a root-signed key event (enrolment or revocation, :mod:`graphsvc_verify.keyevents`); returns its index.
+
+        Raises what :func:`graphsvc.ledger.enrolment.prepare_key_event` raises.
+        """
+        return self._wait(prepare_key_event(act, self._registry, self.origin, self._clock())).index
+
+    def _wait(self, prepared: Prepared) -> Appended:
+        return self._sequencer.submit(prepared).result()
+
+    # Organisations and keys
+
+    def organisations(self) -> Mapping[str, Organisation]:
+        """The admitted organisations by slug."""
+        return self._registry.organisations
+
+    def root_key(self, org: str) -> bytes | None:
+        """An organisation's root public key as admitted (verifiers pin it outside the service)."""
+        return self._registry.roots.get(org)
+
+    def last_key_event(self, org: str) -> int | None:
+        """What the organisation's next key event must name as ``prev``."""
+        return self._registry.events.get(org)
+
+    def signing_key(self, org: str, kid: str, at: int | None = None) -> KeyRecord | None:
+        """The signing key if acts under it count in entry ``at`` (None: in the next one)."""
+        record = self._registry.keys.get((org, kid))
+        return record if record is not None and record.use == "sig" and record.valid(at) else None
+
+    def check_act(self, compact: str, typ: str, org: str) -> Act:
+        """An organisation's act, checked under the working key that it names, as the next entry would carry it.
+
+        Raises InvalidInput on a bad signature, another log or issuer, an act out of time or a key not in force.
+        """
+        try:
+            act = read_act(compact)
+            record = self.signing_key(org, act.kid)
+            if record is None or act.payload.get("iss") != org or act.payload.get("aud") != self.origin:
+                raise InvalidInput("an act needs a key in force, its organisation and this log", code="bad_act")
+            check_times(act, self._clock().astimezone(UTC).isoformat().replace("+00:00", "Z"))
+            return verify_act(compact, record.public, typ)
+        except VerifyError as error:
+            raise InvalidInput(error.message, code=error.code) from None
+
+    # Reading the log
+
+    def entry(self, index: int) -> bytes:
+        """The bytes of an entry. Raises NotFound."""
+        for _, _, leaf in self.entries(index, index + 1):
+            return leaf
+        raise NotFound("no such entry")
+
+    def entries(self, start: int, stop: int) -> Iterator[tuple[int, str, bytes]]:
+        """(index, type, leaf) of durable entries from ``start`` below ``stop``, in order."""
+        table = tables.entries
+        query = select(table.c["index"], table.c.type, table.c.leaf).order_by(table.c["index"])
+        for low in range(max(0, start), min(stop, self._head), 256):
+            chosen = (table.c["index"] >= low) & (table.c["index"] < min(low + 256, stop, self._head))
+            with self.reading() as connection:
+                rows = connection.execute(query.where(chosen)).all()
+            yield from rows
+
+    def indexes(self, start: int, stop: int, types: Sequence[str]) -> list[tuple[int, str]]:
+        """(index, type) of durable entries of some types from ``start`` below ``stop``, in order."""
+        table = tables.entries
+        query = select(table.c["index"], table.c.type).where(
+            table.c.type.in_(types), table.c["index"] >= start, table.c["index"] < min(stop, self._head)
+        )
+        with self.reading() as connection:
+            return list(connection.execute(query.order_by(table.c["index"])))
+
+    def open_header(self, index: int) -> dict[str, Any]:
+        """The header of an entry, opened with the oversight key. Raises NotFound, IntegrityError."""
+        leaf = self.entry(index)
+        return open_header(parse_leaf(leaf), self._header_key(leaf), _Objects(self))
+
+    def receipt(self, index: int) -> dict[str, Any]:
+        """A receipt for an entry that showed nobody's records, made anew, as for a repeated request.
+
+        The proof is to the newest checkpoint. Raises NotFound, IntegrityError.
+        """
+        with self.reading() as connection:
+            size, note = self._committed_head(connection)
+        leaf = self.entry(index)
+        return renewed_receipt(index, leaf, self._header_key(leaf), (note, self.inclusion(index, size)), self.object)
+
+    def checkpoint(self) -> str:
+        """The signed note of the newest durable tree head."""
+        return self._note
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """The audit path of an entry in the tree of ``size`` entries. Raises NotFound outside the log."""
+        return self._proof(size, lambda view: view.inclusion(index))
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """The proof that the tree of ``new`` entries extends that of ``old``. Raises NotFound outside the log."""
+        return self._proof(new, lambda view: view.consistency(old))
+
+    def object(self, digest: str) -> bytes | None:
+        """A public object (sealed sections, wrapped day keys) by digest."""
+        return self._object(digest, public=True)
+
+    def act(self, digest: str) -> bytes | None:
+        """A signed act by digest. Acts name persons: not for everyone."""
+        return self._object(digest, public=False)
+
+    def tile(self, path: str) -> bytes | None:
+        """A tile of the log by its path (``tile/0/000.p/5``, ``tile/entries/000``), or None."""
+        name = parse_tile(path)
+        return None if name is None else self._source.content(name, self._head)
+
+    # What owners ask
+
+    def has_case(self, org: str, reference: str) -> bool:
+        """Whether the organisation has registered a case under this reference."""
+        table = tables.cases
+        query = select(table.c["index"]).where(table.c.org == org, table.c.reference == reference)
+        with self.reading() as connection:
+            return connection.execute(query).first() is not None
+
+    def access_log(
+        self,
+        owner: str,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Who saw records of ``owner``, newest first (:func:`graphsvc.ledger.access.access_log`)."""
+        window = access.Window(since, until, limit, before)
+        with self.reading() as connection:
+            return access.access_log(connection, owner, window, self._head)
+
+    def owner_entries(self, owner: str) -> list[access.OwnerEntry]:
+        """The entries with a section of ``owner`` or an act that it issued, in ledger order."""
+        with self.reading() as connection:
+            return access.owner_entries(connection, owner)
+
+    def evidence(self, owner: str, indexes: Sequence[int] | None = None, since: int | None = None) -> dict[str, Any]:
+        """The content of an evidence file for ``owner``, nothing opened yet; the owner opens it with its own key.
+
+        ``indexes`` chooses among its entries (None: all); ``since`` is the size of an older checkpoint that the
+        verifier pins. Raises NotFound for an entry that is not the owner's.
+        """
+        with self.reading() as connection:
+            size, note = self._committed_head(connection)
+            own = [entry.index for entry in access.owner_entries(connection, owner) if entry.index < size]
+            if indexes is not None and not set(indexes) <= set(own):
+                raise NotFound("no such entry")
+            view = View(self._state.tree, size)
+            parts = access.evidence_parts(connection, view, own if indexes is None else indexes, size)
+        old = size if since is None or since > size else since
+        return {
+            "v": 1,
+            "format": "graphsvc-evidence",
+            "origin": self.origin,
+            "owner": owner,
+            "selected": indexes is not None,
+            "checkpoint": note,
+            "consistency": {"old": old, "proof": [b64u(step) for step in self.consistency(old, size)]},
+            **parts,
+        }
+
+    # Within
+
+    def _header_key(self, data: bytes) -> bytes:
+        leaf = parse_leaf(data)
+        pair = self._day_keys.oversight(leaf.epoch)
+        tag = section_tag(pair.tag_key, OVERSIGHT, leaf.nonce)
+        key = section_key(pair.key, leaf.nonce, section_info(self.origin, OVERSIGHT, tag, leaf.epoch))
+        return unb64u(open_section(leaf, b64u(tag), key, _Objects(self))["headerKey"], 32)
+
+    def _committed(self, batch: Batch) -> None:
+        if batch.registry_changed:
+            with self.reading() as connection:
+                self._registry = self._state.registry = read_registry(connection)
+        if batch.epoch_changed and self._state.epoch is not None:
+            self._day_keys.forget_all_but(self._state.epoch.index)
+        if batch.note:
+            self._note, self._head = batch.note, batch.size
+            self._publisher.notify(batch.size, batch.note)
+
+    def _publishing_failed(self, error: Exception) -> None:
+        number = error.errno if isinstance(error, OSError) else None
+        self._sequencer.fail(f"publishing failed: {os.strerror(number) if number else type(error).__name__}")
+
+    def _committed_head(self, connection: Connection) -> tuple[int, str]:
+        table = tables.checkpoints
+        row = connection.execute(select(table.c.size, table.c.note).order_by(table.c.size.desc()).limit(1)).first()
+        if row is None:
+            return 0, self._state.signer.sign(0, EMPTY_ROOT)
+        return row.size, row.note
+
+    def _last_note(self) -> str:
+        with self.reading() as connection:
+            return self._committed_head(connection)[1]
+
+    def _proof(self, size: int, make: Callable[[View], list[bytes]]) -> list[bytes]:
+        if not 0 <= size <= self._head:
+            raise NotFound("no such tree")
+        try:
+            return make(View(self._state.tree, size))
+        except IndexError:
+            raise NotFound("no such entry") from None
+
+    def _object(self, digest: str, public: bool) -> bytes | None:
+        table = tables.objects
+        query = select(table.c.bytes).where(table.c.digest == digest, table.c.public == public)
+        with self.reading() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else bytes(found)
+
+
+class _Objects(dict[str, bytes]):
+    """The ledger's public objects as a mapping that is read on demand."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self._ledger = ledger
+
+    def __contains__(self, name: object) -> bool:
+        return dict.__contains__(self, name) or self._fetch(str(name))
+
+    def _fetch(self, name: str) -> bool:
+        found = self._ledger.object(name)
+        if found is None:
+            return False
+        self[name] = found
+        return True

@@ -1,0 +1,88 @@
+"""Receipts: what goes back to the caller once its entry is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from graphsvc.ledger.entry import Prepared
+from graphsvc_verify.canonical import b64u
+from graphsvc_verify.entry import open_header, parse_leaf
+from graphsvc_verify.proof import format_proof
+
+
+@dataclass(frozen=True)
+class Appended:
+    """An entry that is durable: index, time (RFC 3339 UTC) and the leaf's bytes."""
+
+    index: int
+    t: str
+    leaf: bytes
+    note: str
+    path: tuple[bytes, ...]
+    prepared: Prepared
+    objects: dict[str, bytes]
+
+    @cached_property
+    def receipt(self) -> dict[str, Any]:
+        """``{index, leaf, checkpoint, proof, openings[, objects]}``, ready for JSON; made when first asked for.
+
+        ``objects`` is there when the header is too large to stand in the leaf.
+        """
+        openings = {
+            "headerKey": b64u(self.prepared.header_key),
+            "owners": [
+                {
+                    "owner": opening.owner,
+                    "leaves": [
+                        [b64u(c), item.handle, list(item.groups)]
+                        for c, item in zip(opening.commitments, opening.disclosures, strict=True)
+                    ],
+                }
+                for opening in self.prepared.openings
+            ],
+        }
+        receipt: dict[str, Any] = {
+            "index": self.index,
+            "leaf": b64u(self.leaf),
+            "checkpoint": self.note,
+            "proof": format_proof(self.index, self.path, self.note),
+            "openings": openings,
+        }
+        header = self.prepared.header_box
+        objects = {name: b64u(data) for name, data in self.objects.items() if data == header}
+        if objects:
+            receipt["objects"] = objects
+        return receipt
+
+
+def renewed_receipt(
+    index: int,
+    leaf: bytes,
+    header_key: bytes,
+    proved: tuple[str, Sequence[bytes]],
+    fetch: Callable[[str], bytes | None],
+) -> dict[str, Any]:
+    """A receipt from what is stored; ``proved`` is a checkpoint and the path to it, ``fetch`` gets objects by digest.
+
+    It opens the header only: what an answer disclosed is opened once, when the answer leaves. So it holds for entries
+    that disclosed nothing.
+    """
+    note, path = proved
+    entry = parse_leaf(leaf)
+    objects: dict[str, bytes] = {}
+    if "object" in entry.header and (data := fetch(entry.header["object"])) is not None:
+        objects[entry.header["object"]] = data
+    owners = [{"owner": one["owner"], "leaves": []} for one in open_header(entry, header_key, objects)["owners"]]
+    receipt: dict[str, Any] = {
+        "index": index,
+        "leaf": b64u(leaf),
+        "checkpoint": note,
+        "proof": format_proof(index, path, note),
+        "openings": {"headerKey": b64u(header_key), "owners": owners},
+    }
+    if objects:
+        receipt["objects"] = {name: b64u(data) for name, data in objects.items()}
+    return receipt

@@ -1,0 +1,67 @@
+"""Organisations and their working keys as the ledger's events have made them, held in memory, replaced as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from sqlalchemy import Connection, select
+
+from graphsvc.ledger.tables import key_events, keys, organisations
+from graphsvc.model.principals import Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A working key: raw public key, whose it is, and the entry indexes between which acts under it count."""
+
+    org: str
+    kid: str
+    use: str
+    public: bytes
+    person: str
+    roles: tuple[str, ...]
+    via: str
+    enrolled: int
+    revoked: int | None = None
+
+    def valid(self, at: int | None) -> bool:
+        """Whether an act in entry ``at`` may use the key; None asks about the next entry."""
+        if at is None:
+            return self.revoked is None
+        return self.enrolled < at and (self.revoked is None or at < self.revoked)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One state of organisations, keys by (org, kid), pinned root keys and each organisation's last key event."""
+
+    organisations: Mapping[str, Organisation] = field(default_factory=dict)
+    keys: Mapping[tuple[str, str], KeyRecord] = field(default_factory=dict)
+    roots: Mapping[str, bytes] = field(default_factory=dict)
+    events: Mapping[str, int] = field(default_factory=dict)
+
+    def recipients(self) -> dict[str, tuple[str, bytes]]:
+        """Every organisation with the id and public key of its newest valid HPKE key, or ("", b"")."""
+        found: dict[str, tuple[str, bytes]] = dict.fromkeys(self.organisations, ("", b""))
+        for record in sorted(self.keys.values(), key=lambda record: record.enrolled):
+            if record.use == "hpke" and record.revoked is None:
+                found[record.org] = (record.kid, record.public)
+        return found
+
+
+def read_registry(connection: Connection) -> Registry:
+    """The registry as the side tables have it."""
+    members, roots = {}, {}
+    for row in connection.execute(select(organisations)).mappings():
+        members[row["org"]] = Organisation(row["org"], row["kind"], row["jurisdiction"], row["name"], row["contact"])
+        roots[row["org"]] = row["root_key"]
+    records = {}
+    for row in connection.execute(select(keys)).mappings():
+        record = KeyRecord(**{**row, "roles": tuple(row["roles"])})
+        records[record.org, record.kid] = record
+    events: dict[str, int] = {}
+    for row in connection.execute(select(key_events).order_by(key_events.c["index"])).mappings():
+        events[row["org"]] = row["index"]
+    return Registry(*(MappingProxyType(part) for part in (members, records, roots, events)))

@@ -1,0 +1,118 @@
+"""Sealing of entries: from a prepared draft to the exact bytes of a leaf. Runs in the sequencer's thread only."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphsvc.ledger.daykeys import Epoch
+from graphsvc.ledger.entry import Prepared
+from graphsvc.model.errors import InvalidInput, TooLarge
+from graphsvc_verify.boxes import CLASSES, seal, section_info, section_key, section_tag
+from graphsvc_verify.canonical import b64u, digest
+from graphsvc_verify.entry import MAX_LEAF
+
+FULL = 60_000
+"""Above this many bytes the largest boxes of an entry become objects."""
+MAX_SECTIONS = 64
+"""Above this many sections all of them become one object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands: index, time, the epoch's keys and the index of the last key event (or None)."""
+
+    index: int
+    t: str
+    epoch: Epoch
+    key_head: int | None
+
+
+@dataclass(slots=True)
+class Sealed:
+    """A leaf and the objects that it refers to, by digest."""
+
+    leaf: bytes
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+
+def seal_entry(origin: str, prepared: Prepared, place: Place, numbers: Mapping[str, tuple[int, int | None]]) -> Sealed:
+    """The leaf of ``prepared`` at ``place``; ``numbers`` gives each owner's (owner_seq, prev).
+
+    Raises TooLarge when even with all boxes as objects the entry is too long.
+    """
+    parts = [(b"", prepared.header_box)]
+    for section in prepared.sections:
+        first, last = section.content
+        if section.role == "owner":
+            seq, prev = numbers[section.recipient]
+            first = b'%b,"ownerSeq":%d,"prev":%b,%b' % (first, seq, b"null" if prev is None else b"%d" % prev, last)
+        pair = place.epoch.keys.get(section.recipient)
+        if pair is None:
+            raise InvalidInput("an entry names an organisation that is not admitted")
+        tag = section_tag(pair.tag_key, section.role, prepared.nonce)
+        info = section_info(origin, section.role, tag, place.epoch.index)
+        parts.append((tag, seal(section_key(pair.key, prepared.nonce, info), first)))
+    parts += _dummies(parts[1:])
+    return _assemble(prepared, place, parts)
+
+
+def _dummies(real: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Random sections that make the number a power of two; sizes like those of real ones."""
+    missing = (1 << (len(real) - 1).bit_length()) - len(real)
+    # The choice of a size class hides nothing that needs an unpredictable generator: the sizes are public.
+    return [(os.urandom(16), os.urandom(len(random.choice(real)[1]))) for _ in range(missing)]  # noqa: S311
+
+
+def _assemble(prepared: Prepared, place: Place, parts: list[tuple[bytes, bytes]]) -> Sealed:
+    sealed = Sealed(b"")
+    many = len(parts) > MAX_SECTIONS + 1
+    texts = _inline(parts, sealed, many)
+    sections = ",".join(text for _, text in sorted(zip((tag for tag, _ in parts[1:]), texts[1:], strict=True)))
+    sections = f"[{sections}]"
+    if many:
+        data = sections.encode()
+        name = digest(data)
+        sealed.objects[name] = data
+        sections = f'{{"object":"{name}"}}'
+    sealed.leaf = (
+        f'{{"acts":[{_acts(prepared)}],"epoch":{place.epoch.index},"header":{texts[0]},'
+        f'"keyHead":{"null" if place.key_head is None else place.key_head},"nonce":"{b64u(prepared.nonce)}",'
+        f'"sections":{sections},"t":"{place.t}","type":"{prepared.draft.type}","v":1}}'
+    ).encode()
+    if len(sealed.leaf) > MAX_LEAF:
+        raise TooLarge("an entry is too large")
+    return sealed
+
+
+def _inline(parts: list[tuple[bytes, bytes]], sealed: Sealed, many: bool) -> list[str]:
+    """Each part as JSON text: a box in place, or the digest of an object when it is too large."""
+    total = 0 if many else sum(len(box) * 4 // 3 + 40 for _, box in parts if len(box) <= CLASSES[-1])
+    order = sorted(range(len(parts)), key=lambda place: len(parts[place][1]), reverse=True)
+    outside = {place for place in order if len(parts[place][1]) > CLASSES[-1]}
+    for place in order:
+        if total <= FULL:
+            break
+        if place not in outside:
+            outside.add(place)
+            total -= len(parts[place][1]) * 4 // 3 - 60
+    texts = []
+    for place, (tag, box) in enumerate(parts):
+        if place in outside:
+            name = digest(box)
+            sealed.objects[name] = box
+            body = f'"object":"{name}"'
+        else:
+            body = f'"box":"{b64u(box)}"'
+        texts.append(f'{{{body},"tag":"{b64u(tag)}"}}' if place else f"{{{body}}}")
+    return texts
+
+
+def _acts(prepared: Prepared) -> str:
+    """Digests of acts, filled up with random ones to a power of two, so that signed and unsigned look alike."""
+    names = [act.digest for act in prepared.acts] + list(prepared.act_digests)
+    missing = (1 << (len(names) - 1).bit_length() if names else 1) - len(names)
+    names += [f"sha256:{os.urandom(32).hex()}" for _ in range(missing)]
+    return ",".join(f'"{name}"' for name in names)

@@ -1,0 +1,157 @@
+"""The sequencer: one thread that numbers, seals, signs and commits entries, many in one transaction.
+
+Order and what a crash leaves: the entries of a batch, their side tables, the filled hash tiles and the signed
+checkpoint are one transaction. A crash before its commit leaves nothing of the batch; after it, all of it, though the
+callers may not have heard: the log over-reports, it never under-reports. Any failure of disk or database stops
+writing until the process is started anew, because what the disk then holds is not known.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError as SqlIntegrityError
+
+from graphsvc.ledger.batch import Batch, State
+from graphsvc.ledger.entry import Prepared
+from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.store import Store, is_storage_failure
+from graphsvc.model.errors import Conflict, GraphsvcError, Unavailable
+
+MAX_BATCH = 128
+"""Entries a commit; must stay below a tile's 256."""
+
+_log = logging.getLogger("graphsvc.ledger")
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A prepared draft and the future that its caller holds."""
+
+    prepared: Prepared
+    future: Future[Appended] = field(default_factory=Future)
+
+
+class Sequencer:
+    """Owns all writing to the ledger. ``committed`` is called after each commit, before callers hear of it."""
+
+    def __init__(self, store: Store, state: State, committed: Callable[[Batch], None]) -> None:
+        self._store = store
+        self._state = state
+        self._committed = committed
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._closing = False
+        self.failure: str | None = None
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take entries."""
+        self._thread.start()
+
+    def submit(self, prepared: Prepared) -> Future[Appended]:
+        """Queue an entry. The future fails with Unavailable when the ledger can't write."""
+        waiting = Waiting(prepared)
+        # From here on the caller can't cancel: the entry may be written whether or not anyone still listens.
+        waiting.future.set_running_or_notify_cancel()
+        with self._gate:
+            if self.failure is None and not self._closing:
+                self._queue.put(waiting)
+                return waiting.future
+        waiting.future.set_exception(self._refusal())
+        return waiting.future
+
+    def stop(self) -> None:
+        """Write what is queued and end the thread."""
+        with self._gate:
+            self._closing = True
+            self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def fail(self, reason: str) -> None:
+        """Stop taking entries because of a failure of the disk."""
+        with self._gate:
+            if self.failure is None:
+                self.failure = reason
+                _log.critical("the ledger stopped writing: %s", reason)
+
+    def _refusal(self) -> Unavailable:
+        if self.failure is not None:
+            return Unavailable(f"the ledger can't write ({self.failure}); nothing was stored", code="ledger_stopped")
+        return Unavailable("the ledger is closing", code="ledger_closed")
+
+    def _run(self) -> None:
+        while True:
+            batch, last = self._collect()
+            if batch:
+                self._write(batch)
+            if last:
+                return
+
+    def _collect(self) -> tuple[list[Waiting], bool]:
+        """The next entries to commit together; an entry that changes organisations or keys ends its batch."""
+        first = self._queue.get()
+        if first is None:
+            return [], True
+        batch = [first]
+        while len(batch) < MAX_BATCH and not batch[-1].prepared.registry:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return batch, True
+            batch.append(item)
+        return batch, False
+
+    def _write(self, waiting: list[Waiting]) -> None:
+        if self.failure is not None:
+            for item in waiting:
+                item.future.set_exception(self._refusal())
+            return
+        refused: list[tuple[Waiting, Exception]] = []
+        taken: list[tuple[Waiting, Any]] = []
+        batch = Batch(self._state)
+        try:
+            with self._store.writer.begin() as connection:
+                batch.open(connection)
+                for item in waiting:
+                    try:
+                        taken.append((item, batch.add(item.prepared)))
+                    except Exception as error:
+                        if is_storage_failure(error):
+                            raise
+                        refused.append((item, _for_caller(error)))
+                batch.close()
+            self._committed(batch)
+        except Exception as error:
+            # What is on disk is not known any more: never go on in this process.
+            _log.exception("a batch of the ledger failed")
+            self.fail(_reason(error))
+            for item in waiting:
+                item.future.set_exception(self._refusal())
+            return
+        for item, problem in refused:
+            item.future.set_exception(problem)
+        for item, appended in taken:
+            item.future.set_result(batch.appended(item.prepared, appended))
+
+
+def _for_caller(error: Exception) -> Exception:
+    if isinstance(error, SqlIntegrityError):
+        return Conflict("it is there already", code="already_exists")
+    return error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, GraphsvcError):
+        return error.code
+    text = str(getattr(error, "orig", error))
+    return "disk full" if "full" in text or "No space" in text else type(error).__name__

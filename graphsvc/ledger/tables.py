@@ -1,0 +1,192 @@
+"""The ledger's database: entries, tree, keys, and the side tables that entries write in their own transaction.
+
+Side tables can be rebuilt from the entries; they are there so that nothing has to open boxes to answer.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+_Int = BigInteger().with_variant(Integer(), "sqlite")
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("type", String(40), nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+)
+Index("entries_type", entries.c.type, entries.c.index)
+"""``leaf`` is the entry exactly as hashed."""
+
+tiles = Table(
+    "tiles",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("n", _Int, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""Full hash tiles of tlog-tiles: 256 hashes each."""
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", _Int, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("epoch", _Int),
+    Column("key_head", _Int),
+    Column("scope_head", _Int),
+)
+"""One a batch: the signed tree head, and the last keys entry, key event and event that moved access rules."""
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("digest", String(71), primary_key=True),
+    Column("public", Boolean, nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+)
+"""What entries refer to by digest. Sealed ones are public; acts name persons and are not."""
+
+sections = Table(
+    "sections",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("seq", _Int, primary_key=True, autoincrement=False),
+    Column("index", _Int, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which entries hold a section of an owner, in the owner's own numbering (from 0)."""
+
+organisations = Table(
+    "organisations",
+    metadata,
+    Column("org", String(64), primary_key=True),
+    Column("index", _Int, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("jurisdiction", String(8), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("root_key", LargeBinary(32), nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("org", String(64), primary_key=True),
+    Column("kid", String(16), primary_key=True),
+    Column("use", String(8), nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("enrolled", _Int, nullable=False),
+    Column("revoked", _Int),
+)
+"""Working keys; valid for entries after ``enrolled`` and before ``revoked``, both entry indexes."""
+
+key_events = Table(
+    "key_events",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("org", String(64), nullable=False),
+    Column("digest", String(71), nullable=False),
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("iss", String(64), primary_key=True),
+    Column("jti", String(128), primary_key=True),
+    Column("index", _Int, nullable=False),
+    Column("digest", String(71), nullable=False),
+)
+Index("acts_index", acts.c.index)
+"""Every signed act, unique for ever by issuer and jti."""
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("org", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("digest", String(71), nullable=False),
+    Column("index", _Int),
+    Column("response", JSON),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("org", String(64), primary_key=True),
+    Column("reference", String(128), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("legal_basis", String(64), nullable=False),
+    Column("index", _Int, nullable=False),
+    Column("t", String(24), nullable=False),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("org", String(64), nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("media_type", String(128), nullable=False),
+    Column("rows", _Int, nullable=False),
+    Column("accepted", _Int, nullable=False),
+    Column("rejected", _Int, nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("objects", JSON, nullable=False),
+    Column("leaves", LargeBinary),
+)
+Index("submissions_org", submissions.c.org, submissions.c.index)
+"""``manifest`` is the signed manifest as it came, ``objects`` the sealed packs' digests, ``leaves`` row leaf hashes."""
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("errors", JSON, nullable=False),
+)
+
+reads = Table(
+    "reads",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("t", String(24), nullable=False),
+    Column("org", String(64), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("case", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("rows", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("disclosures_submission", disclosures.c.submission)
+"""The erasable disclosure index: which rows of a submission an entry showed, packed as big-endian uint32."""

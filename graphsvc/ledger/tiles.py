@@ -1,0 +1,174 @@
+"""The log as static files (c2sp.org/tlog-tiles): hash tiles, entry bundles, and last the checkpoint over them.
+
+Every file is written under a temporary name, synced, renamed, and its directory synced; the checkpoint is renamed only
+when all tiles below it are there. A crash leaves an older checkpoint whose tiles are complete.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphsvc.ledger.keyfiles import write_durably
+from graphsvc.ledger.tree import TILE, Tree
+from graphsvc.model.errors import IntegrityError
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.note import NoteKey, verify_checkpoint
+
+INTERVAL = 1.0
+"""Seconds between two publications, at least."""
+_PATH = re.compile(r"tile/(?:([0-9]|[1-5][0-9]|6[0-3])|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class TileName:
+    """A tile: its level (None for an entry bundle), number and width (1 … 256)."""
+
+    level: int | None
+    n: int
+    width: int
+
+    @property
+    def path(self) -> str:
+        """The tile's path, relative to the log's prefix."""
+        name = f"{self.n % 1000:03d}"
+        rest = self.n // 1000
+        while rest:
+            name = f"x{rest % 1000:03d}/{name}"
+            rest //= 1000
+        kind = "entries" if self.level is None else str(self.level)
+        return f"tile/{kind}/{name}" + (f".p/{self.width}" if self.width < TILE else "")
+
+
+def parse_tile(path: str) -> TileName | None:
+    """The tile behind a path, or None when the path is not the one spelling of a tile's name."""
+    match = _PATH.fullmatch(path)
+    if match is None:
+        return None
+    level, number, width = match.groups()
+    n = int(number.replace("/", "").replace("x", ""))
+    name = TileName(None if level is None else int(level), n, TILE if width is None else int(width))
+    return name if name.path == path else None
+
+
+@dataclass(frozen=True, slots=True)
+class TileSource:
+    """Where tiles are made from; ``leaves(start, stop)`` yields entry bytes."""
+
+    tree: Tree
+    leaves: Callable[[int, int], Iterator[bytes]]
+
+    def content(self, name: TileName, size: int) -> bytes | None:
+        """The bytes of a tile of the tree of ``size`` leaves, or None when that tree has no such tile."""
+        height = 8 * (name.level or 0)
+        start, stop = name.n * TILE, name.n * TILE + name.width
+        if stop > size >> height:
+            return None
+        if name.level is not None:
+            return b"".join(self.tree.node(height, k) for k in range(start, stop))
+        return b"".join(len(leaf).to_bytes(2, "big") + leaf for leaf in self.leaves(start, stop))
+
+
+def tiles_between(old: int, new: int) -> Iterator[TileName]:
+    """The tiles that the tree of ``new`` leaves has and the one of ``old`` leaves had not."""
+    for level in (None, *range(8)):
+        height = 8 * (level or 0)
+        before, after = old >> height, new >> height
+        for n in range(before // TILE, after // TILE + 1):
+            width = min(TILE, after - n * TILE)
+            if width > 0 and n * TILE + width > before:
+                yield TileName(level, n, width)
+
+
+class Publisher:
+    """Writes the files below ``directory`` in a thread of its own, at most once a second."""
+
+    def __init__(self, directory: Path, source: TileSource, failed: Callable[[Exception], None]) -> None:
+        self._directory = directory
+        self._source = source
+        self._failed = failed
+        self._wake = threading.Condition()
+        self._head: tuple[int, str] = (0, "")
+        self._stop = False
+        self.published = 0
+        self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
+
+    def read_checkpoint(self) -> str | None:
+        """The published checkpoint's note, if there is one."""
+        path = self._directory / "checkpoint"
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
+    def recover(self, size: int, note: str, key: NoteKey) -> None:
+        """Finish what was left unpublished. Raises IntegrityError when more, or another tree, was published before."""
+        earlier = self.read_checkpoint()
+        if earlier is not None:
+            try:
+                published = verify_checkpoint(earlier, key)
+            except VerifyError as error:
+                raise IntegrityError(f"the published checkpoint is not of this log: {error.message}") from None
+            if published.size > size:
+                raise IntegrityError("the ledger is older than what it has published: a restored backup is a fork")
+            if self._source.tree.root(published.size) != published.root:
+                raise IntegrityError("the ledger's tree is not the one that it has published")
+            self.published = published.size
+        if size > self.published:
+            self.publish(size, note)
+
+    def publish(self, size: int, note: str) -> None:
+        """Write what is missing up to ``size``, then the checkpoint ``note``. Raises OSError."""
+        for name in tiles_between(self.published, size):
+            content = self._source.content(name, size)
+            assert content is not None
+            write_durably(self._directory / name.path, content, 0o644)
+            self._tidy(name)
+        write_durably(self._directory / "checkpoint", note.encode(), 0o644)
+        self.published = size
+
+    def start(self) -> None:
+        """Follow the log."""
+        self._thread.start()
+
+    def notify(self, size: int, note: str) -> None:
+        """Tell of a new tree head."""
+        with self._wake:
+            self._head = (size, note)
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Publish what there is and end the thread."""
+        with self._wake:
+            self._stop = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._stop or self._head[0] > self.published)
+                (size, note), last = self._head, self._stop
+            try:
+                if size > self.published:
+                    self.publish(size, note)
+            except Exception as error:
+                # Whatever it is, no one would see the log grow any more: the ledger stops.
+                self._failed(error)
+                return
+            if last:
+                return
+            with self._wake:
+                self._wake.wait_for(lambda: self._stop, timeout=INTERVAL)
+
+    def _tidy(self, name: TileName) -> None:
+        """Remove partial tiles that a wider one has taken the place of, except the newest."""
+        partial = (self._directory / TileName(name.level, name.n, 1).path).parent
+        if not partial.is_dir():
+            return
+        stale = sorted((path for path in partial.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+        for path in stale if name.width == TILE else stale[:-2]:
+            path.unlink()
+        if name.width == TILE:
+            partial.rmdir()

@@ -1,0 +1,172 @@
+"""Vectors that others made (RFC 6962, Ed25519 edge cases), and ours, for a second implementation to check itself by."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphsvc_verify import boxes, disclosures
+from graphsvc_verify.canonical import b64u, digest, encode, unb64u
+from graphsvc_verify.ed25519 import check_public_key, verify_signature
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import kid_of
+from graphsvc_verify.merkle import verify_consistency, verify_inclusion
+from graphsvc_verify.receipt import answer_digest, query_digest
+
+DATA = Path(os.environ.get("GRAPHSVC_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "crypto"
+OURS = Path(__file__).parents[1] / "vectors" / "ledger.json"
+
+
+def crypto(name: str) -> Path:
+    path = DATA / name
+    if not path.exists():
+        if os.environ.get("GRAPHSVC_REQUIRE_TEST_DATA"):
+            pytest.fail(f"test data is missing: {name}")
+        pytest.skip("test data is not here")
+    return path
+
+
+def hashes(values: list[str] | None) -> list[bytes]:
+    return [base64.b64decode(value) for value in values or []]
+
+
+@pytest.mark.parametrize("kind", ["inclusion", "consistency"])
+def test_merkle_proofs_of_transparency_dev(kind: str) -> None:
+    cases = sorted(crypto(f"merkle/testdata/{kind}").rglob("*.json"))
+    assert len(cases) > 90
+    for path in cases:
+        case = json.loads(path.read_text())
+        proof = hashes(case["proof"])
+        try:
+            if kind == "inclusion":
+                leaf, root = hashes([case["leafHash"] or "", case["root"] or ""])
+                verify_inclusion(leaf, case["leafIdx"], case["treeSize"], proof, root)
+            else:
+                first, second = hashes([case["root1"] or "", case["root2"] or ""])
+                verify_consistency(case["size1"], case["size2"], first, second, proof)
+            held = True
+        except VerifyError:
+            held = False
+        assert held is not case["wantErr"], path
+
+
+def test_ed25519_signatures_of_wycheproof() -> None:
+    count = 0
+    for group in json.loads(crypto("wycheproof_ed25519_test.json").read_text())["testGroups"]:
+        public = bytes.fromhex(group["publicKey"]["pk"])
+        for test in group["tests"]:
+            try:
+                verify_signature(public, bytes.fromhex(test["sig"]), bytes.fromhex(test["msg"]))
+                held = True
+            except VerifyError:
+                held = False
+            assert held is (test["result"] == "valid"), test["tcId"]
+            count += 1
+    assert count == 151
+
+
+def test_ed25519_edge_cases_of_cctv() -> None:
+    """A key with a low-order component or a spelling of its own never counts; nor does a signature such as those."""
+    vectors = json.loads(crypto("cctv/ed25519vectors.json").read_text())
+    for vector in vectors:
+        flags = set(vector["flags"] or [])
+        weak = flags & {"low_order_A", "low_order_component_A", "non_canonical_A"}
+        odd = flags & {"low_order_residue", "non_canonical_R"}
+        try:
+            verify_signature(bytes.fromhex(vector["key"]), bytes.fromhex(vector["sig"]), vector["msg"].encode())
+            held = True
+        except VerifyError as error:
+            held = False
+            assert error.code == ("bad_key" if weak else "bad_signature")
+        assert held is not bool(weak or odd), vector["number"]
+        if weak:
+            with pytest.raises(VerifyError):
+                check_public_key(bytes.fromhex(vector["key"]))
+    assert len(vectors) > 900
+
+
+def secret(name: str) -> bytes:
+    """32 bytes that anyone can make again: SHA-256 of the name."""
+    return hashlib.sha256(name.encode()).digest()
+
+
+def make_vectors() -> dict[str, Any]:
+    """Our formats on fixed inputs; every secret is SHA-256 of the text that names it."""
+    origin, role, epoch = "log.example/test", "owner", 17
+    nonce, day_key, tag_key = secret("nonce"), secret("day key"), secret("tag key")
+    tag = boxes.section_tag(tag_key, role, nonce)
+    info = boxes.section_info(origin, role, tag, epoch)
+    s = boxes.section_key(day_key, nonce, info)
+    content = encode({"headerKey": b64u(secret("header key")), "héllo": '日本 \u2028 " \\ \u0007'})
+    seed, salt = secret("seed"), secret("facts salt")
+    records = [(7, 0), (7, 4294967295), (9007199254740991, 3)]
+    shown = [("handle-a", ["identity"]), ("handle-b", []), ("handle-ü", ["content", "identity"])]
+    commits = disclosures.commitments(seed, records)
+    leaves = [(c, handle, groups) for c, (handle, groups) in zip(commits, shown, strict=True)]
+    facts = {"reader": "police-ke", "at": 12, "case": None, "roles": ["a", "b"]}
+    header = {"v": 1, "who": {"org": "police-ke", "person": "officer-1"}, "answerSalt": b64u(secret("answer salt"))}
+    box = boxes.seal(secret("header key"), encode(header))
+    return {
+        "v": 1,
+        "secrets": "each secret is SHA-256 of the text that names it",
+        "section": {
+            "origin": origin,
+            "role": role,
+            "epoch": epoch,
+            "nonce": b64u(nonce),
+            "dayKey": b64u(day_key),
+            "tagKey": b64u(tag_key),
+            "tag": b64u(tag),
+            "info": info.decode(),
+            "sectionKey": b64u(s),
+            "content": content.decode(),
+            "box": b64u(boxes.seal(s, content)),
+        },
+        "sizes": [[size, boxes.size_class(size)] for size in (0, 460, 461, 1996, 1997, 8140, 8141, 16332, 16333)],
+        "disclosures": {
+            "seed": b64u(seed),
+            "records": [list(record) for record in records],
+            "shown": [list(item) for item in shown],
+            "commitments": [b64u(c) for c in commits],
+            "roots": [b64u(disclosures.disclosures_root(leaves[:count])) for count in range(4)],
+        },
+        "facts": {"salt": b64u(salt), "facts": facts, "root": b64u(disclosures.facts_root(facts, salt))},
+        "header": {
+            "key": b64u(secret("header key")),
+            "content": encode(header).decode(),
+            "boxDigest": digest(box),
+            "box": b64u(box),
+        },
+        "answer": {"data": '{"a":1}', "digest": answer_digest(b'{"a":1}', secret("answer salt"))},
+        "query": {"query": "{a}", "digest": query_digest(b"{a}", secret("answer salt"))},
+        "kid": {"public": b64u(secret("public")), "kid": kid_of(secret("public"))},
+    }
+
+
+def test_our_vectors_are_what_the_code_makes() -> None:
+    made = json.dumps(make_vectors(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    if os.environ.get("GRAPHSVC_WRITE_VECTORS"):
+        OURS.write_text(made, encoding="utf-8")
+    assert OURS.read_text(encoding="utf-8") == made
+
+
+def test_our_vectors_open() -> None:
+    vectors = json.loads(OURS.read_text(encoding="utf-8"))
+    for part, key in ((vectors["section"], "sectionKey"), (vectors["header"], "key")):
+        assert boxes.open_box(unb64u(part[key]), unb64u(part["box"])).decode() == part["content"]
+
+
+@pytest.mark.parametrize("at", [0, 31, 32, 36, 100, 511])
+def test_an_altered_box_does_not_open(at: int) -> None:
+    box = bytearray(boxes.seal(secret("s"), b"content"))
+    box[at] ^= 1
+    with pytest.raises(VerifyError, match="bad_box"):
+        boxes.open_box(secret("s"), bytes(box))
+    with pytest.raises(VerifyError, match="bad_box"):
+        boxes.open_box(secret("t"), boxes.seal(secret("s"), b"content"))

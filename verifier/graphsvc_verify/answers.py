@@ -1,0 +1,66 @@
+"""Records in an answer, found by the shape of the API's objects, and checked against what the receipt commits to.
+
+A record or citation is an object with ``owner`` and ``handle``; a list of handles is found under ``records``. A query
+that renames these fields (GraphQL aliases) or leaves them out hides them from this check; the answer's bytes as a
+whole are committed to all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphsvc_verify.canonical import parse
+from graphsvc_verify.errors import VerifyError
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A record as an answer shows it; ``owner`` is empty where only the handle stands."""
+
+    owner: str
+    handle: str
+    groups: frozenset[str]
+
+
+def check_answer(data: bytes, disclosed: Mapping[str, Mapping[str, frozenset[str]]]) -> int:
+    """Check every record found in ``data``; ``disclosed`` maps owner → handle → field groups. Returns how many.
+
+    Raises VerifyError ``unlisted_record`` or ``unlisted_group``.
+    """
+    count = 0
+    for shown in records_in(parse(data)):
+        if shown.owner:
+            groups = disclosed.get(shown.owner, {}).get(shown.handle)
+        else:
+            groups = next((found[shown.handle] for found in disclosed.values() if shown.handle in found), None)
+        if groups is None:
+            raise VerifyError("unlisted_record", "the answer shows a record that its owner was not told of")
+        if not shown.groups <= groups:
+            raise VerifyError("unlisted_group", "the answer shows a field group that its owner was not told of")
+        count += 1
+    return count
+
+
+def records_in(value: Any) -> Iterator[Shown]:
+    """The records and record handles in a decoded answer, depth first."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending.extend(item)
+        if not isinstance(item, dict):
+            continue
+        if isinstance(item.get("owner"), str) and isinstance(item.get("handle"), str):
+            yield Shown(item["owner"], item["handle"], _groups(item.get("attributes")))
+        handles = item.get("records")
+        if isinstance(handles, list):
+            yield from (Shown("", handle, frozenset()) for handle in handles if isinstance(handle, str))
+        pending.extend(item.values())
+
+
+def _groups(attributes: Any) -> frozenset[str]:
+    if not isinstance(attributes, list):
+        return frozenset()
+    return frozenset(str(item["group"]) for item in attributes if isinstance(item, dict) and "group" in item)

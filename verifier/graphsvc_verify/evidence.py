@@ -1,0 +1,235 @@
+"""Evidence files: what an owner of records (or a court) checks offline, from pinned keys alone.
+
+::
+
+    {v, format: "graphsvc-evidence", origin, owner, selected, checkpoint, consistency: {old, proof},
+     entries: [{index, leaf, proof, opened: [{role, tag, key}]}], epochs: [{index, leaf, proof}],
+     keyEvents: [{index, leaf, proof, act}], objects: {digest: base64url}}
+
+``opened`` gives section keys S (or the header's key, role ``header``, tag ``""``): each opens one sealed part and
+proves what is in it. Acts are objects, by their digest in the leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from graphsvc_verify.boxes import section_info, section_key, section_tag
+from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.disclosures import commitments, disclosures_root, facts_root
+from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.hpkekeys import unwrap_day_key
+from graphsvc_verify.keychain import OPERATOR, Keychain, Place, ProvedEvent, check_key_head, check_signed, read_keychain
+from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusion
+from graphsvc_verify.note import Checkpoint, verify_checkpoint
+from graphsvc_verify.receipt import read_objects
+from graphsvc_verify.trust import Trust
+
+FORMAT = "graphsvc-evidence"
+LIMITS = (
+    "Times are asserted by the operator.",
+    "Not detectable: entries after the last one shown here, and requester and operator colluding.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReport:
+    """One entry: what its acts prove (``asserted by the operator`` when it carries none), what was opened."""
+
+    index: int
+    type: str
+    t: str
+    acts: list[dict[str, Any]]
+    owner: Mapping[str, Any] | None
+    header: Mapping[str, Any] | None
+
+    @property
+    def assurance(self) -> str:
+        """How far the entry rests on signatures of organisations."""
+        return " and ".join(sorted({str(act["assurance"]) for act in self.acts})) or OPERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceReport:
+    """A checked evidence file. ``missing`` are ranges of the owner's numbering that were left out on purpose."""
+
+    origin: str
+    owner: str
+    checkpoint: Checkpoint
+    entries: list[EntryReport]
+    missing: list[tuple[int, int]]
+    limits: tuple[str, ...] = field(default=LIMITS)
+
+
+def check_evidence(evidence: Any, trust: Trust) -> EvidenceReport:
+    """Check an evidence file's content against pinned keys. Raises VerifyError that says what does not hold."""
+    try:
+        return _check(evidence, trust)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise VerifyError("bad_evidence", f"the evidence is malformed: {type(error).__name__}") from None
+
+
+def open_evidence(evidence: Mapping[str, Any], private: bytes) -> dict[str, Any]:
+    """The evidence with its owner's sections opened by the owner's raw HPKE private key, which stays here.
+
+    Sections under an older HPKE key are left closed. Raises VerifyError when the file is malformed.
+    """
+    objects = read_objects(evidence["objects"])
+    owner, origin = str(evidence["owner"]), str(evidence["origin"])
+    pairs = _day_keys(evidence, objects, private)
+    entries = []
+    for item in evidence["entries"]:
+        leaf = parse_leaf(unb64u(item["leaf"]))
+        opened = list(item["opened"])
+        for role in ("owner", "requester"):
+            if leaf.epoch not in pairs:
+                continue
+            key, tag_key = pairs[leaf.epoch]
+            tag = section_tag(tag_key, role, leaf.nonce)
+            if b64u(tag) in sections_of(leaf, objects):
+                s = section_key(key, leaf.nonce, section_info(origin, role, tag, leaf.epoch))
+                opened.append({"role": role, "tag": b64u(tag), "key": b64u(s)})
+        entries.append({**item, "opened": opened})
+    return {**evidence, "owner": owner, "entries": entries}
+
+
+def _day_keys(
+    evidence: Mapping[str, Any], objects: Mapping[str, bytes], private: bytes
+) -> dict[int, tuple[bytes, bytes]]:
+    pairs = {}
+    for item in evidence["epochs"]:
+        leaf = parse_leaf(unb64u(item["leaf"]))
+        try:
+            pairs[item["index"]] = unwrap_day_key(
+                fetch(leaf.acts[0], objects), str(evidence["origin"]), str(evidence["owner"]), private
+            )
+        except VerifyError as error:
+            if error.code not in ("no_day_key", "bad_box"):
+                raise
+    return pairs
+
+
+def _check(evidence: Any, trust: Trust) -> EvidenceReport:
+    if not isinstance(evidence, dict) or evidence.get("format") != FORMAT or evidence.get("v") != 1:
+        raise VerifyError("bad_evidence", "not an evidence file of version 1")
+    checkpoint = verify_checkpoint(str(evidence["checkpoint"]), trust.log)
+    if evidence["origin"] != trust.origin:
+        raise VerifyError("bad_evidence", "the evidence is of another log")
+    _check_growth(evidence, checkpoint, trust)
+    objects = read_objects(evidence["objects"])
+    events = [ProvedEvent(item["index"], _proved(item, checkpoint), str(item["act"])) for item in evidence["keyEvents"]]
+    chain = read_keychain(events, trust.origin, trust.organisations)
+    entries = []
+    for item in sorted(evidence["entries"], key=lambda item: int(item["index"])):
+        entries.append(_check_entry(item, checkpoint, objects, chain))
+    if any(first.index == second.index for first, second in pairwise(entries)):
+        raise VerifyError("bad_evidence", "an entry is there twice")
+    for item in evidence["epochs"]:
+        if _proved(item, checkpoint).type != "keys":
+            raise VerifyError("bad_evidence", "an epoch is not a keys entry")
+    owner = str(evidence["owner"])
+    missing = _check_numbers(owner, entries, bool(evidence["selected"]))
+    return EvidenceReport(trust.origin, owner, checkpoint, entries, missing)
+
+
+def _check_growth(evidence: Mapping[str, Any], checkpoint: Checkpoint, trust: Trust) -> None:
+    pinned = trust.checkpoint
+    if pinned is None or pinned.size == 0:
+        return
+    if pinned.size > checkpoint.size:
+        raise VerifyError("truncated", "the log is shorter than at the pinned checkpoint")
+    shown = evidence["consistency"]
+    proof = [unb64u(step, 32) for step in shown["proof"]] if pinned.size < checkpoint.size else []
+    if pinned.size < checkpoint.size and shown["old"] != pinned.size:
+        raise VerifyError("no_consistency", f"ask for evidence that is consistent with size {pinned.size}")
+    try:
+        verify_consistency(pinned.size, checkpoint.size, pinned.root, checkpoint.root, proof)
+    except VerifyError as error:
+        raise VerifyError("fork", f"the log does not extend the pinned checkpoint: {error.message}") from None
+
+
+def _proved(item: Mapping[str, Any], checkpoint: Checkpoint) -> Leaf:
+    raw = unb64u(item["leaf"])
+    path = [unb64u(step, 32) for step in item["proof"]]
+    verify_inclusion(leaf_hash(raw), item["index"], checkpoint.size, path, checkpoint.root)
+    return parse_leaf(raw)
+
+
+def _check_entry(
+    item: Mapping[str, Any], checkpoint: Checkpoint, objects: Mapping[str, bytes], chain: Keychain
+) -> EntryReport:
+    leaf = _proved(item, checkpoint)
+    index = int(item["index"])
+    check_key_head(chain, index, leaf)
+    owner, header = None, None
+    for part in item["opened"]:
+        key = unb64u(part["key"], 32)
+        if part["role"] == "header":
+            header = open_header(leaf, key, objects)
+            continue
+        content = open_section(leaf, part["tag"], key, objects)
+        if part["role"] == "owner":
+            owner = content
+        elif part["role"] == "requester":
+            header = open_header(leaf, unb64u(content["headerKey"], 32), objects)
+    if owner is not None:
+        check_owner_section(owner, header)
+    # An act that enrols or revokes a key is signed by a root key and was checked with the chain.
+    if leaf.type in ("enrol", "revoke") and index not in chain.order:
+        raise VerifyError("key_chain", "a key event is not part of the chain")
+    carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", "enrol", "revoke")]
+    place = Place(index, leaf.t, checkpoint.origin)
+    acts = [check_signed(chain, place, fetch(name, objects).decode("ascii")) for name in carried]
+    return EntryReport(index, leaf.type, leaf.t, acts, owner, header)
+
+
+def check_owner_section(section: Mapping[str, Any], header: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Recompute (root of disclosures, root of facts) of an opened owner section and compare with an opened header.
+
+    Raises VerifyError ``wrong_root``, ``missing_owner``.
+    """
+    records = [(section["submissions"][place], row) for place, row, _, _ in section["leaves"]]
+    commits = commitments(unb64u(section["seed"], 32), records)
+    opened = [
+        (c, str(handle), section["groups"][groups])
+        for c, (_, _, handle, groups) in zip(commits, section["leaves"], strict=True)
+    ]
+    found = (
+        b64u(disclosures_root(opened)),
+        b64u(facts_root(section["facts"], unb64u(section["factsSalt"], 32))),
+    )
+    if header is None:
+        return found
+    committed = [(item["root"], item["facts"]) for item in header["owners"] if item["owner"] == section["owner"]]
+    if len(committed) != 1:
+        raise VerifyError("missing_owner", "the header does not commit to this owner")
+    if committed[0] != found:
+        raise VerifyError("wrong_root", "the owner's section is not what the header commits to")
+    return found
+
+
+def _check_numbers(owner: str, entries: list[EntryReport], selected: bool) -> list[tuple[int, int]]:
+    """Check owner_seq and prev; returns the ranges left out (only where entries were ``selected``)."""
+    missing = []
+    last_seq, last_index = -1, None
+    for entry in entries:
+        section = entry.owner
+        if section is None:
+            continue
+        if section["owner"] != owner:
+            raise VerifyError("bad_evidence", "a section is of another owner")
+        seq, prev = section["ownerSeq"], section["prev"]
+        if type(seq) is not int or seq <= last_seq:
+            raise VerifyError("owner_seq", "the owner's numbering goes back")
+        if seq == last_seq + 1 and prev != last_index:
+            raise VerifyError("owner_seq", "a section does not name the owner's entry before it")
+        if seq > last_seq + 1:
+            if not selected:
+                raise VerifyError("owner_seq", f"entries {last_seq + 1} to {seq - 1} of the owner are missing")
+            missing.append((last_seq + 1, seq - 1))
+        last_seq, last_index = seq, entry.index
+    return missing

@@ -1,0 +1,94 @@
+"""Key events: the payload by which an organisation's root key enrols or revokes a working key.
+
+A compact JWS of type :data:`ENROL` or :data:`REVOKE`, signed by the root key, over ``{v, aud, iss, sub: kid, jti, iat,
+exp, object, after, event}``; ``object`` is the digest of the canonical ``event``::
+
+    {v, use: "sig" | "hpke", publicKey, person, roles, via, possession, prev}        (enrol)
+    {v, kid, reason, prev}                                                           (revoke)
+
+``prev`` is the index of the organisation's last key event, or null. ``possession`` is the new key's own signature over
+:func:`possession_message`; HPKE keys can't sign and carry null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphsvc_verify.canonical import b64u, digest, encode, unb64u
+from graphsvc_verify.ed25519 import check_public_key, verify_signature
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.hpkekeys import public_key
+from graphsvc_verify.jws import Act, kid_of
+
+ENROL = "graphsvc-enrol+jws"
+REVOKE = "graphsvc-revoke+jws"
+_PAYLOAD = {"v", "aud", "iss", "sub", "jti", "iat", "exp", "object", "after", "event"}
+_ENROL = {"v", "use", "publicKey", "person", "roles", "via", "possession", "prev"}
+_REVOKE = {"v", "kid", "reason", "prev"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEvent:
+    """A checked key event; ``public`` is empty in a revocation."""
+
+    kind: str
+    org: str
+    kid: str
+    prev: int | None
+    use: str = ""
+    public: bytes = b""
+    person: str = ""
+    roles: tuple[str, ...] = ()
+    via: str = ""
+
+
+def possession_message(origin: str, org: str, public: bytes, person: str) -> bytes:
+    """What a new signing key signs to show that its holder has it and means this organisation and log."""
+    return encode(["graphsvc possession v1", origin, org, b64u(public), person])
+
+
+def check_key_event(act: Act, origin: str) -> KeyEvent:
+    """Check the payload of an act whose signature holds already. Raises VerifyError ``bad_key_event``/``bad_key``."""
+    payload, event = act.payload, act.payload.get("event")
+    if set(payload) != _PAYLOAD or payload["v"] != 1 or not isinstance(event, dict):
+        raise VerifyError("bad_key_event", "not a key event of version 1")
+    if payload["aud"] != origin:
+        raise VerifyError("bad_key_event", "the key event is meant for another log")
+    if payload["object"] != digest(encode(event)):
+        raise VerifyError("bad_key_event", "object is not the digest of event")
+    texts = ("iss", "sub", "jti", "iat", "exp")
+    prev = event.get("prev")
+    if not all(isinstance(payload[name], str) for name in texts) or type(payload["after"]) is not int:
+        raise VerifyError("bad_key_event", "a field has the wrong type")
+    if event.get("v") != 1 or not (prev is None or (type(prev) is int and prev >= 0)):
+        raise VerifyError("bad_key_event", "version or prev are malformed")
+    checked = _enrolment(payload, event, origin) if act.typ == ENROL else _revocation(payload, event)
+    if checked.kid != payload["sub"]:
+        raise VerifyError("bad_key_event", "sub is not the key's id")
+    return checked
+
+
+def _enrolment(payload: Mapping[str, Any], event: Mapping[str, Any], origin: str) -> KeyEvent:
+    roles = event.get("roles")
+    if set(event) != _ENROL or not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise VerifyError("bad_key_event", "an enrolment lacks a field or has one too many")
+    if not all(isinstance(event[name], str) for name in ("use", "publicKey", "person", "via")):
+        raise VerifyError("bad_key_event", "a field of the enrolment has the wrong type")
+    public, org, person = unb64u(event["publicKey"]), str(payload["iss"]), str(event["person"])
+    if event["use"] == "sig":
+        check_public_key(public)
+        message = possession_message(origin, org, public, person)
+        verify_signature(public, unb64u(str(event["possession"])), message)
+    elif event["use"] == "hpke" and event["possession"] is None:
+        public_key(public)
+    else:
+        raise VerifyError("bad_key_event", "a key is for sig (with possession) or for hpke (without)")
+    return KeyEvent(ENROL, org, kid_of(public), event["prev"], event["use"], public, person, tuple(roles), event["via"])
+
+
+def _revocation(payload: Mapping[str, Any], event: Mapping[str, Any]) -> KeyEvent:
+    if set(event) != _REVOKE or not isinstance(event["kid"], str) or not isinstance(event["reason"], str):
+        raise VerifyError("bad_key_event", "a revocation lacks a field or has one too many")
+    return KeyEvent(REVOKE, str(payload["iss"]), event["kid"], event["prev"])

@@ -1,0 +1,114 @@
+"""Receipts: what a requester checks when an answer comes in.
+
+A receipt is ``{index, leaf, checkpoint, proof, openings: {headerKey, owners: [{owner, leaves: [[c, handle,
+[group]]]}]}, objects?}``. It proves that an entry is in the log, that the entry commits to these very bytes of
+``data``, and that each owner will be told of each record shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphsvc_verify.answers import check_answer
+from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.disclosures import disclosures_root
+from graphsvc_verify.entry import Leaf, open_header, parse_leaf
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.note import Checkpoint
+from graphsvc_verify.proof import verify_proof
+from graphsvc_verify.trust import Trust
+
+LIMITS = (
+    "Not detectable from a receipt: sections that the requester may not know of, and requester and operator colluding.",
+    "The time is asserted by the operator.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptReport:
+    """What a checked receipt proves. ``records`` counts the records found in the answer (None: no answer given)."""
+
+    index: int
+    leaf: Leaf
+    header: Mapping[str, Any]
+    checkpoint: Checkpoint
+    disclosed: Mapping[str, Mapping[str, frozenset[str]]]
+    records: int | None
+    limits: tuple[str, ...] = field(default=LIMITS)
+
+
+def check_receipt(receipt: Any, trust: Trust, data: bytes | None = None) -> ReceiptReport:
+    """Check a receipt and, if given, the bytes of the answer's ``data`` exactly as they were sent.
+
+    Raises VerifyError that says what does not hold.
+    """
+    try:
+        return _check(receipt, trust, data)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise VerifyError("bad_receipt", f"a receipt is malformed: {type(error).__name__}") from None
+
+
+def _check(receipt: Any, trust: Trust, data: bytes | None) -> ReceiptReport:
+    if not isinstance(receipt, dict) or not {"index", "leaf", "checkpoint", "proof", "openings"} <= set(receipt):
+        raise VerifyError("bad_receipt", "not a receipt")
+    raw = unb64u(str(receipt["leaf"]))
+    index, checkpoint = verify_proof(str(receipt["proof"]), raw, trust.log)
+    if index != receipt["index"] or checkpoint.note != receipt["checkpoint"]:
+        raise VerifyError("bad_receipt", "index or checkpoint are not those of the proof")
+    same_tree(checkpoint, trust)
+    leaf = parse_leaf(raw)
+    openings = receipt["openings"]
+    objects = read_objects(receipt.get("objects", {}))
+    header = open_header(leaf, unb64u(str(openings["headerKey"]), 32), objects)
+    disclosed = _check_owners(header, openings["owners"])
+    records = None
+    if data is not None:
+        if answer_digest(data, unb64u(str(header["answerSalt"]), 32)) != header["answer"]:
+            raise VerifyError("altered_answer", "the answer's bytes are not those that the entry commits to")
+        records = check_answer(data, disclosed)
+    return ReceiptReport(index, leaf, header, checkpoint, disclosed, records)
+
+
+def answer_digest(data: bytes, salt: bytes) -> str:
+    """base64url(SHA-256(salt ‖ data)), as the header holds it."""
+    return b64u(hashlib.sha256(salt + data).digest())
+
+
+def query_digest(query: bytes, salt: bytes) -> str:
+    """base64url(HMAC-SHA-256(answer salt, "query" ‖ request bytes)), as the header holds it."""
+    return b64u(hmac.digest(salt, b"query" + query, "sha256"))
+
+
+def same_tree(checkpoint: Checkpoint, trust: Trust) -> None:
+    """Compare with the pinned checkpoint where no proof is needed. Raises VerifyError ``fork``."""
+    pinned = trust.checkpoint
+    if pinned is not None and pinned.size == checkpoint.size and pinned.root != checkpoint.root:
+        raise VerifyError("fork", "the log has signed two trees of one size")
+
+
+def read_objects(value: Any) -> dict[str, bytes]:
+    """Objects by digest from their base64url."""
+    if not isinstance(value, dict):
+        raise VerifyError("bad_object", "objects are a map of digests")
+    return {str(name): unb64u(str(text)) for name, text in value.items()}
+
+
+def _check_owners(header: Mapping[str, Any], owners: Any) -> dict[str, dict[str, frozenset[str]]]:
+    committed = [(item["owner"], item["root"]) for item in header["owners"]]
+    if not isinstance(owners, list) or [item.get("owner") for item in owners] != [owner for owner, _ in committed]:
+        raise VerifyError("missing_owner", "the receipt opens other owners than the entry commits to")
+    disclosed = {}
+    for (owner, expected), item in zip(committed, owners, strict=True):
+        leaves = [
+            (unb64u(c, 32), str(handle), [str(group) for group in groups]) for c, handle, groups in item["leaves"]
+        ]
+        if b64u(disclosures_root(leaves)) != expected:
+            raise VerifyError("wrong_root", "the disclosures do not lead to the owner's root")
+        disclosed[str(owner)] = {handle: frozenset(groups) for _, handle, groups in leaves}
+    if len(disclosed) != len(committed):
+        raise VerifyError("missing_owner", "an owner is named twice")
+    return disclosed

@@ -1,0 +1,36 @@
+"""What a verifier pins outside the service: log key, organisations' root keys, perhaps an older checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphsvc_verify.canonical import unb64u
+from graphsvc_verify.ed25519 import check_public_key
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.note import Checkpoint, NoteKey, parse_vkey, verify_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Pinned keys. ``organisations`` maps slugs to raw root public keys; ``checkpoint`` was seen earlier, or None."""
+
+    origin: str
+    log: NoteKey
+    organisations: Mapping[str, bytes]
+    checkpoint: Checkpoint | None = None
+
+
+def parse_trust(value: Any) -> Trust:
+    """Trust from the value of a trust file. Raises VerifyError ``bad_trust`` and what its keys raise."""
+    if not isinstance(value, dict) or value.get("v") != 1 or not isinstance(value.get("organisations"), dict):
+        raise VerifyError("bad_trust", "not a trust file of version 1")
+    key = parse_vkey(str(value.get("log")))
+    if value.get("origin") != key.name:
+        raise VerifyError("bad_trust", "origin and log key are of different logs")
+    roots = {str(org): unb64u(str(text), 32) for org, text in value["organisations"].items()}
+    for public in roots.values():
+        check_public_key(public)
+    note = value.get("checkpoint")
+    return Trust(key.name, key, roots, None if note is None else verify_checkpoint(str(note), key))
