@@ -1,0 +1,1 @@
+"""Who may see what: policies in, one scope per reader out."""
