@@ -1,0 +1,37 @@
+"""What Neo4j must hold true and keep ready: uniqueness, and the indexes that every read seeks by.
+
+All reads go through ``(endpoint, lid)`` relationship indexes instead of expanding a node and filtering, so their cost
+follows what the reader may see. A label per kind exists for people who look at the graph with Neo4j's own tools; kind
+names come from the schema and are checked before they become part of a statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphsvc.model.errors import InvalidInput
+
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,39}")
+
+CONSTRAINTS = (
+    "CREATE CONSTRAINT entity_key IF NOT EXISTS FOR (e:Entity) REQUIRE e.key IS UNIQUE",
+    "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (e:Entity) REQUIRE e.id IS UNIQUE",
+    "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
+    "CREATE CONSTRAINT label_lid IF NOT EXISTS FOR (l:Label) REQUIRE l.lid IS UNIQUE",
+    "CREATE CONSTRAINT label_key IF NOT EXISTS FOR (l:Label) REQUIRE l.key IS UNIQUE",
+    "CREATE CONSTRAINT watermark_name IF NOT EXISTS FOR (w:Watermark) REQUIRE w.name IS UNIQUE",
+    "CREATE INDEX claim_src IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.src, c.lid)",
+    "CREATE INDEX claim_dst IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.dst, c.lid)",
+    "CREATE INDEX about_ent IF NOT EXISTS FOR ()-[a:ABOUT]-() ON (a.ent, a.lid)",
+)
+FIRST_WATERMARK = "MERGE (w:Watermark {name: 'graph'}) ON CREATE SET w.index = -1, w.batch = 0"
+AWAIT_INDEXES = "CALL db.awaitIndexes(300)"
+
+
+def check_kinds(kinds: Sequence[str]) -> frozenset[str]:
+    """The kinds as a set; raises InvalidInput if a name could be more than a label in a statement."""
+    for kind in kinds:
+        if _KIND.fullmatch(kind) is None:
+            raise InvalidInput("a kind's name is letters and digits and begins with a capital", where=f"kind {kind!r}")
+    return frozenset(kinds)

@@ -1,0 +1,135 @@
+"""The connection to Neo4j: the one place that opens sessions, and turns the driver's errors into ours.
+
+The driver is the synchronous one. Reads run in a small pool of threads of their own, which costs a fifth less CPU per
+read than the asynchronous driver (0.53 against 0.66 ms for two hops, eight callers), since the codec is native code and
+an answer is a handful of messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from neo4j import READ_ACCESS, Driver, GraphDatabase, NotificationMinimumSeverity, Query, Session
+from neo4j.exceptions import AuthError, ClientError, ConfigurationError, DriverError, Neo4jError
+
+from graphsvc.graph.constraints import AWAIT_INDEXES, CONSTRAINTS, FIRST_WATERMARK, check_kinds
+from graphsvc.model.errors import IntegrityError, Unavailable
+
+if TYPE_CHECKING:
+    from graphsvc.graph.read import Reader
+    from graphsvc.graph.write import Writer
+    from graphsvc.model.schema import Schema
+
+READERS = 8
+"""Threads that read at once, and so connections held for reading."""
+
+READ_SECONDS = 20.0
+"""The server ends a read that takes longer."""
+
+T = TypeVar("T")
+
+
+class Graph:
+    """One Neo4j database. Thread-safe; close it when done."""
+
+    def __init__(self, driver: Driver, database: str) -> None:
+        self._driver = driver
+        self._database = database
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="graph")
+        self._kinds: frozenset[str] = frozenset()
+
+    @classmethod
+    def open(cls, uri: str, auth: tuple[str, str], database: str = "neo4j") -> Graph:
+        """Connect and check that the server answers. Raises Unavailable; the message holds no address or secret."""
+        with _translated():
+            driver = GraphDatabase.driver(
+                uri,
+                auth=auth,
+                user_agent="graphsvc",
+                telemetry_disabled=True,
+                notifications_min_severity=NotificationMinimumSeverity.OFF,
+                max_connection_pool_size=READERS + 8,
+                connection_timeout=10,
+                connection_acquisition_timeout=20,
+                max_transaction_retry_time=10,
+            )
+            try:
+                driver.verify_connectivity()
+            except BaseException:
+                driver.close()
+                raise
+        return cls(driver, database)
+
+    def close(self) -> None:
+        """End all reads in flight and close all connections."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._driver.close()
+
+    def constrain(self, kinds: Sequence[str]) -> None:
+        """Make constraints, indexes and the first watermark where they are missing; ``kinds``: the schema's."""
+        self._kinds = check_kinds(kinds)
+        with self.session() as session:
+            for statement in CONSTRAINTS:
+                session.run(statement).consume()
+            session.run(AWAIT_INDEXES).consume()
+            session.run(FIRST_WATERMARK).consume()
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The entity kinds that may be written; empty before :meth:`constrain`."""
+        return self._kinds
+
+    def writer(self, schema: Schema | None = None) -> Writer:
+        """A writer. There must be one at a time; ``schema`` widens :attr:`kinds`."""
+        from graphsvc.graph.write import Writer
+
+        if schema is not None:
+            self._kinds |= check_kinds(list(schema.kinds))
+        return Writer(self)
+
+    def reader(self, schema: Schema | None = None) -> Reader:
+        """A reader; any number may be used at once. ``schema`` is not needed: kinds are stored beside the keys."""
+        from graphsvc.graph.read import Reader
+
+        del schema
+        return Reader(self)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session whose errors are ours; for this package only."""
+        with _translated(), self._driver.session(database=self._database) as session:
+            yield session
+
+    def answer(self, statement: str, parameters: dict[str, Any]) -> list[Any]:
+        """The first (and only) record of a read, as a list of its columns.
+
+        Every statement of this package packs its answer into one record: a record object each would cost more client
+        CPU than the rest of the read.
+        """
+        query = Query(statement, timeout=READ_SECONDS)
+        with _translated(), self._driver.session(database=self._database, default_access_mode=READ_ACCESS) as session:
+            records = list(session.run(query, parameters))
+        return list(records[0].values()) if records else []
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run ``work`` in one of the reading threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    # The driver's texts hold addresses and, for constraints, stored values: only its codes may pass.
+    try:
+        yield
+    except (AuthError, ConfigurationError) as error:
+        raise Unavailable(f"Neo4j refused the connection: {type(error).__name__}", code="graph_down") from None
+    except ClientError as error:
+        raise IntegrityError(f"Neo4j refused a statement: {error.code}", code="graph_statement") from None
+    except Neo4jError as error:
+        raise Unavailable(f"Neo4j can't do this now: {error.code}", code="graph_down") from None
+    except DriverError as error:
+        raise Unavailable(f"Neo4j can't be reached: {type(error).__name__}", code="graph_down") from None

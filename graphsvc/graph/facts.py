@@ -1,0 +1,133 @@
+"""What reads return: claims as they may be shown, grouped by entity.
+
+Group columns hold the JSON text of that group's attributes (name → value), None where there is nothing *or where it is
+withheld*: which of the two is said from the claim's label alone, by whoever shows it. Integers are internal and must be
+sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class RecordClaim(NamedTuple):
+    """What one record says of an entity. ``exp`` is epoch seconds, 253402300799 for never."""
+
+    rec: int
+    lid: int
+    exp: int
+    grading_source: str | None
+    grading_information: str | None
+    grading_scheme: str | None
+    since: str | None
+    until: str | None
+    identity: str | None
+    personal: str | None
+    content: str | None
+    financial: str | None
+    operational: str | None
+
+    @property
+    def groups(self) -> tuple[str | None, ...]:
+        """The five group texts, in the order of :data:`graphsvc.model.labels.GROUPS`."""
+        return self[8:13]
+
+
+class LinkClaim(NamedTuple):
+    """What one record says of a link between two entities."""
+
+    source: int
+    target: int
+    kind: str
+    rec: int
+    lid: int
+    exp: int
+    grading_source: str | None
+    grading_information: str | None
+    grading_scheme: str | None
+    since: str | None
+    until: str | None
+    identity: str | None
+    personal: str | None
+    content: str | None
+    financial: str | None
+    operational: str | None
+
+    @property
+    def groups(self) -> tuple[str | None, ...]:
+        """The five group texts, in the order of :data:`graphsvc.model.labels.GROUPS`."""
+        return self[11:16]
+
+
+class EntityFacts(NamedTuple):
+    """A visible entity. ``key`` is None where no visible claim grants it; ``more``: there are claims beyond the cap."""
+
+    id: int
+    kind: str
+    key: str | None
+    claims: list[RecordClaim]
+    more: bool
+
+
+class Neighbourhood(NamedTuple):
+    """The start is in ``entities``, as is every end of ``links``. ``truncated``: there are links beyond the limit."""
+
+    entities: list[EntityFacts]
+    links: list[LinkClaim]
+    truncated: bool
+
+
+class Path(NamedTuple):
+    """A simple path: its entities from end to end, and all visible link claims between neighbours on it."""
+
+    entities: list[int]
+    links: list[LinkClaim]
+
+
+class Paths(NamedTuple):
+    """Paths, shortest first, and the facts of every entity on them.
+
+    ``truncated``: the search met more claims than its budget, so longer paths may be missing.
+    """
+
+    paths: list[Path]
+    entities: dict[int, EntityFacts]
+    truncated: bool
+
+
+def scrambled(n: int) -> int:
+    """A fixed shuffle of integers, the last resort in ordering: it tells nothing about who came first."""
+    return n % 4294967291 * 2654435761 % 4294967291
+
+
+def claim_order(claim: RecordClaim) -> tuple[object, ...]:
+    """The sort key of an entity's claims: visible values first."""
+    return (*(text or "" for text in claim[3:]), claim.exp, scrambled(claim.rec))
+
+
+def link_order(link: LinkClaim, keys: dict[int, str]) -> tuple[object, ...]:
+    """The sort key of links: kind, visible keys of the ends, the claim's own visible values."""
+    own: Sequence[str | None] = link[6:]
+    ends = (keys.get(link.source, ""), keys.get(link.target, ""))
+    return (
+        link.kind,
+        *ends,
+        *(text or "" for text in own),
+        link.exp,
+        scrambled(link.rec),
+        scrambled(link.source),
+        scrambled(link.target),
+    )
+
+
+def entity_order(entity: EntityFacts) -> tuple[object, ...]:
+    """The sort key of entities: kind, visible key, then what is said of them."""
+    first = entity.claims[0]
+    return (
+        entity.kind,
+        entity.key or "",
+        *(text or "" for text in first[3:]),
+        len(entity.claims),
+        scrambled(entity.id),
+    )

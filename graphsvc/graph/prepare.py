@@ -1,0 +1,165 @@
+"""From clean drafts to the parameters of the write statements: pure, so a benchmark can run the same statements.
+
+A batch is prepared in two steps, because only the database knows which entities exist already: :func:`prepare` works
+out everything else, :meth:`Prepared.bind` puts the integers in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from graphsvc.graph import statements
+from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.errors import IntegrityError
+from graphsvc.model.labels import GROUPS, Label
+
+NEVER = 253402300799
+"""``exp`` of what never expires: the last second of the year 9999."""
+
+SHIFT = 28
+"""Record and entity integers are ``entry index << SHIFT | row or ordinal``."""
+
+Statement = tuple[str, dict[str, Any]]
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch before its entities' integers are known; entities and labels are positions in ``keys`` and ``labels``."""
+
+    drafts: Sequence[CleanDraft]
+    positions: list[list[int]]
+    label_positions: list[int]
+    keys: list[str]
+    kinds: list[str]
+    touched: list[list[int]]
+    fresh_ids: list[int]
+    labels: list[Label]
+    entry_index: int
+
+    def lookup(self, lids: Sequence[int]) -> dict[str, Any]:
+        """Parameters of :data:`statements.LOOK_UP`; ``lids`` are the numbers of ``labels``."""
+        return {
+            "touch": [
+                [key, [lids[label] for label in labels], position]
+                for position, (key, labels) in enumerate(zip(self.keys, self.touched, strict=True))
+            ]
+        }
+
+    def bind(
+        self, found: Mapping[int, int], lids: Sequence[int], kinds: frozenset[str]
+    ) -> tuple[list[int], list[Statement]]:
+        """The integers of ``keys`` and the statements to run, in order.
+
+        ``found`` maps positions of entities that exist to their integers. Raises IntegrityError for a kind that is
+        not among ``kinds``.
+        """
+        ids = [found.get(position, fresh) for position, fresh in enumerate(self.fresh_ids)]
+        new: dict[str, list[list[Any]]] = {}
+        for position, kind in enumerate(self.kinds):
+            if position not in found:
+                labels = [lids[label] for label in self.touched[position]]
+                new.setdefault(kind, []).append([ids[position], self.keys[position], labels])
+        if not new.keys() <= kinds:
+            raise IntegrityError("a draft names a kind that the schema doesn't have", code="unknown_kind")
+        runs: list[Statement] = [
+            (statements.create_entities(kind), {"new": rows}) for kind, rows in sorted(new.items())
+        ]
+        records, claims = self._rows(ids, lids)
+        runs.append((statements.CREATE_RECORDS, {"records": records}))
+        if claims:
+            runs.append((statements.CREATE_CLAIMS, {"claims": claims}))
+        return ids, runs
+
+    def _rows(self, ids: list[int], lids: Sequence[int]) -> tuple[list[Any], list[Any]]:
+        records: list[Any] = []
+        claims: list[Any] = []
+        for draft, positions, label in zip(self.drafts, self.positions, self.label_positions, strict=True):
+            record, lid, exp = record_int(self.entry_index, draft.row), lids[label], epoch(draft.expires)
+            grading = (draft.grading.source or None, draft.grading.information or None, draft.grading.scheme or None)
+            about = [
+                [ids[position], [*grading, draft.since, draft.until, *_packed(entity.attributes)]]
+                for position, entity in zip(positions, draft.entities, strict=True)
+            ]
+            records.append([record, lid, exp, about])
+            for link in draft.links:
+                own = link.since is not None or link.until is not None
+                since, until = (link.since, link.until) if own else (draft.since, draft.until)
+                facts = [*grading, since, until, *_packed(link.attributes)]
+                source, target = ids[positions[link.source]], ids[positions[link.target]]
+                claims.append([source, target, link.kind, record, lid, exp, facts])
+        return records, claims
+
+
+def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int]) -> Prepared:
+    """Work out a batch of one submission.
+
+    ``first_ordinal`` is the ordinal of the batch's first entity, counted over all entities of the submission's
+    accepted drafts; or, where erased drafts left gaps, one such number for each draft.
+    """
+    seen: dict[str, int] = {}
+    known: dict[Label, int] = {}
+    touched: list[dict[int, None]] = []
+    kinds: list[str] = []
+    fresh: list[int] = []
+    positions: list[list[int]] = []
+    label_positions: list[int] = []
+    ordinal = first_ordinal if isinstance(first_ordinal, int) else 0
+    for number, draft in enumerate(drafts):
+        if not isinstance(first_ordinal, int):
+            ordinal = first_ordinal[number]
+        label = known.setdefault(draft.label, len(known))
+        label_positions.append(label)
+        row = []
+        for entity in draft.entities:
+            position = seen.setdefault(entity.key, len(seen))
+            if position == len(kinds):
+                kinds.append(entity.kind)
+                fresh.append(record_int(entry_index, ordinal))
+                touched.append({})
+            touched[position][label] = None
+            row.append(position)
+            ordinal += 1
+        positions.append(row)
+    return Prepared(
+        drafts,
+        positions,
+        label_positions,
+        list(seen),
+        kinds,
+        [list(t) for t in touched],
+        fresh,
+        list(known),
+        entry_index,
+    )
+
+
+def record_int(entry_index: int, row: int) -> int:
+    """The integer of a record (or, with an ordinal, of an entity) that first came with an entry."""
+    if not 0 <= row < 1 << SHIFT:
+        raise IntegrityError("a submission may hold 268,435,455 rows", code="row_range")
+    return entry_index << SHIFT | row
+
+
+@lru_cache(4096)
+def epoch(expires: str | None) -> int:
+    """An RFC 3339 time in whole epoch seconds, cut downwards so that nothing outlives its expiry; NEVER for None."""
+    return NEVER if expires is None else int(datetime.fromisoformat(expires).timestamp())
+
+
+def _packed(attributes: Mapping[str, Mapping[str, Any]]) -> list[str | None]:
+    if not attributes:
+        return [None, None, None, None, None]
+    if not attributes.keys() <= _GROUPS:
+        raise IntegrityError("a draft names a field group that doesn't exist", code="unknown_group")
+    return [_encode(attributes[group]).decode() if attributes.get(group) else None for group in GROUPS]
+
+
+_GROUPS = frozenset(GROUPS)

@@ -1,0 +1,151 @@
+"""The Cypher that reads.
+
+Three rules hold in every statement, and a test reads the plans to see that they do:
+
+* **Seek, never expand.** An entity keeps the labels that touch it; claims are found through the relationship indexes
+  on (endpoint, lid) for the labels that the reader may see. Cost, and so time, follows what is visible.
+* **Predicates on every claim**: its label is in the reader's set (by the seek itself), it has not expired, its record
+  is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
+* **One packed record.** Columns travel as lists inside lists.
+
+Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
+is equal by all of these is ordered by a scrambled record number, which tells nothing about who came first.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from graphsvc.model.labels import GROUPS
+
+_PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
+
+
+def _columns(claim: str) -> str:
+    """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, masked groups."""
+    plain = [f"{claim}.{name}" for name in _PLAIN]
+    masked = [f"CASE WHEN {claim}.lid IN ${group} THEN {claim}.{group} END" for group in GROUPS]
+    return ", ".join(plain + masked)
+
+
+def _live(claim: str) -> str:
+    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn"
+
+
+def _scrambled(claim: str) -> str:
+    # Multiplying by an odd constant modulo a prime: a fixed shuffle of the record numbers.
+    return f"({claim}.rec % 4294967291 * 2654435761) % 4294967291"
+
+
+def _key(claim: str, node: str) -> str:
+    return f"CASE WHEN {claim}.lid IN $identity THEN {node}.key END"
+
+
+_TOUCHING = """
+UNWIND [l IN e.lids WHERE l IN $view] AS l
+CALL (e, l) {
+  MATCH ()-[c:CLAIM {src: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(src, lid) RETURN c
+  UNION ALL
+  MATCH ()-[c:CLAIM {dst: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(dst, lid) RETURN c
+}
+"""
+
+_SHOWN = ", ".join(f"CASE WHEN a.lid IN ${group} THEN a.{group} END" for group in GROUPS)
+
+# One row per visible entity: id, kind, key where a visible claim grants it, claims.
+_FACTS = f"""
+CALL (e) {{
+  UNWIND [l IN e.lids WHERE l IN $view] AS l
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  WITH a, a.lid IN $identity AS named
+  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_scrambled("a")} LIMIT $records
+  RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
+}}
+WITH e, claims, named WHERE size(claims) > 0
+RETURN collect([e.id, e.kind, CASE WHEN named THEN e.key END, claims]) AS entities"""
+
+ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_FACTS}"
+
+# A key that no visible claim grants is not found: asking for it must not tell more than match does.
+RESOLVE = f"""
+UNWIND $keys AS key MATCH (e:Entity {{key: key}})
+CALL (e) {{
+  UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  RETURN a LIMIT 1
+}}
+RETURN collect([e.key, e.id])"""
+
+NAMES = f"""
+UNWIND $ids AS id MATCH (e:Entity {{id: id}})
+CALL (e) {{
+  UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  RETURN a LIMIT 1
+}}
+RETURN collect([e.id, e.key])"""
+
+MATCH = f"""
+UNWIND $keys AS key MATCH (e:Entity {{key: key}})
+UNWIND [l IN e.lids WHERE l IN $match] AS l
+CALL (e, l) {{
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  RETURN a LIMIT 1
+}}
+WITH e.key AS key, collect(l) AS lids
+RETURN collect([key, lids])"""
+
+# One level of a path search: topology only, claims by their element ids.
+LEVEL = f"""
+UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
+{_TOUCHING}
+WITH DISTINCT c WHERE {_live("c")}
+WITH c LIMIT $most
+WITH c, startNode(c) AS a, endNode(c) AS b
+RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c)])"""
+
+CLAIMS = f"""
+UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
+WITH c WHERE c.lid IN $view AND {_live("c")}
+RETURN collect([c.src, c.dst, c.kind, {_columns("c")}])"""
+
+
+@cache
+def expand(hops: int, chosen: bool) -> str:
+    """The neighbourhood of ``$start``: claims within ``hops`` and the facts of all their ends, in one statement.
+
+    Level by level; ``$most`` is one more than the claims wanted, and a level that passes it ends the walk.
+    ``chosen``: follow only claims whose kind is in ``$kinds``.
+    """
+    levels = "".join(_level(chosen) for _ in range(hops))
+    return f"""
+MATCH (start:Entity {{id: $start}})
+WITH start, [start] AS front, [] AS inner, [] AS claims
+{levels}
+WITH start, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
+CALL (start, kept) {{
+  UNWIND [start] + [c IN kept | startNode(c)] + [c IN kept | endNode(c)] AS e WITH DISTINCT e {_FACTS}
+}}
+RETURN [c IN kept | [c.src, c.dst, c.kind, {_columns("c")}]], entities, truncated"""
+
+
+def _level(chosen: bool) -> str:
+    kinds = "AND c.kind IN $kinds" if chosen else ""
+    # Claims of an entity expanded earlier are in hand already (inner): no claim is found twice.
+    return f"""
+CALL (front, inner) {{
+  UNWIND front AS e
+  {_TOUCHING}
+  WITH DISTINCT c, inner WHERE {_live("c")} AND NOT c.src IN inner AND NOT c.dst IN inner {kinds}
+  WITH c, startNode(c) AS a, endNode(c) AS b
+  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_scrambled("c")} LIMIT $most
+  RETURN collect(c) AS fresh
+}}
+WITH start, inner + [e IN front | e.id] AS inner, claims + fresh AS claims, fresh
+CALL (inner, fresh, claims) {{
+  UNWIND CASE WHEN size(claims) < $most THEN fresh ELSE [] END AS c
+  UNWIND [startNode(c), endNode(c)] AS e
+  WITH DISTINCT e, inner WHERE NOT e.id IN inner
+  RETURN collect(e) AS front
+}}
+WITH start, front, inner, claims"""

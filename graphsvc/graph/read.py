@@ -1,0 +1,150 @@
+"""Reads. Each takes a :class:`~graphsvc.policy.scope.Scope` and returns only what it lets see.
+
+An entity is there if and only if a live claim that the scope views supports it; absent, hidden, expired and withdrawn
+look alike. ``now`` is epoch seconds (default: the clock), so that a test can stand at any moment. All reads raise
+Unavailable when Neo4j can't be had.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from graphsvc.graph import queries
+from graphsvc.graph.facts import (
+    EntityFacts,
+    LinkClaim,
+    Neighbourhood,
+    Path,
+    Paths,
+    RecordClaim,
+    claim_order,
+    entity_order,
+    link_order,
+)
+from graphsvc.graph.paths import Search
+from graphsvc.graph.write import read_labels
+
+if TYPE_CHECKING:
+    from graphsvc.graph.driver import Graph
+    from graphsvc.model.labels import Label
+    from graphsvc.policy.scope import Scope
+
+RECORDS = 50
+"""Claims shown of one entity; :attr:`EntityFacts.more` says that there are more."""
+
+MAX_HOPS = 4
+"""The widest neighbourhood that can be asked for."""
+
+BUDGET = 20_000
+"""Visible claims that one path search may look at."""
+
+
+class Reader:
+    """Reads from one graph. Any number at once; keeps nothing between reads."""
+
+    def __init__(self, graph: Graph, records: int = RECORDS, budget: int = BUDGET) -> None:
+        self._graph = graph
+        self._records = records
+        self._budget = budget
+
+    async def labels(self, after: int = -1) -> list[tuple[int, Label]]:
+        """The labels numbered above ``after``, in order. For deciding on them, never for showing."""
+        return await self._graph.in_thread(lambda: read_labels(self._graph, after))
+
+    async def resolve(self, scope: Scope, keys: Sequence[str], now: float | None = None) -> dict[str, int]:
+        """The entities that canonical keys name, where a visible claim grants the identity; others are left out."""
+        rows = await self._ask(queries.RESOLVE, scope, now, keys=list(keys))
+        return dict(rows[0])
+
+    async def names(self, scope: Scope, ids: Sequence[int], now: float | None = None) -> dict[int, str]:
+        """The canonical keys of those of ``ids`` whose identity a visible claim grants."""
+        rows = await self._ask(queries.NAMES, scope, now, ids=list(ids))
+        return dict(rows[0])
+
+    async def entities(self, scope: Scope, ids: Sequence[int], now: float | None = None) -> list[EntityFacts]:
+        """Facts of those of ``ids`` that are visible, in the order of ``ids``."""
+        rows = await self._ask(queries.ENTITIES, scope, now, ids=list(ids), records=self._records + 1)
+        found = {row[0]: self._facts(row) for row in rows[0]}
+        return [found[n] for n in dict.fromkeys(ids) if n in found]
+
+    async def expand(
+        self, scope: Scope, start: int, hops: int, kinds: Sequence[str] | None, limit: int, now: float | None = None
+    ) -> Neighbourhood | None:
+        """The network within ``hops`` (1 to :data:`MAX_HOPS`) of an entity: at most ``limit`` links, nearest first.
+
+        ``kinds`` None follows all kinds of link. One round trip. None when the start is not visible.
+        """
+        statement = queries.expand(min(max(hops, 1), MAX_HOPS), kinds is not None)
+        rows = await self._ask(
+            statement, scope, now, start=start, kinds=list(kinds or ()), most=limit + 1, records=self._records + 1
+        )
+        if not rows:
+            return None
+        entities = sorted(map(self._facts, rows[1]), key=entity_order)
+        if all(entity.id != start for entity in entities):
+            return None
+        keys = {entity.id: entity.key for entity in entities if entity.key is not None}
+        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys))
+        return Neighbourhood(entities, links, rows[2])
+
+    async def paths(
+        self, scope: Scope, source: int, target: int, max_hops: int, k: int, now: float | None = None
+    ) -> Paths:
+        """The ``k`` shortest simple paths between two entities, at most ``max_hops`` long, directions ignored.
+
+        Ties go by visible keys along the path.
+        """
+        moment = time.time() if now is None else now
+        search = Search(source, target, max_hops, k, self._budget)
+        while (frontier := search.frontier()) is not None:
+            rows = await self._ask(queries.LEVEL, scope, moment, frontier=frontier, most=search.left + 1)
+            search.add(rows[0])
+        found = search.paths()
+        entities = {facts.id: facts for facts in await self._on_paths(scope, found, moment)}
+        claims = [claim for path in found for claim in search.claims(path)]
+        rows = await self._ask(queries.CLAIMS, scope, moment, claims=list(dict.fromkeys(claims))) if claims else [[]]
+        keys = {facts.id: facts.key for facts in entities.values() if facts.key is not None}
+        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys))
+        paths = [Path(path, _along(path, links)) for path in found]
+        return Paths([p for p in paths if _whole(p, entities)], entities, search.truncated)
+
+    async def match(self, scope: Scope, keys: Sequence[str], now: float | None = None) -> dict[str, set[int]]:
+        """Per canonical key the labels of the match set under which a live claim is held; keys without are left out."""
+        rows = await self._ask(queries.MATCH, scope, now, keys=list(keys), match=list(scope.allowed("match")))
+        return {key: set(lids) for key, lids in rows[0]}
+
+    async def _on_paths(self, scope: Scope, found: list[list[int]], now: float) -> list[EntityFacts]:
+        ids = list(dict.fromkeys(n for path in found for n in path))
+        return await self.entities(scope, ids, now) if ids else []
+
+    async def _ask(self, statement: str, scope: Scope, now: float | None, **parameters: Any) -> list[Any]:
+        parameters["view"] = list(scope.allowed("view"))
+        parameters["now"] = int(time.time() if now is None else now)
+        parameters["withdrawn"] = list(scope.withdrawn)
+        parameters.update(scope.masks())
+        return await self._graph.in_thread(lambda: self._graph.answer(statement, parameters))
+
+    def _facts(self, row: Sequence[Any]) -> EntityFacts:
+        n, kind, key, columns = row
+        claims = list(map(RecordClaim._make, columns[: self._records]))
+        if len(claims) > 1:
+            claims.sort(key=claim_order)
+        return EntityFacts(n, kind, key, claims, len(columns) > self._records)
+
+
+def _along(path: Sequence[int], links: Sequence[LinkClaim]) -> list[LinkClaim]:
+    """The links between neighbours on the path, in the path's order."""
+    between: dict[frozenset[int], list[LinkClaim]] = {}
+    for link in links:
+        between.setdefault(frozenset((link.source, link.target)), []).append(link)
+    return [link for pair in pairwise(path) for link in between.get(frozenset(pair), ())]
+
+
+def _whole(path: Path, entities: dict[int, EntityFacts]) -> bool:
+    """Whether every entity and step is still there: a label may move between the search and the fetch."""
+    steps = {frozenset((link.source, link.target)) for link in path.links}
+    pairs = zip(path.entities, path.entities[1:], strict=False)
+    return all(n in entities for n in path.entities) and all(frozenset(pair) in steps for pair in pairs)

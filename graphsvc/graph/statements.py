@@ -1,0 +1,88 @@
+"""The Cypher that writes. Rows travel as lists, not maps: less to send and to read on both sides.
+
+Indices into a row are named where the row is built (:mod:`graphsvc.graph.prepare`). Records and claims are plain
+CREATE: the watermark, moved in the same transaction, is what keeps a batch from being applied twice.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+_FACTS = (
+    "gs: {0}[0], gi: {0}[1], gsch: {0}[2], since: {0}[3], until: {0}[4], identity: {0}[5], personal: {0}[6], "
+    "content: {0}[7], financial: {0}[8], operational: {0}[9]"
+)
+
+READ_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) RETURN w.index, w.batch"
+
+# Writing the name first takes the write lock, so that two appliers can't both read the old values.
+MOVE_WATERMARK = """
+MATCH (w:Watermark {name: 'graph'}) SET w.name = w.name
+WITH w WHERE w.index = $at_index AND w.batch = $at_batch
+SET w.index = $to_index, w.batch = $to_batch RETURN count(w)"""
+
+READ_LABELS = "MATCH (l:Label) WHERE l.lid > $after WITH l ORDER BY l.lid RETURN collect([l.lid, l.key])"
+
+CREATE_LABELS = "UNWIND $labels AS l CREATE (:Label {lid: l[0], key: l[1]})"
+
+# Most entities that come again come under a label they have: only a new one is written.
+LOOK_UP = """
+UNWIND $touch AS t MATCH (e:Entity {key: t[0]})
+WITH e, t, [l IN t[1] WHERE NOT l IN e.lids] AS fresh
+FOREACH (_ IN CASE WHEN size(fresh) > 0 THEN [1] ELSE [] END | SET e.lids = e.lids + fresh)
+RETURN collect([t[2], e.id])"""
+
+CREATE_RECORDS = f"""
+UNWIND $records AS r CREATE (n:Record {{id: r[0], lid: r[1], exp: r[2]}})
+WITH n, r UNWIND r[3] AS a MATCH (e:Entity {{id: a[0]}})
+CREATE (n)-[:ABOUT {{ent: a[0], rec: r[0], lid: r[1], exp: r[2], {_FACTS.format("a[1]")}}}]->(e)"""
+
+CREATE_CLAIMS = f"""
+UNWIND $claims AS c MATCH (a:Entity {{id: c[0]}}) MATCH (b:Entity {{id: c[1]}})
+CREATE (a)-[:CLAIM {{src: c[0], dst: c[1], kind: c[2], rec: c[3], lid: c[4], exp: c[5],
+  {_FACTS.format("c[6]")}}}]->(b)"""
+
+# Claims of a record join entities that the record is about: expanding into pairs of those touches no foreign claim's
+# properties unless both ends are busy.
+MOVE_RECORDS = """
+UNWIND $records AS id MATCH (n:Record {id: id}) WHERE n.lid <> $lid AND n.lid IN $own
+WITH n, n.lid AS old
+CALL (n) {
+  MATCH (n)-[x:ABOUT]->(:Entity) SET x.lid = $lid
+}
+CALL (n) {
+  MATCH (n)-[:ABOUT]->(a:Entity) WITH DISTINCT n, a MATCH (n)-[:ABOUT]->(b:Entity) WITH DISTINCT n, a, b
+  MATCH (a)-[c:CLAIM]->(b) WHERE c.rec = n.id SET c.lid = $lid
+}
+SET n.lid = $lid
+WITH n, old MATCH (n)-[:ABOUT]->(e:Entity)
+RETURN [collect(DISTINCT n.id), collect(DISTINCT [e.id, old])]"""
+
+DELETE_RECORDS = """
+UNWIND $records AS id MATCH (n:Record {id: id})
+CALL (n) {
+  MATCH (n)-[:ABOUT]->(a:Entity) WITH DISTINCT n, a MATCH (n)-[:ABOUT]->(b:Entity) WITH DISTINCT n, a, b
+  MATCH (a)-[c:CLAIM]->(b) WHERE c.rec = n.id DELETE c
+}
+WITH n, n.lid AS old MATCH (n)-[:ABOUT]->(e:Entity)
+WITH collect(DISTINCT n) AS gone, collect(DISTINCT [e.id, old]) AS left
+FOREACH (n IN gone | DETACH DELETE n)
+RETURN left"""
+
+# Every claim's ends are ABOUT ends of the same record and label, so ABOUT alone tells whether a label is still there.
+DROP_LABELS = """
+UNWIND $left AS pair MATCH (e:Entity {id: pair[0]})
+WHERE NOT EXISTS { MATCH ()-[x:ABOUT {ent: pair[0], lid: pair[1]}]->() }
+SET e.lids = [l IN e.lids WHERE l <> pair[1]]"""
+
+ADD_LABEL = """
+UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE NOT $lid IN e.lids SET e.lids = e.lids + $lid"""
+
+DELETE_BARE = """
+UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE size(e.lids) = 0 AND NOT EXISTS { (e)--() } DELETE e"""
+
+
+@cache
+def create_entities(kind: str) -> str:
+    """The statement that creates entities of one (checked) kind from ``$new`` rows of id, key and labels."""
+    return f"UNWIND $new AS n CREATE (:Entity:{kind} {{id: n[0], key: n[1], lids: n[2], kind: '{kind}'}})"

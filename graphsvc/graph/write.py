@@ -1,0 +1,194 @@
+"""The one writer of the graph: carries drafts in, in ledger order, each batch exactly once.
+
+Every transaction also moves the watermark, so a crash leaves a batch wholly in or wholly out, and a batch that comes
+twice or too early is refused (:class:`OutOfOrder`). There is one applier, so transactions never wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from graphsvc.graph import statements
+from graphsvc.graph.prepare import Prepared, prepare
+from graphsvc.model.errors import IntegrityError
+from graphsvc.model.labels import Label, label_key
+
+if TYPE_CHECKING:
+    from neo4j import Session, Transaction
+
+    from graphsvc.graph.driver import Graph
+    from graphsvc.model.drafts import CleanDraft
+
+
+class OutOfOrder(IntegrityError):
+    """The graph's watermark is not exactly before what was to be applied; nothing was written."""
+
+    code = "out_of_order"
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """``index`` is the last entry wholly applied (-1: none); ``batch`` counts the batches applied of the next one."""
+
+    index: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Per draft of the batch: the integers of its entities, and its label's number."""
+
+    ids: list[list[int]]
+    lids: list[int]
+
+
+class Writer:
+    """Writes drafts, label moves and withdrawals. One instance at a time, used by one thread at a time.
+
+    All methods raise Unavailable when Neo4j can't be had and leave the graph as it was.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._lids: dict[Label, int] | None = None
+
+    def watermark(self) -> Watermark:
+        """Where the graph stands."""
+        index, batch = self._graph.answer(statements.READ_WATERMARK, {})
+        return Watermark(index, batch)
+
+    def labels(self, after: int = -1) -> list[tuple[int, Label]]:
+        """The labels in use numbered above ``after``, in order."""
+        return read_labels(self._graph, after)
+
+    def apply(
+        self,
+        entry_index: int,
+        batch: int,
+        last: bool,
+        drafts: Sequence[CleanDraft],
+        first_ordinal: int | Sequence[int],
+        before_commit: Callable[[Applied], None] | None = None,
+    ) -> Applied:
+        """Apply one batch (best about 5,000 drafts) of submission ``entry_index``; ``last`` completes the entry.
+
+        ``first_ordinal`` is as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` is told what is about to be
+        applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is exactly before this batch.
+        """
+        prepared = prepare(entry_index, drafts, first_ordinal)
+        to = Watermark(entry_index, 0) if last else Watermark(entry_index - 1, batch + 1)
+        known = self._known()
+        lids, new = _number(prepared.labels, known)
+        with self._graph.session() as session, session.begin_transaction() as transaction:
+            _move_watermark(transaction, Watermark(entry_index - 1, batch), to)
+            _create_labels(transaction, new)
+            ids = _run_batch(transaction, prepared, lids, self._graph.kinds)
+            positions = [[ids[position] for position in row] for row in prepared.positions]
+            applied = Applied(positions, [lids[label] for label in prepared.label_positions])
+            if before_commit is not None:
+                before_commit(applied)
+            transaction.commit()
+        # Only now: a rolled-back transaction's numbers must be given out again.
+        known.update(new)
+        return applied
+
+    def advance(self, index: int) -> None:
+        """Say that all entries up to ``index`` are applied, those between holding nothing for the graph."""
+        with self._graph.session() as session, session.begin_transaction() as transaction:
+            at = Watermark(*transaction.run(statements.READ_WATERMARK).single(strict=True).values())
+            if at.batch or index < at.index:
+                raise OutOfOrder("an entry is half applied, or the graph is further already")
+            _move_watermark(transaction, at, Watermark(index, 0))
+            transaction.commit()
+
+    def move(
+        self,
+        entry_index: int,
+        record_ids: Sequence[int],
+        label: Label,
+        before_commit: Callable[[int, list[int]], None] | None = None,
+    ) -> None:
+        """Put records and all their claims under another label, as entry ``entry_index`` says.
+
+        Records that are absent, or under a label of another owner, are skipped. ``before_commit`` is told the label's
+        number and the records that move; if it raises, nothing is moved.
+        """
+        known = self._known()
+        lids, new = _number([label], known)
+        own = [lid for other, lid in known.items() if other.owner == label.owner]
+        with self._graph.session() as session, session.begin_transaction() as transaction:
+            _move_watermark(transaction, Watermark(entry_index - 1, 0), Watermark(entry_index, 0))
+            _create_labels(transaction, new)
+            asked = {"records": list(record_ids), "lid": lids[0], "own": own}
+            moved, left = _packed(transaction, statements.MOVE_RECORDS, asked)
+            ids = sorted({pair[0] for pair in left})
+            transaction.run(statements.ADD_LABEL, ids=ids, lid=lids[0]).consume()
+            transaction.run(statements.DROP_LABELS, left=left).consume()
+            if before_commit is not None:
+                before_commit(lids[0], moved)
+            transaction.commit()
+        known.update(new)
+
+    def withdraw(self, entry_index: int, record_ids: Sequence[int]) -> None:
+        """Delete records and their claims, as entry ``entry_index`` says, and entities that nothing supports now."""
+        with self._graph.session() as session, session.begin_transaction() as transaction:
+            _move_watermark(transaction, Watermark(entry_index - 1, 0), Watermark(entry_index, 0))
+            left = _packed(transaction, statements.DELETE_RECORDS, {"records": list(record_ids)})
+            transaction.run(statements.DROP_LABELS, left=left).consume()
+            transaction.run(statements.DELETE_BARE, ids=sorted({pair[0] for pair in left})).consume()
+            transaction.commit()
+
+    def _known(self) -> dict[Label, int]:
+        if self._lids is None:
+            self._lids = {label: lid for lid, label in self.labels()}
+        return self._lids
+
+
+def read_labels(graph: Graph, after: int) -> list[tuple[int, Label]]:
+    """The labels numbered above ``after``, in order."""
+    (rows,) = graph.answer(statements.READ_LABELS, {"after": after})
+    return [(lid, msgspec.json.decode(key, type=Label)) for lid, key in rows]
+
+
+def _number(labels: Sequence[Label], known: dict[Label, int]) -> tuple[list[int], dict[Label, int]]:
+    """The labels' numbers, and those of them that are new: numbered from 1 in the order of their first coming."""
+    new: dict[Label, int] = {}
+    for label in labels:
+        if label not in known:
+            new.setdefault(label, len(known) + len(new) + 1)
+    return [known[label] if label in known else new[label] for label in labels], new
+
+
+def _move_watermark(transaction: Transaction, at: Watermark, to: Watermark) -> None:
+    moved = _packed(
+        transaction,
+        statements.MOVE_WATERMARK,
+        {"at_index": at.index, "at_batch": at.batch, "to_index": to.index, "to_batch": to.batch},
+    )
+    if moved != 1:
+        raise OutOfOrder("the graph's watermark is not right before this entry or batch")
+
+
+def _create_labels(transaction: Transaction, new: dict[Label, int]) -> None:
+    if new:
+        rows = [[lid, label_key(label)] for label, lid in new.items()]
+        transaction.run(statements.CREATE_LABELS, labels=rows).consume()
+
+
+def _run_batch(transaction: Transaction, prepared: Prepared, lids: Sequence[int], kinds: frozenset[str]) -> list[int]:
+    if not prepared.drafts:
+        return []
+    found = _packed(transaction, statements.LOOK_UP, prepared.lookup(lids))
+    ids, runs = prepared.bind(dict(found), lids, kinds)
+    for statement, parameters in runs:
+        transaction.run(statement, parameters).consume()
+    return ids
+
+
+def _packed(runner: Session | Transaction, statement: str, parameters: dict[str, Any]) -> Any:
+    """The only value of a statement's only record."""
+    return runner.run(statement, parameters).single(strict=True)[0]

@@ -1,0 +1,1 @@
+"""Everything on one machine: a Neo4j child process, a development identity provider, the demo."""

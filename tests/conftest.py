@@ -1,0 +1,65 @@
+"""What several folders of tests share: the real Neo4j, and where the test data lies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from graphsvc.graph.driver import Graph
+from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model.schema import load_schema
+
+WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jChild]:
+    """One real Neo4j for the whole run, on a free port, stopped at its end."""
+    child = Neo4jChild(tmp_path_factory.mktemp("neo4j"), heap="384m", pagecache="128m")
+    child.start()
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+@pytest.fixture(scope="session")
+def graph_session(neo4j_server: Neo4jChild) -> Iterator[Graph]:
+    """A connection with all constraints made, for the whole run."""
+    graph = Graph.open(neo4j_server.uri, neo4j_server.auth)
+    try:
+        graph.constrain(list(load_schema().kinds))
+        yield graph
+    finally:
+        graph.close()
+
+
+@pytest.fixture
+def graph_database(graph_session: Graph) -> Graph:
+    """The session's graph, emptied: nothing but constraints and the first watermark."""
+    _wipe(graph_session)
+    return graph_session
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of public test data; tests that need it are skipped without."""
+    folder = Path(os.environ.get("GRAPHSVC_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip("no test data; set GRAPHSVC_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wipe() -> Callable[[Graph], None]:
+    """Empties a graph inside a test."""
+    return _wipe
+
+
+def _wipe(graph: Graph) -> None:
+    with graph.session() as session:
+        session.run(WIPE).consume()
+    graph.constrain(sorted(graph.kinds))

@@ -1,0 +1,242 @@
+"""Reads on a real Neo4j, against plain answers over the graph filtered first."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from graph_world import NOW, draft, label, scope
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracle import Link, visible
+
+from graphsvc.graph import queries
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.read import MAX_HOPS, Reader
+from graphsvc.graph.write import Writer
+from graphsvc.model.drafts import CleanDraft
+from graphsvc.policy.scope import Scope
+
+KEYS = [f"{kind}:x:{n}" for n in range(4) for kind in ("account", "phone")]
+LABELS = {lid: label(owner) for lid, owner in enumerate(("pasar", "swift", "customs", "police"), start=1)}
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+@st.composite
+def worlds(pick: Callable[..., Any]) -> tuple[list[CleanDraft], Scope]:
+    """Some drafts under four labels, a few expired, and a scope that sees some of it."""
+    drafts = []
+    for row in range(pick(st.integers(1, 14))):
+        keys = pick(st.lists(st.sampled_from(KEYS), min_size=2, max_size=3))
+        ends = st.integers(0, len(keys) - 1)
+        links = pick(st.lists(st.tuples(st.sampled_from(["USES", "CONTROLS"]), ends, ends), max_size=3))
+        expires = pick(st.sampled_from([None, None, None, "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]))
+        drafts.append(draft(row, LABELS[pick(st.integers(1, 4))], keys, links, expires=expires))
+    some = st.sets(st.integers(1, 4))
+    view = pick(some)
+    groups = {group: pick(some) & view for group in ("identity", "personal", "operational")}
+    withdrawn = pick(st.sets(st.integers(0, 14), max_size=2))
+    return drafts, scope(LABELS, view, view | pick(some), groups, withdrawn)
+
+
+def load(graph: Graph, drafts: list[CleanDraft]) -> dict[str, int]:
+    """Apply drafts as entry 0 with the label numbers of LABELS, and tell every key's integer."""
+    with graph.session() as session:
+        from graphsvc.model.labels import label_key
+
+        rows = [[lid, label_key(one)] for lid, one in LABELS.items()]
+        session.run("UNWIND $rows AS r CREATE (:Label {lid: r[0], key: r[1]})", rows=rows).consume()
+    applied = Writer(graph).apply(0, 0, True, drafts, 0)
+    return {
+        entity.key: n
+        for draft, ids in zip(drafts, applied.ids, strict=True)
+        for entity, n in zip(draft.entities, ids, strict=True)
+    }
+
+
+many = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@given(world=worlds(), hops=st.integers(1, 3), kinds=st.sampled_from([None, ["USES"]]))
+@many
+def test_expand_is_the_neighbourhood_in_the_filtered_graph(
+    graph_session: Graph, wipe: Callable[[Graph], None], world: tuple[list[CleanDraft], Scope], hops: int, kinds: Any
+) -> None:
+    wipe(graph_session)
+    drafts, reader_scope = world
+    ids = load(graph_session, drafts)
+    names = {n: key for key, n in ids.items()}
+    oracle = visible(drafts, reader_scope)
+    reader = Reader(graph_session)
+    for key, n in list(ids.items())[:4]:
+        found = run(reader.expand(reader_scope, n, hops, kinds, 1000, NOW))
+        if key not in oracle.records:
+            assert found is None
+            continue
+        assert found is not None and not found.truncated
+        reached, links = oracle.neighbourhood(key, hops, kinds)
+        assert {names[entity.id] for entity in found.entities} == reached
+        assert {_link(link, names) for link in found.links} == links
+        for entity in found.entities:
+            name = names[entity.id]
+            assert {claim.rec for claim in entity.claims} == oracle.records[name]
+            assert entity.key == (name if name in oracle.named else None)
+            assert all(
+                (claim.identity is None) == (claim.lid not in reader_scope.allowed("identity"))
+                for claim in entity.claims
+            )
+        for link in found.links:
+            assert (link.operational is None) == (link.lid not in reader_scope.allowed("operational"))
+
+
+@given(world=worlds(), max_hops=st.integers(1, 6), k=st.integers(1, 4))
+@many
+def test_paths_are_the_shortest_simple_paths_in_the_filtered_graph(
+    graph_session: Graph, wipe: Callable[[Graph], None], world: tuple[list[CleanDraft], Scope], max_hops: int, k: int
+) -> None:
+    wipe(graph_session)
+    drafts, reader_scope = world
+    ids = load(graph_session, drafts)
+    names = {n: key for key, n in ids.items()}
+    oracle = visible(drafts, reader_scope)
+    source, target = next(iter(ids)), list(ids)[-1]
+    found = run(Reader(graph_session).paths(reader_scope, ids[source], ids[target], max_hops, k, NOW))
+    as_keys = [tuple(names[n] for n in path.entities) for path in found.paths]
+    assert [len(path) - 1 for path in as_keys] == oracle.lengths(source, target, max_hops, k)
+    assert set(as_keys) <= oracle.simple_paths(source, target, max_hops)
+    assert len(set(as_keys)) == len(as_keys)
+    for path, keys in zip(found.paths, as_keys, strict=True):
+        assert {_link(link, names) for link in path.links} == oracle.between(keys)
+        assert set(path.entities) <= found.entities.keys()
+    shortest = _cypher_shortest(graph_session, reader_scope, ids[source], ids[target], max_hops)
+    assert shortest == (len(as_keys[0]) - 1 if as_keys else None)
+
+
+@given(world=worlds())
+@many
+def test_resolve_entities_and_match_follow_live_claims_only(
+    graph_session: Graph, wipe: Callable[[Graph], None], world: tuple[list[CleanDraft], Scope]
+) -> None:
+    wipe(graph_session)
+    drafts, reader_scope = world
+    ids = load(graph_session, drafts)
+    oracle = visible(drafts, reader_scope)
+    reader = Reader(graph_session)
+    asked = [*ids, "phone:x:never"]
+    assert run(reader.resolve(reader_scope, asked, NOW)) == {key: ids[key] for key in oracle.named}
+    entities = run(reader.entities(reader_scope, [*ids.values(), 999], NOW))
+    assert [entity.id for entity in entities] == [n for key, n in ids.items() if key in oracle.records]
+    matchable = scope(LABELS, reader_scope.allowed("match"), withdrawn=reader_scope.withdrawn)
+    hits = visible(drafts, matchable).records
+    numbers = {one: lid for lid, one in LABELS.items()}
+    expected = {key: {numbers[drafts[row].label] for row in rows} for key, rows in hits.items()}
+    assert run(reader.match(reader_scope, asked, NOW)) == expected
+
+
+def test_a_cut_neighbourhood_says_so_and_keeps_the_nearest(graph_database: Graph) -> None:
+    keys = ["phone:x:hub", *(f"account:x:{n:02}" for n in range(20))]
+    drafts = [draft(n, LABELS[1], ["phone:x:hub", key], [("USES", 1, 0)]) for n, key in enumerate(keys[1:])]
+    drafts.append(draft(30, LABELS[1], ["account:x:00", "phone:x:far"], [("USES", 0, 1)]))
+    ids = load(graph_database, drafts)
+    found = run(Reader(graph_database).expand(scope(LABELS), ids["phone:x:hub"], 2, None, 5, NOW))
+    assert found is not None and found.truncated and len(found.links) == 5
+    assert sorted(entity.key or "" for entity in found.entities) == [*keys[1:6], "phone:x:hub"], "by visible key"
+    whole = run(Reader(graph_database).expand(scope(LABELS), ids["phone:x:hub"], 2, None, 21, NOW))
+    assert whole is not None and not whole.truncated and len(whole.links) == 21
+    few = run(Reader(graph_database, records=3).entities(scope(LABELS), [ids["phone:x:hub"]], NOW))[0]
+    assert few.more and len(few.claims) == 3
+
+
+def test_hidden_claims_change_neither_order_nor_cut(graph_database: Graph, wipe: Callable[[Graph], None]) -> None:
+    seen = [draft(100 + n, LABELS[1], ["phone:x:hub", f"account:x:{n}"], [("USES", 1, 0)]) for n in range(9)]
+    seen += [draft(120 + n, LABELS[1], [f"account:x:{n}", "phone:x:far"], [("USES", 0, 1)]) for n in range(9)]
+    hidden = [draft(n, LABELS[2], [f"account:x:{9 - n}", "phone:x:hub"], [("USES", 0, 1)]) for n in range(9)]
+    named, nameless = scope(LABELS, [1]), scope(LABELS, [1], groups={"identity": []})
+    answers = []
+    for drafts in (seen, [*hidden, *seen]):
+        wipe(graph_database)
+        ids = load(graph_database, drafts)
+        names = {n: key for key, n in ids.items()}
+        reader = Reader(graph_database)
+        answer: list[object] = []
+        for reader_scope in (named, nameless):
+            network = run(reader.expand(reader_scope, ids["phone:x:hub"], 2, None, 12, NOW))
+            assert network is not None and network.truncated
+            answer.append([_link(link, names) for link in network.links])
+        network = run(reader.expand(named, ids["phone:x:hub"], 2, None, 12, NOW))
+        assert network is not None
+        answer.append([entity.key for entity in network.entities])
+        paths = run(reader.paths(named, ids["phone:x:hub"], ids["phone:x:far"], 4, 3, NOW)).paths
+        answer.append([[names[n] for n in path.entities] for path in paths])
+        answers.append(answer)
+    assert answers[0] == answers[1]
+
+
+def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_database: Graph) -> None:
+    drafts = [draft(0, LABELS[1], ["account:x:a", "phone:x:b"], [("USES", 0, 1)])]
+    drafts += [draft(n, LABELS[1], ["phone:x:b", f"account:x:{n}"], [("USES", 1, 0)]) for n in range(1, 12)]
+    ids = load(graph_database, drafts)
+    found = run(
+        Reader(graph_database, budget=3).paths(scope(LABELS), ids["account:x:a"], ids["account:x:9"], 4, 2, NOW)
+    )
+    assert found.truncated or len(found.paths) == 1
+    near = run(Reader(graph_database, budget=3).paths(scope(LABELS), ids["account:x:a"], ids["phone:x:b"], 4, 2, NOW))
+    assert [len(path.entities) for path in near.paths] == [2] and near.truncated
+
+
+def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
+    lists = {name: [1, 2] for name in ("view", "match", "identity", "personal", "content", "financial", "operational")}
+    parameters = {**lists, "now": NOW, "withdrawn": [], "ids": [1], "keys": ["k"], "start": 1, "kinds": ["USES"]}
+    parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"]}
+    statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
+    statements += [queries.expand(hops, chosen) for hops in range(1, MAX_HOPS + 1) for chosen in (False, True)]
+    for statement in statements:
+        with graph_session.session() as session:
+            plan = str(session.run("EXPLAIN " + statement, parameters).consume().plan)
+        operators = set(re.findall(r"'operatorType': '(\w+)", plan))
+        assert not {name for name in operators if name.startswith(("Expand", "VarLength", "AllNodes", "NodeByLabel"))}
+        assert not {name for name in operators if "Scan" in name}
+        assert {name for name in operators if name.startswith("DirectedRelationship") and "Seek" in name}
+
+
+@pytest.mark.parametrize("count", [3000])
+def test_a_hub_of_hidden_claims_costs_nothing(graph_database: Graph, count: int) -> None:
+    hidden = [draft(n, LABELS[2], ["phone:x:hub", f"account:x:{n}"], [("USES", 1, 0)]) for n in range(count)]
+    hidden.append(draft(count, LABELS[1], ["phone:x:hub", "account:x:seen"], [("USES", 1, 0)]))
+    ids = load(graph_database, hidden)
+    statement = queries.expand(2, False)
+    seen = scope(LABELS, [1])
+    parameters = {"view": [1], "now": NOW, "withdrawn": [], "start": ids["phone:x:hub"], "most": 100, "records": 10}
+    with graph_database.session() as session:
+        profile = session.run("PROFILE " + statement, {**parameters, **seen.masks()}).consume().profile
+    assert _hits(profile) < 1000, "as many database hits as visible claims ask for, whatever is hidden"
+
+
+def _hits(plan: Any) -> int:
+    return int(plan.get("dbHits", 0)) + sum(_hits(child) for child in plan.get("children", ()))
+
+
+def _link(link: Any, names: dict[int, str]) -> Link:
+    return names[link.source], link.kind, names[link.target], link.rec
+
+
+def _cypher_shortest(graph: Graph, reader_scope: Scope, source: int, target: int, max_hops: int) -> int | None:
+    """The length of the shortest path by Cypher's own search, predicates inside."""
+    if source == target:
+        return None
+    statement = f"""
+MATCH p = SHORTEST 1 (a:Entity {{id: $a}})
+  (()-[r:CLAIM WHERE r.lid IN $view AND r.exp > $now AND NOT r.rec IN $withdrawn]-()){{1,{max_hops}}}
+  (b:Entity {{id: $b}})
+RETURN length(p)"""
+    parameters = {"a": source, "b": target, "view": list(reader_scope.allowed("view")), "now": NOW}
+    with graph.session() as session:
+        rows = session.run(statement, {**parameters, "withdrawn": list(reader_scope.withdrawn)}).values()
+    return int(rows[0][0]) if rows else None
