@@ -1,0 +1,50 @@
+# Two commands matter: `make demo` and `make test`. Both need Python 3.11+ and make, and work offline after the first run.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.filled
+NAME ?= all
+
+.PHONY: help setup demo test check bench soak lock generate clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: $(STAMP)  ## build the environment in .venv, every package pinned by hash
+
+$(STAMP): requirements.lock pyproject.toml verifier/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "graphsvc needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable verifier --editable .
+	@touch $@
+
+demo: setup  ## start everything on this machine and tell the story
+	$(BIN)/graphsvc demo
+
+test: setup  ## all tests, on a real Neo4j
+	$(BIN)/python -m pytest
+
+check: setup  ## ruff, mypy strict, layers, generated files and docs up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m graphsvc.model.generate --check
+	$(BIN)/python -m graphsvc.api.generate --check
+	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_docs.py
+
+bench: setup  ## benchmarks; NAME=ingest runs one
+	$(BIN)/python -m bench $(NAME)
+
+soak: setup  ## what takes long
+	$(BIN)/python -m pytest -m soak --timeout 7200
+
+generate: setup  ## write schema/submission.schema.json and schema/api.graphql anew
+	$(BIN)/python -m graphsvc.model.generate
+	$(BIN)/python -m graphsvc.api.generate
+
+lock: setup  ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	  --all-extras --no-emit-package graphsvc-verify pyproject.toml --output-file requirements.lock
+
+clean:  ## remove the environment and what was built
+	rm -rf .venv dist build .mypy_cache .ruff_cache

@@ -1,0 +1,63 @@
+"""Settings of a service process, read once from the environment and handed on; nothing reads the environment later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8443
+    origin: str = "graphsvc.local/log"
+    audience: str = "graphsvc"
+    issuer: str = ""
+    jwks: str = ""
+    neo4j_uri: str = ""
+    neo4j_user: str = "neo4j"
+    neo4j_password: str = ""
+    neo4j_database: str = "neo4j"
+    neo4j_heap: str = "512m"
+    neo4j_pagecache: str = "256m"
+    max_body: int = 2 << 30
+    max_row: int = 1 << 20
+    environment: str = "development"
+
+    @property
+    def spool(self) -> Path:
+        """Where bodies are received, before they are checked."""
+        return self.data / "spool"
+
+
+def read_settings(data: Path, environment: Mapping[str, str], **overrides: str | int) -> Settings:
+    """Settings for the state directory ``data``; ``GRAPHSVC_*`` variables fill in, ``overrides`` win.
+
+    Raises ValueError that names the variable when a number can't be read.
+    """
+    fields = {name: value for name, value in Settings.__annotations__.items() if name != "data"}
+    values: dict[str, str | int] = {}
+    for name, kind in fields.items():
+        variable = f"GRAPHSVC_{name.upper()}"
+        if variable not in environment:
+            continue
+        text = environment[variable]
+        if kind == "int":
+            if not text.isdigit():
+                raise ValueError(f"{variable} must be a whole number")
+            values[name] = int(text)
+        else:
+            values[name] = text
+    values.update(overrides)
+    return Settings(data=data, **values)  # type: ignore[arg-type]
+
+
+def product_data(name: str) -> Path:
+    """The folder ``schema`` or ``policies``: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).parent
+    checkout = package.parent / name
+    return checkout if checkout.is_dir() else package / "_data" / name
