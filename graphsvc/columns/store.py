@@ -1,0 +1,190 @@
+"""The ledger's link claims as Parquet files: what whole-graph analysis reads, beside the graph database.
+
+The store is a projection of the ledger like the graph, with a watermark of its own; it can be removed and built again.
+Every part is written to a temporary name, made durable and renamed, and is named after the ledger index and batch that
+it comes from: appending the same batch again replaces it with the same. A crash leaves at most a temporary file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from graphsvc.columns.claims import SCHEMA, ClaimArrays, claim_arrays, claims_table
+from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.errors import IntegrityError
+from graphsvc.policy.scope import Scope
+
+_PART = re.compile(r"claims-(\d{12})-(\d{6})\.parquet")
+_CHANGE = re.compile(r"change-(\d{12})\.json")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Watermark:
+    """The last part that is there: ledger index and batch; (-1, 0) for an empty store."""
+
+    index: int
+    batch: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What a ledger entry did to records: gone (``lid`` None) or moved to label number ``lid``."""
+
+    records: list[int]
+    lid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """All changes so far, the latest of each record winning: record integers, sorted, and their new label or -1."""
+
+    records: Any
+    lids: Any
+
+
+class Columns:
+    """The store in one directory. One writer; readers in the same process may run beside it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in directory.glob("*.part"):
+            path.unlink()
+        self._lock = threading.Lock()
+        self._parts = {path.name: path for path in sorted(directory.iterdir()) if _PART.fullmatch(path.name)}
+        self._log = {
+            int(found[1]): _read(path) for path in directory.iterdir() if (found := _CHANGE.fullmatch(path.name))
+        }
+        self._changes = _collapse(self._log)
+
+    def append(self, entry_index: int, batch: int, table: Any) -> None:
+        """Add the claims of one batch (an Arrow table of ``claims.SCHEMA``); the same batch again changes nothing."""
+        name = f"claims-{entry_index:012d}-{batch:06d}.parquet"
+        path = self._directory / name
+        partial = self._directory / f"{name}.part"
+        pq.write_table(table.cast(SCHEMA), partial, compression="zstd")
+        _publish(partial, path)
+        with self._lock:
+            self._parts = {**self._parts, name: path}
+
+    def append_drafts(
+        self,
+        entry_index: int,
+        batch: int,
+        drafts: Sequence[CleanDraft],
+        ids: Sequence[Sequence[int]],
+        lids: Sequence[int],
+    ) -> None:
+        """Add the link claims of accepted drafts, with entity integers and label numbers as the graph gave them."""
+        self.append(entry_index, batch, claims_table(entry_index, drafts, ids, lids))
+
+    def withdraw(self, entry_index: int, records: Iterable[int]) -> None:
+        """Hide the claims of ``records`` for good, as ledger entry ``entry_index`` says."""
+        self._change(entry_index, Change(sorted(records), None))
+
+    def move(self, entry_index: int, records: Iterable[int], lid: int) -> None:
+        """Move the claims of ``records`` to label number ``lid``, as ledger entry ``entry_index`` says."""
+        self._change(entry_index, Change(sorted(records), lid))
+
+    def watermark(self) -> Watermark:
+        """How far the ledger's submissions are here: the last batch that was appended."""
+        with self._lock:
+            last = max(self._parts, default=None)
+        found = _PART.fullmatch(last) if last else None
+        return Watermark(int(found[1]), int(found[2])) if found else Watermark(-1, 0)
+
+    def has(self, entry_index: int, batch: int) -> bool:
+        """Whether a batch is here; after a crash the graph may be one batch ahead."""
+        with self._lock:
+            return f"claims-{entry_index:012d}-{batch:06d}.parquet" in self._parts
+
+    def has_change(self, entry_index: int) -> bool:
+        """Whether what ledger entry ``entry_index`` withdrew or moved is hidden or moved here as well."""
+        with self._lock:
+            return entry_index in self._log
+
+    def select(self, scope: Scope, now: int) -> ClaimArrays:
+        """Exactly the link claims that ``scope`` may analyse: label in scope, not expired at ``now``, not withdrawn.
+
+        ``now`` is epoch seconds. Raises IntegrityError when a part can't be read.
+        """
+        allowed = scope.allowed("analyse")
+        with self._lock:
+            parts, changes = list(self._parts.values()), self._changes
+        # What has moved is read under its old label and judged by its new one below.
+        moved = changes.records[changes.lids >= 0]
+        wanted = pc.field("lid").isin(pa.array(allowed, pa.int64())) | pc.field("rec").isin(pa.array(moved, pa.int64()))
+        try:
+            tables = [
+                pq.read_table(part, schema=SCHEMA, filters=wanted & (pc.field("exp") > now))
+                for part in parts
+                if allowed
+            ]
+        except (OSError, pa.ArrowInvalid) as error:
+            raise IntegrityError("a part of the columns can't be read", where=type(error).__name__) from None
+        table = pa.concat_tables([SCHEMA.empty_table(), *tables]).unify_dictionaries()
+        lids, rec = _relabel(table, changes)
+        hidden = np.isin(rec, np.array(scope.withdrawn, dtype=np.int64))
+        keep = np.isin(lids, np.array(allowed, dtype=np.int64)) & ~hidden
+        table = table.set_column(SCHEMA.get_field_index("lid"), SCHEMA.field("lid"), pa.array(lids))
+        return claim_arrays(table.filter(pa.array(keep)))
+
+    def _change(self, entry_index: int, change: Change) -> None:
+        path = self._directory / f"change-{entry_index:012d}.json"
+        partial = path.with_suffix(".json.part")
+        partial.write_bytes(msgspec.json.encode(change))
+        _publish(partial, path)
+        with self._lock:
+            self._log = {**self._log, entry_index: change}
+            self._changes = _collapse(self._log)
+
+
+def _collapse(log: dict[int, Change]) -> _Changes:
+    latest: dict[int, int] = {}
+    for _, change in sorted(log.items()):
+        latest.update(dict.fromkeys(change.records, -1 if change.lid is None else change.lid))
+    records = sorted(latest)
+    return _Changes(np.array(records, np.int64), np.array([latest[record] for record in records], np.int64))
+
+
+def _relabel(table: Any, changes: _Changes) -> tuple[Any, Any]:
+    """Each claim's label number after all changes (-1: withdrawn), and its record."""
+    lids, rec = table.column("lid").to_numpy().copy(), table.column("rec").to_numpy()
+    if len(changes.records) and len(rec):
+        at = np.minimum(np.searchsorted(changes.records, rec), len(changes.records) - 1)
+        changed = changes.records[at] == rec
+        lids[changed] = changes.lids[at][changed]
+    return lids, rec
+
+
+def _read(path: Path) -> Change:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Change)
+    except msgspec.DecodeError:
+        raise IntegrityError("a change of the columns can't be read", where=path.name) from None
+
+
+def _publish(partial: Path, path: Path) -> None:
+    """Make ``partial`` durable, then visible under its own name, then that name durable."""
+    _sync(partial)
+    partial.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

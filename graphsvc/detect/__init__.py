@@ -1,0 +1,1 @@
+"""Finding rings: pure functions over arrays, no I/O."""

@@ -1,0 +1,120 @@
+"""The claims' columns: exactly what a scope may analyse comes out, also after changes and crashes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graphsvc.columns.claims import NEVER, UNKNOWN, ClaimArrays, epoch
+from graphsvc.columns.store import Columns, Watermark
+from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
+from graphsvc.model.errors import IntegrityError
+from graphsvc.model.labels import Handling, Label
+from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc.policy.scope import Scope
+
+LABEL = Label("pasar", "company", "ID", Handling("tlp-2.0", "GREEN"), "GREEN", "consent")
+READER = Principal(Organisation("police-ke", "police", "KE", "Police"), "someone")
+
+
+def scope(*lids: int, withdrawn: tuple[int, ...] = ()) -> Scope:
+    return Scope(READER, Footing(), 0, "", 0.0, {"analyse": lids, "view": (1, 2, 3)}, {}, {}, withdrawn)
+
+
+def draft(row: int, expires: str | None = None, since: str | None = None) -> CleanDraft:
+    entities = [CleanEntity("Account", "account:x:1", {}), CleanEntity("Phone", "phone:e164:+1", {})]
+    return CleanDraft(row, LABEL, entities, [CleanLink("USES", 0, 1, {}, since)], expires=expires)
+
+
+def rows(arrays: ClaimArrays) -> list[tuple[int, int, int]]:
+    return sorted(zip(arrays.rec.tolist(), arrays.lid.tolist(), arrays.src.tolist(), strict=True))
+
+
+@pytest.fixture
+def columns(tmp_path: Path) -> Columns:
+    store = Columns(tmp_path / "columns")
+    drafts = [draft(0), draft(1, expires="2030-01-01T00:00:00Z"), draft(2)]
+    store.append_drafts(0, 0, drafts, [[10, 11], [12, 11], [13, 11]], [1, 1, 2])
+    store.append_drafts(1, 0, [draft(0, since="2024-05-01")], [[10, 14]], [3])
+    return store
+
+
+FIRST, SECOND, THIRD, OTHER = 0, 1, 2, 1 << 28
+
+
+def test_select_gives_what_may_be_analysed(columns: Columns) -> None:
+    assert rows(columns.select(scope(1), 0)) == [(FIRST, 1, 10), (SECOND, 1, 12)]
+    assert rows(columns.select(scope(1, 3), 0)) == [(FIRST, 1, 10), (SECOND, 1, 12), (OTHER, 3, 10)]
+    assert rows(columns.select(scope(), 0)) == [] == rows(columns.select(scope(99), 0))
+
+
+def test_select_spells_kinds_and_times(columns: Columns) -> None:
+    arrays = columns.select(scope(1, 2, 3), 0)
+    assert arrays.words == ("Account", "Phone", "USES")
+    assert {arrays.words[code] for code in arrays.src_kind} == {"Account"}
+    assert {arrays.words[code] for code in arrays.dst_kind} == {"Phone"}
+    assert {arrays.words[code] for code in arrays.kind} == {"USES"}
+    assert sorted(arrays.since.tolist()) == [UNKNOWN] * 3 + [1714521600]
+    empty = columns.select(scope(), 0)
+    assert (len(empty), empty.words, empty.kind.dtype) == (0, (), arrays.kind.dtype)
+
+
+def test_expired_claims_are_gone(columns: Columns) -> None:
+    end = epoch("2030-01-01T00:00:00Z", NEVER)
+    assert rows(columns.select(scope(1), end - 1)) == [(FIRST, 1, 10), (SECOND, 1, 12)]
+    assert rows(columns.select(scope(1), end)) == [(FIRST, 1, 10)]
+
+
+def test_withdrawn_claims_are_gone(columns: Columns, tmp_path: Path) -> None:
+    assert rows(columns.select(scope(1, withdrawn=(FIRST,)), 0)) == [(SECOND, 1, 12)]
+    columns.withdraw(5, [FIRST])
+    assert rows(columns.select(scope(1), 0)) == [(SECOND, 1, 12)]
+    assert rows(Columns(tmp_path / "columns").select(scope(1), 0)) == [(SECOND, 1, 12)]
+
+
+def test_moved_claims_follow_their_label(columns: Columns, tmp_path: Path) -> None:
+    columns.move(5, [FIRST, THIRD], 3)
+    assert rows(columns.select(scope(1), 0)) == [(SECOND, 1, 12)]
+    assert rows(columns.select(scope(3), 0)) == [(FIRST, 3, 10), (THIRD, 3, 13), (OTHER, 3, 10)]
+    columns.move(6, [FIRST], 2)
+    columns.withdraw(7, [OTHER])
+    reopened = Columns(tmp_path / "columns")
+    for store in (columns, reopened):
+        assert rows(store.select(scope(2), 0)) == [(FIRST, 2, 10)]
+        assert rows(store.select(scope(3), 0)) == [(THIRD, 3, 13)]
+        assert rows(store.select(scope(3, withdrawn=(THIRD,)), 0)) == []
+
+
+def test_appending_again_changes_nothing(columns: Columns) -> None:
+    before = rows(columns.select(scope(1, 2, 3), 0))
+    columns.append_drafts(1, 0, [draft(0)], [[10, 14]], [3])
+    assert rows(columns.select(scope(1, 2, 3), 0)) == before
+
+
+def test_watermark_follows_batches_also_empty_ones(columns: Columns, tmp_path: Path) -> None:
+    assert Columns(tmp_path / "new").watermark() == Watermark(-1, 0)
+    assert columns.watermark() == Watermark(1, 0)
+    columns.append_drafts(7, 3, [], [], [])
+    assert columns.watermark() == Columns(tmp_path / "columns").watermark() == Watermark(7, 3)
+    assert columns.has(7, 3) and not columns.has(7, 4)
+    assert len(columns.select(scope(1, 2, 3), 0)) == 4
+
+
+def test_a_crash_while_writing_leaves_nothing_visible(columns: Columns, tmp_path: Path) -> None:
+    leftover = tmp_path / "columns" / "claims-000000000009-000000.parquet.part"
+    leftover.write_bytes(b"PAR1 half")
+    reopened = Columns(tmp_path / "columns")
+    assert reopened.watermark() == Watermark(1, 0) and not leftover.exists()
+
+
+def test_a_broken_part_stops_reading(columns: Columns, tmp_path: Path) -> None:
+    (tmp_path / "columns" / "claims-000000000001-000000.parquet").write_bytes(b"nonsense")
+    with pytest.raises(IntegrityError):
+        columns.select(scope(3), 0)
+
+
+def test_views_do_not_count_for_analysis(columns: Columns) -> None:
+    only_view = replace(scope(), lids={"view": (1, 2, 3)})
+    assert len(columns.select(only_view, 0)) == 0
