@@ -1,0 +1,116 @@
+"""``POST /graphql``: GraphQL over HTTP. There is no GET: identifiers do not belong in URLs.
+
+Step by step: 1. who calls and what media types; 2. the body, a JSON object; 3. the document, prepared once per text;
+4. the variables; 5. the question is run and logged (``Asking``), or the act (``Administering``); 6. the answer, with
+``data`` byte for byte as it was logged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from graphsvc.api.documents import Documents, Prepared, Refused
+from graphsvc.api.execution import Answer, Question, answer
+from graphsvc.api.negotiation import GRAPHQL, JSON, answer_type, takes_json
+from graphsvc.api.ports import Administering, Asking, Authenticating, Reading
+from graphsvc.api.problems import Problem, error_shape, http_problem, problem_of
+from graphsvc.api.requests import body_of, caller, footing, json_object
+from graphsvc.api.roots import Context
+from graphsvc.api.schema import api_schema, core_schema
+from graphsvc.model.errors import InvalidInput
+from graphsvc.model.principals import Principal
+
+MAX_BODY = 256 << 10
+"""Bytes of a request body."""
+
+
+class GraphqlEndpoint:
+    """The endpoint with what it remembers: prepared documents."""
+
+    def __init__(self, authenticating: Authenticating, asking: Asking, administering: Administering) -> None:
+        self._authenticating = authenticating
+        self._asking = asking
+        self._administering = administering
+        self._schema = core_schema()
+        self._documents = Documents(api_schema())
+
+    async def post(self, request: Request) -> Response:
+        """Answer one request; every failure has a GraphQL body."""
+        media_type = answer_type(",".join(request.headers.getlist("accept")))
+        if media_type is None:
+            return _failed(http_problem(406, f"answers come as {GRAPHQL} or {JSON}", "header accept"), JSON)
+        try:
+            principal = await caller(self._authenticating, request)
+            if not takes_json(request.headers.get("content-type", "")):
+                return _failed(http_problem(415, f"send {JSON} in UTF-8", "header content-type"), media_type)
+            return await self._answer(request, principal, media_type)
+        except Refused as refused:
+            # A document that can't be executed is an answer of its own in the older media type.
+            return _response(_envelope(None, refused.errors, {}), 400 if media_type == GRAPHQL else 200, media_type)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as error:
+            return _failed(problem_of(error), media_type)
+
+    async def _answer(self, request: Request, principal: Principal, media_type: str) -> Response:
+        stated = footing(request)
+        body = await body_of(request, MAX_BODY)
+        prepared, given = self._read(json_object(body))
+        question = Question(prepared, given, self._documents.variables(prepared, given))
+        if prepared.introspective:
+            answered = await answer(self._schema, question, Context(principal))
+            return _response(_envelope(answered.data, answered.errors, {}), 200, media_type)
+        if prepared.mutates:
+            context = Context(principal, administering=self._administering)
+            answered = await answer(self._schema, question, context)
+            receipts = {"receipt": context.receipts[-1]} if context.receipts else {}
+            return _response(_envelope(answered.data, answered.errors, receipts), 200, media_type)
+
+        answers: list[Answer] = []
+
+        async def work(reading: Reading) -> bytes:
+            answers.append(await answer(self._schema, question, Context(principal, reading=reading)))
+            return answers[-1].data
+
+        released = await self._asking.run(principal, stated, body, work)
+        extensions: dict[str, Any] = {"receipt": released.receipt, "appliedIndex": released.applied_index}
+        return _response(_envelope(released.data, answers[-1].errors, extensions), 200, media_type)
+
+    def _read(self, body: dict[str, Any]) -> tuple[Prepared, dict[str, Any]]:
+        query, name = body.get("query"), body.get("operationName")
+        variables, extensions = body.get("variables"), body.get("extensions")
+        if not isinstance(query, str):
+            raise InvalidInput("a text is needed", code="invalid_request", where="/query")
+        if name is not None and not isinstance(name, str):
+            raise InvalidInput("a text or null is needed", code="invalid_request", where="/operationName")
+        for where, value in (("/variables", variables), ("/extensions", extensions)):
+            if value is not None and not isinstance(value, dict):
+                raise InvalidInput("an object or null is needed", code="invalid_request", where=where)
+        return self._documents.prepare(query, name), variables or {}
+
+
+def _envelope(data: bytes | None, errors: list[dict[str, Any]], extensions: dict[str, Any]) -> bytes:
+    members: list[bytes] = []
+    if data is not None:
+        members.append(b'"data":' + data)
+    if errors:
+        members.append(b'"errors":' + orjson.dumps(errors))
+    if extensions:
+        members.append(b'"extensions":' + orjson.dumps(extensions))
+    return b"{" + b",".join(members) + b"}"
+
+
+def _failed(problem: Problem, media_type: str) -> Response:
+    content = _envelope(None, [error_shape(problem)], {})
+    return _response(content, problem.answer.status, media_type, problem.headers())
+
+
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+def _response(content: bytes, status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(content, status, headers or _HEADERS, f"{media_type}; charset=utf-8")

@@ -1,0 +1,262 @@
+"""Plans: selections compiled once and projected column by column.
+
+graphql-core visits every value of an answer one by one, through a resolver and a completer each. Our types only ever
+read a key of a dict, so a selection is compiled to a tree that takes all objects of one level at a time: one list per
+field, its types checked as a set, and the rows put together in C. Whatever is out of the ordinary, when compiling
+(directives, arguments below the root, introspection) or in the values (a missing key, a null or type where none should
+be), is left to graphql-core, which then answers from the values already fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any, cast
+
+import msgspec
+import strawberry
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+
+Column = list[Any]
+_LEAVES: dict[str, frozenset[type]] = {
+    "ID": frozenset({str}),
+    "String": frozenset({str}),
+    "Int": frozenset({int}),
+    "Boolean": frozenset({bool}),
+}
+_INT = 2**31
+_DEFINITION = "strawberry-definition"
+
+
+class Surprise(Exception):
+    """Something a plan does not cover: graphql-core is to execute it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar: all values of a column are of these types; ``whole``: and fit GraphQL's 32-bit Int."""
+
+    types: frozenset[type]
+    whole: bool
+
+    def project(self, column: Column) -> Column:
+        """The column itself, checked."""
+        if not set(map(type, column)) <= self.types:
+            raise Surprise
+        if self.whole and column:
+            numbers = [value for value in column if value is not None]
+            if numbers and (min(numbers) < -_INT or max(numbers) >= _INT):
+                raise Surprise
+        return column
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """An object type's selection: for each field the key to read and how to project it; ``row`` makes the result.
+
+    A field without a key is ``__typename``.
+    """
+
+    name: str
+    row: Callable[..., Any]
+    fields: tuple[tuple[str | None, Projection], ...]
+
+    def project(self, column: Column) -> Column:
+        """One row object per dict."""
+        if not set(map(type, column)) <= {dict}:
+            raise Surprise
+        columns: list[Sequence[Any]] = []
+        for key, below in self.fields:
+            if key is None:
+                columns.append([self.name] * len(column))
+            else:
+                columns.append(below.project(list(map(itemgetter(key), column))))
+        return list(map(self.row, *columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """A list: all its members of all rows are projected in one column."""
+
+    inner: Projection
+
+    def project(self, column: Column) -> Column:
+        """One list per list, of equal length."""
+        if not set(map(type, column)) <= {list}:
+            raise Surprise
+        members = iter(self.inner.project(list(chain.from_iterable(column))))
+        return [list(islice(members, len(value))) for value in column]
+
+
+@dataclass(frozen=True, slots=True)
+class Nullable:
+    """Null, or what ``inner`` takes."""
+
+    inner: Projection
+
+    def project(self, column: Column) -> Column:
+        """Nulls stay where they are."""
+        if None not in column:
+            return self.inner.project(column)
+        present = iter(self.inner.project([value for value in column if value is not None]))
+        return [None if value is None else next(present) for value in column]
+
+
+Projection = Leaf | Objects | Lists | Nullable
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One root field: under which key it answers, how it is called and how its value is projected."""
+
+    key: str
+    node: FieldNode
+    field: GraphQLField
+    resolve: Callable[..., Any]
+    convert: Callable[[dict[str, Any]], dict[str, Any]]
+    projection: Projection
+
+    def arguments(self, variables: VariableValues) -> dict[str, Any]:
+        """The arguments under their Python names, converted just as the general executor converts them."""
+        return self.convert(get_argument_values(self.field, self.node, variables, hide_suggestions=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole operation: its root fields in order."""
+
+    roots: tuple[Root, ...]
+    row: Callable[..., Any]
+
+    def project(self, values: list[Any]) -> Any:
+        """The ``data`` for the root fields' values, ready for msgspec to encode; raises Surprise."""
+        try:
+            pairs = zip(self.roots, values, strict=True)
+            return self.row(*[root.projection.project([value])[0] for root, value in pairs])
+        except (KeyError, TypeError) as error:
+            raise Surprise from error
+
+
+def plan_of(schema: strawberry.Schema, document: DocumentNode, operation: OperationDefinitionNode) -> Plan | None:
+    """The plan for a valid query operation, or None where graphql-core is to execute it."""
+    query = schema._schema.query_type
+    if query is None or operation.operation is not OperationType.QUERY or operation.directives:
+        return None
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    try:
+        collected = _collect(operation.selection_set, query.name, fragments)
+        roots = tuple(_root(schema, query, key, nodes, fragments) for key, nodes in collected.items())
+    except Surprise:
+        return None
+    return Plan(roots, _row(collected))
+
+
+Fragments = dict[str, FragmentDefinitionNode]
+
+
+def _root(
+    schema: strawberry.Schema, query: GraphQLObjectType, key: str, nodes: list[FieldNode], fragments: Fragments
+) -> Root:
+    field = query.fields.get(nodes[0].name.value)
+    if field is None:  # __schema, __type, __typename
+        raise Surprise
+    definition: StrawberryField = field.extensions[_DEFINITION]
+    if definition.base_resolver is None or definition.extensions or definition.permission_classes:
+        raise Surprise
+
+    def convert(values: dict[str, Any]) -> dict[str, Any]:
+        converter = schema.schema_converter
+        return convert_arguments(values, definition.arguments, converter.scalar_registry, converter.config)
+
+    resolve = cast(Callable[..., Any], definition.base_resolver.wrapped_func)
+    return Root(key, nodes[0], field, resolve, convert, _projection(field.type, nodes, fragments))
+
+
+def _projection(kind: GraphQLOutputType, nodes: list[FieldNode], fragments: Fragments) -> Projection:
+    if isinstance(kind, GraphQLNonNull):
+        return _present(kind.of_type, nodes, fragments)
+    inner = _present(kind, nodes, fragments)
+    return Leaf(inner.types | {type(None)}, inner.whole) if isinstance(inner, Leaf) else Nullable(inner)
+
+
+def _present(kind: GraphQLOutputType, nodes: list[FieldNode], fragments: Fragments) -> Projection:
+    if isinstance(kind, GraphQLList):
+        return Lists(_projection(kind.of_type, nodes, fragments))
+    if isinstance(kind, GraphQLScalarType) and kind.name in _LEAVES:
+        return Leaf(_LEAVES[kind.name], kind.name == "Int")
+    if isinstance(kind, GraphQLObjectType):
+        return _objects(kind, nodes, fragments)
+    raise Surprise
+
+
+def _objects(kind: GraphQLObjectType, nodes: list[FieldNode], fragments: Fragments) -> Objects:
+    collected: dict[str, list[FieldNode]] = {}
+    for node in nodes:
+        if node.selection_set is not None:
+            for key, found in _collect(node.selection_set, kind.name, fragments).items():
+                collected.setdefault(key, []).extend(found)
+    fields: list[tuple[str | None, Projection]] = []
+    for found in collected.values():
+        name = found[0].name.value
+        if name == "__typename":
+            fields.append((None, Leaf(_LEAVES["String"], False)))
+            continue
+        field = kind.fields[name]
+        definition: StrawberryField = field.extensions[_DEFINITION]
+        if not definition.is_basic_field or definition.permission_classes or found[0].arguments:
+            raise Surprise
+        fields.append((definition.python_name, _projection(field.type, found, fragments)))
+    return Objects(kind.name, _row(collected), tuple(fields))
+
+
+def _collect(selections: SelectionSetNode, name: str, fragments: Fragments) -> dict[str, list[FieldNode]]:
+    """The fields by response key, in the order in which GraphQL collects them, fragments opened."""
+    collected: dict[str, list[FieldNode]] = {}
+    spread: set[str] = set()
+
+    def visit(nodes: SelectionSetNode) -> None:
+        for node in nodes.selections:
+            if node.directives:
+                raise Surprise
+            if isinstance(node, FieldNode):
+                collected.setdefault((node.alias or node.name).value, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                if node.type_condition is not None and node.type_condition.name.value != name:
+                    raise Surprise
+                visit(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                spread.add(node.name.value)
+                fragment = fragments[node.name.value]
+                if fragment.directives or fragment.type_condition.name.value != name:
+                    raise Surprise
+                visit(fragment.selection_set)
+
+    visit(selections)
+    return collected
+
+
+def _row(keys: dict[str, Any]) -> Callable[..., Any]:
+    # Built in C from positional values, and encoded under the response keys: cheaper than a dict each.
+    names = [f"field_{position}" for position in range(len(keys))]
+    fields = [(name, cast(type, Any)) for name in names]
+    return msgspec.defstruct("Row", fields, rename=dict(zip(names, keys, strict=True)), gc=False)

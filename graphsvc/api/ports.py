@@ -1,0 +1,229 @@
+"""What the API needs of the rest of the service, as protocols; the real parts are wired in :mod:`graphsvc.app`.
+
+Arguments are positional, so implementations may name theirs as they like. Plain dicts carry the GraphQL shapes under
+their Python names (``owner_kind`` for ``ownerKind``); a key the schema has must be there, null where nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from graphsvc.model.principals import Footing, Organisation, Principal
+
+Shape = dict[str, Any]
+"""One GraphQL object as a plain dict."""
+
+
+class Identifier(NamedTuple):
+    """An identifier as a caller states it: entity kind and raw key parts by name."""
+
+    kind: str
+    parts: dict[str, str]
+
+
+class Reading(Protocol):
+    """Reads under one scope; everything it returns is noted down for the ledger entry.
+
+    The API never calls two methods of one reading at the same time. Absent and hidden look alike: None or empty.
+    ``after`` is a ledger index to wait for (bounded); Unavailable when it isn't applied in time.
+    """
+
+    async def entity(self, handle: str, after: int | None, /) -> Shape | None:
+        """One entity."""
+        ...
+
+    async def search(self, kind: str, parts: dict[str, str], after: int | None, /) -> list[Shape]:
+        """The entities that an exact identifier names."""
+        ...
+
+    async def expand(
+        self, start: str, hops: int, link_kinds: list[str] | None, limit: int, after: int | None, /
+    ) -> Shape | None:
+        """The network around an entity."""
+        ...
+
+    async def paths(self, source: str, target: str, max_hops: int, k: int, after: int | None, /) -> list[Shape]:
+        """The ``k`` shortest paths."""
+        ...
+
+    async def match(self, identifiers: list[Identifier], after: int | None, /) -> list[Shape]:
+        """Hit or no hit for each identifier, in their order."""
+        ...
+
+    async def rings(self, parameters: dict[str, Any], after: int | None, /) -> Shape:
+        """Rings in what the caller may analyse; ``parameters`` holds only what was given."""
+        ...
+
+    async def submissions(self, first: int, after: int | None, /) -> list[Shape]:
+        """The caller's organisation's submissions, newest first."""
+        ...
+
+    async def cases(self) -> list[Shape]:
+        """The caller's organisation's registered cases."""
+        ...
+
+    async def access_log(self, since: str | None, until: str | None, first: int, before: int | None, /) -> Shape:
+        """Who saw the caller's organisation's records."""
+        ...
+
+
+class Released(Protocol):
+    """An answer whose ledger entry is durable: ``data`` leaves byte for byte."""
+
+    @property
+    def data(self) -> bytes:
+        """The encoded ``data`` member."""
+        ...
+
+    @property
+    def receipt(self) -> dict[str, Any]:
+        """The receipt, plain JSON values."""
+        ...
+
+    @property
+    def applied_index(self) -> int:
+        """The last ledger index that the graph holds."""
+        ...
+
+
+class Asking(Protocol):
+    """Runs a question from scope to receipt."""
+
+    async def run(
+        self,
+        principal: Principal,
+        footing: Footing,
+        question: bytes,
+        work: Callable[[Any], Awaitable[bytes]],
+        /,
+    ) -> Released:
+        """Run ``work`` with a :class:`Reading` (again, if access rules moved meanwhile) and log what it returned.
+
+        ``question`` is the request's body as received. What ``work`` raises comes through.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Upload:
+    """A submission as received: the body lies in the file ``path``, which the receiver may move away but need not.
+
+    ``sha256`` is the raw digest of the body's ``size`` bytes; ``seed`` is 32 bytes; ``media_type`` is lower-case
+    without parameters; ``idempotency_key`` is empty only in a dry run.
+    """
+
+    path: Path
+    size: int
+    sha256: bytes
+    manifest: str
+    seed: bytes
+    mapping: bytes | None
+    idempotency_key: str
+    media_type: str
+    dry_run: bool
+
+
+class SubmissionResult(Protocol):
+    """What became of an upload."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status: 201 accepted, 200 for a dry run or a repetition."""
+        ...
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Plain JSON values, receipt included."""
+        ...
+
+
+class Submitting(Protocol):
+    """Takes submissions in."""
+
+    async def submit(self, principal: Principal, upload: Upload, /) -> SubmissionResult:
+        """Check, log and keep one submission. Raises InvalidManifest, Denied, Conflict, KeyReused, Unavailable."""
+        ...
+
+    async def errors(self, principal: Principal, index: int, /) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows that were not accepted, in order; raises NotFound for a foreign or absent submission."""
+        ...
+
+
+class LogReading(Protocol):
+    """The public side of the ledger. Called in worker threads, so it may block."""
+
+    def checkpoint(self) -> str:
+        """The last published checkpoint, a signed note."""
+        ...
+
+    def tile(self, path: str, /) -> bytes | None:
+        """A tile or entry bundle by its path (``tile/0/x001/234.p/7``); None where there is none."""
+        ...
+
+    def object(self, digest: str, /) -> bytes | None:
+        """An object by ``sha256:<hex>``; None where there is none."""
+        ...
+
+    def consistency(self, old: int, new: int, /) -> Sequence[bytes]:
+        """The RFC 6962 consistency proof between two sizes; raises InvalidInput when they don't fit the log."""
+        ...
+
+
+class Acted(Protocol):
+    """What an act made."""
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The GraphQL or JSON shape."""
+        ...
+
+    @property
+    def receipt(self) -> dict[str, Any]:
+        """The receipt of its ledger entry."""
+        ...
+
+
+class Administering(Protocol):
+    """Organisations, keys, cases and evidence."""
+
+    async def admit(self, principal: Principal, organisation: Organisation, root_key: bytes, /) -> Acted:
+        """Admit an organisation; ``root_key`` is its raw Ed25519 public key. Raises Conflict, InvalidInput."""
+        ...
+
+    async def enrol(self, principal: Principal, act: str, /) -> Acted:
+        """Log a key event that the organisation's root key signed (compact JWS)."""
+        ...
+
+    async def register_case(self, principal: Principal, reference: str, title: str, legal_basis: str, /) -> Acted:
+        """Register a case of the caller's organisation; the body is a ``Case``."""
+        ...
+
+    async def evidence(self, principal: Principal, indexes: list[int] | None, /) -> dict[str, Any]:
+        """The content of an evidence file about the caller's organisation's records."""
+        ...
+
+    async def ready(self) -> Mapping[str, bool]:
+        """Which parts are ready, by name."""
+        ...
+
+
+class Authenticating(Protocol):
+    """Tells who calls."""
+
+    async def principal(self, authorization: str | None, /) -> Principal:
+        """The principal behind an ``Authorization`` header; raises Unauthenticated, or Unavailable without keys."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that :func:`graphsvc.api.build_api` is given, beside the settings."""
+
+    authenticating: Authenticating
+    asking: Asking
+    submitting: Submitting
+    log: LogReading
+    administering: Administering

@@ -1,0 +1,90 @@
+"""What every request is asked first: who calls, on what footing, and how much it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from graphsvc.api.ports import Authenticating
+from graphsvc.api.problems import problem_response
+from graphsvc.model.errors import InvalidInput, TooLarge
+from graphsvc.model.principals import Footing, Principal
+
+PURPOSE, LEGAL_BASIS, CASE = "graphsvc-purpose", "graphsvc-legal-basis", "graphsvc-case"
+LONGEST = 200
+"""Characters of a footing header."""
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def guarded(handler: Handler) -> Handler:
+    """The handler with every exception turned into problem details."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        except Exception as error:
+            return problem_response(error)
+
+    return handle
+
+
+async def caller(authenticating: Authenticating, request: Request) -> Principal:
+    """The principal behind a request; raises Unauthenticated."""
+    return await authenticating.principal(single_header(request, "authorization") or None)
+
+
+def footing(request: Request) -> Footing:
+    """Purpose, legal basis and case as the headers state them; empty where they don't."""
+    return Footing(*(single_header(request, name, LONGEST) for name in (PURPOSE, LEGAL_BASIS, CASE)))
+
+
+def single_header(request: Request, name: str, longest: int = 16_384) -> str:
+    """A header that may come once, in printable ASCII; empty when absent. Raises InvalidInput."""
+    values = request.headers.getlist(name)
+    if not values:
+        return ""
+    value = values[0].strip()
+    if len(values) > 1:
+        raise InvalidInput("the header may come only once", code="invalid_header", where=f"header {name}")
+    if len(value) > longest or not value.isascii() or not value.isprintable():
+        message = f"printable ASCII of at most {longest} characters is needed"
+        raise InvalidInput(message, code="invalid_header", where=f"header {name}")
+    return value
+
+
+async def body_of(request: Request, largest: int) -> bytes:
+    """The whole body; raises TooLarge past ``largest`` bytes, InvalidInput when it is encoded."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise InvalidInput("content codings are not taken", code="invalid_header", where="header content-encoding")
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > largest:
+            raise TooLarge(f"the body passes the limit of {largest} bytes", where="body")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """A body as a JSON object; raises InvalidInput on bad JSON, bad UTF-8 and any other JSON value."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput("the body is not JSON in UTF-8", code="invalid_json", where=f"byte {error.pos}") from None
+    if not isinstance(value, dict):
+        raise InvalidInput("the body must be a JSON object", code="invalid_json", where="body")
+    return value
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A JSON response that no cache keeps."""
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return Response(orjson.dumps(value), status, headers, "application/json")

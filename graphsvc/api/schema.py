@@ -1,0 +1,91 @@
+"""The GraphQL schema: root fields over the types of :mod:`graphsvc.api.shapes`.
+
+Every root field is nullable, so one that fails leaves the others standing. Types, fields and arguments are told in
+``schema/api.graphql``, which is generated from here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from operator import getitem
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from graphsvc.api import roots
+from graphsvc.api.shapes import AccessLog, Case, Entity, Match, Network, Path, RingReport, Submission, shape
+
+
+@shape
+class Query:
+    """Questions. after: wait until this ledger index is applied."""
+
+    entity = strawberry.field(
+        resolver=roots.entity,
+        graphql_type=Entity | None,
+        description="One entity by its handle; null when absent or not visible.",
+    )
+    search = strawberry.field(
+        resolver=roots.search,
+        graphql_type=list[Entity] | None,
+        description="The entities that one exact identifier names.",
+    )
+    expand = strawberry.field(
+        resolver=roots.expand,
+        graphql_type=Network | None,
+        description="The network within some hops of an entity.",
+    )
+    paths = strawberry.field(
+        resolver=roots.paths,
+        graphql_type=list[Path] | None,
+        description="The k shortest paths between two entities.",
+    )
+    match = strawberry.field(
+        resolver=roots.match,
+        graphql_type=list[Match] | None,
+        description="Hit or no hit for exact identifiers, in the order asked.",
+    )
+    rings = strawberry.field(
+        resolver=roots.rings,
+        graphql_type=RingReport | None,
+        description="Likely rings in what the caller may analyse.",
+    )
+    submissions = strawberry.field(
+        resolver=roots.submissions,
+        graphql_type=list[Submission] | None,
+        description="The caller's organisation's submissions, newest first.",
+    )
+    cases = strawberry.field(
+        resolver=roots.cases,
+        graphql_type=list[Case] | None,
+        description="The caller's organisation's registered cases.",
+    )
+    access_log = strawberry.field(
+        resolver=roots.access_log,
+        graphql_type=AccessLog | None,
+        description="Who saw the caller's organisation's records, and on what footing.",
+    )
+
+
+@shape
+class Mutation:
+    """Acts; one an operation."""
+
+    register_case = strawberry.field(
+        resolver=roots.register_case,
+        graphql_type=Case | None,
+        description="Register a case, so that questions can name it.",
+    )
+
+
+@cache
+def api_schema() -> strawberry.Schema:
+    """The schema with its resolvers; the same object every time."""
+    config = StrawberryConfig(default_resolver=getitem, disable_field_suggestions=True)
+    return strawberry.Schema(query=Query, mutation=Mutation, config=config)
+
+
+def core_schema() -> GraphQLSchema:
+    """The same schema as graphql-core knows it."""
+    return api_schema()._schema

@@ -1,0 +1,272 @@
+"""The GraphQL types. They are read from plain dicts by Python name; nothing here resolves anything.
+
+A class's docstring is its description in the schema.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar, dataclass_transform
+
+import strawberry
+
+C = TypeVar("C", bound=type)
+
+
+def shape(declared: C) -> C:
+    """An output type described by its docstring."""
+    return strawberry.type(declared, description=declared.__doc__)
+
+
+@dataclass_transform(field_specifiers=(strawberry.field,))
+def given(declared: C) -> C:
+    """An input type described by its docstring."""
+    return strawberry.input(declared, description=declared.__doc__)
+
+
+@shape
+class Handling:
+    """A handling code within its scheme, such as tlp-2.0 AMBER."""
+
+    scheme: str
+    code: str
+
+
+@shape
+class Grading:
+    """How far the source and this piece of information are trusted, in one scheme's codes."""
+
+    scheme: str
+    source: str
+    information: str
+
+
+@shape
+class Attribute:
+    """One attribute that the record claims; value in canonical form."""
+
+    name: str
+    group: str
+    value: str
+
+
+@shape
+class Withheld:
+    """A field group that the owner's rule keeps back, whether or not a value is there."""
+
+    group: str
+    owner: str
+    rule: str
+
+
+@shape
+class Citation:
+    """Says who: the record behind a claim."""
+
+    handle: strawberry.ID
+    owner: str
+    owner_kind: str
+    handling: Handling
+    grading: Grading | None
+
+
+@shape
+class Record:
+    """What one owner claims about an entity. submission and row only on own records."""
+
+    handle: strawberry.ID
+    owner: str
+    owner_kind: str
+    handling: Handling
+    pap: str | None
+    grading: Grading | None
+    since: str | None
+    until: str | None
+    expires: str | None
+    attributes: list[Attribute]
+    withheld: list[Withheld]
+    submission: int | None
+    row: int | None
+
+
+@shape
+class Entity:
+    """A thing that visible records speak of. key is null where no visible claim grants it."""
+
+    handle: strawberry.ID
+    kind: str
+    key: str | None
+    records: list[Record]
+
+
+@shape
+class Link:
+    """A claimed link between two entities, by their handles."""
+
+    kind: str
+    source: strawberry.ID
+    target: strawberry.ID
+    since: str | None
+    until: str | None
+    attributes: list[Attribute]
+    withheld: list[Withheld]
+    record: Citation
+
+
+@shape
+class Network:
+    """Entities and the links between them. truncated: there was more than the limit."""
+
+    entities: list[Entity]
+    links: list[Link]
+    truncated: bool
+
+
+@shape
+class Path:
+    """One path; length counts its links."""
+
+    length: int
+    entities: list[Entity]
+    links: list[Link]
+
+
+@shape
+class Contact:
+    """Whom to ask about a hit."""
+
+    org: str
+    name: str
+    contact: str
+
+
+@shape
+class Match:
+    """Hit or no hit for one identifier asked."""
+
+    kind: str
+    hit: bool
+    contacts: list[Contact]
+
+
+@shape
+class Reason:
+    """One line of why, with the records it rests on."""
+
+    text: str
+    records: list[strawberry.ID]
+
+
+@shape
+class Ring:
+    """Accounts that share more identifiers than chance allows. score is a decimal."""
+
+    id: strawberry.ID
+    rank: int
+    score: str
+    accounts: list[Entity]
+    identifiers: list[Entity]
+    cycles: int
+    reasons: list[Reason]
+
+
+@shape
+class Setting:
+    """A parameter that a result was computed with."""
+
+    name: str
+    value: str
+
+
+@shape
+class RingReport:
+    """Ranked rings, and what they were computed from."""
+
+    rings: list[Ring]
+    excluded_hubs: int
+    accounts: int
+    links: int
+    parameters: list[Setting]
+
+
+@shape
+class Submission:
+    """A submission of the caller's organisation. applied: the graph holds it."""
+
+    index: int
+    received_at: str
+    rows: int
+    accepted: int
+    rejected: int
+    applied: bool
+    media_type: str
+
+
+@shape
+class Case:
+    """A registered case of the caller's organisation."""
+
+    reference: str
+    title: str
+    legal_basis: str
+    registered_at: str
+
+
+@shape
+class SubmissionRow:
+    """A row of one of the caller's organisation's submissions."""
+
+    submission: int
+    row: int
+
+
+@shape
+class Access:
+    """One read of the caller's organisation's records."""
+
+    index: int
+    at: str
+    reader: str
+    person: str | None
+    purpose: str | None
+    legal_basis: str | None
+    case: str | None
+    policy: str | None
+    records: list[SubmissionRow]
+
+
+@shape
+class AccessLog:
+    """Reads, newest first. nextBefore continues; null at the end."""
+
+    entries: list[Access]
+    next_before: int | None
+
+
+@given
+class KeyPart:
+    """One part of an identifier's key, raw: it is normalised here."""
+
+    name: str
+    value: str
+
+
+@given
+class IdentifierInput:
+    """An identifier: entity kind and key parts."""
+
+    kind: str
+    parts: list[KeyPart]
+
+
+@given
+class RingParameters:
+    """How rings are looked for; what is left out takes the recipe's own value."""
+
+    identifier_kinds: list[str] | None = strawberry.field(default=None, description="Kinds of identifiers to look at.")
+    hub_cap: int | None = strawberry.field(default=None, description="Identifiers of more accounts are left out.")
+    min_accounts: int | None = strawberry.field(default=None, description="The fewest accounts of a ring.")
+    resolution: int | None = strawberry.field(
+        default=None, description="CPM resolution in thousandths of a link per pair of nodes."
+    )
+    limit: int | None = strawberry.field(default=None, description="The most rings to return.")
+    seed: int | None = strawberry.field(default=None, description="Seed of the community search.")

@@ -1,0 +1,130 @@
+"""``POST /v1/submissions`` and ``GET /v1/submissions/{index}/errors``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from graphsvc.api.ports import Authenticating, Submitting, Upload
+from graphsvc.api.problems import Answer, Problem, details_response, log_masked
+from graphsvc.api.requests import caller, json_response, single_header
+from graphsvc.api.spool import OVERHEAD, Receiver, boundary_of
+from graphsvc.model.errors import InvalidInput, NotFound, TooLarge
+from graphsvc.settings import Settings
+
+GULP = 1 << 20
+"""Bytes gathered before a worker thread hashes and writes them."""
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_MAX_INDEX = 2**53
+
+
+class SubmissionRoutes:
+    """The two routes with what they need."""
+
+    def __init__(self, authenticating: Authenticating, submitting: Submitting, settings: Settings) -> None:
+        self._authenticating = authenticating
+        self._submitting = submitting
+        self._settings = settings
+
+    async def post(self, request: Request) -> Response:
+        """Receive one submission to disk, then hand it over; nothing stays in the spool whatever happens."""
+        principal = await caller(self._authenticating, request)
+        dry_run = _dry_run(request)
+        key = _idempotency_key(request, dry_run)
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        largest = self._settings.max_body + OVERHEAD
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > largest:
+            raise TooLarge(f"the request passes the limit of {largest} bytes", where="header content-length")
+        digest = ",".join(request.headers.getlist("content-digest"))
+        receiver = Receiver(self._settings.spool, boundary, self._settings.max_body, digest)
+        try:
+            await _receive(request, receiver, largest)
+            got = await run_in_threadpool(receiver.finish)
+            upload = Upload(
+                path=got.path,
+                size=got.size,
+                sha256=got.sha256,
+                manifest=got.manifest,
+                seed=got.seed,
+                mapping=got.mapping,
+                idempotency_key=key,
+                media_type=got.media_type,
+                dry_run=dry_run,
+            )
+            result = await self._submitting.submit(principal, upload)
+        finally:
+            receiver.discard()
+        if result.status >= 400:
+            # Problem details may have members of their own (RFC 9457 section 3.2): here what is wrong with which row.
+            problem = Problem(Answer(result.status, "No row was accepted"), result.body["code"], "see the errors by row")
+            return details_response(problem, result.body)
+        return json_response(result.body, result.status)
+
+    async def errors(self, request: Request) -> Response:
+        """The rows of a submission that were not accepted, as NDJSON."""
+        principal = await caller(self._authenticating, request)
+        text = request.path_params["index"]
+        if not text.isdecimal() or not text.isascii() or len(text) > 16 or int(text) >= _MAX_INDEX:
+            raise NotFound("no such submission", where="index")
+        problems = await self._submitting.errors(principal, int(text))
+        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+        return StreamingResponse(_lines(problems), 200, headers, "application/x-ndjson")
+
+
+async def _receive(request: Request, receiver: Receiver, largest: int) -> None:
+    pending: list[bytes] = []
+    size = total = 0
+    async for chunk in request.stream():
+        pending.append(chunk)
+        size += len(chunk)
+        total += len(chunk)
+        if total > largest:
+            raise TooLarge(f"the request passes the limit of {largest} bytes", where="body")
+        if size >= GULP:
+            await run_in_threadpool(receiver.feed, b"".join(pending))
+            pending.clear()
+            size = 0
+    if pending:
+        await run_in_threadpool(receiver.feed, b"".join(pending))
+
+
+async def _lines(problems: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:
+    batch = bytearray()
+    try:
+        async for problem in problems:
+            batch += orjson.dumps(dict(problem), option=orjson.OPT_APPEND_NEWLINE)
+            if len(batch) >= 64 << 10:
+                yield bytes(batch)
+                batch.clear()
+    except Exception as error:
+        # The status has left already: breaking off is the only way to say that lines are missing.
+        raise ConnectionAbortedError(f"broken off, reference {log_masked(error)}") from None
+    yield bytes(batch)
+
+
+def _dry_run(request: Request) -> bool:
+    values = request.query_params.getlist("dryRun")
+    if values in ([], ["false"]):
+        return False
+    if values == ["true"]:
+        return True
+    raise InvalidInput("true or false is needed", code="invalid_parameter", where="query dryRun")
+
+
+def _idempotency_key(request: Request, dry_run: bool) -> str:
+    key = single_header(request, "idempotency-key", 257)
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not key and dry_run:
+        return ""
+    if not _KEY.fullmatch(key):
+        message = "1 to 255 printable characters without spaces are needed"
+        raise InvalidInput(message, code="idempotency_key", where="header idempotency-key")
+    return key

@@ -1,0 +1,217 @@
+"""A development identity provider: access tokens for machine clients on one machine, nothing else.
+
+It signs with a fresh Ed25519 key at every start and hands out tokens (RFC 9068) for client credentials (RFC 6749
+section 4.4). It listens on loopback only and refuses to exist in production.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
+
+import orjson
+import uvicorn
+from joserfc import jwt
+from joserfc.jwk import OKPKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+LIFETIME = 900
+"""Seconds that a token is good for."""
+_MAX_FORM = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class DevelopmentClient:
+    """A machine client and whom it acts for: ``person`` becomes the token's subject."""
+
+    client_id: str
+    org: str
+    person: str
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class DevelopmentIdentity:
+    """Issues tokens. ``issuer`` is the URL it is reached under; secrets lie in ``clients.json``, mode 0600."""
+
+    def __init__(self, issuer: str, audience: str, directory: Path, clients: Sequence[DevelopmentClient]) -> None:
+        self.issuer = issuer
+        self._audience = audience
+        self._key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)
+        self._clients = {client.client_id: (client, secrets.token_urlsafe(24)) for client in clients}
+        self.clients_file = directory / "clients.json"
+        self._write(directory)
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key as a JWKS document."""
+        return {"keys": [self._key.as_dict(private=False)]}
+
+    def token(self, client: DevelopmentClient) -> str:
+        """An access token for a client."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": self._audience,
+            "sub": client.person,
+            "client_id": client.client_id,
+            "org": client.org,
+            "roles": list(client.roles),
+            "groups": list(client.groups),
+            "iat": now,
+            "exp": now + LIFETIME,
+            "jti": secrets.token_urlsafe(12),
+        }
+        header = {"alg": "Ed25519", "typ": "at+jwt", "kid": self._key.kid}
+        return jwt.encode(header, claims, self._key, algorithms=["Ed25519"])
+
+    def app(self) -> Starlette:
+        """The ASGI application: ``/token``, ``/jwks`` and the two discovery documents."""
+        return Starlette(
+            routes=[
+                Route("/token", self._token, methods=["POST"]),
+                Route("/jwks", self._jwks, methods=["GET"]),
+                Route("/.well-known/openid-configuration", self._discovery, methods=["GET"]),
+                Route("/.well-known/oauth-authorization-server", self._discovery, methods=["GET"]),
+            ]
+        )
+
+    async def _token(self, request: Request) -> Response:
+        form = await _form(request)
+        if form is None:
+            return _answer({"error": "invalid_request"}, 400)
+        client = self._authenticated(request, form)
+        if client is None:
+            return _answer({"error": "invalid_client"}, 401, {"www-authenticate": 'Basic realm="graphsvc development"'})
+        if form.get("grant_type") != "client_credentials":
+            return _answer({"error": "unsupported_grant_type"}, 400)
+        if form.get("audience", self._audience) != self._audience:
+            return _answer({"error": "invalid_target"}, 400)
+        token = {"access_token": self.token(client), "token_type": "Bearer", "expires_in": LIFETIME}
+        return _answer(token)
+
+    async def _jwks(self, request: Request) -> Response:
+        return _answer(self.jwks())
+
+    async def _discovery(self, request: Request) -> Response:
+        return _answer(
+            {
+                "issuer": self.issuer,
+                "token_endpoint": f"{self.issuer}/token",
+                "jwks_uri": f"{self.issuer}/jwks",
+                "grant_types_supported": ["client_credentials"],
+                "response_types_supported": [],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["Ed25519"],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            }
+        )
+
+    def _authenticated(self, request: Request, form: dict[str, str]) -> DevelopmentClient | None:
+        name, secret = form.get("client_id", ""), form.get("client_secret", "")
+        header = request.headers.get("authorization", "")
+        if header[:6].lower() == "basic ":
+            try:
+                decoded = b64decode(header[6:], validate=True).decode()
+            except ValueError:
+                return None
+            name, _, secret = (unquote_plus(part) for part in decoded.partition(":"))
+        client, expected = self._clients.get(name, (None, secrets.token_urlsafe(24)))
+        return client if hmac.compare_digest(secret.encode(), expected.encode()) else None
+
+    def _write(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        clients = [
+            {
+                "clientId": client.client_id,
+                "clientSecret": secret,
+                **{name: value for name, value in asdict(client).items() if name != "client_id"},
+            }
+            for client, secret in self._clients.values()
+        ]
+        content = {"issuer": self.issuer, "tokenEndpoint": f"{self.issuer}/token", "clients": clients}
+        temporary = directory / f"clients.{secrets.token_hex(4)}.tmp"
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2)
+        temporary.replace(self.clients_file)
+
+
+class IdentityServer:
+    """Serves a development identity provider from a thread, on a loopback port.
+
+    Raises RuntimeError in production, ValueError on an address that isn't loopback, OSError when the port is taken.
+    """
+
+    def __init__(self, environment: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        if environment.strip().lower() == "production":
+            raise RuntimeError("the development identity provider does not run in production")
+        if not ipaddress.ip_address(host).is_loopback:
+            raise ValueError("the development identity provider listens on loopback only")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((host, port))
+        except OSError:
+            self._socket.close()
+            raise
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self._socket.getsockname()[1]}"
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, identity: DevelopmentIdentity) -> None:
+        """Serve; returns when it answers. Raises RuntimeError when it doesn't come up."""
+        config = uvicorn.Config(identity.app(), log_level="error", access_log=False, lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([self._socket],), name="development-identity", daemon=True)
+        self._server, self._thread = server, thread
+        thread.start()
+        until = time.monotonic() + 10
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > until:
+                raise RuntimeError("the development identity provider did not start")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop serving and free the port; fine to call twice."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(10)
+        self._server = self._thread = None
+        self._socket.close()
+
+
+async def _form(request: Request) -> dict[str, str] | None:
+    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        return None
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_FORM:
+            return None
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=20)
+    except ValueError:
+        return None
+    form = dict(pairs)
+    return form if len(form) == len(pairs) else None
+
+
+def _answer(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(value), status, {"cache-control": "no-store", **(headers or {})}, "application/json")

@@ -1,0 +1,203 @@
+"""A small world behind the API, for tests of parsing, limits and status codes only."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+
+from graphsvc.api import Ports, build_api
+from graphsvc.api.ports import Identifier
+from graphsvc.api.spool import sweep
+from graphsvc.auth import Authenticator, StaticKeys
+from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity
+from graphsvc.model.errors import Denied, InvalidInput, NotFound, Unavailable
+from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc.settings import Settings
+
+PASAR = Organisation("pasar", "company", "ID", "Pasar")
+RECEIPT = {"index": 7, "leaf": "x"}
+HANDLING = {"scheme": "tlp-2.0", "code": "AMBER"}
+OPERATOR = DevelopmentClient("operator", "pasar", "ops", ("operator",))
+ANALYST = DevelopmentClient("analyst", "pasar", "ratna", ("analyst",), ("desk",))
+
+
+def entity(handle: str = "h1") -> dict[str, Any]:
+    return {"handle": handle, "kind": "Phone", "key": None, "records": []}
+
+
+@dataclass
+class Released:
+    data: bytes
+    receipt: dict[str, Any]
+    applied_index: int
+
+
+@dataclass
+class Asked:
+    """Runs the work twice, as happens when access rules move; notes what it was asked."""
+
+    questions: list[tuple[Principal, Footing, bytes]] = field(default_factory=list)
+    refuse: Exception | None = None
+
+    async def run(self, principal: Principal, footing: Footing, question: bytes, work: Any) -> Released:
+        self.questions.append((principal, footing, question))
+        if self.refuse is not None:
+            raise self.refuse
+        await work(Reads())
+        return Released(await work(Reads()), RECEIPT, 42)
+
+
+class Reads:
+    """Answers from constants; refuses to be used by two questions at once."""
+
+    busy = False
+
+    async def entity(self, handle: str, after: int | None) -> dict[str, Any] | None:
+        assert not self.busy, "two questions at once"
+        self.busy = True
+        await asyncio.sleep(0)
+        self.busy = False
+        if handle == "boom":
+            raise ValueError("+8613800138000")
+        if handle == "later":
+            raise Unavailable("not applied yet")
+        return None if handle == "absent" else entity(handle)
+
+    async def search(self, kind: str, parts: dict[str, str], after: int | None) -> list[dict[str, Any]]:
+        return [{**entity(), "kind": kind, "key": "|".join(f"{n}={v}" for n, v in parts.items())}]
+
+    async def expand(self, start: str, hops: int, kinds: list[str] | None, limit: int, after: int | None) -> Any:
+        return {"entities": [entity(start), entity(f"{hops}/{kinds}/{limit}/{after}")], "links": [], "truncated": False}
+
+    async def match(self, identifiers: list[Identifier], after: int | None) -> list[dict[str, Any]]:
+        return [{"kind": one.kind, "hit": bool(one.parts), "contacts": []} for one in identifiers]
+
+    async def rings(self, parameters: dict[str, Any], after: int | None) -> dict[str, Any]:
+        settings = [{"name": name, "value": str(value)} for name, value in parameters.items()]
+        return {"rings": [], "excluded_hubs": 0, "accounts": 0, "links": 0, "parameters": settings}
+
+    async def cases(self) -> list[dict[str, Any]]:
+        return []
+
+
+@dataclass
+class Result:
+    status: int
+    body: dict[str, Any]
+
+
+@dataclass
+class Submitted:
+    """Reads the spool file as the real path does, and notes the upload."""
+
+    uploads: list[Any] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    async def submit(self, principal: Principal, upload: Any) -> Result:
+        self.uploads.append(upload)
+        self.bodies.append(upload.path.read_bytes())
+        assert hashlib.sha256(self.bodies[-1]).digest() == upload.sha256
+        assert len(self.bodies[-1]) == upload.size
+        if upload.manifest == "denied":
+            raise Denied("no")
+        return Result(200 if upload.dry_run else 201, {"index": 3, "receipt": RECEIPT})
+
+    async def errors(self, principal: Principal, index: int) -> Any:
+        if index != 3:
+            raise NotFound("no such submission")
+
+        async def lines() -> Any:
+            for row in range(3):
+                yield {"row": row, "code": "bad"}
+
+        return lines()
+
+
+class Log:
+    def checkpoint(self) -> str:
+        return "origin\n1\nroot\n\n— sig\n"
+
+    def tile(self, path: str) -> bytes | None:
+        return b"tile" if path == "tile/0/x001/234.p/7" else None
+
+    def object(self, digest: str) -> bytes | None:
+        return b"object" if digest == "sha256:" + "0" * 64 else None
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        if old > new:
+            raise InvalidInput("the sizes don't fit", code="sizes")
+        return [bytes(32)]
+
+
+@dataclass
+class Acted:
+    body: dict[str, Any]
+    receipt: dict[str, Any]
+
+
+class Administers:
+    def __init__(self) -> None:
+        self.is_ready = True
+        self.done: list[Any] = []
+
+    async def admit(self, principal: Principal, organisation: Organisation, root_key: bytes) -> Acted:
+        self.done.append((organisation, root_key))
+        return Acted({"org": organisation.org}, RECEIPT)
+
+    async def enrol(self, principal: Principal, act: str) -> Acted:
+        self.done.append(act)
+        return Acted({}, RECEIPT)
+
+    async def register_case(self, principal: Principal, reference: str, title: str, legal_basis: str) -> Acted:
+        case = {"reference": reference, "title": title, "legal_basis": legal_basis, "registered_at": "now"}
+        return Acted(case, RECEIPT)
+
+    async def evidence(self, principal: Principal, indexes: list[int] | None) -> dict[str, Any]:
+        return {"indexes": indexes}
+
+    async def ready(self) -> dict[str, bool]:
+        return {"graph": self.is_ready, "ledger": True}
+
+
+class World:
+    """The API over the parts above, with real tokens of a real (development) issuer."""
+
+    def __init__(self, directory: Path, max_body: int = 1 << 20) -> None:
+        issuer = "http://127.0.0.1:1"
+        self.identity = DevelopmentIdentity(issuer, "graphsvc", directory / "dev", [OPERATOR, ANALYST])
+        keys = StaticKeys(self.identity.jwks())
+        self.authenticator = Authenticator(issuer, "graphsvc", keys, {"pasar": PASAR}.get)
+        self.asking, self.submitting, self.administering = Asked(), Submitted(), Administers()
+        self.settings = Settings(directory, max_body=max_body)
+        sweep(self.settings.spool)
+        ports = Ports(self.authenticator, self.asking, self.submitting, Log(), self.administering)
+        self.app: FastAPI = build_api(ports, self.settings)
+        self.token = self.identity.token(ANALYST)
+
+    def request(self, method: str, path: str, *, token: str | None = "", **options: Any) -> httpx2.Response:
+        """One request with the analyst's token, another, or (None) none."""
+        headers = httpx2.Headers(options.pop("headers", None))
+        if token is not None:
+            headers["authorization"] = f"Bearer {token or self.token}"
+
+        async def send() -> httpx2.Response:
+            transport = httpx2.ASGITransport(self.app)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://api") as client:
+                return await client.request(method, path, headers=headers, **options)
+
+        return asyncio.run(send())
+
+    def graphql(self, query: str, variables: Any = None, **options: Any) -> httpx2.Response:
+        accept = options.pop("accept", "application/graphql-response+json")
+        headers = {"accept": accept, **options.pop("headers", {})}
+        body = {"query": query, "variables": variables}
+        return self.request("POST", "/graphql", json=body, headers=headers, **options)
+
+    def spooled(self) -> list[str]:
+        return [path.name for path in self.settings.spool.iterdir()]
