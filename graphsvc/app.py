@@ -1,0 +1,204 @@
+"""The service, put together: which part is given to which, and in which order things start and stop."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import uvicorn
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from fastapi import FastAPI
+
+from graphsvc.administer import Administering
+from graphsvc.api.http import build_api
+from graphsvc.api.ports import Ports
+from graphsvc.api.spool import sweep
+from graphsvc.apply import Applier, Payloads, Projections
+from graphsvc.ask import Asking, Sources
+from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
+from graphsvc.columns.store import Columns
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.handles import Handles
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import PayloadStore, RowKeys
+from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
+from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model.principals import Organisation
+from graphsvc.model.schema import load_schema
+from graphsvc.policy.decide import Decider
+from graphsvc.policy.rules import load_policies
+from graphsvc.settings import Settings, product_data, read_settings
+from graphsvc.submit import Intakes, Submitting
+
+OPERATOR = Organisation("operator", "operator", "XX", "Operator of this service")
+"""Whom the operator's own clients act for; it holds no records and is no member."""
+OPERATOR_CLIENT = DevelopmentClient("operator.operator", "operator", "operator", ("operator",))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: the application and the parts that a caller in this process may look at."""
+
+    app: FastAPI
+    ledger: Ledger
+    applier: Applier
+    graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class LocalService:
+    """A whole service on this machine. ``clients_file`` has the development clients with their secrets, mode 0600.
+
+    ``parts`` are those of a service in this process.
+    """
+
+    url: str
+    identity_url: str
+    clients_file: Path
+    origin: str
+    log_vkey: str
+    data: Path
+    parts: Service | None = None
+
+
+@contextmanager
+def run_service(settings: Settings, keys: StaticKeys | FetchedKeys, issuer: str, neo4j: tuple[str, str, str]) -> Iterator[Service]:
+    """Open every part, follow the ledger, and yield the application; closed in the reverse order.
+
+    ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
+    Neo4j or the ledger can't be had.
+    """
+    schema = load_schema(product_data("schema"))
+    decider = Decider(load_policies(product_data("policies")))
+    sweep(settings.spool)
+    with ExitStack() as stack:
+        ledger = Ledger.open(settings.data / "ledger", settings.origin)
+        stack.callback(ledger.close)
+        row_keys = RowKeys(settings.data / "keys" / "rows.db")
+        stack.callback(row_keys.close)
+        graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
+        stack.callback(graph.close)
+        graph.constrain(list(schema.kinds))
+        columns = Columns(settings.data / "columns")
+        payloads = Payloads(PayloadStore(settings.data / "payloads"), row_keys)
+        applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
+        applier.start()
+        stack.callback(applier.stop)
+        handles = _handle_keys(settings.data / "keys" / "handles.key")
+        asking = Asking(Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles))
+        ports = Ports(
+            authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
+            asking=asking,
+            submitting=Submitting(Intakes(ledger, payloads, applier, decider, schema, settings)),
+            log=ledger,
+            administering=Administering(ledger, applier, schema),
+        )
+        yield Service(build_api(ports, settings), ledger, applier, graph)
+
+
+@contextmanager
+def run_local(data: Path, port: int, people: Sequence[DevelopmentClient] = (), host: str = "127.0.0.1") -> Iterator[LocalService]:
+    """Run everything on this machine: Neo4j (a child, or the one that the settings name), identities, the service.
+
+    ``port`` 0 takes a free one. In production the identity provider is the one that the settings name.
+    """
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = read_settings(data.resolve(), os.environ, host=host, port=port)
+    with ExitStack() as stack:
+        neo4j = _neo4j(settings, stack)
+        identity_url, keys, clients_file = _identities(settings, people, stack)
+        service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
+        url = stack.enter_context(_serve(service.app, settings))
+        log_vkey = service.ledger.log_vkey
+        yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
+
+
+def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
+    if settings.neo4j_uri:
+        return settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password
+    child = Neo4jChild(settings.data / "neo4j", None, settings.neo4j_heap, settings.neo4j_pagecache)
+    child.start()
+    stack.callback(child.stop)
+    return child.uri, *child.auth
+
+
+def _identities(
+    settings: Settings, people: Sequence[DevelopmentClient], stack: ExitStack
+) -> tuple[str, StaticKeys | FetchedKeys, Path]:
+    directory = settings.data / "dev"
+    if settings.issuer:
+        return settings.issuer, FetchedKeys(settings.jwks), directory / "clients.json"
+    server = IdentityServer(settings.environment)
+    clients = [OPERATOR_CLIENT, *_people(directory / "people.json", people)]
+    identity = DevelopmentIdentity(server.url, settings.audience, directory, clients)
+    server.start(identity)
+    stack.callback(server.stop)
+    return server.url, StaticKeys(identity.jwks()), identity.clients_file
+
+
+def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[DevelopmentClient]:
+    """The development clients of this state directory: those given, which are kept for the next start, or those kept."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if people:
+        path.write_bytes(msgspec.json.encode(list(people)))
+        return list(people)
+    return msgspec.json.decode(path.read_bytes(), type=list[DevelopmentClient]) if path.exists() else []
+
+
+def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:
+    return lambda org: OPERATOR if org == OPERATOR.org else ledger.organisations().get(org)
+
+
+def _handle_keys(path: Path) -> Callable[[str], Handles]:
+    """Handles by organisation, each under a key of its own, derived from one secret file that is made at first."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    secret = path.read_bytes()
+    known: dict[str, Handles] = {}
+
+    def handles(org: str) -> Handles:
+        if org not in known:
+            info = b"graphsvc handles v1|" + org.encode()
+            known[org] = Handles(HKDF(algorithm=SHA256(), length=64, salt=None, info=info).derive(secret))
+        return known[org]
+
+    return handles
+
+
+@contextmanager
+def _serve(app: FastAPI, settings: Settings) -> Iterator[str]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.host, settings.port))
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the HTTP server did not start")
+            time.sleep(0.01)
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        yield f"http://{name}:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        listening.close()

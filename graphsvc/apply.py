@@ -1,0 +1,200 @@
+"""The one applier: carries ledger entries into the graph and the columns, in ledger order, each exactly once.
+
+What a crash leaves: the graph's watermark moves in the same transaction as the claims, so after a restart the applier
+goes on at the first batch that did not commit. The columns have a watermark of their own and catch up by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from graphsvc.columns.store import Columns
+from graphsvc.graph.write import Applied, Writer
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
+from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.errors import GraphsvcError, Unavailable
+from graphsvc.model.labels import Label
+
+BATCH = 5_000
+EFFECTIVE = ("submission", "label")
+"""The types of entries that change the graph; all others only move the watermark's meaning along."""
+
+_log = logging.getLogger("graphsvc.apply")
+_decode = msgspec.json.Decoder(CleanDraft).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some drafts of one submission, each with the ordinal of its first entity."""
+
+    number: int
+    last: bool
+    drafts: list[CleanDraft]
+    ordinals: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Projections:
+    """What the applier writes to."""
+
+    writer: Writer
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Payloads:
+    """What the applier reads from, beside the ledger."""
+
+    store: PayloadStore
+    keys: RowKeys
+
+
+class Applier:
+    """One thread that follows the ledger. ``labels`` is the label table of what is applied, replaced, never changed."""
+
+    def __init__(self, ledger: Ledger, payloads: Payloads, projections: Projections) -> None:
+        self._ledger = ledger
+        self._payloads = payloads
+        self._projections = projections
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="applier", daemon=True)
+        self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._lock = threading.Lock()
+        self.labels: Mapping[int, Label] = MappingProxyType({})
+        self.applied = -1
+        self.failed: str | None = None
+
+    def start(self) -> None:
+        """Read where the graph stands and begin to follow the ledger."""
+        self._refresh_labels()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch in hand and stop."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def notify(self) -> None:
+        """Tell the applier that the ledger has grown."""
+        self._wake.set()
+
+    async def wait(self, index: int, seconds: float = 30.0) -> None:
+        """Return once entry ``index`` is applied; raises Unavailable after ``seconds`` or when the applier has failed."""
+        if self.applied >= index:
+            return
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            self._waiting.append((index, loop, done))
+        self._wake.set()
+        try:
+            await asyncio.wait_for(done, seconds)
+        except TimeoutError:
+            raise Unavailable("that entry is not applied yet; ask again", code="not_applied_yet") from None
+
+    def withdrawn(self, at: int) -> tuple[int, ...]:
+        """Records that moved to another label by entry ``at`` but not yet in the graph: to be hidden from every scope."""
+        if self._ledger.last_scope_event <= self.applied:
+            return ()
+        pending = self._ledger.indexes(self.applied + 1, at + 1, ("label",))
+        return tuple(record for index, _ in pending for record in self._ledger.open_header(index)["body"]["records"])
+
+    def _run(self) -> None:
+        pause = 0.2
+        while not self._stop.is_set():
+            try:
+                self._catch_up()
+                pause, self.failed = 0.2, None
+            except (GraphsvcError, OSError) as error:
+                self.failed = type(error).__name__
+                pause = min(pause * 2, 5.0)
+                _log.error("applying stopped, will try again: %s", type(error).__name__)
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def _catch_up(self) -> None:
+        """Apply every effective entry between the watermark and the ledger's head."""
+        writer = self._projections.writer
+        mark = writer.watermark()
+        head = self._ledger.head
+        for index, kind in self._ledger.indexes(mark.index + 1, head, EFFECTIVE):
+            if self._stop.is_set():
+                return
+            if index > mark.index + 1 and not mark.batch:
+                writer.advance(index - 1)
+            if kind == "submission":
+                self._apply_submission(index, skip=mark.batch if index == mark.index + 1 else 0)
+            else:
+                self._apply_label(index)
+            mark = writer.watermark()
+            self._refresh_labels()
+            self._reached(index)
+        self._reached(head - 1)
+
+    def _apply_submission(self, index: int, skip: int) -> None:
+        columns = self._projections.columns
+        for batch in self.batches(self._ledger.open_header(index)["body"]):
+            if batch.number < skip:
+                continue
+
+            def to_columns(applied: Applied, batch: Batch = batch) -> None:
+                columns.append_drafts(index, batch.number, batch.drafts, applied.ids, applied.lids)
+
+            # The columns first, within the graph's transaction: a crash between them repeats the same part.
+            self._projections.writer.apply(index, batch.number, batch.last, batch.drafts, batch.ordinals, to_columns)
+
+    def _apply_label(self, index: int) -> None:
+        body = self._ledger.open_header(index)["body"]
+        label, records = msgspec.convert(body["label"], Label), body["records"]
+        self._projections.writer.move(
+            index, records, label, lambda lid, moved: self._projections.columns.move(index, moved, lid)
+        )
+
+    def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
+        """The accepted drafts of a submission's entry in batches, erased ones left out, ordinals as if they were there."""
+        packs = msgspec.convert(body["packs"], list[str])
+        drafts: list[CleanDraft] = []
+        ordinals: list[int] = []
+        number, ordinal = 0, 0
+        for pack in packs:
+            for sealed in read_drafts(self._payloads.store.get(pack), self._payloads.keys.open(pack), str(body["name"])):
+                if len(drafts) == BATCH:
+                    yield Batch(number, False, drafts, ordinals)
+                    drafts, ordinals, number = [], [], number + 1
+                if sealed.draft is not None:
+                    drafts.append(_decode(sealed.draft))
+                    ordinals.append(ordinal)
+                ordinal += sealed.entities
+        yield Batch(number, True, drafts, ordinals)
+
+    def _refresh_labels(self) -> None:
+        known = max(self.labels, default=-1)
+        fresh = dict(self._projections.writer.labels(known))
+        if fresh:
+            self.labels = MappingProxyType({**self.labels, **fresh})
+
+    def _reached(self, index: int) -> None:
+        if index <= self.applied:
+            return
+        self.applied = index
+        with self._lock:
+            done = [entry for entry in self._waiting if entry[0] <= index]
+            self._waiting = [entry for entry in self._waiting if entry[0] > index]
+        for _, loop, future in done:
+            loop.call_soon_threadsafe(_settle, future)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,146 @@
+"""The path of a question: from a caller's footing to an answer whose ledger entry is durable before it leaves.
+
+A crash before step 4 leaves nothing; a crash after it leaves an entry for an answer that never left: the trail
+over-reports, it never under-reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graphsvc.apply import Applier
+from graphsvc.columns.store import Columns
+from graphsvc.graph.handles import Handles
+from graphsvc.graph.read import Reader
+from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import ScopeMoved, Unavailable
+from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.schema import Schema
+from graphsvc.policy.decide import Decider
+from graphsvc.policy.scope import Scope
+from graphsvc.reading import Reading
+
+ATTEMPTS = 4
+"""How often a question is run again because access rules changed meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it."""
+
+    data: bytes
+    receipt: dict[str, Any]
+    applied_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What questions are answered from."""
+
+    ledger: Ledger
+    reader: Reader
+    columns: Columns
+    applier: Applier
+    decider: Decider
+    schema: Schema
+    handles: Callable[[str], Handles]
+
+
+class Asking:
+    """Answers questions. One instance a process; it holds no state of its own."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    async def run(
+        self,
+        principal: Principal,
+        footing: Footing,
+        question: bytes,
+        work: Callable[[Reading], Awaitable[bytes]],
+    ) -> Released:
+        """Answer one request.
+
+        ``question`` is the request as asked, of which the ledger keeps a keyed digest; ``work`` reads through the
+        :class:`Reading` it is given and returns the encoded ``data``. Raises Unavailable when access rules keep
+        changing or the ledger can't be written; then nothing leaves.
+        """
+        for _ in range(ATTEMPTS):
+            applied = self._sources.applier.applied
+            # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
+            scope = self.scope(principal, footing)
+            # 2. Read and encode; everything shown is noted down on the way (reading).
+            reading = Reading(self._sources, scope)
+            data = await work(reading)
+            if reading.reached > applied:
+                # What was waited for may have brought or moved labels that the scope doesn't know of.
+                continue
+            # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
+            draft = _entry(scope, question, data, reading)
+            try:
+                # 4. Durable when this returns.
+                appended = await asyncio.wrap_future(self._sources.ledger.append(draft))
+            except ScopeMoved:
+                continue
+            # 5. Only now may the answer leave, with its receipt.
+            return Released(data, appended.receipt, self._sources.applier.applied)
+        raise Unavailable("access rules are changing; ask again", code="scope_moved")
+
+    def scope(self, principal: Principal, footing: Footing) -> Scope:
+        """The caller's scope now, with what is withdrawn but not yet applied taken off."""
+        sources = self._sources
+        at = sources.ledger.head - 1
+        registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
+        scope = sources.decider.scope(principal, footing, registered, sources.applier.labels, at, time.time())
+        withdrawn = sources.applier.withdrawn(at)
+        return replace(scope, withdrawn=withdrawn) if withdrawn else scope
+
+
+def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
+    principal, footing = scope.principal, scope.footing
+    facts = {
+        "reader": principal.org,
+        "person": principal.person,
+        "purpose": footing.purpose,
+        "basis": footing.legal_basis,
+        "case": footing.case,
+        "policy": scope.policy,
+    }
+    owners = [
+        OwnerPart(owner=owner, facts=facts, disclosures=_disclosures(records))
+        for owner, records in sorted(reading.shown.items())
+    ]
+    return EntryDraft(
+        type="read",
+        who={"org": principal.org, "person": principal.person},
+        purpose=footing.purpose,
+        basis=footing.legal_basis,
+        case=footing.case,
+        policy=scope.policy,
+        at=scope.at,
+        query=question,
+        answer=data,
+        requester=principal.org,
+        owners=owners,
+        acts=[],
+        body={},
+        read=True,
+        scope_event=False,
+        effects=None,
+    )
+
+
+def _disclosures(records: Mapping[int, tuple[str, tuple[str, ...]]]) -> list[Disclosure]:
+    # Ordered by handle: the requester gets the leaves, and ledger order would tell it when others submitted.
+    return sorted(
+        (
+            Disclosure(submission=record >> 28, row=record & 0xFFFFFFF, handle=handle, groups=groups)
+            for record, (handle, groups) in records.items()
+        ),
+        key=lambda disclosure: disclosure.handle,
+    )

@@ -1,0 +1,167 @@
+"""The rows of one submission: read, cleaned, allowed, sealed, one pass with one row in memory at a time."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from graphsvc.ledger.payload import Packer, draft_leaf
+from graphsvc.model.cleaning import clean_draft, merge_defaults
+from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
+from graphsvc.model.labels import GROUPS, Label
+from graphsvc.model.principals import Organisation
+from graphsvc.model.schema import Schema
+from graphsvc_verify.merkle import root
+from importers import importer_for, row_kind
+from importers.mapping import Mapping
+from importers.rows import Row, iter_rows
+
+MAX_PROBLEMS = 50_000
+"""So many row problems are kept; the counts are exact beyond it."""
+STRUCTURE = "structure"
+"""The pseudo-group of what is no attribute: kinds, links, label, grading, times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be taken in: a body on disk and what holds for all its rows."""
+
+    path: Path
+    media_type: str
+    mapping: Mapping | None
+    seed: bytes
+    defaults: Defaults
+    organisation: Organisation
+    schema: Schema
+    may_submit: Callable[[Label], bool]
+    max_row: int
+
+
+@dataclass(slots=True)
+class Intake:
+    """What a pass over the rows gave. ``leaves`` holds 32 bytes a row, in order; roots are 32 bytes."""
+
+    rows: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    problems: list[RowProblem] = field(default_factory=list)
+    unlinked: int = 0
+    leaves: bytearray = field(default_factory=bytearray)
+    charset: str = "utf-8"
+    rows_root: bytes = b""
+    drafts_root: bytes = b""
+    draft_leaves: int = 0
+
+
+def take_in(order: Order, packer: Packer | None) -> Intake:
+    """Read every row of ``order``; accepted ones go to ``packer`` (None: a dry run, nothing is sealed).
+
+    Raises InvalidInput for what stops a whole file: an unknown media type or encoding, a mapping that doesn't fit.
+    """
+    intake = Intake()
+    leaves: list[bytes] = []
+    with order.path.open("rb") as body:
+        importer = importer_for(order.media_type, order.mapping, body)
+        intake.charset = getattr(importer, "charset", "utf-8")
+        defaults = merge_defaults(order.defaults, importer.defaults)
+        current = _Current()
+        salt = _salts(order.seed)
+        rows = iter_rows(body, row_kind(order.media_type), order.max_row, salt)
+        for _, found in importer.drafts(current.watch(rows)):
+            row = current.row
+            intake.rows += 1
+            intake.leaves += row.leaf or b""
+            if found is None:
+                continue
+            clean = found if isinstance(found, RowProblem) else _clean(found, order, defaults)
+            if not isinstance(clean, CleanDraft):
+                _reject(intake, clean)
+                continue
+            intake.accepted += 1
+            intake.unlinked += len(clean.unlinked)
+            if packer is not None:
+                leaves += _seal(packer, row, clean)
+    intake.rows_root = root([bytes(intake.leaves[at : at + 32]) for at in range(0, len(intake.leaves), 32)])
+    intake.drafts_root, intake.draft_leaves = root(leaves), len(leaves)
+    return intake
+
+
+def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
+    """The canonical {row, group, values} of each field group that a draft has something in, structure first.
+
+    orjson with sorted keys is RFC 8785 here: names are ASCII, numbers are integers (a property test compares).
+    """
+    yield STRUCTURE, _content(
+        draft.row,
+        STRUCTURE,
+        {
+            "kinds": [entity.kind for entity in draft.entities],
+            "links": [[link.kind, link.source, link.target, link.since, link.until] for link in draft.links],
+            "label": _label_values(draft.label),
+            "grading": [draft.grading.scheme, draft.grading.source, draft.grading.information],
+            "observed": [draft.since, draft.until],
+            "expires": draft.expires,
+        },
+    )
+    for group in GROUPS:
+        entities = [entity.attributes.get(group) for entity in draft.entities]
+        links = [link.attributes.get(group) for link in draft.links]
+        values: dict[str, Any] = {"entities": entities, "links": links}
+        if group == "identity":
+            values["keys"] = [entity.key for entity in draft.entities]
+        elif not any(entities) and not any(links):
+            continue
+        yield group, _content(draft.row, group, values)
+
+
+class _Current:
+    """Remembers the row that an importer is at."""
+
+    row: Row
+
+    def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            self.row = row
+            yield row
+
+
+def _salts(seed: bytes) -> Callable[[int], bytes]:
+    return lambda row: hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
+
+
+def _clean(draft: Draft, order: Order, defaults: Defaults) -> CleanDraft | list[RowProblem]:
+    clean = clean_draft(draft, order.schema, defaults, order.organisation)
+    if isinstance(clean, CleanDraft) and not order.may_submit(clean.label):
+        message = "your organisation may not submit under this handling code, legal basis or group"
+        return [RowProblem(draft.row, "may_not_submit", "/handling", message)]
+    return clean
+
+
+def _reject(intake: Intake, problems: RowProblem | list[RowProblem]) -> None:
+    intake.rejected += 1
+    room = MAX_PROBLEMS - len(intake.problems)
+    intake.problems += ([problems] if isinstance(problems, RowProblem) else problems)[: max(room, 0)]
+
+
+def _seal(packer: Packer, row: Row, clean: CleanDraft) -> list[bytes]:
+    key = packer.add(row.number, row.data or b"", _encode(clean), len(clean.entities))
+    return [draft_leaf(key, group, content) for group, content in draft_contents(clean)]
+
+
+def _content(row: int, group: str, values: dict[str, Any]) -> bytes:
+    return orjson.dumps({"row": row, "group": group, "values": values}, option=orjson.OPT_SORT_KEYS)
+
+
+@lru_cache(maxsize=4096)
+def _label_values(label: Label) -> Any:
+    return msgspec.to_builtins(label)
+
+
+_encode = msgspec.json.Encoder().encode

@@ -1,0 +1,205 @@
+"""What one request reads, under one scope; everything that it shows is noted down on the way.
+
+Answers are plain dictionaries in the shapes of the GraphQL types. Entities, records and links leave by handle only;
+order is decided by visible values, then by handle, never by a number of ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from graphsvc.graph.facts import EntityFacts, LinkClaim
+from graphsvc.graph.handles import RECORD
+from graphsvc.ledger import tables
+from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.scalars import ValueProblem
+from graphsvc.policy.scope import Scope
+from graphsvc.rings import find_rings
+from graphsvc.shown import Shapes, Shown
+
+if TYPE_CHECKING:
+    from graphsvc.ask import Sources
+
+Shape = dict[str, Any]
+
+
+class Reading:
+    """The reads of one request. One question at a time; made anew for each attempt."""
+
+    def __init__(self, sources: Sources, scope: Scope) -> None:
+        self._sources = sources
+        self._scope = scope
+        self._now = int(time.time())
+        self._handles = sources.handles(scope.principal.org)
+        self._shapes = Shapes(scope, self._handles, sources.schema)
+        self.reached = -1
+        """The last entry that was asked for to be applied; a scope from before that entry may be too narrow."""
+
+    @property
+    def shown(self) -> Shown:
+        """By owner: the records shown so far, as record integer → (handle, field groups)."""
+        return self._shapes.shown
+
+    async def entity(self, handle: str, after: int | None) -> Shape | None:
+        """One entity by its handle; None when it is absent, forbidden, foreign or invented."""
+        await self._reach(after)
+        number = self._open(handle)
+        if number is None:
+            return None
+        facts = await self._sources.reader.entities(self._scope, [number], self._now)
+        found = self._shapes.entities(facts)
+        return found[0] if found else None
+
+    async def search(self, kind: str, parts: Mapping[str, str], after: int | None) -> list[Shape]:
+        """The visible entity that an exact identifier names, if its identity is visible too."""
+        await self._reach(after)
+        ids = await self._sources.reader.resolve(self._scope, [self._key(kind, parts)], self._now)
+        return self._shapes.entities(await self._sources.reader.entities(self._scope, list(ids.values()), self._now))
+
+    async def expand(
+        self, start: str, hops: int, link_kinds: Sequence[str] | None, limit: int, after: int | None
+    ) -> Shape | None:
+        """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
+        await self._reach(after)
+        number = self._open(start)
+        if number is None:
+            return None
+        found = await self._sources.reader.expand(self._scope, number, hops, link_kinds, limit, self._now)
+        if found is None:
+            return None
+        return {**self._network(found.entities, found.links), "truncated": found.truncated}
+
+    async def paths(self, source: str, target: str, max_hops: int, k: int, after: int | None) -> list[Shape]:
+        """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
+        await self._reach(after)
+        ends = self._open(source), self._open(target)
+        if ends[0] is None or ends[1] is None:
+            return []
+        found = await self._sources.reader.paths(self._scope, ends[0], ends[1], max_hops, k, self._now)
+        return [
+            {
+                "length": len(path.entities) - 1,
+                **self._network([found.entities[number] for number in path.entities], path.links),
+            }
+            for path in found.paths
+        ]
+
+    async def match(self, identifiers: Sequence[tuple[str, dict[str, str]]], after: int | None) -> list[Shape]:
+        """Hit or no hit for each identifier, with whom to ask; only holders whose policy lets it be known count."""
+        await self._reach(after)
+        keys = [self._key(kind, parts) for kind, parts in identifiers]
+        hits = await self._sources.reader.match(self._scope, keys, self._now)
+        return [
+            {"kind": kind, "hit": bool(hits.get(key)), "contacts": self._contacts(hits.get(key, ()))}
+            for (kind, _), key in zip(identifiers, keys, strict=True)
+        ]
+
+    async def rings(self, parameters: Mapping[str, Any], after: int | None) -> Shape:
+        """The rings in what the caller may analyse, each explained by records."""
+        await self._reach(after)
+        detected = await find_rings(self._sources.columns, self._scope, parameters, self._names)
+        found = detected.found
+        members = sorted({n for ring in found.rings for n in (*ring.accounts, *ring.identifiers)})
+        facts = await self._sources.reader.entities(self._scope, members, self._now)
+        shapes = {one.id: shape for one, shape in zip(facts, self._shapes.entities(facts), strict=True)}
+        return {
+            "rings": [self._shapes.ring(ring, shapes) for ring in found.rings],
+            "excluded_hubs": found.excluded_hubs,
+            "accounts": found.accounts,
+            "links": found.links,
+            "parameters": detected.stated,
+        }
+
+    async def submissions(self, first: int, after: int | None) -> list[Shape]:
+        """The caller's organisation's submissions, newest first."""
+        await self._reach(after)
+        table = tables.submissions
+        query = select(table).where(table.c.org == self._scope.principal.org).order_by(table.c["index"].desc())
+        with self._sources.ledger.reading() as connection:
+            rows = connection.execute(query.limit(first)).mappings().all()
+        return [
+            {
+                "index": row["index"],
+                "received_at": row["t"],
+                "rows": row["rows"],
+                "accepted": row["accepted"],
+                "rejected": row["rejected"],
+                "applied": row["index"] <= self._sources.applier.applied,
+                "media_type": row["media_type"],
+            }
+            for row in rows
+        ]
+
+    async def cases(self) -> list[Shape]:
+        """The caller's organisation's registered cases."""
+        table = tables.cases
+        query = select(table).where(table.c.org == self._scope.principal.org).order_by(table.c["index"])
+        with self._sources.ledger.reading() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [
+            {
+                "reference": row["reference"],
+                "title": row["title"],
+                "legal_basis": row["legal_basis"],
+                "registered_at": row["t"],
+            }
+            for row in rows
+        ]
+
+    async def access_log(self, since: str | None, until: str | None, first: int, before: int | None) -> Shape:
+        """Who saw the caller's organisation's records, newest first; for its data-protection officers."""
+        principal = self._scope.principal
+        if "officer" not in principal.roles:
+            return {"entries": [], "next_before": None}
+        rows = self._sources.ledger.access_log(principal.org, since, until, first, before)
+        entries = [
+            {
+                "index": row["index"],
+                "at": row["t"],
+                "reader": row["reader"],
+                "person": row["person"],
+                "purpose": row["purpose"],
+                "legal_basis": row["basis"],
+                "case": row["case"],
+                "policy": row["policy"],
+                "records": [{"submission": submission, "row": number} for submission, number in row["records"]],
+            }
+            for row in rows
+        ]
+        return {"entries": entries, "next_before": entries[-1]["index"] if len(entries) == first else None}
+
+    def _network(self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim]) -> Shape:
+        shapes = self._shapes.entities(entities)
+        handles = {one.id: shape["handle"] for one, shape in zip(entities, shapes, strict=True)}
+        return {"entities": shapes, "links": [self._shapes.link(link, handles) for link in links]}
+
+    async def _names(self, ids: Sequence[int]) -> list[str]:
+        """What ties between entities are broken by: the key where it is visible, else the handle."""
+        keys = await self._sources.reader.names(self._scope, ids, self._now)
+        return [keys.get(number) or self._handles.seal(RECORD, number) for number in ids]
+
+    def _contacts(self, lids: Iterable[int]) -> list[Shape]:
+        organisations = self._sources.ledger.organisations()
+        owners = sorted({self._scope.labels[lid].owner for lid in lids})
+        found = [organisations[owner] for owner in owners if owner in organisations]
+        return [{"org": one.org, "name": one.name, "contact": one.contact} for one in found]
+
+    async def _reach(self, after: int | None) -> None:
+        if after is not None:
+            index = min(after, self._sources.ledger.head - 1)
+            await self._sources.applier.wait(index)
+            self.reached = max(self.reached, index)
+
+    def _open(self, handle: str) -> int | None:
+        opened = self._handles.open(handle)
+        return None if opened is None or opened[0] == 0 else opened[1]
+
+    def _key(self, kind: str, parts: Mapping[str, str]) -> str:
+        try:
+            return self._sources.schema.key_of(kind, parts, self._scope.principal.org)
+        except ValueProblem as problem:
+            raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None

@@ -1,0 +1,186 @@
+"""From packed facts to what is shown: the shapes of the API, and the note of every record that they show.
+
+Which field groups of a record are shown depends on its label alone, so a disclosure names every group that the label
+grants to the reader, whether or not a value is there: the trail over-reports, it never under-reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from graphsvc.detect.score import Ring
+from graphsvc.graph.facts import EntityFacts, LinkClaim, RecordClaim
+from graphsvc.graph.handles import RECORD, Handles
+from graphsvc.model.labels import GROUPS
+from graphsvc.model.schema import Schema
+from graphsvc.policy.scope import Scope
+
+Shape = dict[str, Any]
+Shown = dict[str, dict[int, tuple[str, tuple[str, ...]]]]
+"""By owner: record integer → (handle, field groups)."""
+
+NEVER = 253402300799
+CITED = 20
+"""So many records are cited by one line of a ring's explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a label says of every record under it, for one reader."""
+
+    owner: str
+    owner_kind: str
+    handling: Shape
+    pap: str
+    granted: tuple[str, ...]
+    withheld: list[Shape]
+    own: bool
+
+
+class Shapes:
+    """Makes shapes under one scope and remembers what they show."""
+
+    def __init__(self, scope: Scope, handles: Handles, schema: Schema) -> None:
+        self._scope = scope
+        self._handles = handles
+        self._numbers = {kind.name: kind.number for kind in schema.kinds.values()}
+        self._terms: dict[int, _Terms] = {}
+        self._granted = {group: frozenset(scope.allowed(group)) for group in GROUPS}
+        self.shown: Shown = {}
+
+    def entities(self, facts: Iterable[EntityFacts]) -> list[Shape]:
+        """One shape an entity, in the order of the facts."""
+        return [
+            {
+                "handle": self.handle(entity),
+                "kind": entity.kind,
+                "key": entity.key,
+                "records": list(map(self._record, entity.claims)),
+            }
+            for entity in facts
+        ]
+
+    def handle(self, entity: EntityFacts) -> str:
+        """The handle that the reader's organisation knows an entity by."""
+        return self._handles.seal(self._numbers[entity.kind], entity.id)
+
+    def link(self, link: LinkClaim, handles: Mapping[int, str]) -> Shape:
+        """One link claim; ``handles`` are those of the entities that it joins."""
+        terms = self._terms_of(link.lid)
+        return {
+            "kind": link.kind,
+            "source": handles[link.source],
+            "target": handles[link.target],
+            "since": link.since,
+            "until": link.until,
+            "attributes": _attributes(link),
+            "withheld": terms.withheld,
+            "record": {
+                "handle": self._note(link.rec, terms),
+                "owner": terms.owner,
+                "owner_kind": terms.owner_kind,
+                "handling": terms.handling,
+                "grading": _grading(link),
+            },
+        }
+
+    def ring(self, ring: Ring, shapes: Mapping[int, Shape]) -> Shape:
+        """A ring with its members' shapes; only records among those shapes are cited."""
+        accounts = [shapes[number] for number in ring.accounts if number in shapes]
+        identifiers = [shapes[number] for number in ring.identifiers if number in shapes]
+        first = min(shape["handle"] for shape in accounts)
+        return {
+            "id": first,
+            "rank": ring.rank,
+            "score": ring.score,
+            "accounts": accounts,
+            "identifiers": identifiers,
+            "cycles": ring.cycles,
+            "reasons": [{"text": reason.text, "records": self._cited(reason.records)} for reason in ring.reasons],
+        }
+
+    def _cited(self, records: tuple[int, ...]) -> list[str]:
+        known = {record: handle for owned in self.shown.values() for record, (handle, _) in owned.items()}
+        return sorted(known[record] for record in records if record in known)[:CITED]
+
+    def _record(self, claim: RecordClaim) -> Shape:
+        terms = self._terms_of(claim.lid)
+        return {
+            "handle": self._note(claim.rec, terms),
+            "owner": terms.owner,
+            "owner_kind": terms.owner_kind,
+            "handling": terms.handling,
+            "pap": terms.pap,
+            "grading": _grading(claim),
+            "since": claim.since,
+            "until": claim.until,
+            "expires": None if claim.exp >= NEVER else _time(claim.exp),
+            "attributes": _attributes(claim),
+            "withheld": terms.withheld,
+            "submission": claim.rec >> 28 if terms.own else None,
+            "row": claim.rec & 0xFFFFFFF if terms.own else None,
+        }
+
+    def _note(self, record: int, terms: _Terms) -> str:
+        owned = self.shown.setdefault(terms.owner, {})
+        noted = owned.get(record)
+        if noted is None:
+            noted = owned[record] = (self._handles.seal(RECORD, record), terms.granted)
+        return noted[0]
+
+    def _terms_of(self, lid: int) -> _Terms:
+        terms = self._terms.get(lid)
+        if terms is None:
+            label, scope = self._scope.labels[lid], self._scope
+            withheld = [
+                {"group": group, "owner": label.owner, "rule": scope.rules.get((lid, group), "default-deny")}
+                for group in GROUPS
+                if lid not in self._granted[group]
+            ]
+            terms = self._terms[lid] = _Terms(
+                owner=label.owner,
+                owner_kind=label.owner_kind,
+                handling={"scheme": label.handling.scheme, "code": label.handling.code},
+                pap=label.pap,
+                granted=tuple(group for group in sorted(GROUPS) if lid in self._granted[group]),
+                withheld=withheld,
+                own=label.owner == scope.principal.org,
+            )
+        return terms
+
+
+def _attributes(claim: RecordClaim | LinkClaim) -> list[Shape]:
+    return [
+        {"name": name, "group": group, "value": text}
+        for group, packed in zip(GROUPS, claim.groups, strict=True)
+        if packed is not None
+        for name, value in orjson.loads(packed).items()
+        for text in _texts(value)
+    ]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    return [str(value)]
+
+
+def _grading(claim: RecordClaim | LinkClaim) -> Shape | None:
+    if claim.grading_scheme is None:
+        return None
+    return {
+        "scheme": claim.grading_scheme,
+        "source": claim.grading_source or "",
+        "information": claim.grading_information or "",
+    }
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

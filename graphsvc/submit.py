@@ -1,0 +1,351 @@
+"""The path of a submission: from received bytes to a durable ledger entry and its receipt.
+
+What a crash leaves. Before step 6: perhaps sealed packs and keys that nothing refers to, never half a submission. After
+step 6 the submission is acknowledged or will be, when the client asks again with the same idempotency key; the applier
+takes it from the ledger whatever happens to this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hmac
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from graphsvc.apply import Applier, Payloads
+from graphsvc.intake import Intake, Order, take_in
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import Packer
+from graphsvc.model.drafts import Defaults, RowProblem
+from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, Unavailable
+from graphsvc.model.principals import Principal
+from graphsvc.model.schema import Schema
+from graphsvc.policy.decide import Decider
+from graphsvc.settings import Settings
+from graphsvc_verify.canonical import digest
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import read_act, verify_act
+from importers.mapping import load_mapping
+
+TYPE = "graphsvc-submission+jws"
+SHOWN_PROBLEMS = 100
+"""So many row problems travel in the answer itself; all of them are behind ``errors``."""
+MAX_AGE = timedelta(days=7)
+MAX_SKEW = timedelta(minutes=5)
+"""A manifest is taken for so many seconds after it was signed, and with a clock that is so far ahead."""
+
+
+class Manifest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What the submitter signed. ``digest`` and ``rows_root`` bind the body, ``mapping`` the mapping file."""
+
+    v: int
+    aud: str
+    iss: str
+    jti: str
+    iat: datetime
+    media_type: str
+    bytes: int
+    digest: str
+    rows: int
+    rows_root: str
+    mapping: str | None = None
+    answers: str | None = None
+    defaults: Defaults = Defaults()
+
+
+class Upload(Protocol):
+    """A submission as received: the body in a file, its size in bytes and raw SHA-256, and what came with it."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def sha256(self) -> bytes: ...  # noqa: D102
+    @property
+    def manifest(self) -> str: ...  # noqa: D102
+    @property
+    def seed(self) -> bytes: ...  # noqa: D102
+    @property
+    def mapping(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def idempotency_key(self) -> str: ...  # noqa: D102
+    @property
+    def media_type(self) -> str: ...  # noqa: D102
+    @property
+    def dry_run(self) -> bool: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an upload: HTTP status and the answer's body."""
+
+    status: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Intakes:
+    """What submissions are checked against and written to."""
+
+    ledger: Ledger
+    payloads: Payloads
+    applier: Applier
+    decider: Decider
+    schema: Schema
+    settings: Settings
+
+
+class Submitting:
+    """Takes submissions in. The only state is which idempotency keys are in flight."""
+
+    def __init__(self, parts: Intakes) -> None:
+        self._parts = parts
+        self._in_flight: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    async def submit(self, principal: Principal, upload: Upload) -> Result:
+        """Check, log and keep one submission.
+
+        Raises InvalidManifest, InvalidInput, Conflict (in flight, or a manifest seen before), KeyReused, Unavailable
+        (disk full). In a dry run nothing is stored and the answer says what would have become of each row.
+        """
+        return await asyncio.to_thread(self._submit, principal, upload)
+
+    async def errors(self, principal: Principal, index: int) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows of the caller's own submission ``index`` that were not accepted; NotFound for any other."""
+
+        def read() -> list[dict[str, Any]]:
+            own = select(tables.submissions.c.index).where(
+                tables.submissions.c.index == index, tables.submissions.c.org == principal.org
+            )
+            with self._parts.ledger.reading() as connection:
+                if connection.execute(own).first() is None:
+                    raise NotFound("there is no such submission")
+                found = connection.execute(
+                    select(tables.rejections.c.errors).where(tables.rejections.c.index == index)
+                ).scalar()
+            return found or []
+
+        return _each(await asyncio.to_thread(read))
+
+    def _submit(self, principal: Principal, upload: Upload) -> Result:
+        parts = self._parts
+        # 1. Does the organisation's own key stand behind exactly these bytes?
+        manifest = self._checked_manifest(principal, upload)
+        order = self._order(principal, upload, manifest)
+        if upload.dry_run:
+            return Result(200, {**_answer(_agreeing(take_in(order, None), manifest)), "dryRun": True})
+        with self._claim(principal.org, upload.idempotency_key), _disk_errors():
+            # 2. Seen before? The same answer again, or a refusal if the body differs.
+            if (seen := self._seen(manifest, upload)) is not None:
+                return seen
+            # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (intake).
+            packer = Packer(parts.payloads.store, f"{manifest.iss}|{manifest.jti}")
+            with packer.or_nothing():
+                intake = _agreeing(take_in(order, packer), manifest)
+                answer = _answer(intake)
+                if not intake.accepted:
+                    return Result(422, {**answer, "code": "no_row_accepted"})
+                # 4. The keys, apart from the packs; until the next step nothing refers to either.
+                body = self._kept(packer, upload, manifest, intake)
+            # 5. One entry, durable when this returns; its side rows are in the same transaction.
+            draft = _entry(principal, upload, (manifest, intake, body, answer))
+            appended = parts.ledger.append(draft).result()
+        # 6. Acknowledge; the applier takes it from the ledger.
+        parts.applier.notify()
+        return Result(201, {**answer, "index": appended.index, "receipt": appended.receipt})
+
+    def _checked_manifest(self, principal: Principal, upload: Upload) -> Manifest:
+        try:
+            kid = read_act(upload.manifest).kid
+            key = self._parts.ledger.signing_key(principal.org, kid)
+            if key is None:
+                raise InvalidManifest(
+                    "the manifest is signed by a key that your organisation has not enrolled", code="unknown_key"
+                )
+            act = verify_act(upload.manifest, key.public, TYPE)
+            manifest = msgspec.convert(act.payload, Manifest)
+        except VerifyError as error:
+            raise InvalidManifest(error.message, code=error.code, where="manifest") from None
+        except msgspec.ValidationError as error:
+            raise InvalidManifest(str(error), where="manifest") from None
+        keyed = hmac.digest(upload.seed, b"body" + upload.sha256, "sha256").hex()
+        mapping = None if upload.mapping is None else digest(upload.mapping)
+        now = datetime.now(UTC)
+        for holds, what in (
+            (manifest.v == 1, "v: this service reads version 1"),
+            (manifest.aud == self._parts.ledger.origin, "aud: the manifest is for another log"),
+            (manifest.iss == principal.org, "iss: the manifest is another organisation's"),
+            (_recent(manifest.iat, now), "iat: sign the manifest anew, and check the clock"),
+            (manifest.media_type == upload.media_type, "mediaType: the body was sent as another type"),
+            (manifest.bytes == upload.size, "bytes: the body has another length"),
+            (hmac.compare_digest(manifest.digest, f"sha256:{keyed}"), "digest: the body is not the one signed"),
+            (manifest.mapping == mapping, "mapping: the mapping file is not the one signed"),
+        ):
+            if not holds:
+                raise InvalidManifest(what, where=f"manifest {what.partition(':')[0]}")
+        return manifest
+
+    def _order(self, principal: Principal, upload: Upload, manifest: Manifest) -> Order:
+        parts = self._parts
+        return Order(
+            path=upload.path,
+            media_type=upload.media_type,
+            mapping=None if upload.mapping is None else load_mapping(upload.mapping, parts.schema),
+            seed=upload.seed,
+            defaults=manifest.defaults,
+            organisation=principal.organisation,
+            schema=parts.schema,
+            may_submit=lru_cache(maxsize=None)(lambda label: parts.decider.may_submit(principal, label)),
+            max_row=parts.settings.max_row,
+        )
+
+    @contextmanager
+    def _claim(self, org: str, key: str) -> Iterator[None]:
+        with self._lock:
+            if (org, key) in self._in_flight:
+                raise Conflict("this idempotency key is being worked on; ask again", code="in_flight")
+            self._in_flight.add((org, key))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight.discard((org, key))
+
+    def _seen(self, manifest: Manifest, upload: Upload) -> Result | None:
+        table, acts = tables.idempotency, tables.acts
+        by_key = select(table).where(table.c.org == manifest.iss, table.c.key == upload.idempotency_key)
+        by_act = select(acts.c.index).where(acts.c.iss == manifest.iss, acts.c.jti == manifest.jti)
+        with self._parts.ledger.reading() as connection:
+            found = connection.execute(by_key).mappings().first()
+            if found is None and connection.execute(by_act).first() is not None:
+                # The ledger would refuse it as well, but only after all rows were sealed again.
+                raise Conflict("this manifest was taken under another idempotency key", code="act_replayed")
+        if found is None:
+            return None
+        if found["digest"] != digest(upload.manifest.encode()):
+            raise KeyReused("this idempotency key was used for another submission", where="header Idempotency-Key")
+        index = found["index"]
+        return Result(200, {**found["response"], "index": index, "receipt": self._parts.ledger.receipt(index)})
+
+    def _kept(self, packer: Packer, upload: Upload, manifest: Manifest, intake: Intake) -> dict[str, Any]:
+        payloads = self._parts.payloads
+        packs, secrets = packer.finish()
+        name = f"{manifest.iss}|{manifest.jti}"
+        if upload.mapping is not None:
+            payloads.store.put(upload.mapping)
+        payloads.keys.keep({**secrets, f"seed|{name}": upload.seed})
+        return {
+            "name": name,
+            "packs": packs,
+            "draftsRoot": f"sha256:{intake.drafts_root.hex()}",
+            "draftLeaves": intake.draft_leaves,
+            "accepted": intake.accepted,
+            "rejected": intake.rejected,
+            "charset": intake.charset,
+            "schema": self._parts.schema.digest,
+        }
+
+
+def _recent(signed: datetime, now: datetime) -> bool:
+    return signed.tzinfo is not None and now - MAX_AGE < signed < now + MAX_SKEW
+
+
+def _agreeing(intake: Intake, manifest: Manifest) -> Intake:
+    """The intake, if its rows are those that were signed; until then nothing refers to what was sealed."""
+    if manifest.rows != intake.rows:
+        raise InvalidManifest("rows: the body has another number of rows", where="manifest rows")
+    if manifest.rows_root != f"sha256:{intake.rows_root.hex()}":
+        raise InvalidManifest("rowsRoot: the rows are not those signed", where="manifest rowsRoot")
+    return intake
+
+
+def _answer(intake: Intake) -> dict[str, Any]:
+    return {
+        "rows": intake.rows,
+        "accepted": intake.accepted,
+        "rejected": intake.rejected,
+        "unlinked": intake.unlinked,
+        "charset": intake.charset,
+        "errors": [_problem(problem) for problem in intake.problems[:SHOWN_PROBLEMS]],
+    }
+
+
+def _problem(problem: RowProblem) -> dict[str, Any]:
+    return {"row": problem.row, "code": problem.code, "pointer": problem.pointer, "message": problem.message}
+
+
+def _entry(
+    principal: Principal, upload: Upload, made: tuple[Manifest, Intake, dict[str, Any], dict[str, Any]]
+) -> EntryDraft:
+    manifest, intake, body, answer = made
+
+    def effects(connection: Connection, index: int, t: str) -> None:
+        connection.execute(
+            insert(tables.idempotency),
+            {
+                "org": principal.org,
+                "key": upload.idempotency_key,
+                "digest": digest(upload.manifest.encode()),
+                "index": index,
+                "response": answer,
+            },
+        )
+        connection.execute(
+            insert(tables.submissions),
+            {
+                "index": index,
+                "org": principal.org,
+                "t": t,
+                "media_type": manifest.media_type,
+                "rows": intake.rows,
+                "accepted": intake.accepted,
+                "rejected": intake.rejected,
+                "manifest": upload.manifest,
+                "objects": body["packs"],
+                "leaves": bytes(intake.leaves),
+            },
+        )
+        if intake.problems:
+            problems = [_problem(problem) for problem in intake.problems]
+            connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
+
+    facts = {"action": "submission", "person": principal.person, "manifest": digest(upload.manifest.encode())}
+    return EntryDraft(
+        type="submission",
+        who={"org": principal.org, "person": principal.person},
+        requester=principal.org,
+        owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[])],
+        acts=[upload.manifest],
+        body=body,
+        effects=effects,
+    )
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """An I/O error becomes Unavailable, a full disk stays what it is: nothing refers to what was written so far."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Unavailable("the service can't store anything now; nothing was kept", code="storage_failed") from None
+
+
+async def _each(rows: list[dict[str, Any]]) -> AsyncIterator[Mapping[str, Any]]:
+    for row in rows:
+        yield row
