@@ -1,0 +1,63 @@
+"""The command line. Exit codes: 0 done, 1 something does not hold, 2 bad input, 3 refused, 4 no answer."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+import graphsvc
+from graphsvc.cli import keys, run, submit, token, verify
+from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
+from graphsvc.model.errors import GraphsvcError
+from graphsvc_verify.errors import VerifyError
+
+EPILOG = "Exit codes: 0 done · 1 something does not hold · 2 bad input · 3 the service refused · 4 no answer"
+
+app = typer.Typer(
+    name="graphsvc",
+    help="A shared case graph whose every read leaves a trail that each party can verify.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("up")(run.up)
+app.command("demo")(run.demo)
+app.command("submit")(submit.submit)
+app.command("verify")(verify.verify)
+app.command("token")(token.token)
+app.add_typer(keys.app, name="keys")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"graphsvc {graphsvc.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """A shared case graph whose every read leaves a trail that each party can verify."""
+
+
+def main() -> None:
+    """Run the command line; errors become one line (or one JSON object) and an exit code."""
+    try:
+        app()
+    except (GraphsvcError, VerifyError) as error:
+        fail(Console(stderr=True), error, as_json=JSON_FLAG in sys.argv)
+        sys.exit(exit_code(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        plain = GraphsvcError(error.strerror or type(error).__name__, code="system", where=str(error.filename or ""))
+        fail(Console(stderr=True), plain, as_json=JSON_FLAG in sys.argv)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        sys.exit(130)

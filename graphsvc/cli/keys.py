@@ -1,0 +1,70 @@
+"""``graphsvc keys``: make and look at keys."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from graphsvc.cli.output import write_json
+from graphsvc.client.keys import HpkeKey, SigningKey, load_hpke_key, load_signing_key, save_hpke_key, save_signing_key
+from graphsvc.model.errors import InvalidInput
+from graphsvc_verify.canonical import b64u
+
+app = typer.Typer(help="Make and look at keys.", no_args_is_help=True)
+
+
+class Use(StrEnum):
+    """What a key is for."""
+
+    sig = "sig"
+    hpke = "hpke"
+
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+UseOption = Annotated[
+    Use, typer.Option("--use", help="sig: signs (Ed25519). hpke: receives day keys (MLKEM768-X25519).")
+]
+
+
+@app.command("new")
+def new(
+    path: Annotated[Path, typer.Argument(help="Where to write the private key; must not exist.")],
+    use: UseOption = Use.sig,
+    json: JsonFlag = False,
+) -> None:
+    """Make a private key, readable by its owner only, and print the public one."""
+    try:
+        if use is Use.sig:
+            key = SigningKey.new()
+            save_signing_key(path, key)
+            _print(path, use, key, json)
+        else:
+            pair = HpkeKey.new()
+            save_hpke_key(path, pair)
+            _print(path, use, pair, json)
+    except FileExistsError:
+        raise InvalidInput(
+            "there is a file already; keys are never written over", code="exists", where=str(path)
+        ) from None
+
+
+@app.command("show")
+def show(
+    path: Annotated[Path, typer.Argument(help="A private key.")], use: UseOption = Use.sig, json: JsonFlag = False
+) -> None:
+    """Print the public half and the id of a private key."""
+    _print(path, use, load_signing_key(path) if use is Use.sig else load_hpke_key(path), json)
+
+
+def _print(path: Path, use: Use, key: SigningKey | HpkeKey, as_json: bool) -> None:
+    if as_json:
+        write_json({"path": str(path), "use": use.value, "kid": key.kid, "publicKey": b64u(key.public)})
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"private key  {path}\nuse          {use.value}\nkid          {key.kid}\npublic key   {b64u(key.public)}"
+    )

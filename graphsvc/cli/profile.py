@@ -1,0 +1,104 @@
+"""A profile: how one organisation's client reaches a service, in a JSON file, so that commands stay short.
+
+::
+
+    {"url": …, "org": …, "trust": FILE, "tokenEndpoint": …, "clientId": …, "secretFile": FILE, "defaults": {…}}
+
+Relative files are taken from beside the profile. ``GRAPHSVC_TOKEN`` stands in for the client credentials.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from graphsvc.client import Client, ClientCredentials, TokenProvider, fixed_token
+from graphsvc.model.drafts import Defaults
+from graphsvc.model.errors import InvalidInput
+from graphsvc_verify.canonical import parse
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.trust import Trust, parse_trust
+
+VARIABLE = "GRAPHSVC_PROFILE"
+
+
+class ProfileFile(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """The file's members."""
+
+    url: str
+    org: str
+    trust: str
+    token_endpoint: str = ""
+    client_id: str = ""
+    secret_file: str = ""
+    kind: str = ""
+    jurisdiction: str = ""
+    defaults: Defaults = Defaults()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile as read, with the folder it lies in."""
+
+    file: ProfileFile
+    folder: Path
+
+    def client(self) -> Client:
+        """A client of the service."""
+        return Client(self.file.url, self.tokens(), self.trust())
+
+    def trust(self) -> Trust:
+        """The pinned keys."""
+        return read_trust(self.folder / self.file.trust)
+
+    def tokens(self) -> TokenProvider:
+        """Where tokens come from. Raises InvalidInput when nothing says so."""
+        if ready := os.environ.get("GRAPHSVC_TOKEN"):
+            return fixed_token(ready)
+        if not (self.file.token_endpoint and self.file.client_id and self.file.secret_file):
+            raise InvalidInput(
+                "set GRAPHSVC_TOKEN, or tokenEndpoint, clientId and secretFile in the profile", code="no_credentials"
+            )
+        try:
+            secret = (self.folder / self.file.secret_file).read_text().strip()
+        except OSError as error:
+            raise InvalidInput(f"the secret can't be read: {error.strerror}", code="no_credentials") from None
+        return ClientCredentials(self.file.token_endpoint, self.file.client_id, secret)
+
+
+def read_profile(path: Path | None) -> Profile:
+    """The profile in ``path``, or in the file that ``GRAPHSVC_PROFILE`` names. Raises InvalidInput."""
+    if path is None:
+        if not os.environ.get(VARIABLE):
+            raise InvalidInput(f"name a profile with --profile or {VARIABLE}", code="no_profile")
+        path = Path(os.environ[VARIABLE])
+    try:
+        return Profile(msgspec.json.decode(path.read_bytes(), type=ProfileFile), path.parent)
+    except OSError as error:
+        raise InvalidInput(
+            f"the profile can't be read: {error.strerror}", code="bad_profile", where=str(path)
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"not a profile: {error}", code="bad_profile", where=str(path)) from None
+
+
+def write_profile(path: Path, profile: ProfileFile) -> None:
+    """Write a profile; it names files, it holds no secret."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(msgspec.to_builtins(profile), indent=2) + "\n")
+
+
+def read_trust(path: Path) -> Trust:
+    """The trust file in ``path``. Raises InvalidInput, or VerifyError when its content is wrong."""
+    try:
+        return parse_trust(parse(path.read_bytes()))
+    except OSError as error:
+        raise InvalidInput(
+            f"the trust file can't be read: {error.strerror}", code="no_trust", where=str(path)
+        ) from None
+    except VerifyError as error:
+        raise InvalidInput(error.message, code=error.code, where=str(path)) from None

@@ -1,0 +1,76 @@
+"""``graphsvc up`` and ``graphsvc demo``: a whole service on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from threading import Event
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from graphsvc.cli.output import NOT_HOLDING, write_json
+
+Port = Annotated[int, typer.Option("--port", help="Port on loopback; 0 takes a free one.", min=0, max=65535)]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def up(
+    data: Annotated[Path, typer.Option("--data", help="State directory; made when absent.")] = Path("data"),
+    port: Port = 8443,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    json: JsonFlag = False,
+) -> None:
+    """Run everything on this machine: service, Neo4j and development identities, until Ctrl-C.
+
+    An external Neo4j: set GRAPHSVC_NEO4J_URI, GRAPHSVC_NEO4J_USER, GRAPHSVC_NEO4J_PASSWORD and GRAPHSVC_NEO4J_DATABASE.
+    """
+    from graphsvc.app import run_local
+
+    console = Console(stderr=True, highlight=False)
+    with run_local(data, port, host=host) as service:
+        if json:
+            said = {"url": service.url, "identity": service.identity_url, "data": str(data)}
+            write_json({**said, "origin": service.origin, "log": service.log_vkey})
+        else:
+            console.print(f"service     {service.url}\nidentities  {service.identity_url}\nstate       {data}")
+            console.print(f"tokens      graphsvc token --data {data}\n[dim]Ctrl-C stops it[/dim]")
+        until_stopped()
+
+
+def demo(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="State directory, empty or absent; else a fresh one.")
+    ] = None,
+    port: Port = 0,
+    once: Annotated[bool, typer.Option("--once", help="End after the story.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the invented scenario.")] = 7,
+    json: JsonFlag = False,
+) -> None:
+    """Start everything and tell a story: four organisations, one case, from a phone number to a ring.
+
+    Each step prints what was asked and what came back, and is checked against what the scenario planted: the exit
+    code is 1 when a step did not give it. With --once, or without a terminal on standard input, it ends then.
+    """
+    from graphsvc.local.demo import run_demo
+
+    keep = not once and sys.stdin.isatty()
+    if data is not None:
+        held = run_demo(data, port, seed, keep=keep, as_json=json)
+    else:
+        with tempfile.TemporaryDirectory(prefix="graphsvc-demo-") as folder:
+            held = run_demo(Path(folder), port, seed, keep=keep, as_json=json)
+    if not held:
+        raise typer.Exit(NOT_HOLDING)
+
+
+def until_stopped() -> None:
+    """Return on Ctrl-C or SIGTERM."""
+    stopped = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    while not stopped.wait(1.0):
+        pass

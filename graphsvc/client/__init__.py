@@ -1,0 +1,22 @@
+"""What an organisation runs on its own side: keys, signed submissions, questions with checked answers, evidence."""
+
+from graphsvc.client.answers import Answer
+from graphsvc.client.errors import Refused, Unreachable
+from graphsvc.client.keys import HpkeKey, SigningKey
+from graphsvc.client.manifest import Outgoing
+from graphsvc.client.service import Client, Submitted
+from graphsvc.client.tokens import ClientCredentials, TokenProvider, fixed_token
+
+__all__ = [
+    "Answer",
+    "Client",
+    "ClientCredentials",
+    "HpkeKey",
+    "Outgoing",
+    "Refused",
+    "SigningKey",
+    "Submitted",
+    "TokenProvider",
+    "Unreachable",
+    "fixed_token",
+]

@@ -1,0 +1,110 @@
+"""Answers: taken apart without re-encoding, and checked against their receipt before anyone reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from graphsvc.client.errors import Refused
+from graphsvc.model.principals import Footing
+from graphsvc_verify.canonical import unb64u
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.receipt import ReceiptReport, check_receipt, query_digest
+from graphsvc_verify.trust import Trust
+
+
+class _Extensions(msgspec.Struct, rename="camel"):
+    receipt: dict[str, Any] | None = None
+    applied_index: int = -1
+
+
+class _Envelope(msgspec.Struct):
+    """``data`` stays as it was sent: the ledger commits to its bytes."""
+
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    errors: list[dict[str, Any]] = []
+    extensions: _Extensions = msgspec.field(default_factory=_Extensions)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A checked answer: ``data`` decoded, ``raw`` as sent, and what its receipt proves."""
+
+    data: dict[str, Any]
+    raw: bytes
+    errors: tuple[dict[str, Any], ...]
+    applied_index: int
+    receipt: dict[str, Any]
+    proof: ReceiptReport
+
+
+def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
+    """The exact bytes of ``data`` and the rest of a GraphQL response.
+
+    Raises Refused when the response is no answer: a problem, or errors without data.
+    """
+    try:
+        envelope = msgspec.json.decode(body, type=_Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused(status, "the response is not a GraphQL answer", code="bad_answer") from None
+    raw = bytes(envelope.data)
+    if raw == b"null" and envelope.extensions.receipt is None:
+        raise problem(status, body)
+    return raw, envelope
+
+
+def check_answer(body: bytes, asked: bytes, footing: Footing, status: int, trust: Trust) -> Answer:
+    """The answer in a response body, if its receipt holds for these bytes, this question and this footing.
+
+    Raises Refused (the service says no) or VerifyError (what it says does not hold).
+    """
+    answer = _answered(body, status, trust, shown=True)
+    _check_question(answer.proof, asked, footing)
+    return answer
+
+
+def check_act(body: bytes, status: int, trust: Trust) -> Answer:
+    """The answer to a mutation, if its receipt holds: the entry is the act itself, it does not commit to the answer.
+
+    Raises as :func:`check_answer` does.
+    """
+    return _answered(body, status, trust, shown=False)
+
+
+def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
+    raw, envelope = read_answer(status, body)
+    receipt = envelope.extensions.receipt
+    if receipt is None:
+        raise VerifyError("no_receipt", "the answer came without a receipt")
+    proof = check_receipt(receipt, trust, raw if shown else None)
+    data = msgspec.json.decode(raw, type=dict[str, Any] | None) or {}
+    return Answer(data, raw, tuple(envelope.errors), envelope.extensions.applied_index, receipt, proof)
+
+
+def _check_question(proof: ReceiptReport, asked: bytes, footing: Footing) -> None:
+    header = proof.header
+    said = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
+    if any((header.get(name) or "") != value for name, value in said.items()):
+        raise VerifyError("wrong_footing", "the entry says another purpose, legal basis or case than was stated")
+    salt = unb64u(str(header["answerSalt"]), 32)
+    if header.get("query") is not None and header["query"] != query_digest(asked, salt):
+        raise VerifyError("wrong_query", "the entry is about another question")
+
+
+def problem(status: int, body: bytes) -> Refused:
+    """The error behind a response: RFC 9457 problem details or GraphQL errors; never echoes an unknown body."""
+    try:
+        value = msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Refused(status, f"the service answered with status {status}", code=f"http_{status}")
+    if value.get("errors") and "type" not in value:
+        first = value["errors"][0]
+        extensions = first.get("extensions") or {}
+        code, where = str(extensions.get("code", "graphql")), str(extensions.get("where", ""))
+        return Refused(status, str(first.get("message", "the query failed")), code=code, where=where)
+    detail = value.get("detail") or value.get("title") or f"the service answered with status {status}"
+    return Refused(
+        status, str(detail), code=str(value.get("code", f"http_{status}")), where=str(value.get("where", ""))
+    )

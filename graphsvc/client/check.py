@@ -1,0 +1,66 @@
+"""The local check of a file before it is sent: importer, schema and cleaners, the same as the service's; no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphsvc.client.manifest import Outgoing, Progress
+from graphsvc.model.cleaning import clean_draft, merge_defaults
+from graphsvc.model.drafts import CleanDraft, RowProblem
+from graphsvc.model.principals import Organisation
+from graphsvc.model.schema import Schema
+from importers import importer_for, row_kind
+from importers.mapping import load_mapping
+from importers.rows import Row, iter_rows
+
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What would become of the rows: the first ``problems``; ``marked`` rows keep a value that can't be linked."""
+
+    rows: int
+    accepted: int
+    rejected: int
+    marked: tuple[int, ...]
+    problems: tuple[RowProblem, ...]
+    drafts: tuple[CleanDraft, ...] = ()
+
+
+def check_file(
+    outgoing: Outgoing, schema: Schema, organisation: Organisation, progress: Progress | None = None, keep: bool = False
+) -> Checked:
+    """Read a whole file as the service would and say what it would accept; ``keep`` keeps the clean drafts.
+
+    What only the service knows (policy, keys) is not checked. Raises InvalidInput on a bad mapping or media type.
+    """
+    rows = accepted = rejected = 0
+    marked: list[int] = []
+    problems: list[RowProblem] = []
+    kept: list[CleanDraft] = []
+    mapping = None if outgoing.mapping is None else load_mapping(outgoing.mapping, schema)
+    with outgoing.path.open("rb") as file:
+        importer = importer_for(outgoing.media_type, mapping, file)
+        defaults = merge_defaults(outgoing.defaults, importer.defaults)
+        for number, draft in importer.drafts(_counted(iter_rows(file, row_kind(outgoing.media_type)), progress)):
+            rows = max(rows, number + 1)
+            if draft is None:
+                continue
+            found = [draft] if isinstance(draft, RowProblem) else clean_draft(draft, schema, defaults, organisation)
+            if isinstance(found, list):
+                rejected += 1
+                problems += found[: max(0, SHOWN - len(problems))]
+                continue
+            accepted += 1
+            marked += [number] if found.unlinked else []
+            kept += [found] if keep else []
+    return Checked(rows, accepted, rejected, tuple(marked), tuple(problems), tuple(kept))
+
+
+def _counted(rows: Iterator[Row], progress: Progress | None) -> Iterator[Row]:
+    for row in rows:
+        if progress is not None:
+            progress(row.size + 1)
+        yield row

@@ -1,0 +1,64 @@
+"""What makes a retry safe: the signed manifest and its seed wait beside the file until the service has acknowledged.
+
+A second attempt, also after this process was killed, sends the same manifest under the same idempotency key, so the
+service stores the submission once, whatever was lost on the way.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from graphsvc.client.keys import SigningKey, write_private
+from graphsvc.client.manifest import TYPE, Outgoing, Progress, Signed, measure, payload, sign_manifest
+from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import verify_act
+
+GOOD_FOR = timedelta(days=6)
+"""How long a signed manifest is sent again; services take it for seven days, later the file is signed anew."""
+
+
+def pending_path(file: Path) -> Path:
+    """Where an unfinished submission of ``file`` is kept."""
+    return file.with_name(f".{file.name}.submitting")
+
+
+def prepare(outgoing: Outgoing, audience: str, org: str, key: SigningKey, progress: Progress | None = None) -> Signed:
+    """The signed manifest to send: that of an unfinished attempt with the same content, or a new one, kept beside."""
+    path = pending_path(outgoing.path)
+    found = _resume(path, outgoing, audience, org, key)
+    if found is not None:
+        return found
+    signed = sign_manifest(outgoing, audience, org, key, progress)
+    path.unlink(missing_ok=True)
+    write_private(path, msgspec.json.encode({"manifest": signed.manifest, "seed": b64u(signed.seed)}))
+    return signed
+
+
+def done(file: Path) -> None:
+    """Forget the unfinished attempt: the service has acknowledged."""
+    pending_path(file).unlink(missing_ok=True)
+
+
+def _resume(path: Path, outgoing: Outgoing, audience: str, org: str, key: SigningKey) -> Signed | None:
+    try:
+        kept: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+        manifest, seed = kept["manifest"], unb64u(kept["seed"], 32)
+        said = verify_act(manifest, key.public, TYPE).payload
+    except (OSError, msgspec.DecodeError, LookupError, VerifyError):
+        return None
+    measured = measure(outgoing.path, outgoing.media_type, seed)
+    now = payload(outgoing, measured, audience, org)
+    same = now | {"jti": said.get("jti"), "iat": said.get("iat")} == said
+    return Signed(manifest, seed, measured) if same and _is_recent(str(said["iat"])) else None
+
+
+def _is_recent(signed: str) -> bool:
+    try:
+        return datetime.now(UTC) - datetime.fromisoformat(signed) < GOOD_FOR
+    except (ValueError, TypeError):
+        return False

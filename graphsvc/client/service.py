@@ -1,0 +1,248 @@
+"""The client that an organisation uses: questions with checked answers, signed submissions, keys, evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import httpx2
+import msgspec
+
+from graphsvc.client import pending
+from graphsvc.client.answers import Answer, check_act, check_answer, problem
+from graphsvc.client.errors import Unreachable
+from graphsvc.client.keys import HpkeKey, SigningKey
+from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
+from graphsvc.client.tokens import TokenProvider
+from graphsvc.model.drafts import RowProblem
+from graphsvc.model.principals import Footing, Organisation
+from graphsvc_verify.canonical import b64u
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.evidence import open_evidence
+from graphsvc_verify.receipt import check_receipt
+from graphsvc_verify.trust import Trust
+
+ATTEMPTS = 5
+"""How often a request is sent before giving up."""
+_AGAIN = frozenset({409, 429, 502, 503, 504})
+_NO_FOOTING = Footing()
+_JSON = {"content-type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What the service says of a submission; ``index`` is -1 after a dry run, ``receipt`` was checked."""
+
+    index: int
+    rows: int
+    accepted: int
+    rejected: int
+    receipt: dict[str, Any]
+    problems: tuple[RowProblem, ...] = ()
+
+
+class Client:
+    """A connection to one service. Safe to use from one thread; close it, or use it in a ``with``.
+
+    ``trust`` pins the log: with it every answer is checked against its receipt before it is returned.
+    """
+
+    def __init__(self, base_url: str, token: TokenProvider, trust: Trust, *, timeout: float = 60.0) -> None:
+        self._token = token
+        self._trust = trust
+        self._http = httpx2.Client(base_url=base_url, timeout=httpx2.Timeout(timeout, connect=10.0))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def query(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        footing: Footing = _NO_FOOTING,
+        after: int | None = None,
+    ) -> Answer:
+        """Ask a GraphQL question, or do a mutation, and check the answer against its receipt.
+
+        ``after`` is sent as the variable of that name. Raises Refused, Unreachable, and VerifyError when the
+        answer does not hold.
+        """
+        values = dict(variables or {}) | ({} if after is None else {"after": after})
+        asked = msgspec.json.encode({"query": document, "variables": values})
+        headers = {**_JSON, "accept": "application/graphql-response+json", **footing_headers(footing)}
+        response = self._patiently(lambda: self._send("POST", "/graphql", content=asked, headers=headers))
+        if document.lstrip().startswith("mutation"):
+            return check_act(response.content, response.status_code, self._trust)
+        return check_answer(response.content, asked, footing, response.status_code, self._trust)
+
+    def submit(self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None) -> Submitted:
+        """Sign and send a file; repeated after any failure it still is one submission.
+
+        ``progress`` counts the bytes sent. Raises Refused, Unreachable, VerifyError.
+        """
+        # 1. The manifest, or the one of an unfinished attempt (pending).
+        signed = pending.prepare(outgoing, self._trust.origin, org, key)
+        # 2. Send it; whatever is lost on the way, the same idempotency key makes it one submission.
+        response = self._patiently(lambda: self._upload(outgoing, signed, progress, dry_run=False))
+        if response.status_code >= 400:
+            # The service has taken a decision about this manifest; the next attempt is a new one.
+            if response.status_code not in _AGAIN and response.status_code < 500:
+                pending.done(outgoing.path)
+            raise problem(response.status_code, response.content)
+        body = self._json(response)
+        # 3. Only a receipt that holds counts as acknowledged.
+        check_receipt(body.get("receipt"), self._trust)
+        pending.done(outgoing.path)
+        return _submitted(body)
+
+    def dry_run(self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None) -> Submitted:
+        """Have the service check a signed file row by row, policy included; nothing is stored."""
+        signed = sign_manifest(outgoing, self._trust.origin, org, key)
+        response = self._patiently(lambda: self._upload(outgoing, signed, progress, dry_run=True))
+        return _submitted(self._json(response))
+
+    def problems(self, index: int) -> Iterator[RowProblem]:
+        """Every row of a submission that was not accepted, in order."""
+        response = self._patiently(lambda: self._send("GET", f"/v1/submissions/{index}/errors"))
+        if response.status_code >= 400:
+            raise problem(response.status_code, response.content)
+        for line in response.content.splitlines():
+            if line.strip():
+                yield _problem(msgspec.json.decode(line))
+
+    def admit(self, organisation: Organisation, root_key: bytes) -> dict[str, Any]:
+        """Admit an organisation (operators only); ``root_key`` is its raw Ed25519 public key."""
+        body = {**msgspec.to_builtins(organisation), "rootKey": b64u(root_key)}
+        return self._acted("/v1/organisations", body)
+
+    def enrol(self, act: str) -> dict[str, Any]:
+        """Hand in a key event that the organisation's root key signed (compact JWS)."""
+        return self._acted("/v1/keys", {"act": act})
+
+    def evidence(self, indexes: list[int] | None = None, key: HpkeKey | None = None) -> dict[str, Any]:
+        """The content of an evidence file about the caller's organisation's records.
+
+        ``indexes`` are ledger indexes; None means every entry that concerns the organisation. With its ``key`` the
+        organisation's sections are opened here, so that whoever gets the file can read and check those and no others.
+        """
+        content = msgspec.json.encode({"indexes": indexes})
+        sealed = self._json(self._patiently(lambda: self._send("POST", "/v1/evidence", content=content, headers=_JSON)))
+        return sealed if key is None else open_evidence(sealed, key.private)
+
+    def checkpoint(self) -> str:
+        """The log's last published checkpoint, a signed note."""
+        response = self._patiently(lambda: self._send("GET", "/log/checkpoint"))
+        if response.status_code >= 400:
+            raise problem(response.status_code, response.content)
+        return response.text
+
+    def _acted(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        content = msgspec.json.encode(body)
+        answer = self._json(self._patiently(lambda: self._send("POST", path, content=content, headers=_JSON)))
+        check_receipt(answer.get("receipt"), self._trust)
+        return answer
+
+    def _upload(
+        self, outgoing: Outgoing, signed: Signed, progress: Progress | None, *, dry_run: bool
+    ) -> httpx2.Response:
+        with outgoing.path.open("rb") as file:
+            parts: list[tuple[str, Any]] = [
+                ("manifest", (None, signed.manifest.encode())),
+                ("seed", (None, b64u(signed.seed).encode())),
+            ]
+            if outgoing.mapping is not None:
+                parts.append(("mapping", ("mapping.yaml", outgoing.mapping, "application/yaml")))
+            parts.append(("body", (outgoing.path.name, _Counting(file, progress), outgoing.media_type)))
+            headers = {} if dry_run else {"idempotency-key": signed.idempotency_key}
+            query = {"dryRun": "true"} if dry_run else {}
+            return self._send("POST", "/v1/submissions", files=parts, headers=headers, params=query)
+
+    def _patiently(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+        """Send, and again where the service asks for patience or is not reached; all that is sent may be repeated."""
+        for attempt in range(1, ATTEMPTS + 1):
+            pause = 0.1 * 2**attempt
+            try:
+                response = send()
+            except httpx2.TransportError as error:
+                if attempt == ATTEMPTS:
+                    raise Unreachable(f"the service did not answer: {type(error).__name__}") from None
+            else:
+                after = response.headers.get("retry-after", "")
+                if attempt == ATTEMPTS or response.status_code not in _AGAIN or not after:
+                    return response
+                pause = min(float(after), 10.0) if after.isdigit() else pause
+            time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        headers = {**options.pop("headers", {}), "authorization": f"Bearer {self._token()}"}
+        return self._http.request(method, path, headers=headers, **options)
+
+    @staticmethod
+    def _json(response: httpx2.Response) -> dict[str, Any]:
+        if response.status_code >= 400:
+            raise problem(response.status_code, response.content)
+        try:
+            return msgspec.json.decode(response.content, type=dict[str, Any])
+        except msgspec.DecodeError:
+            raise VerifyError("bad_answer", "the service's answer is not a JSON object") from None
+
+
+def footing_headers(footing: Footing) -> dict[str, str]:
+    """Purpose, legal basis and case as request headers, left out where not stated."""
+    named = {
+        "graphsvc-purpose": footing.purpose,
+        "graphsvc-legal-basis": footing.legal_basis,
+        "graphsvc-case": footing.case,
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def _submitted(body: dict[str, Any]) -> Submitted:
+    return Submitted(
+        index=int(body.get("index", -1)),
+        rows=int(body.get("rows", 0)),
+        accepted=int(body.get("accepted", 0)),
+        rejected=int(body.get("rejected", 0)),
+        receipt=body.get("receipt") or {},
+        problems=tuple(map(_problem, body.get("errors") or body.get("problems") or ())),
+    )
+
+
+def _problem(line: dict[str, Any]) -> RowProblem:
+    return RowProblem(int(line["row"]), str(line["code"]), str(line.get("pointer", "")), str(line.get("message", "")))
+
+
+class _Counting:
+    """A file that tells how much of it was sent."""
+
+    def __init__(self, file: BinaryIO, progress: Progress | None) -> None:
+        self._file = file
+        self._progress = progress
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        if self._progress is not None:
+            self._progress(len(chunk))
+        return chunk
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()

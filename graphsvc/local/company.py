@@ -1,0 +1,115 @@
+"""The organisations of the story with their keys and clients: what each would have on its own machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from graphsvc.cli.profile import ProfileFile, write_profile
+from graphsvc.client import Client, ClientCredentials
+from graphsvc.client.enrol import Enroller
+from graphsvc.client.keys import HpkeKey, SigningKey, save_hpke_key, save_signing_key, write_private
+from graphsvc.model.drafts import Defaults
+from graphsvc.model.principals import Organisation
+from graphsvc_verify.canonical import b64u
+from graphsvc_verify.trust import Trust, parse_trust
+
+if TYPE_CHECKING:
+    from graphsvc.app import LocalService
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One organisation: its offline root key, its working key and the key it receives day keys under."""
+
+    organisation: Organisation
+    folder: Path
+    root: SigningKey
+    working: SigningKey
+    recipient: HpkeKey
+
+    @classmethod
+    def new(cls, organisation: Organisation, folder: Path) -> Member:
+        """Make an organisation's keys and write them below ``folder``; raises FileExistsError where there are some."""
+        member = cls(organisation, folder, SigningKey.new(), SigningKey.new(), HpkeKey.new())
+        save_signing_key(folder / "root.pem", member.root)
+        save_signing_key(folder / "working.pem", member.working)
+        save_hpke_key(folder / "recipient.json", member.recipient)
+        return member
+
+    def enrol(self, client: Client, origin: str, person: str) -> int:
+        """Enrol both keys under the root key; returns the ledger index of the last event."""
+        enroller = Enroller(self.organisation.org, origin, self.root)
+        first = int(client.enrol(enroller.signing(self.working, person, ("submitter",), None))["index"])
+        return int(client.enrol(enroller.recipient(self.recipient, first))["index"])
+
+
+class Members:
+    """All organisations of the story at one service, with the keys that a verifier pins."""
+
+    def __init__(self, service: LocalService, organisations: tuple[Organisation, ...], folder: Path) -> None:
+        self._service = service
+        known = msgspec.json.decode(service.clients_file.read_bytes(), type=dict[str, Any])["clients"]
+        self._secrets = {str(entry["clientId"]): str(entry["clientSecret"]) for entry in known}
+        self._open: dict[str, Client] = {}
+        self.folder = folder
+        self.by_name = {one.org: Member.new(one, folder / one.org) for one in organisations}
+        self.trust_file = folder / "trust.json"
+        self.trust_file.write_bytes(msgspec.json.format(msgspec.json.encode(self._trust_value()), indent=2))
+
+    def client(self, name: str) -> Client:
+        """A client that acts as a development identity, as ``police-ke.investigator``."""
+        if name not in self._open:
+            self._open[name] = Client(self._service.url, self._tokens(name), self.trust())
+        return self._open[name]
+
+    def separate_client(self, name: str) -> Client:
+        """A client with a connection of its own, as another thread needs one; the caller closes it."""
+        return Client(self._service.url, self._tokens(name), self.trust())
+
+    def token(self, name: str) -> str:
+        """A ready-made token of a development identity."""
+        return self._tokens(name)()
+
+    def trust(self) -> Trust:
+        """The pinned keys."""
+        return parse_trust(self._trust_value())
+
+    def write_profile(self, org: str, name: str, defaults: Defaults) -> Path:
+        """Write the profile by which the command line acts for ``org`` as development identity ``name``."""
+        folder = self.folder / org
+        write_private(folder / "secret", self._secrets[name].encode())
+        organisation = self.by_name[org].organisation
+        profile = ProfileFile(
+            url=self._service.url,
+            org=org,
+            trust="../trust.json",
+            token_endpoint=f"{self._service.identity_url}/token",
+            client_id=name,
+            secret_file="secret",  # noqa: S106 -- a file name
+            kind=organisation.kind,
+            jurisdiction=organisation.jurisdiction,
+            defaults=defaults,
+        )
+        write_profile(folder / "profile.json", profile)
+        return folder / "profile.json"
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._open.values():
+            client.close()
+
+    def _tokens(self, name: str) -> ClientCredentials:
+        return ClientCredentials(f"{self._service.identity_url}/token", name, self._secrets[name])
+
+    def _trust_value(self) -> dict[str, Any]:
+        return {
+            "v": 1,
+            "origin": self._service.origin,
+            "log": self._service.log_vkey,
+            "organisations": {org: b64u(member.root.public) for org, member in self.by_name.items()},
+            "checkpoint": None,
+        }

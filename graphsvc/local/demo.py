@@ -1,0 +1,80 @@
+"""The demonstration: a whole service on this machine, the story told on it, then open for trying things out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from graphsvc.app import LocalService, run_local
+from graphsvc.cli.output import write_json
+from graphsvc.cli.run import until_stopped
+from graphsvc.local.cast import CLIENTS, feed_of
+from graphsvc.local.company import Members
+from graphsvc.local.scenario import ORGANISATIONS, make_scenario
+from graphsvc.local.scenario.truth import Slice
+from graphsvc.local.stage import Stage
+from graphsvc.local.story import CASE, INVESTIGATION, Story
+from graphsvc.model.errors import GraphsvcError, InvalidInput
+from graphsvc_verify.errors import VerifyError
+
+
+def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> bool:
+    """Start a service with its state below ``data`` (empty or absent), tell the story, and keep serving if ``keep``.
+
+    Returns whether every step gave what the scenario planted. Raises InvalidInput when ``data`` holds a demo already,
+    Unavailable when Neo4j can't be had.
+    """
+    if (data / "demo").exists():
+        raise InvalidInput("a demo was run here before; name another directory", code="exists", where=str(data))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    stage = Stage(console, quiet=as_json)
+    scenario = make_scenario(data / "demo" / "files", seed)
+    with run_local(data, port, CLIENTS) as service:
+        members = Members(service, ORGANISATIONS, data / "demo" / "organisations")
+        try:
+            tell(stage, Story(stage, members, scenario))
+            if as_json:
+                write_json(stage.score())
+            if keep:
+                _invite(console, service, members, scenario.slices[0])
+                until_stopped()
+        finally:
+            members.close()
+    return stage.held
+
+
+def tell(stage: Stage, story: Story) -> None:
+    """Tell the six steps; one that breaks off ends the story, since the next build on it."""
+    try:
+        for step in (story.enrol, story.submit, story.investigate, story.match, story.detect, story.account):
+            step()
+    except (GraphsvcError, VerifyError, LookupError, TypeError, ValueError) as error:
+        stage.broke(error)
+    stage.end()
+
+
+def _invite(console: Console, service: LocalService, members: Members, piece: Slice) -> None:
+    def line(text: str) -> None:
+        console.print(text, soft_wrap=True, markup=False)
+
+    line("\nServing until Ctrl-C")
+    line(f"  GraphQL     {service.url}/graphql")
+    line(f"  log         {service.url}/log/checkpoint")
+    line(f"  identities  {service.identity_url}")
+    line(f"  state       {service.data}")
+    line("\nTokens, good for 15 minutes")
+    for name in ("police-ke.investigator", "police-ke.analyst", "pasar.officer"):
+        line(f"  # {name}; a new one: graphsvc token {name} --data {service.data}")
+        line(f"  {members.token(name)}")
+    profile = members.write_profile(piece.org, feed_of(piece.org), piece.defaults)
+    line("\nTry")
+    line(f"  graphsvc submit {piece.path} --map {piece.mapping} \\")
+    line(f"    --sign {profile.with_name('working.pem')} --profile {profile}")
+    line(f"  curl -s {service.url}/graphql -H 'Content-Type: application/json' \\")
+    line(f'    -H "Authorization: Bearer $(graphsvc token police-ke.investigator --data {service.data})" \\')
+    line(
+        f"    -H 'Graphsvc-Purpose: {INVESTIGATION.purpose}' -H 'Graphsvc-Legal-Basis: {INVESTIGATION.legal_basis}' \\"
+    )
+    line(f"    -H 'Graphsvc-Case: {CASE}' -d '{{\"query\": \"{{ cases {{ reference title }} }}\"}}'")

@@ -1,0 +1,184 @@
+"""The command line: help, JSON, exit codes, and errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pytest
+
+from graphsvc.cli import main
+from graphsvc.cli.profile import ProfileFile, read_profile, write_profile
+from graphsvc.client import SigningKey
+from graphsvc.local.scenario import Scenario, make_scenario
+from graphsvc.model.errors import InvalidInput
+from graphsvc_verify.canonical import b64u
+
+COMMANDS = [[], ["up"], ["demo"], ["submit"], ["verify"], ["token"], ["keys"], ["keys", "new"], ["keys", "show"]]
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Run(Protocol):
+    def __call__(self, *words: str, **variables: str) -> Done: ...
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process, as ``main`` runs it."""
+
+    def call(*words: str, **variables: str) -> Done:
+        for name in [name for name in os.environ if name.startswith("GRAPHSVC_")]:
+            monkeypatch.delenv(name)
+        for name, value in {"COLUMNS": "160", **variables}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["graphsvc", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as stopped:
+            code = int(stopped.code or 0)
+        return Done(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    return make_scenario(tmp_path_factory.mktemp("scenario"), accounts=700)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help(run: Run, command: list[str]) -> None:
+    done = run(*command, "--help")
+    assert done.returncode == 0 and "Usage" in done.stdout and not done.stderr
+    if command and command != ["keys"]:
+        assert "--json" in done.stdout
+
+
+def test_keys_are_made_once_and_shown(run: Run, tmp_path: Path) -> None:
+    for use in ("sig", "hpke"):
+        path = tmp_path / f"{use}.key"
+        made = run("keys", "new", str(path), "--use", use, "--json")
+        assert made.returncode == 0, made.stderr
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        shown = run("keys", "show", str(path), "--use", use, "--json")
+        assert json.loads(shown.stdout) == json.loads(made.stdout)
+        again = run("keys", "new", str(path), "--use", use, "--json")
+        assert again.returncode == 2 and json.loads(again.stdout)["error"]["code"] == "exists"
+
+
+def _defaults(folder: Path, scenario: Scenario, piece: int) -> str:
+    import msgspec
+
+    path = folder / "defaults.json"
+    path.write_bytes(msgspec.json.encode(scenario.slices[piece].defaults))
+    return str(path)
+
+
+def test_dry_run_tells_each_bad_row(run: Run, scenario: Scenario, tmp_path: Path) -> None:
+    piece = scenario.slices[0]
+    words = (
+        "submit",
+        str(piece.path),
+        "--map",
+        str(piece.mapping),
+        "--dry-run",
+        "--defaults",
+        _defaults(tmp_path, scenario, 0),
+    )
+    plain = run(*words)
+    assert plain.returncode == 1 and f"{len(piece.rejected)} rejected" in plain.stderr, plain.stderr
+    assert "account-states" in plain.stderr and "Traceback" not in plain.stderr
+    report = json.loads(run(*words, "--json").stdout)
+    assert {problem["row"] for problem in report["problems"]} == set(piece.rejected)
+    assert (report["accepted"], report["marked"]) == (piece.accepted, list(piece.marked))
+
+
+def test_dry_run_of_a_good_file_is_exit_code_0(run: Run, scenario: Scenario, tmp_path: Path) -> None:
+    piece = scenario.slices[1]
+    done = run("submit", str(piece.path), "--dry-run", "--defaults", _defaults(tmp_path, scenario, 1), "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["rejected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["submit", "FILE"], "no_key"),
+        (["submit", "FILE", "--dry-run"], "mapping_missing"),
+        (["submit", "FILE", "--dry-run", "--map", "FILE"], None),
+        (["submit", "FILE", "--dry-run", "--defaults", "FILE"], "bad_defaults"),
+        (["submit", "FILE", "--sign", "KEY"], "no_profile"),
+        (["submit", "FILE", "--sign", "KEY", "--profile", "KEY"], "bad_profile"),
+        (["token", "somebody", "--data", "."], "no_clients"),
+    ],
+)
+def test_bad_input_is_one_json_error_and_exit_code_2(
+    run: Run, tmp_path: Path, words: list[str], code: str | None
+) -> None:
+    (tmp_path / "f.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "key").write_text("{}")
+    names = {"FILE": str(tmp_path / "f.csv"), "KEY": str(tmp_path / "key"), ".": str(tmp_path)}
+    done = run(*(names.get(word, word) for word in words), "--json")
+    assert done.returncode == 2, done.stdout + done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["message"] and "Traceback" not in done.stderr
+    if code is not None:
+        assert error["code"] == code
+
+
+def test_a_service_that_is_not_there_is_exit_code_4(run: Run, tmp_path: Path, scenario: Scenario) -> None:
+    run("keys", "new", str(tmp_path / "key.pem"))
+    _profile(tmp_path)
+    piece = scenario.slices[1]
+    words = (
+        "submit",
+        str(piece.path),
+        "--sign",
+        str(tmp_path / "key.pem"),
+        "--profile",
+        str(tmp_path / "profile.json"),
+    )
+    done = run(*words, "--json", GRAPHSVC_TOKEN="x.y.z")
+    assert done.returncode == 4 and json.loads(done.stdout)["error"]["code"] == "unreachable", done.stderr
+
+
+def _profile(folder: Path) -> None:
+    from graphsvc_verify.note import NoteKey
+
+    log = NoteKey("graphsvc.test/log", SigningKey.new().public)
+    trust = {
+        "v": 1,
+        "origin": "graphsvc.test/log",
+        "log": log.vkey,
+        "organisations": {"pasar": b64u(SigningKey.new().public)},
+    }
+    (folder / "trust.json").write_text(json.dumps(trust))
+    write_profile(folder / "profile.json", ProfileFile(url="http://127.0.0.1:9", org="pasar", trust="trust.json"))
+
+
+def test_a_profile_comes_back_and_refuses_unknown_members(tmp_path: Path) -> None:
+    _profile(tmp_path)
+    profile = read_profile(tmp_path / "profile.json")
+    assert profile.file.org == "pasar" and profile.trust().origin == "graphsvc.test/log"
+    with pytest.raises(InvalidInput) as refused:
+        profile.tokens()
+    assert refused.value.code == "no_credentials"
+    (tmp_path / "profile.json").write_text('{"url":"http://x","org":"a","trust":"t","secret":"s"}')
+    with pytest.raises(InvalidInput):
+        read_profile(tmp_path / "profile.json")
+
+
+def test_verify_says_what_does_not_hold(run: Run, tmp_path: Path) -> None:
+    _profile(tmp_path)
+    (tmp_path / "evidence.json").write_text('{"v":1,"format":"graphsvc-evidence"}')
+    done = run("verify", str(tmp_path / "evidence.json"), "--trust", str(tmp_path / "trust.json"), "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["ok"] is False, done.stdout + done.stderr
