@@ -1,0 +1,190 @@
+"""Two-hop expand through GraphQL, with policy and durable audit, against raw Bolt with the same statement and predicates.
+
+Both sides have 8 clients, a thread each, and ask for the same entities in the same order; the service runs in a process
+of its own, and the clients of both sides do no more than send and receive.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from neo4j import Driver
+
+from bench import stage
+from bench.ingest import DEFAULTS, write_files
+from bench.report import report
+from graphsvc.client import Outgoing
+from graphsvc.client.service import footing_headers
+from graphsvc.graph import queries
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.read import RECORDS
+from graphsvc.local.company import Members
+from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model.principals import Footing, Principal
+from graphsvc.policy.decide import Decider
+from graphsvc.policy.rules import load_policies
+from graphsvc.settings import product_data
+
+CLIENTS, ASKED, WARM, TURNS, LIMIT = 8, 1_600, 800, 3, 300
+INVESTIGATOR = "police-ke.investigator"
+CASE = "BENCH/1"
+FOOTING = Footing("investigation", "law-enforcement", CASE)
+EXPAND = """query($start: ID!) { expand(start: $start, hops: 2, limit: 300) { truncated
+  entities { handle kind key records { handle owner handling { scheme code } grading { source information }
+    attributes { name group value } withheld { group owner rule } } }
+  links { kind source target since until record { handle owner handling { code } } } } }"""
+SEARCH = "query($p: [KeyPart!]!) { search(kind: \"Account\", parts: $p) { handle key } }"
+REGISTER = """mutation($r: String!) {
+  registerCase(reference: $r, title: "Bench", legalBasis: "law-enforcement") { reference } }"""
+
+Ask = Callable[[int], int]
+"""Asks for the n-th start and returns how many link claims came back."""
+
+
+def load(members: Members, folder: Path) -> None:
+    """The rows of the ingest benchmark, applied."""
+    client, key = members.client("pasar.feed"), members.by_name["pasar"].working
+    last = -1
+    for path in write_files(folder, 5, often=5):
+        last = client.submit(Outgoing(path, "application/x-ndjson", None, DEFAULTS), "pasar", key).index
+    client.query("query($a: Int) { submissions(first: 1, after: $a) { applied } }", {"a": last})
+
+
+def find_starts(members: Members, driver: Driver) -> list[tuple[int, str]]:
+    """Start entities as (integer, handle): accounts as the investigator may find them."""
+    investigator = members.client(INVESTIGATOR)
+    investigator.query(REGISTER, {"r": CASE})
+    with driver.session() as session:
+        keys = dict(
+            session.run("MATCH (e:Account) WITH e ORDER BY e.key LIMIT 4000 RETURN e.key AS k, e.id AS i").values()
+        )
+    starts = []
+    for key in random.Random(3).sample(sorted(keys), 200):
+        parts = [{"name": "site", "value": "pasar"}, {"name": "id", "value": key.rpartition(":")[2]}]
+        found = investigator.query(SEARCH, {"p": parts}, FOOTING).data["search"]
+        starts.append((keys[key], found[0]["handle"]))
+    return starts
+
+
+def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
+    """The predicates that the service passes for the same reader."""
+    graph = Graph.open(child.uri, child.auth)
+    labels = dict(graph.writer().labels())
+    graph.close()
+    police = members.by_name["police-ke"].organisation
+    principal = Principal(police, "bench", ("investigator",))
+    decider = Decider(load_policies(product_data("policies")))
+    scope = decider.scope(principal, FOOTING, True, labels, 0, time.time())
+    assert scope.allowed("view")
+    view = {"view": list(scope.allowed("view")), "now": int(time.time()), "withdrawn": [], **scope.masks()}
+    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1}
+
+
+def raw_asker(driver: Driver, starts: Sequence[tuple[int, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:
+    """A client of the plain driver."""
+    statement = queries.expand(2, False)
+
+    def connect() -> Ask:
+        def ask(n: int) -> int:
+            with driver.session() as session:
+                records = list(session.run(statement, {**parameters, "start": starts[n % len(starts)][0]}))
+            return len(records[0][0])
+
+        return ask
+
+    return connect
+
+
+def http_asker(url: str, token: str, starts: Sequence[tuple[int, str]]) -> Callable[[], Ask]:
+    """A client of the service, on a connection of its own."""
+    headers = {
+        "authorization": f"Bearer {token}",
+        "content-type": "application/json",
+        "accept": "application/graphql-response+json",
+        **footing_headers(FOOTING),
+    }
+    bodies = [json.dumps({"query": EXPAND, "variables": {"start": handle}}).encode() for _, handle in starts]
+
+    def connect() -> Ask:
+        connection = HTTPConnection(urlsplit(url).netloc)
+
+        def ask(n: int) -> int:
+            connection.request("POST", "/graphql", bodies[n % len(bodies)], headers)
+            response = connection.getresponse()
+            body = response.read()
+            assert response.status == 200, body[:300]
+            return body.count(b'"source":"')
+
+        return ask
+
+    return connect
+
+
+def drive(connect: Callable[[], Ask], count: int) -> tuple[float, float, int]:
+    """Ask ``count`` times by all clients: requests a second, median seconds, link claims in all."""
+    times: list[float] = []
+    links: list[int] = []
+    gate = threading.Barrier(CLIENTS + 1)
+
+    def client(number: int) -> None:
+        ask = connect()
+        gate.wait()
+        for n in range(number, count, CLIENTS):
+            begun = time.perf_counter()
+            links.append(ask(n))
+            times.append(time.perf_counter() - begun)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    assert len(times) == count
+    return count / (time.perf_counter() - begun), statistics.median(times), sum(links)
+
+
+def main() -> None:
+    """Run it and say what was seen."""
+    with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name:
+        folder = Path(name)
+        with (
+            stage.neo4j(folder) as child,
+            stage.raw_driver(child) as driver,
+            stage.service(child, folder / "data") as running,
+            stage.enrolled(running, folder / "keys") as members,
+        ):
+            load(members, folder)
+            starts = find_starts(members, driver)
+            raw = raw_asker(driver, starts, raw_parameters(child, members))
+            ours = http_asker(running.url, members.token(INVESTIGATOR), starts)
+            for connect in (raw, ours):
+                drive(connect, WARM)
+            seen = [(drive(raw, ASKED), drive(ours, ASKED)) for _ in range(TURNS)]
+    assert all(reference[2] == mine[2] > 0 for reference, mine in seen), "both sides must see the same link claims"
+    throughput = statistics.median(mine[0] / reference[0] for reference, mine in seen)
+    p50 = statistics.median(mine[1] / reference[1] for reference, mine in seen)
+    links = seen[0][0][2] / ASKED
+    report(
+        f"Two-hop expand, {CLIENTS} clients, {links:.0f} link claims an answer",
+        [
+            ("service, requests/s", f"{max(mine[0] for _, mine in seen):,.0f}", ""),
+            ("raw Bolt, requests/s", f"{max(reference[0] for reference, _ in seen):,.0f}", ""),
+            ("throughput, ratio to raw", f"{throughput:.2f}", "≥ 0.25"),
+            ("service, median ms", f"{min(mine[1] for _, mine in seen) * 1000:.1f}", ""),
+            ("raw Bolt, median ms", f"{min(reference[1] for reference, _ in seen) * 1000:.1f}", ""),
+            ("median, ratio to raw", f"{p50:.2f}", "≤ 4"),
+        ],
+        {"throughput_ratio_to_raw": round(throughput, 3), "p50_ratio_to_raw": round(p50, 3), "links": round(links, 1)},
+    )

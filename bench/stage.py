@@ -1,0 +1,88 @@
+"""What benchmarks run on: a Neo4j of their own, the service as a process of its own, one organisation with its keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from neo4j import Driver, GraphDatabase, NotificationMinimumSeverity
+
+from graphsvc.app import LocalService
+from graphsvc.local.cast import CLIENTS, OPERATOR
+from graphsvc.local.company import Members
+from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.local.scenario import ORGANISATIONS
+
+HEAP, PAGECACHE = "1g", "512m"
+
+
+@contextmanager
+def neo4j(folder: Path) -> Iterator[Neo4jChild]:
+    """A fresh Neo4j below ``folder``."""
+    child = Neo4jChild(folder / "neo4j", None, HEAP, PAGECACHE)
+    child.start()
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+@contextmanager
+def raw_driver(child: Neo4jChild) -> Iterator[Driver]:
+    """The plain driver."""
+    quiet = NotificationMinimumSeverity.OFF
+    with GraphDatabase.driver(child.uri, auth=child.auth, notifications_min_severity=quiet) as driver:
+        yield driver
+
+
+@contextmanager
+def service(child: Neo4jChild, data: Path) -> Iterator[LocalService]:
+    """``graphsvc up`` on ``data`` as a process of its own, over the given Neo4j."""
+    (data / "dev").mkdir(parents=True)
+    (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
+    user, password = child.auth
+    environment = {
+        **os.environ,
+        "GRAPHSVC_NEO4J_URI": child.uri,
+        "GRAPHSVC_NEO4J_USER": user,
+        "GRAPHSVC_NEO4J_PASSWORD": password,
+    }
+    command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+    try:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        yield LocalService(
+            told["url"], told["identity"], data / "dev" / "clients.json", told["origin"], told["log"], data
+        )
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+@contextmanager
+def enrolled(running: LocalService, folder: Path) -> Iterator[Members]:
+    """The scenario's organisations, admitted and enrolled."""
+    members = Members(running, ORGANISATIONS, folder)
+    operator = members.client(OPERATOR)
+    for organisation in ORGANISATIONS:
+        member = members.by_name[organisation.org]
+        operator.admit(organisation, member.root.public)
+        member.enrol(operator, running.origin, "bench")
+    try:
+        yield members
+    finally:
+        members.close()
+
+
+def wipe(driver: Driver) -> None:
+    """Remove everything but indexes and constraints, and set the watermark back."""
+    with driver.session() as session:
+        session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()
