@@ -98,27 +98,31 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
 
     orjson with sorted keys is RFC 8785 here: names are ASCII, numbers are integers (a property test compares).
     """
+    entities, links = draft.entities, draft.links
     yield STRUCTURE, _content(
         draft.row,
         STRUCTURE,
         {
-            "kinds": [entity.kind for entity in draft.entities],
-            "links": [[link.kind, link.source, link.target, link.since, link.until] for link in draft.links],
+            "kinds": [entity.kind for entity in entities],
+            "links": [[link.kind, link.source, link.target, link.since, link.until] for link in links],
             "label": _label_values(draft.label),
             "grading": [draft.grading.scheme, draft.grading.source, draft.grading.information],
             "observed": [draft.since, draft.until],
             "expires": draft.expires,
         },
     )
+    said = {"identity"}
+    for part in (*entities, *links):
+        said.update(part.attributes)
     for group in GROUPS:
-        entities = [entity.attributes.get(group) for entity in draft.entities]
-        links = [link.attributes.get(group) for link in draft.links]
-        values: dict[str, Any] = {"entities": entities, "links": links}
-        if group == "identity":
-            values["keys"] = [entity.key for entity in draft.entities]
-        elif not any(entities) and not any(links):
-            continue
-        yield group, _content(draft.row, group, values)
+        if group in said:
+            values: dict[str, Any] = {
+                "entities": [entity.attributes.get(group) for entity in entities],
+                "links": [link.attributes.get(group) for link in links],
+            }
+            if group == "identity":
+                values["keys"] = [entity.key for entity in entities]
+            yield group, _content(draft.row, group, values)
 
 
 class _Current:
@@ -160,8 +164,8 @@ def _content(row: int, group: str, values: dict[str, Any]) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _label_values(label: Label) -> Any:
-    return msgspec.to_builtins(label)
+def _label_values(label: Label) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(msgspec.to_builtins(label), option=orjson.OPT_SORT_KEYS))
 
 
 _encode = msgspec.json.Encoder().encode

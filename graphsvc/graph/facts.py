@@ -98,7 +98,7 @@ class Paths(NamedTuple):
 
 def scrambled(n: int) -> int:
     """A fixed shuffle of integers, the last resort in ordering: it tells nothing about who came first."""
-    return n % 4294967291 * 2654435761 % 4294967291
+    return n % 4294967291 * 1103515245 % 4294967291
 
 
 def claim_order(claim: RecordClaim) -> tuple[object, ...]:

@@ -33,8 +33,8 @@ def _live(claim: str) -> str:
 
 
 def _scrambled(claim: str) -> str:
-    # Multiplying by an odd constant modulo a prime: a fixed shuffle of the record numbers.
-    return f"({claim}.rec % 4294967291 * 2654435761) % 4294967291"
+    # Multiplying modulo a prime: a fixed shuffle of the record numbers. The product must stay below 2^63.
+    return f"({claim}.rec % 4294967291 * 1103515245) % 4294967291"
 
 
 def _key(claim: str, node: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 from graph_world import NOW, draft, label, scope
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Link, visible
 
@@ -61,7 +61,13 @@ def load(graph: Graph, drafts: list[CleanDraft]) -> dict[str, int]:
     }
 
 
-many = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+# Worlds are small already: shrinking one on a real database would take longer than reading it.
+many = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+)
 
 
 @given(world=worlds(), hops=st.integers(1, 3), kinds=st.sampled_from([None, ["USES"]]))

@@ -184,6 +184,8 @@ def _check_entry(
     carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", "enrol", "revoke")]
     place = Place(index, leaf.t, checkpoint.origin)
     acts = [check_signed(chain, place, fetch(name, objects).decode("ascii")) for name in carried]
+    if index in chain.events:
+        acts.append(chain.events[index])
     return EntryReport(index, leaf.type, leaf.t, acts, owner, header)
 
 

@@ -41,10 +41,11 @@ class Key:
 
 @dataclass(slots=True)
 class Keychain:
-    """All keys of the chain by (organisation, kid), and the chain's entry indexes in order."""
+    """All keys of the chain by (organisation, kid), the chain's entry indexes in order, and what each event proves."""
 
     keys: dict[tuple[str, str], Key] = field(default_factory=dict)
     order: list[int] = field(default_factory=list)
+    events: dict[int, dict[str, Any]] = field(default_factory=dict)
     acts: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -61,7 +62,17 @@ def read_keychain(events: Sequence[ProvedEvent], origin: str, roots: Mapping[str
         checked, pinned = _check_event(event, origin, roots)
         if checked.prev != last.get(checked.org):
             raise VerifyError("key_chain", "a key event does not follow its organisation's last one")
-        once(chain.acts, read_act(event.act).payload)
+        act = read_act(event.act)
+        once(chain.acts, act.payload)
+        chain.events[event.index] = {
+            "iss": checked.org,
+            "person": checked.person,
+            "via": "root key",
+            "kid": act.kid,
+            "typ": act.typ,
+            "jti": act.payload["jti"],
+            "assurance": SIGNED if pinned else OPERATOR,
+        }
         _apply(chain, event.index, checked, pinned)
         last[checked.org] = event.index
         chain.order.append(event.index)

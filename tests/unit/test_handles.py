@@ -1,0 +1,43 @@
+"""Handles open for the organisation that they were made for, in exactly the form in which they were given."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphsvc.graph.handles import Handles
+
+OURS, THEIRS = Handles(b"\x01" * 64), Handles(b"\x02" * 64)
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+numbers = st.tuples(st.integers(0, 250), st.integers(0, 2**64 - 1))
+
+
+@given(numbers)
+def test_a_handle_opens_to_what_was_sealed_and_only_at_home(pair: tuple[int, int]) -> None:
+    handle = OURS.seal(*pair)
+    assert len(handle) == 34
+    assert OURS.seal(*pair) == handle
+    assert OURS.open(handle) == pair
+    assert THEIRS.open(handle) is None
+    assert THEIRS.seal(*pair) != handle
+
+
+@given(numbers, st.integers(0, 33), st.sampled_from(LETTERS))
+def test_a_changed_handle_opens_to_nothing(pair: tuple[int, int], at: int, letter: str) -> None:
+    handle = OURS.seal(*pair)
+    changed = handle[:at] + letter + handle[at + 1 :]
+    assert OURS.open(changed) == (pair if changed == handle else None)
+
+
+@given(st.text(max_size=40))
+def test_anything_else_opens_to_nothing(text: str) -> None:
+    assert OURS.open(text) is None
+
+
+def test_spare_bits_and_padding_count() -> None:
+    handle = OURS.seal(4, 7)
+    last = LETTERS.index(handle[-1])
+    assert last % 16 == 0, "the four spare bits are zero"
+    assert OURS.open(handle[:-1] + LETTERS[last + 1]) is None
+    assert OURS.open(handle + "==") is None
+    assert OURS.open(handle.replace(handle[0], "é", 1)) is None
