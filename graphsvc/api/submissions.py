@@ -63,7 +63,8 @@ class SubmissionRoutes:
             receiver.discard()
         if result.status >= 400:
             # Problem details may have members of their own (RFC 9457 section 3.2): here what is wrong with which row.
-            problem = Problem(Answer(result.status, "No row was accepted"), result.body["code"], "see the errors by row")
+            answer = Answer(result.status, "No row was accepted")
+            problem = Problem(answer, result.body["code"], "the errors say what is wrong with each row")
             return details_response(problem, result.body)
         return json_response(result.body, result.status)
 
