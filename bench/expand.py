@@ -1,4 +1,4 @@
-"""Two-hop expand through GraphQL, with policy and durable audit, against raw Bolt with the same statement and predicates.
+"""Two-hop expand through GraphQL, with policy and durable audit, against raw Bolt with the same predicates.
 
 Both sides have 8 clients, a thread each, and ask for the same entities in the same order; the service runs in a process
 of its own, and the clients of both sides do no more than send and receive.
@@ -43,7 +43,7 @@ EXPAND = """query($start: ID!) { expand(start: $start, hops: 2, limit: 300) { tr
   entities { handle kind key records { handle owner handling { scheme code } grading { source information }
     attributes { name group value } withheld { group owner rule } } }
   links { kind source target since until record { handle owner handling { code } } } } }"""
-SEARCH = "query($p: [KeyPart!]!) { search(kind: \"Account\", parts: $p) { handle key } }"
+SEARCH = 'query($p: [KeyPart!]!) { search(kind: "Account", parts: $p) { handle key } }'
 REGISTER = """mutation($r: String!) {
   registerCase(reference: $r, title: "Bench", legalBasis: "law-enforcement") { reference } }"""
 

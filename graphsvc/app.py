@@ -71,7 +71,9 @@ class LocalService:
 
 
 @contextmanager
-def run_service(settings: Settings, keys: StaticKeys | FetchedKeys, issuer: str, neo4j: tuple[str, str, str]) -> Iterator[Service]:
+def run_service(
+    settings: Settings, keys: StaticKeys | FetchedKeys, issuer: str, neo4j: tuple[str, str, str]
+) -> Iterator[Service]:
     """Open every part, follow the ledger, and yield the application; closed in the reverse order.
 
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
@@ -106,7 +108,9 @@ def run_service(settings: Settings, keys: StaticKeys | FetchedKeys, issuer: str,
 
 
 @contextmanager
-def run_local(data: Path, port: int, people: Sequence[DevelopmentClient] = (), host: str = "127.0.0.1") -> Iterator[LocalService]:
+def run_local(
+    data: Path, port: int, people: Sequence[DevelopmentClient] = (), host: str = "127.0.0.1"
+) -> Iterator[LocalService]:
     """Run everything on this machine: Neo4j (a child, or the one that the settings name), identities, the service.
 
     ``port`` 0 takes a free one. In production the identity provider is the one that the settings name.
@@ -146,7 +150,7 @@ def _identities(
 
 
 def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[DevelopmentClient]:
-    """The development clients of this state directory: those given, which are kept for the next start, or those kept."""
+    """The development clients here: those given, which are kept for the next start, or else those kept."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if people:
         path.write_bytes(msgspec.json.encode(list(people)))

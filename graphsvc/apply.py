@@ -90,7 +90,7 @@ class Applier:
         self._wake.set()
 
     async def wait(self, index: int, seconds: float = 30.0) -> None:
-        """Return once entry ``index`` is applied; raises Unavailable after ``seconds`` or when the applier has failed."""
+        """Return once entry ``index`` is applied; raises Unavailable after ``seconds``."""
         if self.applied >= index:
             return
         loop = asyncio.get_running_loop()
@@ -104,7 +104,7 @@ class Applier:
             raise Unavailable("that entry is not applied yet; ask again", code="not_applied_yet") from None
 
     def withdrawn(self, at: int) -> tuple[int, ...]:
-        """Records that moved to another label by entry ``at`` but not yet in the graph: to be hidden from every scope."""
+        """Records moved to another label by entry ``at`` but not yet in the graph: hidden from every scope."""
         if self._ledger.last_scope_event <= self.applied:
             return ()
         pending = self._ledger.indexes(self.applied + 1, at + 1, ("label",))
@@ -162,13 +162,15 @@ class Applier:
         )
 
     def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
-        """The accepted drafts of a submission's entry in batches, erased ones left out, ordinals as if they were there."""
+        """The accepted drafts of a submission in batches; erased ones are left out, ordinals count them."""
         packs = msgspec.convert(body["packs"], list[str])
         drafts: list[CleanDraft] = []
         ordinals: list[int] = []
         number, ordinal = 0, 0
         for pack in packs:
-            for sealed in read_drafts(self._payloads.store.get(pack), self._payloads.keys.open(pack), str(body["name"])):
+            for sealed in read_drafts(
+                self._payloads.store.get(pack), self._payloads.keys.open(pack), str(body["name"])
+            ):
                 if len(drafts) == BATCH:
                     yield Batch(number, False, drafts, ordinals)
                     drafts, ordinals, number = [], [], number + 1

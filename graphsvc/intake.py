@@ -99,21 +99,26 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
     orjson with sorted keys is RFC 8785 here: names are ASCII, numbers are integers (a property test compares).
     """
     entities, links = draft.entities, draft.links
-    yield STRUCTURE, _content(
-        draft.row,
+    yield (
         STRUCTURE,
-        {
-            "kinds": [entity.kind for entity in entities],
-            "links": [[link.kind, link.source, link.target, link.since, link.until] for link in links],
-            "label": _label_values(draft.label),
-            "grading": [draft.grading.scheme, draft.grading.source, draft.grading.information],
-            "observed": [draft.since, draft.until],
-            "expires": draft.expires,
-        },
+        _content(
+            draft.row,
+            STRUCTURE,
+            {
+                "kinds": [entity.kind for entity in entities],
+                "links": [[link.kind, link.source, link.target, link.since, link.until] for link in links],
+                "label": _label_values(draft.label),
+                "grading": [draft.grading.scheme, draft.grading.source, draft.grading.information],
+                "observed": [draft.since, draft.until],
+                "expires": draft.expires,
+            },
+        ),
     )
     said = {"identity"}
-    for part in (*entities, *links):
-        said.update(part.attributes)
+    for entity in entities:
+        said.update(entity.attributes)
+    for link in links:
+        said.update(link.attributes)
     for group in GROUPS:
         if group in said:
             values: dict[str, Any] = {

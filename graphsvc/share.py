@@ -1,8 +1,8 @@
 """The path of sharing: a ledger event that moves records to another label.
 
-Whatever changes who may see a record later (shared to a group, granted after a request, reclassified) is such an event.
-From the moment it is durable, the records are withdrawn from every scope until the graph has moved them; so a change that
-narrows access works at once, and one that widens it works as soon as it is applied.
+Whatever changes who may see a record later (shared to a group, granted after a request, reclassified) is such an
+event. From the moment it is durable, the records are withdrawn from every scope until the graph has moved them; so a
+change that narrows access works at once, and one that widens it works as soon as it is applied.
 """
 
 from __future__ import annotations

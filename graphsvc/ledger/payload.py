@@ -1,4 +1,4 @@
-"""Sealed payloads: every accepted row and the draft made of it, encrypted with keys of their own.
+r"""Sealed payloads: every accepted row and the draft made of it, encrypted with keys of their own.
 
 A *pack* holds the sealed rows of one submission, a few MiB each, and is addressed by the SHA-256 of its bytes::
 
@@ -115,7 +115,8 @@ class RowKeys:
             self._db.execute(f"PRAGMA {pragma}")
         self._db.execute("CREATE TABLE IF NOT EXISTS keks (month TEXT PRIMARY KEY, key BLOB NOT NULL)")
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS wrapped (name TEXT PRIMARY KEY, month TEXT NOT NULL, salt BLOB NOT NULL, box BLOB NOT NULL)"
+            "CREATE TABLE IF NOT EXISTS wrapped "
+            "(name TEXT PRIMARY KEY, month TEXT NOT NULL, salt BLOB NOT NULL, box BLOB NOT NULL)"
         )
 
     def close(self) -> None:

@@ -6,7 +6,10 @@ import msgspec
 
 
 class Organisation(msgspec.Struct, frozen=True, rename="camel"):
-    """A member of the case graph. ``kind`` is one of the code list ``organisation-kinds``; ``jurisdiction`` is ISO 3166-1 alpha-2."""
+    """A member of the case graph.
+
+    ``kind`` is of the code list ``organisation-kinds``; ``jurisdiction`` is ISO 3166-1 alpha-2.
+    """
 
     org: str
     kind: str

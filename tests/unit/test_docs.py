@@ -13,7 +13,16 @@ import typer.main
 from graphsvc.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("schema/*.md"), *ROOT.glob("importers/*.md"), *ROOT.glob("policies/*.md"), *ROOT.glob("verifier/*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("schema/*.md"),
+        *ROOT.glob("importers/*.md"),
+        *ROOT.glob("policies/*.md"),
+        *ROOT.glob("verifier/*.md"),
+    ]
+)
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
 
 
@@ -62,7 +71,9 @@ def test_every_command_and_option_is_explained() -> None:
     def visit(command: click.Command, path: str) -> None:
         assert command.help, f"{path} says nothing"
         for parameter in command.params:
-            assert getattr(parameter, "help", None) or parameter.param_type_name == "argument", f"{path} {parameter.name}"
+            assert getattr(parameter, "help", None) or parameter.param_type_name == "argument", (
+                f"{path} {parameter.name}"
+            )
         if isinstance(command, click.Group):
             for name, child in command.commands.items():
                 visit(child, f"{path} {name}")

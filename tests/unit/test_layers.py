@@ -34,7 +34,9 @@ ALLOWED: dict[str, set[str]] = {
     "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings"},
     "graphsvc.__main__": EDGE,
 }
-MODULES = sorted([*ROOT.glob("graphsvc/**/*.py"), *ROOT.glob("importers/**/*.py"), *ROOT.glob("verifier/graphsvc_verify/**/*.py")])
+MODULES = sorted(
+    [*ROOT.glob("graphsvc/**/*.py"), *ROOT.glob("importers/**/*.py"), *ROOT.glob("verifier/graphsvc_verify/**/*.py")]
+)
 
 
 def _name(path: Path) -> str:
@@ -69,7 +71,10 @@ def test_imports_point_one_way(path: Path) -> None:
     wrong = {
         name
         for name in _imports(ast.parse(path.read_text()))
-        if name != "graphsvc" and _room(name) not in allowed and name not in allowed and not any(name.startswith(a + ".") for a in allowed)
+        if name != "graphsvc"
+        and _room(name) not in allowed
+        and name not in allowed
+        and not any(name.startswith(a + ".") for a in allowed)
     }
     assert not wrong, f"{room} must not import {sorted(wrong)}"
 
@@ -82,7 +87,13 @@ def test_files_and_functions_stay_small(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= 60, f"{node.name} is {lines} lines"
-            count = len([a for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs) if a.arg not in {"self", "cls"}])
+            count = len(
+                [
+                    a
+                    for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                    if a.arg not in {"self", "cls"}
+                ]
+            )
             assert count <= 7, f"{node.name} takes {count} parameters"
 
 

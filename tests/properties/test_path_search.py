@@ -1,0 +1,43 @@
+"""The path search over any small graph, fed without a database, against networkx."""
+
+from __future__ import annotations
+
+import networkx as nx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphsvc.graph.paths import Search
+
+edges = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=18)
+
+
+def search(pairs: set[tuple[int, int]], max_hops: int, k: int, budget: int = 1000) -> Search:
+    """A search from 0 to 7, fed with whatever touches its frontier."""
+    going = Search(0, 7, max_hops, k, budget)
+    while (frontier := going.frontier()) is not None:
+        touching = sorted((a, b) for a, b in pairs if a in frontier or b in frontier)
+        going.add([[a, b, f"key{a}", f"key{b}", f"{a}-{b}"] for a, b in touching])
+    return going
+
+
+@given(edges, st.integers(1, 7), st.integers(1, 6))
+@settings(max_examples=400)
+def test_the_k_shortest_simple_paths_are_found_in_order(pairs: set[tuple[int, int]], max_hops: int, k: int) -> None:
+    graph = nx.Graph(pairs)
+    graph.add_nodes_from([0, 7])
+    # By length, then by the keys along the path: a total order, so the answer is one and no other.
+    wanted = sorted(nx.all_simple_paths(graph, 0, 7, cutoff=max_hops), key=lambda path: (len(path), path))
+    assert search(pairs, max_hops, k).paths() == wanted[:k]
+
+
+@given(edges, st.integers(1, 7), st.integers(0, 12))
+def test_over_budget_only_what_is_certain_is_shown(pairs: set[tuple[int, int]], max_hops: int, budget: int) -> None:
+    whole = search(pairs, max_hops, 6).paths()
+    cut = search(pairs, max_hops, 6, budget)
+    assert cut.paths() == whole[: len(cut.paths())]
+    assert cut.truncated or cut.paths() == whole
+
+
+def test_an_entity_has_no_path_to_itself() -> None:
+    assert Search(3, 3, 4, 2, 10).frontier() is None
+    assert Search(3, 3, 4, 2, 10).paths() == []
