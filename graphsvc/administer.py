@@ -77,11 +77,14 @@ class Administering:
         body = {"reference": reference, "title": title[:200], "legal_basis": legal_basis, "registered_at": appended.t}
         return Acted(body, appended.receipt)
 
-    async def evidence(self, principal: Principal, indexes: list[int] | None) -> dict[str, Any]:
-        """What an officer of the caller's organisation needs to check offline who saw its records."""
+    async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None) -> dict[str, Any]:
+        """What an officer of the caller's organisation needs to check offline who saw its records.
+
+        ``since`` is the size of a checkpoint that the verifier pins; the evidence proves that the log grew from it.
+        """
         if not {"officer", "investigator"} & set(principal.roles):
             raise Denied("only data-protection officers and investigators take evidence")
-        return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes)
+        return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since)
 
     async def ready(self) -> Mapping[str, bool]:
         """Whether the ledger takes entries and the applier keeps up."""

@@ -32,13 +32,17 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model.errors import Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.submit import Intakes, Submitting
+from graphsvc.workers import Places, Workers
 
+INTAKE_WORKERS = 2
+"""Bodies that are taken in at once: so that a large one does not hold up all others."""
 OPERATOR = Organisation("operator", "operator", "XX", "Operator of this service")
 """Whom the operator's own clients act for; it holds no records and is no member."""
 OPERATOR_CLIENT = DevelopmentClient("operator.operator", "operator", "operator", ("operator",))
@@ -82,7 +86,10 @@ def run_service(
     schema = load_schema(product_data("schema"))
     decider = Decider(load_policies(product_data("policies")))
     sweep(settings.spool)
+    places = Places(product_data("schema"), product_data("policies"), settings.data / "payloads")
     with ExitStack() as stack:
+        workers = Workers(places, INTAKE_WORKERS)
+        stack.callback(workers.close)
         ledger = Ledger.open(settings.data / "ledger", settings.origin)
         stack.callback(ledger.close)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
@@ -91,7 +98,7 @@ def run_service(
         stack.callback(graph.close)
         graph.constrain(list(schema.kinds))
         columns = Columns(settings.data / "columns")
-        payloads = Payloads(PayloadStore(settings.data / "payloads"), row_keys)
+        payloads = Payloads(PayloadStore(places.payloads), row_keys)
         applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
         applier.start()
         stack.callback(applier.stop)
@@ -100,7 +107,7 @@ def run_service(
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(Intakes(ledger, payloads, applier, decider, schema, settings)),
+            submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings)),
             log=ledger,
             administering=Administering(ledger, applier, schema),
         )
@@ -140,6 +147,8 @@ def _identities(
 ) -> tuple[str, StaticKeys | FetchedKeys, Path]:
     directory = settings.data / "dev"
     if settings.issuer:
+        if not settings.jwks:
+            raise Unavailable("set GRAPHSVC_JWKS beside GRAPHSVC_ISSUER: where its signing keys are", code="settings")
         return settings.issuer, FetchedKeys(settings.jwks), directory / "clients.json"
     server = IdentityServer(settings.environment)
     clients = [OPERATOR_CLIENT, *_people(directory / "people.json", people)]

@@ -1,7 +1,8 @@
 """The one applier: carries ledger entries into the graph and the columns, in ledger order, each exactly once.
 
 What a crash leaves: the graph's watermark moves in the same transaction as the claims, so after a restart the applier
-goes on at the first batch that did not commit. The columns have a watermark of their own and catch up by it.
+goes on at the first batch that did not commit. The columns are written before that commit, so they are never behind the
+graph; what they have too early is replaced by the same.
 """
 
 from __future__ import annotations

@@ -38,20 +38,11 @@ async def move_label(ledger: Ledger, principal: Principal, records: Sequence[int
     draft = EntryDraft(
         type="label",
         who={"org": principal.org, "person": principal.person},
-        purpose="",
         basis=label.legal_basis,
-        case="",
-        policy="",
-        at=None,
-        query=None,
-        answer=None,
         requester=principal.org,
         owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[])],
-        acts=[],
         body={"records": sorted(records), "label": msgspec.to_builtins(label)},
-        read=False,
         scope_event=True,
-        effects=None,
     )
     appended = await asyncio.wrap_future(ledger.append(draft))
     # 3. The applier carries it into the graph (apply).

@@ -51,6 +51,7 @@ class Shapes:
         self._numbers = {kind.name: kind.number for kind in schema.kinds.values()}
         self._terms: dict[int, _Terms] = {}
         self._granted = {group: frozenset(scope.allowed(group)) for group in GROUPS}
+        self._parsed: dict[tuple[str, str], list[Shape]] = {}
         self.shown: Shown = {}
 
     def entities(self, facts: Iterable[EntityFacts]) -> list[Shape]:
@@ -78,7 +79,7 @@ class Shapes:
             "target": handles[link.target],
             "since": link.since,
             "until": link.until,
-            "attributes": _attributes(link),
+            "attributes": self._attributes(link),
             "withheld": terms.withheld,
             "record": {
                 "handle": self._note(link.rec, terms),
@@ -120,7 +121,7 @@ class Shapes:
             "since": claim.since,
             "until": claim.until,
             "expires": None if claim.exp >= NEVER else _time(claim.exp),
-            "attributes": _attributes(claim),
+            "attributes": self._attributes(claim),
             "withheld": terms.withheld,
             "submission": claim.rec >> 28 if terms.own else None,
             "row": claim.rec & 0xFFFFFFF if terms.own else None,
@@ -132,6 +133,17 @@ class Shapes:
         if noted is None:
             noted = owned[record] = (self._handles.seal(RECORD, record), terms.granted)
         return noted[0]
+
+    def _attributes(self, claim: RecordClaim | LinkClaim) -> list[Shape]:
+        parsed, found = self._parsed, []
+        for group, packed in zip(GROUPS, claim.groups, strict=True):
+            if packed is not None:
+                # Records of one thing mostly say the same of it: parsed once an answer.
+                values = parsed.get((group, packed))
+                if values is None:
+                    values = parsed[group, packed] = _values(group, packed)
+                found += values
+        return found
 
     def _terms_of(self, lid: int) -> _Terms:
         terms = self._terms.get(lid)
@@ -154,11 +166,9 @@ class Shapes:
         return terms
 
 
-def _attributes(claim: RecordClaim | LinkClaim) -> list[Shape]:
+def _values(group: str, packed: str) -> list[Shape]:
     return [
         {"name": name, "group": group, "value": text}
-        for group, packed in zip(GROUPS, claim.groups, strict=True)
-        if packed is not None
         for name, value in orjson.loads(packed).items()
         for text in _texts(value)
     ]

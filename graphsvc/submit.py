@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,21 +22,19 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from graphsvc.apply import Applier, Payloads
-from graphsvc.intake import Intake, Order, take_in
+from graphsvc.intake import Intake
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import Packer
 from graphsvc.model.drafts import Defaults, RowProblem
 from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema
-from graphsvc.policy.decide import Decider
 from graphsvc.settings import Settings
+from graphsvc.workers import Taken, Task, Workers
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
-from importers.mapping import load_mapping
 
 TYPE = "graphsvc-submission+jws"
 SHOWN_PROBLEMS = 100
@@ -103,7 +100,7 @@ class Intakes:
     ledger: Ledger
     payloads: Payloads
     applier: Applier
-    decider: Decider
+    workers: Workers
     schema: Schema
     settings: Settings
 
@@ -145,22 +142,23 @@ class Submitting:
         parts = self._parts
         # 1. Does the organisation's own key stand behind exactly these bytes?
         manifest = self._checked_manifest(principal, upload)
-        order = self._order(principal, upload, manifest)
         if upload.dry_run:
-            return Result(200, {**_answer(_agreeing(take_in(order, None), manifest)), "dryRun": True})
+            checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
+            return Result(200, {**_answer(_agreeing(checked, manifest)), "dryRun": True})
         with self._claim(principal.org, upload.idempotency_key), _disk_errors():
             # 2. Seen before? The same answer again, or a refusal if the body differs.
             if (seen := self._seen(manifest, upload)) is not None:
                 return seen
-            # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (intake).
-            packer = Packer(parts.payloads.store, f"{manifest.iss}|{manifest.jti}")
-            with packer.or_nothing():
-                intake = _agreeing(take_in(order, packer), manifest)
+            # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
+            name = f"{manifest.iss}|{manifest.jti}"
+            taken = parts.workers.take_in(self._task(principal, upload, manifest, name))
+            with parts.payloads.store.or_removed(taken.packs):
+                intake = _agreeing(taken.intake, manifest)
                 answer = _answer(intake)
                 if not intake.accepted:
                     return Result(422, {**answer, "code": "no_row_accepted"})
                 # 4. The keys, apart from the packs; until the next step nothing refers to either.
-                body = self._kept(packer, upload, manifest, intake)
+                body = self._kept(name, upload, taken)
             # 5. One entry, durable when this returns; its side rows are in the same transaction.
             draft = _entry(principal, upload, (manifest, intake, body, answer))
             appended = parts.ledger.append(draft).result()
@@ -199,18 +197,16 @@ class Submitting:
                 raise InvalidManifest(what, where=f"manifest {what.partition(':')[0]}")
         return manifest
 
-    def _order(self, principal: Principal, upload: Upload, manifest: Manifest) -> Order:
-        parts = self._parts
-        return Order(
+    def _task(self, principal: Principal, upload: Upload, manifest: Manifest, name: str) -> Task:
+        return Task(
             path=upload.path,
             media_type=upload.media_type,
-            mapping=None if upload.mapping is None else load_mapping(upload.mapping, parts.schema),
+            mapping=upload.mapping,
             seed=upload.seed,
             defaults=manifest.defaults,
-            organisation=principal.organisation,
-            schema=parts.schema,
-            may_submit=lru_cache(maxsize=None)(lambda label: parts.decider.may_submit(principal, label)),
-            max_row=parts.settings.max_row,
+            principal=principal,
+            name=name,
+            max_row=self._parts.settings.max_row,
         )
 
     @contextmanager
@@ -241,16 +237,14 @@ class Submitting:
         index = found["index"]
         return Result(200, {**found["response"], "index": index, "receipt": self._parts.ledger.receipt(index)})
 
-    def _kept(self, packer: Packer, upload: Upload, manifest: Manifest, intake: Intake) -> dict[str, Any]:
-        payloads = self._parts.payloads
-        packs, secrets = packer.finish()
-        name = f"{manifest.iss}|{manifest.jti}"
+    def _kept(self, name: str, upload: Upload, taken: Taken) -> dict[str, Any]:
+        payloads, intake = self._parts.payloads, taken.intake
         if upload.mapping is not None:
             payloads.store.put(upload.mapping)
-        payloads.keys.keep({**secrets, f"seed|{name}": upload.seed})
+        payloads.keys.keep({**taken.secrets, f"seed|{name}": upload.seed})
         return {
             "name": name,
-            "packs": packs,
+            "packs": taken.packs,
             "draftsRoot": f"sha256:{intake.drafts_root.hex()}",
             "draftLeaves": intake.draft_leaves,
             "accepted": intake.accepted,

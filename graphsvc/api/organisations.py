@@ -55,13 +55,17 @@ class OrganisationRoutes:
         return json_response({**acted.body, "receipt": acted.receipt}, 201)
 
     async def evidence(self, request: Request) -> Response:
-        """The content of an evidence file about the caller's organisation: ``{"indexes": [...] or null}``."""
+        """An evidence file's content: ``{"indexes": [...] or null, "since": size of a pinned checkpoint or null}``."""
         principal = await caller(self._authenticating, request)
-        indexes = (await _members(request, {"indexes"})).get("indexes")
+        body = await _members(request, {"indexes", "since"})
+        indexes, since = body.get("indexes"), body.get("since")
+        if since is not None and not _are_indexes([since]):
+            message = "the size of an older checkpoint is needed, or null"
+            raise InvalidInput(message, code="invalid_request", where="/since")
         if indexes is not None and not _are_indexes(indexes):
             message = f"at most {MAX_INDEXES} ledger indexes are needed, or null for all"
             raise InvalidInput(message, code="invalid_request", where="/indexes")
-        return json_response(await self._administering.evidence(principal, indexes))
+        return json_response(await self._administering.evidence(principal, indexes, since))
 
 
 async def _members(request: Request, known: set[str]) -> dict[str, Any]:

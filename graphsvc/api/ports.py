@@ -201,8 +201,11 @@ class Administering(Protocol):
         """Register a case of the caller's organisation; the body is a ``Case``."""
         ...
 
-    async def evidence(self, principal: Principal, indexes: list[int] | None, /) -> dict[str, Any]:
-        """The content of an evidence file about the caller's organisation's records."""
+    async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None, /) -> dict[str, Any]:
+        """The content of an evidence file about the caller's organisation's records.
+
+        ``since`` is the size of an older checkpoint, from which a consistency proof is given.
+        """
         ...
 
     async def ready(self) -> Mapping[str, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import tempfile
@@ -32,6 +33,11 @@ def up(
 
     console = Console(stderr=True, highlight=False)
     with run_local(data, port, host=host) as service:
+        # What start-up made stays: no use in walking over it at each collection, and batches make many objects.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        # Reading, sealing and the driver take turns often: none should wait 5 ms for its turn.
+        sys.setswitchinterval(0.001)
         if json:
             said = {"url": service.url, "identity": service.identity_url, "data": str(data)}
             write_json({**said, "origin": service.origin, "log": service.log_vkey})

@@ -136,8 +136,10 @@ class Client:
 
         ``indexes`` are ledger indexes; None means every entry that concerns the organisation. With its ``key`` the
         organisation's sections are opened here, so that whoever gets the file can read and check those and no others.
+        Where a checkpoint is pinned, the evidence proves that the log has grown from it.
         """
-        content = msgspec.json.encode({"indexes": indexes})
+        pinned = self._trust.checkpoint
+        content = msgspec.json.encode({"indexes": indexes, "since": None if pinned is None else pinned.size})
         sealed = self._json(self._patiently(lambda: self._send("POST", "/v1/evidence", content=content, headers=_JSON)))
         return sealed if key is None else open_evidence(sealed, key.private)
 

@@ -105,7 +105,7 @@ class Columns:
         return Watermark(int(found[1]), int(found[2])) if found else Watermark(-1, 0)
 
     def has(self, entry_index: int, batch: int) -> bool:
-        """Whether a batch is here; after a crash the graph may be one batch ahead."""
+        """Whether a batch is here; after a crash the columns may be one batch ahead of the graph."""
         with self._lock:
             return f"claims-{entry_index:012d}-{batch:06d}.parquet" in self._parts
 

@@ -53,6 +53,7 @@ class Ledger:
         self.origin = origin
         self._clock = clock
         self._lock = lock_directory(directory)
+        self._cases: set[tuple[str, str]] = set()
         try:
             self._start(directory)
         except BaseException:
@@ -281,10 +282,16 @@ class Ledger:
 
     def has_case(self, org: str, reference: str) -> bool:
         """Whether the organisation has registered a case under this reference."""
+        # Every read cites a case, and a registered case stays registered: found once, it need not be looked up again.
+        if (org, reference) in self._cases:
+            return True
         table = tables.cases
         query = select(table.c["index"]).where(table.c.org == org, table.c.reference == reference)
         with self.reading() as connection:
-            return connection.execute(query).first() is not None
+            found = connection.execute(query).first() is not None
+        if found:
+            self._cases.add((org, reference))
+        return found
 
     def access_log(
         self,

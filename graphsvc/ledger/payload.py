@@ -95,6 +95,16 @@ class PayloadStore:
         """Remove what nothing refers to; fine when it is absent."""
         self._path(name).unlink(missing_ok=True)
 
+    @contextmanager
+    def or_removed(self, names: list[str]) -> Iterator[None]:
+        """Remove the objects in ``names`` (as it is then) if what is done meanwhile fails."""
+        try:
+            yield
+        except BaseException:
+            for name in names:
+                self.remove(name)
+            raise
+
     def _path(self, name: str) -> Path:
         plain = name.removeprefix("sha256:")
         return self._directory / plain[:2] / plain
@@ -202,16 +212,6 @@ class Packer:
         if self._count:
             self._close_pack()
         return self.packs, self.keys
-
-    @contextmanager
-    def or_nothing(self) -> Iterator[None]:
-        """Remove the packs stored so far if what is done meanwhile fails: nothing refers to them yet."""
-        try:
-            yield
-        except BaseException:
-            for pack in self.packs:
-                self._store.remove(pack)
-            raise
 
     def _close_pack(self) -> None:
         tail = _TAIL.pack(len(self._body), self._count)

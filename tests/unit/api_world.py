@@ -158,7 +158,7 @@ class Administers:
         case = {"reference": reference, "title": title, "legal_basis": legal_basis, "registered_at": "now"}
         return Acted(case, RECEIPT)
 
-    async def evidence(self, principal: Principal, indexes: list[int] | None) -> dict[str, Any]:
+    async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None) -> dict[str, Any]:
         return {"indexes": indexes}
 
     async def ready(self) -> dict[str, bool]:

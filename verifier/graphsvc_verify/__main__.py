@@ -129,7 +129,8 @@ def _text(result: dict[str, Any]) -> str:
             shown = "closed" if entry["records"] is None else f"{len(entry['records'])} records"
             lines.append(f"  entry {entry['index']} ({entry['type']}) at {entry['t']}: {shown}, {entry['assurance']}")
             lines += [
-                f"    {act['typ']} by {act['person']} of {act['iss']}: {act['assurance']}" for act in entry["acts"]
+                f"    {act['typ']} by {act['person'] or act['via']} of {act['iss']}: {act['assurance']}"
+                for act in entry["acts"]
             ]
         lines += [f"  left out on purpose: owner's entries {first} to {last}" for first, last in result["leftOut"]]
     return "\n".join(lines + [f"  note: {limit}" for limit in result["limits"]]) + "\n"

@@ -1,0 +1,70 @@
+"""A whole service on this machine, once a session: real Neo4j, real HTTP, real signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from graphsvc.app import OPERATOR_CLIENT, LocalService, run_local
+from graphsvc.client import Client
+from graphsvc.local.cast import CLIENTS, OPERATOR
+from graphsvc.local.company import Members
+from graphsvc.local.identity import DevelopmentClient, IdentityServer
+from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.model.principals import Footing
+from tests.paths.wire import MintingIdentity
+
+CASE = "PATH/2026-1"
+FOOTING = Footing("investigation", "statutory-duty", CASE)
+STRANGER = DevelopmentClient("stranger.feed", "stranger", "feed@stranger.example", ("submitter", "investigator"))
+"""A client of an organisation that is never admitted."""
+
+
+@pytest.fixture(scope="session")
+def service_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="session")
+def identity(service_folder: Path) -> Iterator[MintingIdentity]:
+    """The identity provider, reached over HTTP as one in production would be."""
+    server = IdentityServer("development")
+    clients = [OPERATOR_CLIENT, STRANGER, *CLIENTS]
+    (service_folder / "dev").mkdir(mode=0o700)
+    identity = MintingIdentity(server.url, "graphsvc", service_folder / "dev", clients)
+    server.start(identity)
+    yield identity
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def local_service(service_folder: Path, identity: MintingIdentity) -> Iterator[LocalService]:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("GRAPHSVC_ISSUER", identity.issuer)
+            environment.setenv("GRAPHSVC_JWKS", f"{identity.issuer}/jwks")
+            service = stack.enter_context(run_local(service_folder, 0))
+        yield service
+
+
+@pytest.fixture(scope="session")
+def members(local_service: LocalService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Members]:
+    """The four organisations, admitted, with enrolled keys and one registered case of the police."""
+    members = Members(local_service, ORGANISATIONS, tmp_path_factory.mktemp("organisations"))
+    operator = members.client(OPERATOR)
+    for organisation in ORGANISATIONS:
+        operator.admit(organisation, members.by_name[organisation.org].root.public)
+        members.by_name[organisation.org].enrol(operator, local_service.origin, "machine")
+    register = """mutation($r: String!) {
+      registerCase(reference: $r, title: "Paths", legalBasis: "statutory-duty") { reference } }"""
+    members.client("police-ke.investigator").query(register, {"r": CASE})
+    yield members
+    members.close()
+
+
+@pytest.fixture
+def investigator(members: Members) -> Client:
+    return members.client("police-ke.investigator")

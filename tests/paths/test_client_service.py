@@ -1,0 +1,224 @@
+"""The client over real sockets against a real ledger: safe retries, checked answers, evidence opened at home.
+
+The service here is small and misbehaves on purpose: it can fail after it has stored, and doctor what it answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from graphsvc.client import Client, HpkeKey, Outgoing, Refused, SigningKey, Unreachable, fixed_token, pending
+from graphsvc.client.enrol import Enroller
+from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.principals import Footing, Organisation
+from graphsvc_verify.canonical import b64u
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.evidence import check_evidence
+from graphsvc_verify.trust import Trust, parse_trust
+
+PASAR = Organisation("pasar", "company", "ID", "Pasar", "trust@pasar.example")
+DATA = b'{"search":[{"records":[{"owner":"pasar","handle":"h1","attributes":[{"group":"identity"}]}]}]}'
+FOOTING = Footing("investigation", "law-enforcement", "C-1")
+ROWS = b'{"entities":[]}\n' * 50_000
+
+
+@dataclass
+class Service:
+    """What the misbehaving service does; ``spoil`` changes a response before it leaves."""
+
+    ledger: Ledger
+    fail_first: str = ""
+    spoil: Callable[[bytes], bytes] = lambda body: body
+    header_footing: Footing | None = None
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    requests: list[int] = field(default_factory=list)
+
+    async def submissions(self, request: Request) -> Response:
+        async with request.form() as form:
+            key, manifest = request.headers["idempotency-key"], str(form["manifest"])
+            self.requests.append(len(await form["body"].read()))
+            assert list(form) == ["manifest", "seed", "body"], "the body comes last"
+        if key not in self.stored:
+            draft = EntryDraft(type="submission", requester="pasar", acts=[manifest], body={"rows": 2})
+            appended = await asyncio.wrap_future(self.ledger.append(draft))
+            answer = {"rows": 2, "accepted": 2, "rejected": 0, "errors": []}
+            self.stored[key] = {**answer, "index": appended.index, "receipt": appended.receipt}
+        if self.fail_first and len(self.requests) == 1:
+            if self.fail_first == "cut":
+                return StreamingResponse(iter([b"{"]), 201, {"content-length": "1000"})
+            return Response(b"{}", int(self.fail_first), {"retry-after": "0"}, "application/problem+json")
+        return Response(self.spoil(json.dumps(self.stored[key]).encode()), 201, media_type="application/json")
+
+    async def graphql(self, request: Request) -> Response:
+        body, headers = await request.body(), request.headers
+        stated = self.header_footing or Footing(
+            *(headers.get(name, "") for name in ("graphsvc-purpose", "graphsvc-legal-basis", "graphsvc-case"))
+        )
+        draft = EntryDraft(
+            type="read",
+            who={"org": "pasar", "person": "p"},
+            purpose=stated.purpose,
+            basis=stated.legal_basis,
+            case=stated.case,
+            at=self.ledger.head - 1,
+            query=body,
+            answer=DATA,
+            requester="pasar",
+            owners=[OwnerPart("pasar", {"reader": "pasar"}, [Disclosure(3, 1, "h1", ("identity",))])],
+            read=True,
+        )
+        appended = await asyncio.wrap_future(self.ledger.append(draft))
+        tail = json.dumps({"receipt": appended.receipt, "appliedIndex": 3}).encode()
+        answer = b'{"data":' + DATA + b',"extensions":' + tail + b"}"
+        return Response(self.spoil(answer), 200, media_type="application/graphql-response+json")
+
+    async def evidence(self, request: Request) -> Response:
+        return JSONResponse(self.ledger.evidence("pasar", (await request.json())["indexes"]))
+
+
+@dataclass
+class World:
+    service: Service
+    client: Client
+    trust: Trust
+    working: SigningKey
+    recipient: HpkeKey
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    ledger = Ledger.open(tmp_path / "ledger", "graphsvc.test/log")
+    root, working, recipient = SigningKey.new(), SigningKey.new(), HpkeKey.new()
+    ledger.admit(PASAR, root.public, "operator")
+    enroller = Enroller("pasar", ledger.origin, root)
+    first = ledger.enrol(enroller.signing(working, "feed", ("submitter",), None))
+    ledger.enrol(enroller.recipient(recipient, first))
+    value = {"v": 1, "origin": ledger.origin, "log": ledger.log_vkey, "organisations": {"pasar": b64u(root.public)}}
+    trust = parse_trust(value)
+    service = Service(ledger)
+    routes = [
+        Route("/v1/submissions", service.submissions, methods=["POST"]),
+        Route("/graphql", service.graphql, methods=["POST"]),
+        Route("/v1/evidence", service.evidence, methods=["POST"]),
+    ]
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with Client(f"http://127.0.0.1:{port}", fixed_token("x.y.z"), trust) as client:
+        yield World(service, client, trust, working, recipient)
+    server.should_exit = True
+    thread.join(10)
+    ledger.close()
+
+
+@pytest.fixture
+def outgoing(tmp_path: Path) -> Outgoing:
+    path = tmp_path / "rows.ndjson"
+    path.write_bytes(ROWS)
+    return Outgoing(path, "application/x-ndjson")
+
+
+@pytest.mark.parametrize("failure", ["", "cut", "503", "409", "429"])
+def test_a_submission_is_stored_once_whatever_fails(world: World, outgoing: Outgoing, failure: str) -> None:
+    world.service.fail_first = failure
+    sent: list[int] = []
+    answer = world.client.submit(outgoing, "pasar", world.working, sent.append)
+    assert len(world.service.stored) == 1 and world.service.requests == [len(ROWS)] * (2 if failure else 1)
+    assert answer.accepted == 2 and sum(sent) == len(ROWS) * len(world.service.requests) and max(sent) <= 1 << 20
+    assert not pending.pending_path(outgoing.path).exists()
+
+
+def test_a_process_that_died_before_the_answer_sends_the_same_again(world: World, outgoing: Outgoing) -> None:
+    world.service.spoil = lambda body: body[:-20]
+    with pytest.raises((VerifyError, Refused, Unreachable)):
+        world.client.submit(outgoing, "pasar", world.working)
+    assert pending.pending_path(outgoing.path).exists()
+    world.service.spoil = lambda body: body
+    answer = world.client.submit(outgoing, "pasar", world.working)
+    assert len(world.service.stored) == 1 and answer.index == next(iter(world.service.stored.values()))["index"]
+
+
+def test_a_receipt_that_does_not_hold_is_no_acknowledgement(world: World, outgoing: Outgoing) -> None:
+    def forge(body: bytes) -> bytes:
+        value = json.loads(body)
+        value["receipt"]["index"] += 1
+        return json.dumps(value).encode()
+
+    world.service.spoil = forge
+    with pytest.raises(VerifyError):
+        world.client.submit(outgoing, "pasar", world.working)
+    assert pending.pending_path(outgoing.path).exists()
+
+
+def test_an_answer_comes_with_its_proof(world: World) -> None:
+    answer = world.client.query("{ search { handle } }", None, FOOTING, after=3)
+    assert answer.raw == DATA and answer.proof.records == 1 and answer.applied_index == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (b'"handle":"h1"', b'"handle":"h2"', "altered_answer"),
+        (b'{"data":{"search"', b'{"data": {"search"', None),
+        (b'"search":[', b'"search": [', "altered_answer"),
+        (b'"extensions":{"receipt"', b'"extensions":{"other"', "no_receipt"),
+        (b'"index": ', b'"index": 1', "bad_receipt"),
+    ],
+)
+def test_an_altered_answer_is_not_returned(world: World, old: bytes, new: bytes, code: str | None) -> None:
+    world.service.spoil = lambda body: body.replace(old, new, 1)
+    if code is None:
+        world.client.query("{ search { handle } }", None, FOOTING)
+        return
+    with pytest.raises(VerifyError) as refused:
+        world.client.query("{ search { handle } }", None, FOOTING)
+    assert refused.value.code == code
+
+
+def test_an_answer_under_another_footing_is_refused(world: World) -> None:
+    world.service.header_footing = Footing("screening", "consent", "C-2")
+    with pytest.raises(VerifyError) as refused:
+        world.client.query("{ search { handle } }", None, FOOTING)
+    assert refused.value.code == "wrong_footing"
+
+
+def test_an_answer_to_another_question_is_refused(world: World) -> None:
+    bodies: list[bytes] = []
+
+    def keep(body: bytes) -> bytes:
+        bodies.append(body)
+        return bodies[0]
+
+    world.service.spoil = keep
+    world.client.query("{ search { handle } }", None, FOOTING)
+    with pytest.raises(VerifyError) as refused:
+        world.client.query("{ cases { reference } }", None, FOOTING)
+    assert refused.value.code == "wrong_query"
+
+
+def test_the_owner_opens_its_evidence_and_it_holds(world: World, outgoing: Outgoing) -> None:
+    world.client.submit(outgoing, "pasar", world.working)
+    world.client.query("{ search { handle } }", None, FOOTING)
+    report = check_evidence(world.client.evidence(None, world.recipient), world.trust)
+    shown = [entry for entry in report.entries if entry.type == "read"]
+    assert len(shown) == 1 and shown[0].owner is not None and len(shown[0].owner["leaves"]) == 1
+    closed = check_evidence(world.client.evidence(None, HpkeKey.new()), world.trust)
+    assert all(entry.owner is None for entry in closed.entries), "another key opens nothing"
