@@ -21,7 +21,7 @@ from graphsvc.graph.write import Applied, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
-from graphsvc.model.errors import GraphsvcError, Unavailable
+from graphsvc.model.errors import Unavailable
 from graphsvc.model.labels import Label
 
 BATCH = 5_000
@@ -117,7 +117,7 @@ class Applier:
             try:
                 self._catch_up()
                 pause, self.failed = 0.2, None
-            except (GraphsvcError, OSError) as error:
+            except Exception as error:  # whatever it is, it is told, shown by readiness, and tried again
                 self.failed = type(error).__name__
                 pause = min(pause * 2, 5.0)
                 _log.error("applying stopped, will try again: %s", type(error).__name__)
