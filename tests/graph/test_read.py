@@ -249,7 +249,11 @@ def test_a_hub_of_hidden_claims_costs_nothing(graph_database: Graph, count: int)
     parameters = {"view": [1], "now": NOW, "withdrawn": [], "start": ids["phone:x:hub"], "most": 100, "records": 10}
     with graph_database.session() as session:
         profile = session.run("PROFILE " + statement, {**parameters, **seen.masks()}).consume().profile
+        matched = {"keys": ["phone:x:hub"], "match": [3], "now": NOW, "withdrawn": []}
+        hit = session.run("PROFILE " + queries.MATCH, matched).consume().profile
+        miss = session.run("PROFILE " + queries.MATCH, {**matched, "keys": ["phone:x:nobody"]}).consume().profile
     assert _hits(profile) < 1000, "as many database hits as visible claims ask for, whatever is hidden"
+    assert _hits(hit) - _hits(miss) < 10, "a match that may not be known costs what one of nobody costs"
 
 
 def _hits(plan: Any) -> int:
