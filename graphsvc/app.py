@@ -29,6 +29,7 @@ from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
@@ -38,6 +39,7 @@ from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
+from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import entitled
 from graphsvc.submit import Intakes, Submitting
@@ -99,6 +101,7 @@ def run_service(
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
         stack.callback(graph.close)
         graph.constrain(list(schema.kinds))
+        finish(settings.data, graph)
         columns = Columns(settings.data / "columns")
         payloads = Payloads(PayloadStore(places.payloads), row_keys)
         applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
@@ -128,6 +131,8 @@ def run_local(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(data.resolve(), os.environ, host=host, port=port)
     with ExitStack() as stack:
+        stack.callback(lock_directory(settings.data))
+        finish(settings.data)
         neo4j = _neo4j(settings, stack)
         identity_url, keys, clients_file = _identities(settings, people, stack)
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))

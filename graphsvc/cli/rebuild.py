@@ -1,0 +1,137 @@
+"""``graphsvc rebuild``: the graph and the columns made anew from the ledger."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from graphsvc.apply import Payloads
+from graphsvc.cli.output import NOT_HOLDING, write_json
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.fingerprint import Fingerprint, fingerprint
+from graphsvc.ledger.lock import lock_directory
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import PayloadStore, RowKeys
+from graphsvc.local.neo4j import Neo4jChild, stop_left_over
+from graphsvc.model.errors import InvalidInput
+from graphsvc.model.schema import load_schema
+from graphsvc.rebuild import Rebuilt, finish, rebuild_offline, rebuild_online
+from graphsvc.settings import Settings, product_data, read_settings
+
+
+def rebuild(
+    data: Annotated[Path, typer.Option("--data", help="State directory of the service, which must not run.")],
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Read the graph before as well; exit code 1 when they differ.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make the graph and the columns anew from the ledger.
+
+    The own Neo4j is filled by its offline import in a fresh home that is then swapped in: a rebuild that is interrupted
+    leaves the old one as it was. A server named by GRAPHSVC_NEO4J_URI is emptied and filled online; when that is
+    interrupted, the next start goes on. Prints a digest of everything in the graph.
+    """
+    if not (data / "ledger" / "ledger.db").exists():
+        raise InvalidInput("there is no ledger in this directory", code="no_ledger", where=str(data))
+    console = Console(stderr=True, highlight=False)
+    begun = time.monotonic()
+    with _opened(read_settings(data.resolve(), os.environ)) as parts, _bar(console, quiet=json) as progress:
+        before = parts.seen() if compare else None
+        if parts.settings.neo4j_uri:
+            with parts.external() as graph:
+                done = rebuild_online(parts.ledger, parts.payloads, parts.settings.data, graph, progress)
+        else:
+            stop_left_over(parts.settings.data / "neo4j")
+            ways = (parts.import_files, parts.served)
+            done = rebuild_offline(parts.ledger, parts.payloads, parts.settings.data, ways, progress)
+    _tell(console, done, before, time.monotonic() - begun, as_json=json)
+    if before is not None and before != done.fingerprint:
+        raise typer.Exit(NOT_HOLDING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a rebuild works with."""
+
+    settings: Settings
+    ledger: Ledger
+    payloads: Payloads
+
+    def child(self, home: Path) -> Neo4jChild:
+        return Neo4jChild(home, None, self.settings.neo4j_heap, self.settings.neo4j_pagecache)
+
+    def import_files(self, home: Path, arguments: list[str]) -> None:
+        self.child(home).import_files(arguments)
+
+    def served(self, home: Path, work: Callable[[Graph], Fingerprint]) -> Fingerprint:
+        child = self.child(home)
+        child.start()
+        try:
+            with self._graph(child.uri, child.auth) as graph:
+                return work(graph)
+        finally:
+            child.stop()
+
+    @contextmanager
+    def external(self) -> Iterator[Graph]:
+        settings = self.settings
+        with self._graph(settings.neo4j_uri, (settings.neo4j_user, settings.neo4j_password)) as graph:
+            yield graph
+
+    def seen(self) -> Fingerprint:
+        """The graph as it is now."""
+        if not self.settings.neo4j_uri:
+            return self.served(self.settings.data / "neo4j", fingerprint)
+        with self.external() as graph:
+            return fingerprint(graph)
+
+    @contextmanager
+    def _graph(self, uri: str, auth: tuple[str, str]) -> Iterator[Graph]:
+        graph = Graph.open(uri, auth, self.settings.neo4j_database)
+        try:
+            graph.constrain(list(load_schema(product_data("schema")).kinds))
+            yield graph
+        finally:
+            graph.close()
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[_Parts]:
+    with ExitStack() as stack:
+        stack.callback(lock_directory(settings.data))
+        finish(settings.data)
+        ledger = Ledger.open(settings.data / "ledger", settings.origin)
+        stack.callback(ledger.close)
+        keys = RowKeys(settings.data / "keys" / "rows.db")
+        stack.callback(keys.close)
+        yield _Parts(settings, ledger, Payloads(PayloadStore(settings.data / "payloads"), keys))
+
+
+@contextmanager
+def _bar(console: Console, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("rebuilding", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tell(console: Console, done: Rebuilt, before: Fingerprint | None, seconds: float, *, as_json: bool) -> None:
+    seen, equal = done.fingerprint, None if before is None else before == done.fingerprint
+    if as_json:
+        counts = {"nodes": seen.nodes, "relationships": seen.relationships}
+        write_json({"rows": done.rows, **counts, "digest": seen.digest, "equal": equal, "seconds": round(seconds, 1)})
+        return
+    console.print(f"rows           {done.rows:,}\nnodes          {seen.nodes:,}\nrelationships  {seen.relationships:,}")
+    console.print(f"digest         {seen.digest}\nseconds        {seconds:.1f}")
+    if equal is not None:
+        console.print("the graph is equal to the one before" if equal else "[red]the graph differs from before[/red]")
