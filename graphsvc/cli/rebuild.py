@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from graphsvc.apply import Payloads
 from graphsvc.cli.output import NOT_HOLDING, write_json
+from graphsvc.cli.state import DataOption, JsonFlag, opened, progress_bar, settings_of
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
-from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import PayloadStore, RowKeys
 from graphsvc.local.neo4j import Neo4jChild, stop_left_over
-from graphsvc.model.errors import InvalidInput
 from graphsvc.model.schema import load_schema
-from graphsvc.rebuild import Rebuilt, finish, rebuild_offline, rebuild_online
-from graphsvc.settings import Settings, product_data, read_settings
+from graphsvc.rebuild import Rebuilt, rebuild_offline, rebuild_online
+from graphsvc.settings import Settings, product_data
 
 
 def rebuild(
-    data: Annotated[Path, typer.Option("--data", help="State directory of the service, which must not run.")],
+    data: DataOption = Path("data"),
     compare: Annotated[
         bool, typer.Option("--compare", help="Read the graph before as well; exit code 1 when they differ.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Make the graph and the columns anew from the ledger.
+    """Make the graph and the columns anew from the ledger. The service must not run.
 
     The own Neo4j is filled by its offline import in a fresh home that is then swapped in: a rebuild that is interrupted
     leaves the old one as it was. A server named by GRAPHSVC_NEO4J_URI is emptied and filled online; when that is
     interrupted, the next start goes on. Prints a digest of everything in the graph.
     """
-    if not (data / "ledger" / "ledger.db").exists():
-        raise InvalidInput("there is no ledger in this directory", code="no_ledger", where=str(data))
+    settings = settings_of(data)
     console = Console(stderr=True, highlight=False)
     begun = time.monotonic()
-    with _opened(read_settings(data.resolve(), os.environ)) as parts, _bar(console, quiet=json) as progress:
+    with opened(settings) as (ledger, payloads), progress_bar(console, "rebuilding", quiet=json) as progress:
+        parts = _Parts(settings, ledger, payloads)
         before = parts.seen() if compare else None
         if parts.settings.neo4j_uri:
             with parts.external() as graph:
@@ -103,26 +99,6 @@ class _Parts:
             yield graph
         finally:
             graph.close()
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[_Parts]:
-    with ExitStack() as stack:
-        stack.callback(lock_directory(settings.data))
-        finish(settings.data)
-        ledger = Ledger.open(settings.data / "ledger", settings.origin)
-        stack.callback(ledger.close)
-        keys = RowKeys(settings.data / "keys" / "rows.db")
-        stack.callback(keys.close)
-        yield _Parts(settings, ledger, Payloads(PayloadStore(settings.data / "payloads"), keys))
-
-
-@contextmanager
-def _bar(console: Console, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("rebuilding", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _tell(console: Console, done: Rebuilt, before: Fingerprint | None, seconds: float, *, as_json: bool) -> None:

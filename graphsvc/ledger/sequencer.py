@@ -121,6 +121,7 @@ class Sequencer:
         batch = Batch(self._state)
         try:
             with self._store.writer.begin() as connection:
+                self._store.fence(connection)
                 batch.open(connection)
                 for item in waiting:
                     try:

@@ -21,7 +21,8 @@ from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
-from graphsvc.ledger.payload import PayloadStore, RowKeys
+from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.ledger.payload import RowKeys
 from graphsvc.local.cast import CLIENTS, OPERATOR
 from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
@@ -77,7 +78,7 @@ class World:
         self.applied(ledger.head - 1)
         data = self.service.data
         keys = RowKeys(data / "keys" / "rows.db")
-        reader = DraftReader(ledger, PayloadStore(data / "payloads"), keys)
+        reader = DraftReader(ledger, FilePayloadStore(data / "payloads"), keys)
         left = remains(self.parts.graph.writer(), self.parts.applier.labels, reader, records)
         self.change(org, "erasure", records=records, remains=left)
         for record in records:
