@@ -6,12 +6,13 @@ on disk) and one reader engine that cannot write.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool, StaticPool
 
@@ -46,6 +47,26 @@ class Store:
         """Close all connections."""
         self._readers.dispose()
         self.writer.dispose()
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that name every column, with values as the driver takes them (no JSON columns).
+
+    A batch of the ledger inserts into the same few tables each time: their text is made once.
+    """
+    statement, order = _insertion(table, connection.dialect)
+    if order is None:
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.exec_driver_sql(statement, [tuple([row[name] for name in order]) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _insertion(table: Table, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
+    """The statement, and the order of its positional values (None: they go by name)."""
+    compiled = insert(table).compile(dialect=dialect)
+    order = getattr(compiled, "positiontup", None)
+    return str(compiled), None if order is None else tuple(order)
 
 
 def is_storage_failure(error: BaseException) -> bool:
