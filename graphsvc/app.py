@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
+from graphsvc.acts import Acting
 from graphsvc.administer import Administering
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
@@ -38,6 +39,7 @@ from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.settings import Settings, product_data, read_settings
+from graphsvc.share.entitlements import entitled
 from graphsvc.submit import Intakes, Submitting
 from graphsvc.workers import Places, Workers
 
@@ -103,13 +105,14 @@ def run_service(
         applier.start()
         stack.callback(applier.stop)
         handles = _handle_keys(settings.data / "keys" / "handles.key")
-        asking = Asking(Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles))
+        asking = Asking(Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles, entitled))
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
             submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings)),
             log=ledger,
             administering=Administering(ledger, applier, schema),
+            acting=Acting(ledger, {}),
         )
         yield Service(build_api(ports, settings), ledger, applier, graph)
 
