@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from graphsvc.local.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from tests.paths.conftest import FOOTING
-from tests.paths.wire import DEFAULTS, SITE, file_of, phone
+from tests.paths.wire import DEFAULTS, SITE, file_of, phone, row
 
 RECORDS = """records { owner circular origin { organisation reference } grading { scheme source information } }"""
 LINKS = """links { kind independentSources
@@ -32,15 +31,6 @@ PATHS = f"""query($source: ID!, $target: ID!, $grading: GradingFilter) {{
   paths(source: $source, target: $target, grading: $grading) {{ length entities {{ key }} {LINKS} }} }}"""
 B2 = {"scheme": "admiralty", "source": "B", "information": "2"}
 RED = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="statutory-duty", pap="RED")
-
-
-def draft(account: str, number: int, **said: Any) -> bytes:
-    """An account uses a phone, with a grading, an origin or whatever else the row says."""
-    entities = [
-        {"ref": "a", "kind": "Account", "key": {"site": SITE, "id": account}},
-        {"ref": "p", "kind": "Phone", "key": {"value": phone(number)}},
-    ]
-    return json.dumps({"entities": entities, "links": [{"kind": "USES", "from": "a", "to": "p"}], **said}).encode()
 
 
 def graded(scheme: str, source: str, information: str) -> dict[str, Any]:
@@ -85,13 +75,13 @@ def desk(members: Members, tmp_path: Path, investigator: Client) -> Desk:
 
 
 def test_a_minimum_grading_holds_for_every_question_and_before_every_cut(desk: Desk) -> None:
-    poor = [draft(f"poor-{n}", 810_001, **graded("admiralty", "E", "5")) for n in range(6)]
+    poor = [row(f"poor-{n}", 810_001, **graded("admiralty", "E", "5")) for n in range(6)]
     good = [
-        draft("good-1", 810_001, **graded("admiralty", "A", "2")),
-        draft("good-2", 810_001, **graded("europol-4x4", "B", "2")),
-        draft("good-2", 810_002, **graded("uk-3x5x2", "1", "A")),
+        row("good-1", 810_001, **graded("admiralty", "A", "2")),
+        row("good-2", 810_001, **graded("europol-4x4", "B", "2")),
+        row("good-2", 810_002, **graded("uk-3x5x2", "1", "A")),
     ]
-    vague = [draft("ungraded", 810_001), draft("untested", 810_001, **graded("uk-3x5x2", "2", "A"))]
+    vague = [row("ungraded", 810_001), row("untested", 810_001, **graded("uk-3x5x2", "2", "A"))]
     desk.submit("pasar", *poor, *good, *vague)
     (start,) = desk.find("Phone", B2, value=phone(810_001))
     assert len(start["records"]) == 2 and start["key"] == f"phone:e164:{phone(810_001)}"
@@ -153,13 +143,13 @@ def records_of(entity: dict[str, Any]) -> dict[str, bool]:
 
 
 def test_one_source_that_comes_back_through_others_is_shown_and_counted_once(desk: Desk) -> None:
-    desk.submit("pasar", draft("round", 820_001, **derived(None, "PS-7")))
+    desk.submit("pasar", row("round", 820_001, **derived(None, "PS-7")))
     (alone,) = desk.account("round")
     assert alone["independentSources"] == 1 and records_of(alone) == {"pasar": False}
     assert alone["records"][0]["origin"] == {"organisation": "pasar", "reference": "PS-7"}
     # Police had it from Pasar, customs from police: still one source, and it is seen which ones pass it on.
-    desk.submit("police-ke", draft("round", 820_001, **derived("pasar", "ps-7")))
-    desk.submit("customs-cn", draft("round", 820_001, **derived("police-ke", "K 1")))
+    desk.submit("police-ke", row("round", 820_001, **derived("pasar", "ps-7")))
+    desk.submit("customs-cn", row("round", 820_001, **derived("police-ke", "K 1")))
     (passed_on,) = desk.account("round")
     assert passed_on["independentSources"] == 1
     assert records_of(passed_on) == {"pasar": False, "police-ke": True, "customs-cn": True}
@@ -168,7 +158,7 @@ def test_one_source_that_comes_back_through_others_is_shown_and_counted_once(des
     marked = {link["record"]["owner"]: link["record"]["circular"] for link in network["links"]}
     assert marked == {"pasar": False, "police-ke": True, "customs-cn": True}
     # The courier knows it by itself.
-    desk.submit("swiftline", draft("round", 820_001))
+    desk.submit("swiftline", row("round", 820_001))
     (known,) = desk.account("round")
     assert known["independentSources"] == 2 and records_of(known)["swiftline"] is False
     (way,) = desk.ask(PATHS, source=known["handle"], target=desk.find("Phone", value=phone(820_001))[0]["handle"])
@@ -180,9 +170,9 @@ def test_what_may_not_be_seen_makes_nothing_circular(desk: Desk) -> None:
     answers = []
     for account, hidden in (("twin-1", False), ("twin-2", True)):
         if hidden:
-            desk.submit("pasar", draft(account, 830_001, **derived(None, "PS-8")), defaults=RED)
-            desk.submit("swiftline", draft(account, 830_001, **derived("police-ke", "K 2")), defaults=RED)
-        desk.submit("police-ke", draft(account, 830_001, **derived("pasar", "PS-8")))
+            desk.submit("pasar", row(account, 830_001, **derived(None, "PS-8")), defaults=RED)
+            desk.submit("swiftline", row(account, 830_001, **derived("police-ke", "K 2")), defaults=RED)
+        desk.submit("police-ke", row(account, 830_001, **derived("pasar", "PS-8")))
         (found,) = desk.account(account)
         answers.append((found["independentSources"], found["records"]))
     assert answers[0] == answers[1]
@@ -190,7 +180,7 @@ def test_what_may_not_be_seen_makes_nothing_circular(desk: Desk) -> None:
 
 
 def test_an_origin_that_is_none_is_refused_at_the_row(desk: Desk, members: Members) -> None:
-    rows = [draft("bad-origin", 840_001, origin={"organisation": "Not a slug"}), draft("fine", 840_001)]
+    rows = [row("bad-origin", 840_001, origin={"organisation": "Not a slug"}), row("fine", 840_001)]
     outgoing = file_of(desk.folder / "bad.ndjson", rows)
     sent = members.client("pasar.feed").submit(outgoing, "pasar", members.by_name["pasar"].working)
     assert (sent.accepted, sent.rejected) == (1, 1)
