@@ -22,7 +22,7 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Unavailable
-from graphsvc.model.labels import Label
+from graphsvc.model.labels import Label, Move
 
 BATCH = 5_000
 EFFECTIVE = ("submission", "label")
@@ -109,7 +109,7 @@ class Applier:
         if self._ledger.last_scope_event <= self.applied:
             return ()
         pending = self._ledger.indexes(self.applied + 1, at + 1, ("label",))
-        return tuple(record for index, _ in pending for record in self._ledger.open_header(index)["body"]["records"])
+        return tuple(record for index, _ in pending for move in self._moves(index) for record in move.records)
 
     def _run(self) -> None:
         pause = 0.2
@@ -156,11 +156,11 @@ class Applier:
             self._projections.writer.apply(index, batch.number, batch.last, batch.drafts, batch.ordinals, to_columns)
 
     def _apply_label(self, index: int) -> None:
-        body = self._ledger.open_header(index)["body"]
-        label, records = msgspec.convert(body["label"], Label), body["records"]
-        self._projections.writer.move(
-            index, records, label, lambda lid, moved: self._projections.columns.move(index, moved, lid)
-        )
+        writer, columns = self._projections.writer, self._projections.columns
+        writer.move(index, self._moves(index), lambda moved: columns.move(index, moved))
+
+    def _moves(self, index: int) -> list[Move]:
+        return msgspec.convert(self._ledger.open_header(index)["body"]["moves"], list[Move])
 
     def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
         """The accepted drafts of a submission in batches; erased ones are left out, ordinals count them."""

@@ -31,6 +31,11 @@ class Reading(Protocol):
     ``after`` is a ledger index to wait for (bounded); Unavailable when it isn't applied in time.
     """
 
+    @property
+    def sharing(self) -> Any:
+        """Reads of requests, grants and groups: :class:`graphsvc.api.sharing.SharedReading`."""
+        ...
+
     async def entity(self, handle: str, after: int | None, /) -> Shape | None:
         """One entity."""
         ...
