@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import keys, run, submit, token, verify
+from graphsvc.cli import group, keys, run, sharing, submit, token, verify
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -30,6 +30,11 @@ app.command("submit")(submit.submit)
 app.command("verify")(verify.verify)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
+app.command("act")(sharing.act)
+app.command("requests")(sharing.requests)
+app.command("decide")(sharing.decide)
+app.command("grants")(sharing.grants)
+app.add_typer(group.app, name="group")
 
 
 def _version(wanted: bool) -> None:

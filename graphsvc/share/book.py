@@ -115,5 +115,5 @@ def owners(ledger: Ledger, submissions: Collection[int]) -> dict[int, str]:
     with ledger.reading() as connection:
         for start in range(0, len(wanted), CHUNK):
             chosen = select(table.c["index"], table.c.org).where(table.c["index"].in_(wanted[start : start + CHUNK]))
-            found.update(dict(connection.execute(chosen).tuples().all()))
+            found.update(dict(connection.execute(chosen).all()))
     return found

@@ -194,7 +194,7 @@ class Groups:
             raise Conflict(f"your organisation is {state} now", code="wrong_state")
         table = tables.memberships
         chosen = select(table.c.until, table.c["index"]).where(table.c.group == act.sub, table.c.org == act.org)
-        until, last = connection.execute(chosen).tuples().one()
+        until, last = connection.execute(chosen).one()
         return until, last
 
 

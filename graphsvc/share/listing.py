@@ -111,9 +111,9 @@ class SharedReading:
     def _record(self, scope: Scope, record: int, about: Sequence[EntityFacts]) -> Shape:
         label = scope.labels[about[0].claims[0].lid]
         entities = self._shapes.entities(about)
-        said = {
-            attribute["group"] for one in entities for record in one["records"] for attribute in record["attributes"]
-        }
+        records = [claim for one in entities for claim in one["records"]]
+        # The keys themselves are identity, attributes or not.
+        said = {"identity", *(attribute["group"] for claim in records for attribute in claim["attributes"])}
         return {
             "handle": self._sources.handles(self._org).seal(RECORD, record),
             "submission": record >> 28,

@@ -28,7 +28,7 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
 from graphsvc.settings import product_data
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
 from graphsvc.share.labels import move_label
 from graphsvc_verify.receipt import check_receipt
 from tests.paths.conftest import FOOTING
@@ -73,8 +73,8 @@ class World:
         return self.owners(self.members.client("pasar.officer"), Footing(), after)
 
     def moved_in_columns(self, index: int) -> list[int]:
-        moved: list[int] = json.loads((self.data / "columns" / f"change-{index:012d}.json").read_bytes())["records"]
-        return moved
+        changes = json.loads((self.data / "columns" / f"change-{index:012d}.json").read_bytes())
+        return [record for change in changes for record in change["records"]]
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_a_forged_move_in_the_ledger_moves_nothing_of_others(world: World) -> No
     outgoing = file_of(world.data.parent / "forged.ndjson", [row(world.account, 4_003)])
     working = world.members.by_name["customs-cn"].working
     own = world.members.client("customs-cn.feed").submit(outgoing, "customs-cn", working).index << 28
-    body = {"records": sorted([world.record, own]), "label": msgspec.to_builtins(label(CUSTOMS, "RED"))}
+    body = {"moves": [{"records": sorted([world.record, own]), "label": msgspec.to_builtins(label(CUSTOMS, "RED"))}]}
     draft = EntryDraft(
         type="label",
         who={"org": CUSTOMS.org, "person": CUSTOMS.person},
@@ -162,7 +162,9 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     columns = Columns(world.data / "columns")
     reader = parts.graph.reader(schema)
     asking = Asking(
-        Sources(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__, entitled)
+        Sources(
+            parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__, Entitled(parts.ledger)
+        )
     )
 
     async def work(reading: Reading) -> bytes:
