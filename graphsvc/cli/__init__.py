@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import group, keys, run, sharing, submit, token, verify
+from graphsvc.cli import backup, group, keys, rebuild, run, sharing, submit, token, verify
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -28,6 +28,9 @@ app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
 app.command("verify")(verify.verify)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore_backup)
+app.command("rebuild")(rebuild.rebuild)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
 app.command("act")(sharing.act)
