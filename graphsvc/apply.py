@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from graphsvc.changes import CHANGES, EFFECTIVE, SUBMISSION, Plan, read_change, read_plan
+from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, SUBMISSION, Change, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.write import Applied, Writer
 from graphsvc.ledger.log import Ledger
@@ -108,7 +108,7 @@ class Applier:
         if self._ledger.last_scope_event <= self.applied:
             return ()
         pending = self._ledger.indexes(self.applied + 1, at + 1, CHANGES)
-        return tuple(record for index, _ in pending for record in self._ledger.open_header(index)["body"]["records"])
+        return tuple(record for index, kind in pending for record in self._change(index, kind).records)
 
     def _run(self) -> None:
         pause = 0.2
@@ -164,14 +164,17 @@ class Applier:
             )
 
     def _apply_change(self, index: int, kind: str) -> None:
-        change = read_change(kind, self._ledger.open_header(index)["body"])
+        change = self._change(index, kind)
         writer, columns = self._projections.writer, self._projections.columns
-        if change.label is None:
-            # Hidden here first: gone from the columns a moment early is no harm, late would be.
-            columns.withdraw(index, change.records)
-            writer.withdraw(index, change.records)
+        if kind == MOVE:
+            writer.move(index, change.moves, lambda moved: columns.move(index, moved))
         else:
-            writer.move(index, change.records, change.label, lambda lid, moved: columns.move(index, moved, lid))
+            # Hidden here first: gone from the columns a moment early is no harm, late would be.
+            columns.withdraw(index, change.gone)
+            writer.withdraw(index, change.gone)
+
+    def _change(self, index: int, kind: str) -> Change:
+        return read_change(kind, self._ledger.open_header(index)["body"])
 
     def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
         """The accepted drafts of a submission in batches; erased ones are left out, ordinals count them."""

@@ -41,7 +41,7 @@ from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.settings import Settings, product_data
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
 from tests.paths.conftest import FOOTING
 from tests.paths.process import ROOT, environment
 from tests.paths.wire import DEFAULTS, MintingIdentity, account_key, file_of, row
