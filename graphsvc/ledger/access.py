@@ -88,6 +88,15 @@ def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
     return sorted(found, key=lambda entry: entry.index)
 
 
+def own_reads(connection: Connection, org: str, indexes: Iterable[int]) -> set[int]:
+    """Those of ``indexes`` at which ``org`` asked."""
+    found: set[int] = set()
+    for chunk in _chunks(sorted(indexes)):
+        query = select(reads.c["index"]).where(reads.c["index"].in_(chunk), reads.c.org == org)
+        found.update(connection.execute(query).scalars())
+    return found
+
+
 def evidence_parts(connection: Connection, view: View, indexes: Iterable[int], size: int) -> dict[str, Any]:
     """The entries, key events, keys entries and objects of an evidence file, with proofs to the tree of ``size``."""
     listed = _leaves(connection, sorted(set(indexes)))

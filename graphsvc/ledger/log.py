@@ -311,16 +311,24 @@ class Ledger:
         with self.reading() as connection:
             return access.owner_entries(connection, owner)
 
-    def evidence(self, owner: str, indexes: Sequence[int] | None = None, since: int | None = None) -> dict[str, Any]:
+    def evidence(
+        self,
+        owner: str,
+        indexes: Sequence[int] | None = None,
+        since: int | None = None,
+        head: tuple[int, str] | None = None,
+    ) -> dict[str, Any]:
         """The content of an evidence file for ``owner``, nothing opened yet; the owner opens it with its own key.
 
-        ``indexes`` chooses among its entries (None: all); ``since`` is the size of an older checkpoint that the
-        verifier pins. Raises NotFound for an entry that is not the owner's.
+        ``indexes`` chooses among its entries and its own reads (None: all its entries); ``since`` is the size of an
+        older checkpoint that the verifier pins; ``head`` a cosigned checkpoint to prove to, as (size, note), instead
+        of the newest. Raises NotFound for an entry that is not the owner's, or lies beyond the head.
         """
         with self.reading() as connection:
-            size, note = self._committed_head(connection)
+            size, note = head or self._committed_head(connection)
             own = [entry.index for entry in access.owner_entries(connection, owner) if entry.index < size]
-            if indexes is not None and not set(indexes) <= set(own):
+            others = set() if indexes is None else {index for index in indexes if index < size} - set(own)
+            if indexes is not None and not set(indexes) <= {*own, *access.own_reads(connection, owner, others)}:
                 raise NotFound("no such entry")
             view = View(self._state.tree, size)
             parts = access.evidence_parts(connection, view, own if indexes is None else indexes, size)
