@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import evidence, keys, run, submit, token, verify
+from graphsvc.cli import evidence, keys, run, scan, submit, token, verify
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -29,6 +29,7 @@ app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
+app.command("scan")(scan.scan)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
 
