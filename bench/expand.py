@@ -30,7 +30,7 @@ from graphsvc.graph.driver import Graph
 from graphsvc.graph.read import RECORDS
 from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.settings import product_data
@@ -84,7 +84,7 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     police = members.by_name["police-ke"].organisation
     principal = Principal(police, "bench", ("investigator",))
     decider = Decider(load_policies(product_data("policies")))
-    scope = decider.scope(principal, FOOTING, True, labels, 0, time.time())
+    scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
     view = {"view": list(scope.allowed("view")), "now": int(time.time()), "withdrawn": [], **scope.masks()}
     return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1}

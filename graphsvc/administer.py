@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from graphsvc.acts import Acted
 from graphsvc.apply import Applier
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
@@ -23,14 +23,6 @@ _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_:-]{0,79}")
 RESERVED = frozenset({"oversight", "operator"})
 """Names that mean something else in the ledger."""
 CASE_ROLES = frozenset({"investigator", "analyst"})
-
-
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """What an act made: its shape and the receipt of its ledger entry."""
-
-    body: dict[str, Any]
-    receipt: dict[str, Any]
 
 
 class Administering:

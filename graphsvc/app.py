@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
+from graphsvc.acts import Acting
 from graphsvc.administer import Administering
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
@@ -26,18 +27,23 @@ from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
 from graphsvc.columns.store import Columns
+from graphsvc.erasures import replay_erasures
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import PayloadStore, RowKeys
+from graphsvc.ledger.objects import open_payloads
+from graphsvc.ledger.payload import RowKeys
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.model.errors import Unavailable
+from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
+from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
+from graphsvc.share.entitlements import entitled
 from graphsvc.submit import Intakes, Submitting
 from graphsvc.workers import Places, Workers
 
@@ -86,30 +92,35 @@ def run_service(
     schema = load_schema(product_data("schema"))
     decider = Decider(load_policies(product_data("policies")))
     sweep(settings.spool)
-    places = Places(product_data("schema"), product_data("policies"), settings.data / "payloads")
+    places = Places(product_data("schema"), product_data("policies"), settings.payload_location, settings.s3_endpoint)
     with ExitStack() as stack:
         workers = Workers(places, INTAKE_WORKERS)
         stack.callback(workers.close)
-        ledger = Ledger.open(settings.data / "ledger", settings.origin)
+        ledger = Ledger.open(
+            settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
+        )
         stack.callback(ledger.close)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
         stack.callback(row_keys.close)
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
         stack.callback(graph.close)
         graph.constrain(list(schema.kinds))
+        finish(settings.data, graph)
         columns = Columns(settings.data / "columns")
-        payloads = Payloads(PayloadStore(places.payloads), row_keys)
+        payloads = Payloads(open_payloads(places.payloads, places.s3_endpoint), row_keys)
+        replay_erasures(ledger, payloads.store, row_keys)
         applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
         applier.start()
         stack.callback(applier.stop)
         handles = _handle_keys(settings.data / "keys" / "handles.key")
-        asking = Asking(Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles))
+        asking = Asking(Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles, entitled))
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
             submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings)),
             log=ledger,
             administering=Administering(ledger, applier, schema),
+            acting=Acting(ledger, {}),
         )
         yield Service(build_api(ports, settings), ledger, applier, graph)
 
@@ -125,6 +136,10 @@ def run_local(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(data.resolve(), os.environ, host=host, port=port)
     with ExitStack() as stack:
+        if not settings.database:
+            # Where the database has a lease, that decides: a leader that has stopped may hold this lock for ever.
+            stack.callback(lock_directory(settings.data))
+        finish(settings.data)
         neo4j = _neo4j(settings, stack)
         identity_url, keys, clients_file = _identities(settings, people, stack)
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
@@ -134,6 +149,8 @@ def run_local(
 
 
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
+    if settings.database and not settings.neo4j_uri:
+        raise InvalidInput("a shared database needs a shared Neo4j: set GRAPHSVC_NEO4J_URI as well", code="settings")
     if settings.neo4j_uri:
         return settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password
     child = Neo4jChild(settings.data / "neo4j", None, settings.neo4j_heap, settings.neo4j_pagecache)

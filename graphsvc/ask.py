@@ -19,7 +19,7 @@ from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import ScopeMoved, Unavailable
-from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.scope import Scope
@@ -49,6 +49,7 @@ class Sources:
     decider: Decider
     schema: Schema
     handles: Callable[[str], Handles]
+    entitled: Callable[[Principal, Footing, float], Entitlements]
 
 
 class Asking:
@@ -96,7 +97,8 @@ class Asking:
         sources = self._sources
         at = sources.ledger.head - 1
         registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
-        scope = sources.decider.scope(principal, footing, registered, sources.applier.labels, at, time.time())
+        entitlements = sources.entitled(principal, footing, time.time())
+        scope = sources.decider.scope(principal, footing, registered, entitlements, sources.applier.labels, at)
         withdrawn = sources.applier.withdrawn(at)
         return replace(scope, withdrawn=withdrawn) if withdrawn else scope
 

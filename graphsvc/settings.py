@@ -9,7 +9,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child."""
+    """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child.
+
+    ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
+    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads.
+    """
 
     data: Path
     host: str = "127.0.0.1"
@@ -27,6 +31,15 @@ class Settings:
     max_body: int = 2 << 30
     max_row: int = 1 << 20
     environment: str = "development"
+    database: str = ""
+    standby: int = 0
+    payloads: str = ""
+    s3_endpoint: str = ""
+
+    @property
+    def payload_location(self) -> str:
+        """Where sealed payloads lie: a directory, or ``s3://…``."""
+        return self.payloads or str(self.data / "payloads")
 
     @property
     def spool(self) -> Path:

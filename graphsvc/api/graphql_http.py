@@ -1,8 +1,8 @@
 """``POST /graphql``: GraphQL over HTTP. There is no GET: identifiers do not belong in URLs.
 
 Step by step: 1. who calls and what media types; 2. the body, a JSON object; 3. the document, prepared once per text;
-4. the variables; 5. the question is run and logged (``Asking``), or the act (``Administering``); 6. the answer, with
-``data`` byte for byte as it was logged.
+4. the variables; 5. the question is run and logged (``Asking``), or the act (``Administering``, ``Acting``); 6. the
+answer, with ``data`` byte for byte as it was logged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from graphsvc.api.documents import Documents, Prepared, Refused
 from graphsvc.api.execution import Answer, Question, answer
 from graphsvc.api.negotiation import GRAPHQL, JSON, answer_type, takes_json
-from graphsvc.api.ports import Administering, Asking, Authenticating, Reading
+from graphsvc.api.ports import Acting, Administering, Asking, Authenticating, Reading
 from graphsvc.api.problems import Problem, error_shape, http_problem, problem_of
 from graphsvc.api.requests import body_of, caller, footing, json_object
 from graphsvc.api.roots import Context
@@ -31,10 +31,13 @@ MAX_BODY = 256 << 10
 class GraphqlEndpoint:
     """The endpoint with what it remembers: prepared documents."""
 
-    def __init__(self, authenticating: Authenticating, asking: Asking, administering: Administering) -> None:
+    def __init__(
+        self, authenticating: Authenticating, asking: Asking, administering: Administering, acting: Acting
+    ) -> None:
         self._authenticating = authenticating
         self._asking = asking
         self._administering = administering
+        self._acting = acting
         self._schema = core_schema()
         self._documents = Documents(api_schema())
 
@@ -65,7 +68,7 @@ class GraphqlEndpoint:
             answered = await answer(self._schema, question, Context(principal))
             return _response(_envelope(answered.data, answered.errors, {}), 200, media_type)
         if prepared.mutates:
-            context = Context(principal, administering=self._administering)
+            context = Context(principal, administering=self._administering, acting=self._acting)
             answered = await answer(self._schema, question, context)
             receipts = {"receipt": context.receipts[-1]} if context.receipts else {}
             return _response(_envelope(answered.data, answered.errors, receipts), 200, media_type)

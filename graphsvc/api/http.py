@@ -20,7 +20,7 @@ from graphsvc.settings import Settings
 
 def build_api(ports: Ports, settings: Settings) -> FastAPI:
     """The application. It does no I/O until it is called; ``spool.sweep`` must have made the spool directory."""
-    graphql = GraphqlEndpoint(ports.authenticating, ports.asking, ports.administering)
+    graphql = GraphqlEndpoint(ports.authenticating, ports.asking, ports.administering, ports.acting)
     submissions = SubmissionRoutes(ports.authenticating, ports.submitting, settings)
     organisations = OrganisationRoutes(ports.authenticating, ports.administering)
     log = LogRoutes(ports.log)

@@ -186,6 +186,14 @@ class Acted(Protocol):
         ...
 
 
+class Acting(Protocol):
+    """Takes signed acts in."""
+
+    async def act(self, principal: Principal, kind: str, compact: str, /) -> Acted:
+        """Check an act of the caller's organisation (compact JWS) of a kind, as ``recall``, and carry it out."""
+        ...
+
+
 class Administering(Protocol):
     """Organisations, keys, cases and evidence."""
 
@@ -230,3 +238,4 @@ class Ports:
     submitting: Submitting
     log: LogReading
     administering: Administering
+    acting: Acting

@@ -6,14 +6,14 @@ Both executors, plans and graphql-core, call these functions; what they return a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
-from graphsvc.api.ports import Administering, Identifier, Reading, Shape
+from graphsvc.api.ports import Acting, Administering, Identifier, Reading, Shape
 from graphsvc.api.shapes import IdentifierInput, KeyPart, RingParameters
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.model.principals import Principal
@@ -29,6 +29,7 @@ MAX_PARTS = 8
 MAX_NAME = 64
 MAX_VALUE = 1_024
 MAX_PAGE = 500
+MAX_ACT = 60_000
 MAX_KINDS = 32
 RING_BOUNDS = {
     "hub_cap": (2, 10_000),
@@ -41,11 +42,12 @@ RING_BOUNDS = {
 
 @dataclass(slots=True)
 class Context:
-    """What the root fields of one request may use; queries have a reading, mutations an administering."""
+    """What the root fields of one request may use; queries have a reading, mutations the rest."""
 
     principal: Principal
     reading: Reading | None = None
     administering: Administering | None = None
+    acting: Acting | None = None
     receipts: list[dict[str, Any]] = field(default_factory=list)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -200,3 +202,17 @@ def _within(where: str, value: int, low: int, high: int) -> int:
     if value is None or not low <= value <= high:
         raise InvalidQuery(f"a number from {low} to {high} is needed", code="out_of_range", where=where)
     return value
+
+
+def carrying_out(kind: str) -> Callable[..., Awaitable[Shape]]:
+    """The root field that takes a signed act of ``kind`` in."""
+
+    async def act(info: Info, act: str) -> Shape:
+        context = info.context
+        if context.acting is None:
+            raise InvalidQuery("this operation can't change anything")
+        acted = await context.in_turn(context.acting.act(context.principal, kind, _text("act", act, MAX_ACT)))
+        context.receipts.append(acted.receipt)
+        return acted.body
+
+    return act

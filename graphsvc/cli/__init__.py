@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import evidence, keys, run, scan, submit, token, verify
+from graphsvc.cli import backup, evidence, keys, rebuild, run, scan, submit, token, verify
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -30,6 +30,9 @@ app.command("submit")(submit.submit)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
 app.command("scan")(scan.scan)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore_backup)
+app.command("rebuild")(rebuild.rebuild)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
 

@@ -20,7 +20,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.answers import answer_bytes
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.receipt import check_receipt
-from graphsvc_verify.scan import Difference, ScanReport, Seen, compare_access, scan_log
+from graphsvc_verify.scan import Difference, ScanReport, compare_access, scan_log
 from graphsvc_verify.tiles import Fetch
 from graphsvc_verify.trust import Trust
 
@@ -34,7 +34,6 @@ def scan(
         Path | None, typer.Option("--answer", help="A saved accessLog answer to compare with, asked without dates.")
     ] = None,
     keep: Annotated[Path | None, typer.Option("--keep", help="Keep a copy of the log in this folder.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show your own acts too, not only reads.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Walk the whole log with your own key and list who saw your records, when and why.
@@ -48,11 +47,10 @@ def scan(
     with _source(log, keep) as fetch:
         report = scan_log(fetch, pinned, org, privates)
     differences = [] if answer is None else _compare(answer, report, pinned)
-    shown = [seen for seen in report.seen if everything or (seen.type == "read" and seen.records)]
     if json:
-        write_json(_value(report, shown, None if answer is None else differences))
+        write_json(_value(report, None if answer is None else differences))
     else:
-        _tell(report, shown)
+        _tell(report)
         _tell_differences(answer, differences)
     if differences or report.withheld:
         raise typer.Exit(NOT_HOLDING)
@@ -81,7 +79,7 @@ def _compare(answer: Path, report: ScanReport, trust: Trust) -> list[Difference]
     return compare_access(report, listed["entries"], low, min(proof.index, report.checkpoint.size))
 
 
-def _value(report: ScanReport, shown: list[Seen], differences: list[Difference] | None) -> dict[str, Any]:
+def _value(report: ScanReport, differences: list[Difference] | None) -> dict[str, Any]:
     return {
         "ok": not differences and not report.withheld,
         "owner": report.owner,
@@ -96,7 +94,7 @@ def _value(report: ScanReport, shown: list[Seen], differences: list[Difference] 
                 "facts": dict(seen.facts),
                 "records": [[submission, row, list(groups)] for submission, row, groups in seen.records],
             }
-            for seen in shown
+            for seen in report.seen
         ],
         "inYourName": [
             {"index": one.index, "type": one.type, "t": one.t, "who": one.header["who"]} for one in report.asked
@@ -107,7 +105,7 @@ def _value(report: ScanReport, shown: list[Seen], differences: list[Difference] 
     }
 
 
-def _tell(report: ScanReport, shown: list[Seen]) -> None:
+def _tell(report: ScanReport) -> None:
     console = Console(highlight=False)
     console.print(
         f"[bold]HOLDS[/bold]  log of {report.checkpoint.size} entries, {len(report.seen)} of them with a "
@@ -117,7 +115,7 @@ def _tell(report: ScanReport, shown: list[Seen]) -> None:
         console.print(f"  witnessed by {escape(one.name)} at {one.time:%Y-%m-%dT%H:%M:%SZ}")
     columns = ("entry", "when", "what", "reader", "person", "purpose", "legal basis", "case", "policy", "records")
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    for seen in shown:
+    for seen in [one for one in report.seen if one.type == "read" and one.records]:
         facts = [str(seen.facts.get(name) or "–") for name in ("reader", "person", "purpose", "basis", "case")]
         policy = str(seen.facts.get("policy") or "–").removeprefix("sha256:")[:8]
         cells = (str(seen.index), seen.t[:19], seen.type, *facts, policy, str(len(seen.records)))

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    DateTime,
     Index,
     Integer,
     LargeBinary,
@@ -22,6 +23,27 @@ from sqlalchemy import (
 metadata = MetaData()
 
 _Int = BigInteger().with_variant(Integer(), "sqlite")
+
+schema_info = Table(
+    "schema_info",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+)
+"""The version of these tables that a database was made for."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("token", _Int, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False),
+)
+"""Who leads, where several processes may open one database."""
+
+LOCAL = frozenset({"schema_info", "leases"})
+"""Tables that say something of one database, not of the ledger in it."""
 
 entries = Table(
     "entries",

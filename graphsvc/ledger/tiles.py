@@ -14,7 +14,7 @@ from pathlib import Path
 
 from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.tree import TILE, Tree
-from graphsvc.model.errors import IntegrityError
+from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import NoteKey, verify_checkpoint
 from graphsvc_verify.tiles import tile_path
@@ -81,7 +81,10 @@ def tiles_between(old: int, new: int) -> Iterator[TileName]:
 class Publisher:
     """Writes the files below ``directory`` in a thread of its own, at most once a second."""
 
-    def __init__(self, directory: Path, source: TileSource, failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, directory: Path, source: TileSource, failed: Callable[[Exception], None], leads: Callable[[], bool]
+    ) -> None:
+        self._leads = leads
         self._directory = directory
         self._source = source
         self._failed = failed
@@ -113,12 +116,17 @@ class Publisher:
             self.publish(size, note)
 
     def publish(self, size: int, note: str) -> None:
-        """Write what is missing up to ``size``, then the checkpoint ``note``. Raises OSError."""
+        """Write what is missing up to ``size``, then the checkpoint ``note``.
+
+        Raises OSError, and Unavailable when another process leads: its checkpoint must not be written over.
+        """
         for name in tiles_between(self.published, size):
             content = self._source.content(name, size)
             assert content is not None
             write_durably(self._directory / name.path, content, 0o644)
             self._tidy(name)
+        if not self._leads():
+            raise Unavailable("another process leads the ledger now", code="lease_lost")
         write_durably(self._directory / "checkpoint", note.encode(), 0o644)
         self.published = size
 

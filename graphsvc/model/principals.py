@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+FOREVER = 253402300799.0
+"""The end of year 9999 in epoch seconds: no expiry was used."""
+
 
 class Organisation(msgspec.Struct, frozen=True, rename="camel"):
     """A member of the case graph.
@@ -47,3 +50,15 @@ class Footing(msgspec.Struct, frozen=True):
     def stated(self) -> bool:
         """Whether purpose, legal basis and case are all there."""
         return bool(self.purpose and self.legal_basis and self.case)
+
+
+class Entitlements(msgspec.Struct, frozen=True):
+    """What acts in the ledger give a reader on a footing, now: beside what it is, what it was given.
+
+    ``groups`` are the sharing groups of its organisation; ``grants`` are disclosures granted to it, as (grant id,
+    actions covered), sorted. ``valid_until`` (epoch seconds) is the earliest end of any of them.
+    """
+
+    groups: tuple[str, ...] = ()
+    grants: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    valid_until: float = FOREVER

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from graphsvc.model.labels import GROUPS, Label
-from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.policy.evaluate import Decision, Profile, evaluate
 from graphsvc.policy.rules import Policies
 from graphsvc.policy.scope import ACTIONS, Scope
@@ -17,8 +17,6 @@ from graphsvc.policy.scope import ACTIONS, Scope
 FIELDS = tuple(f"view:{group}" for group in GROUPS)
 READS = (*ACTIONS, *FIELDS)
 """Every action that a scope answers for."""
-NEVER = 253402300799.0
-"""The end of year 9999 in epoch seconds: no expiry was used."""
 PROFILES = 512
 """How many readers' decisions are kept."""
 
@@ -31,6 +29,7 @@ class Verdict:
     rules: Mapping[str, str]
 
 
+_NO_ENTITLEMENTS = Entitlements()
 _NOTHING = Verdict(frozenset(), MappingProxyType({}))
 _ONLY_MATCHED = Verdict(frozenset({"match"}), MappingProxyType({}))
 
@@ -65,24 +64,23 @@ class Decider:
         principal: Principal,
         footing: Footing,
         case_registered: bool,
+        entitlements: Entitlements,
         labels: Mapping[int, Label],
         at: int,
-        now: float,
     ) -> Scope:
-        """The caller's scope at ledger index ``at``.
+        """The caller's scope at ledger index ``at``, good until the first of its ``entitlements`` ends.
 
-        ``labels`` are all label numbers and labels that there are; ``now`` is epoch seconds (no rule of today's schema
-        reads the time, so it decides nothing yet). Without a purpose, a legal
+        ``labels`` are all label numbers and labels that there are. Without a purpose, a legal
         basis and a registered case, or when a rule fails, only what is left after denying is in scope: the caller's own
         labels or less. Whatever the policies say, every field group ⊆ view, export ⊆ view and analyse ⊆ view ⊆ match.
         """
-        table = self._table(profile_of(principal, footing, case_registered), labels)
+        table = self._table(profile_of(principal, footing, case_registered, entitlements), labels)
         return Scope(
             principal=principal,
             footing=footing,
             at=at,
             policy=self.policies.digest,
-            valid_until=NEVER,
+            valid_until=entitlements.valid_until,
             lids=table.lids,
             labels=table.labels,
             rules=table.rules,
@@ -97,10 +95,15 @@ class Decider:
         return evaluate(self.policies, profile_of(principal, Footing(), False), [label], [action])[0][action].allowed
 
     def explain(
-        self, principal: Principal, footing: Footing, case_registered: bool, label: Label
+        self,
+        principal: Principal,
+        footing: Footing,
+        case_registered: bool,
+        label: Label,
+        entitlements: Entitlements = _NO_ENTITLEMENTS,
     ) -> dict[str, Decision]:
         """Per action what the policies say of ``label`` and by which rule, before the service's own invariants."""
-        profile = profile_of(principal, footing, case_registered)
+        profile = profile_of(principal, footing, case_registered, entitlements)
         return evaluate(self.policies, profile, [label], READS)[0]
 
     def _table(self, profile: Profile, labels: Mapping[int, Label]) -> _Table:
@@ -120,18 +123,24 @@ class Decider:
             return known.table
 
 
-def profile_of(principal: Principal, footing: Footing, case_registered: bool) -> Profile:
-    """What policies may know of the caller. An unstated footing is blank: half a footing decides nothing."""
+def profile_of(
+    principal: Principal,
+    footing: Footing,
+    case_registered: bool,
+    entitlements: Entitlements = _NO_ENTITLEMENTS,
+) -> Profile:
+    """What policies may know of the caller. An unstated footing is blank, and no grant is used on it."""
     stated = footing.stated and case_registered
     return Profile(
         org=principal.org,
         kind=principal.organisation.kind,
         jurisdiction=principal.organisation.jurisdiction,
         roles=tuple(sorted(set(principal.roles))),
-        groups=tuple(sorted(set(principal.groups))),
+        groups=tuple(sorted(set(entitlements.groups))),
         purpose=footing.purpose if stated else "",
         legal_basis=footing.legal_basis if stated else "",
         stated=stated,
+        grants=entitlements.grants if stated else (),
     )
 
 

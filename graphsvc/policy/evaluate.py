@@ -18,7 +18,10 @@ EVALUATION_ERROR = "evaluation-error"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All that policies may know of a reader and its footing; readers with equal profiles get equal decisions."""
+    """All that policies may know of a reader and its footing; readers with equal profiles get equal decisions.
+
+    ``grants`` are the disclosures granted to the reader that are in force: (grant id, actions covered).
+    """
 
     org: str
     kind: str
@@ -28,6 +31,7 @@ class Profile:
     purpose: str
     legal_basis: str
     stated: bool
+    grants: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def evaluate(
     by_owner: dict[str, list[int]] = {}
     for position, label in enumerate(labels):
         by_owner.setdefault(label.owner, []).append(position)
-    context = {"purpose": profile.purpose, "legalBasis": profile.legal_basis, "stated": profile.stated}
+    contexts = {action: _context(profile, action) for action in actions}
     for owner, positions in by_owner.items():
         book = policies.rulebook(owner)
         entities = _entities(policies, profile, ((position, labels[position]) for position in positions))
@@ -59,11 +63,18 @@ def evaluate(
                 answers[position] = dict.fromkeys(actions, Decision(False, EVALUATION_ERROR))
             continue
         asked = [(position, action) for position in positions for action in actions]
-        requests = [_request(position, action, context) for position, action in asked]
+        requests = [_request(position, action, contexts[action]) for position, action in asked]
         results = cedarpy.is_authorized_batch(requests, book.policies, entities)
         for (position, action), result in zip(asked, results, strict=True):
             answers[position][action] = _decision(result, book)
     return answers
+
+
+def _context(profile: Profile, action: str) -> dict[str, Any]:
+    """The footing, and which of the reader's grants cover the action."""
+    granted = [grant for grant, covered in profile.grants if action in covered]
+    footing = {"purpose": profile.purpose, "legalBasis": profile.legal_basis, "stated": profile.stated}
+    return {**footing, "granted": granted}
 
 
 def _request(position: int, action: str, context: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def _footing(profile: Profile, label: Label, verdict: Verdict) -> bool:
 
 
 def _purpose(profile: Profile, label: Label, verdict: Verdict) -> bool:
-    bound = label.owner != profile.org and bool(label.purposes) and profile.purpose not in label.purposes
+    granted = {grant for grant, _ in profile.grants} & set(label.grants)
+    foreign = label.owner != profile.org and not granted
+    bound = foreign and bool(label.purposes) and profile.purpose not in label.purposes
     return not (bound and verdict.allowed)
 
 

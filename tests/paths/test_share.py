@@ -28,7 +28,8 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
 from graphsvc.settings import product_data
-from graphsvc.share import move_label
+from graphsvc.share.entitlements import entitled
+from graphsvc.share.labels import move_label
 from graphsvc_verify.receipt import check_receipt
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, row
@@ -160,7 +161,9 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     handles = {one.org: Handles(one.org.encode().ljust(64, b".")) for one in ORGANISATIONS}
     columns = Columns(world.data / "columns")
     reader = parts.graph.reader(schema)
-    asking = Asking(Sources(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__))
+    asking = Asking(
+        Sources(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__, entitled)
+    )
 
     async def work(reading: Reading) -> bytes:
         key: dict[str, Any] = {part["name"]: part["value"] for part in account_key(world.account)["parts"]}

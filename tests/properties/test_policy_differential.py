@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsvc.model.labels import GROUPS, Handling, Label
-from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc.model.principals import Entitlements, Footing, Organisation, Principal
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 
@@ -79,7 +79,8 @@ def test_equals_the_oracle(decider: Decider, reader: dict, footing: dict | None,
     organisation = Organisation(reader["org"], reader["kind"], "KE", "Reader")
     principal = Principal(organisation, "someone", reader["roles"], reader["groups"])
     stated = Footing(footing["purpose"], footing["legal_basis"], "case-1") if footing else Footing()
-    scope = decider.scope(principal, stated, footing is not None, dict(enumerate(map(_label, plain))), 0, 0.0)
+    given = Entitlements(groups=principal.groups)
+    scope = decider.scope(principal, stated, footing is not None, given, dict(enumerate(map(_label, plain))), 0)
     for lid, label in enumerate(plain):
         allowed, rules = oracle(reader, footing, label)
         assert {name for name, lids in scope.lids.items() if lid in lids} == allowed, label

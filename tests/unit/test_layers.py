@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 BASE = {"graphsvc.model", "graphsvc_verify"}
 PATHS = {
     *("graphsvc.submit", "graphsvc.intake", "graphsvc.apply", "graphsvc.ask", "graphsvc.reading", "graphsvc.shown"),
-    *("graphsvc.rings", "graphsvc.share", "graphsvc.administer", "graphsvc.workers"),
+    *("graphsvc.rings", "graphsvc.share", "graphsvc.administer", "graphsvc.workers", "graphsvc.acts"),
+    *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
 }
 PARTS = {"importers", "graphsvc.policy", "graphsvc.graph", "graphsvc.columns", "graphsvc.detect", "graphsvc.ledger"}
 EDGE = {"graphsvc.api", "graphsvc.cli", "graphsvc.client", "graphsvc.local", "graphsvc.app", "graphsvc.auth"}

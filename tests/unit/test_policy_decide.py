@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from graphsvc.model.labels import GROUPS, Handling, Label
-from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc.model.principals import Entitlements, Footing, Organisation, Principal
 from graphsvc.policy import decide as decide_module
 from graphsvc.policy.decide import Decider, decide
 from graphsvc.policy.invariants import HANDLINGS, SOMEBODY, breaches, labels, readers
@@ -18,6 +18,7 @@ from graphsvc.policy.rules import Policies, load_policies, make_policies
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 POLICE = Organisation("police-ke", "police", "KE", "Police")
+NOTHING = Entitlements()
 INVESTIGATOR = Principal(POLICE, "someone", ("investigator",))
 FOOTING = Footing("investigation", "court-order", "case-1")
 READ_ALL = 'permit (principal, action in Action::"read", resource);'
@@ -48,7 +49,8 @@ def with_owner_file(owner: str, text: str) -> Policies:
 
 
 def allowed(policies: Policies, of: Label, principal: Principal = INVESTIGATOR, registered: bool = True) -> set[str]:
-    scope = Decider(policies).scope(principal, FOOTING, registered, {7: of}, 0, 0.0)
+    given = Entitlements(groups=principal.groups)
+    scope = Decider(policies).scope(principal, FOOTING, registered, given, {7: of}, 0)
     return {name for name, lids in scope.lids.items() if lids}
 
 
@@ -83,7 +85,7 @@ def test_an_error_in_one_group_withholds_it_and_says_so() -> None:
     failing = "when { 9223372036854775807 + 1 > 0 }"
     head = 'forbid (principal, action == Action::"view:personal", resource)'
     planted = with_owner_file("pasar", f'@id("pasar-broken") {head} {failing};')
-    scope = Decider(planted).scope(INVESTIGATOR, FOOTING, True, {7: label("pasar")}, 0, 0.0)
+    scope = Decider(planted).scope(INVESTIGATOR, FOOTING, True, NOTHING, {7: label("pasar")}, 0)
     assert scope.allowed("view") == (7,) and scope.allowed("personal") == ()
     assert scope.rules == {(7, "personal"): "evaluation-error"}
 
@@ -142,7 +144,7 @@ def test_a_group_opens_to_its_members_only(policies: Policies) -> None:
 
 def test_scope_carries_what_readers_need(policies: Policies) -> None:
     known = {3: label("customs-cn", "RED"), 5: label("swiftline"), 9: label("pasar", "AMBER+STRICT")}
-    scope = Decider(policies).scope(INVESTIGATOR, FOOTING, True, known, 42, 0.0)
+    scope = Decider(policies).scope(INVESTIGATOR, FOOTING, True, NOTHING, known, 42)
     assert (scope.at, scope.policy, scope.principal, scope.footing) == (42, policies.digest, INVESTIGATOR, FOOTING)
     assert set(scope.labels) == {3, 5} and scope.allowed("match") == (3, 5) and scope.allowed("view") == (5,)
     assert scope.rules == {(5, "personal"): "swiftline-personal"}
@@ -153,7 +155,7 @@ def test_scope_carries_what_readers_need(policies: Policies) -> None:
 @pytest.mark.parametrize("footing", [Footing(), Footing("investigation", "court-order"), Footing("", "x", "c")])
 def test_half_a_footing_leaves_ones_own(policies: Policies, footing: Footing) -> None:
     known = {1: label("pasar", "CLEAR"), 2: label("police-ke", "RED")}
-    scope = Decider(policies).scope(INVESTIGATOR, footing, True, known, 0, 0.0)
+    scope = Decider(policies).scope(INVESTIGATOR, footing, True, NOTHING, known, 0)
     assert scope.allowed("match") == scope.allowed("view") == (2,)
 
 
@@ -168,16 +170,16 @@ def test_scopes_are_kept_and_new_labels_added(policies: Policies, monkeypatch: p
     decider = Decider(policies)
     first = MappingProxyType({1: label("pasar")})
     for _ in range(3):
-        decider.scope(INVESTIGATOR, FOOTING, True, first, 0, 0.0)
+        decider.scope(INVESTIGATOR, FOOTING, True, NOTHING, first, 0)
     other = Principal(POLICE, "someone else", ("investigator",))
-    decider.scope(other, Footing("investigation", "court-order", "case-2"), True, first, 0, 0.0)
+    decider.scope(other, Footing("investigation", "court-order", "case-2"), True, NOTHING, first, 0)
     assert asked == [1], "neither person nor case is part of a profile"
     grown = MappingProxyType({**first, 2: label("swiftline")})
-    assert decider.scope(INVESTIGATOR, FOOTING, True, grown, 0, 0.0).allowed("view") == (1, 2)
+    assert decider.scope(INVESTIGATOR, FOOTING, True, NOTHING, grown, 0).allowed("view") == (1, 2)
     assert asked == [1, 1]
     # The same numbers may stand for other labels after a rebuild.
     turned = MappingProxyType({1: label("pasar", "AMBER+STRICT"), 2: label("swiftline")})
-    assert decider.scope(INVESTIGATOR, FOOTING, True, turned, 0, 0.0).allowed("view") == (2,)
+    assert decider.scope(INVESTIGATOR, FOOTING, True, NOTHING, turned, 0).allowed("view") == (2,)
 
 
 def test_submitting_is_for_the_owner(policies: Policies) -> None:

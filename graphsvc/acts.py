@@ -1,0 +1,136 @@
+"""Signed acts: what a person of an organisation decides is a JWS under that person's own working key.
+
+A grant, a recall, an approval: none rests on the operator's word. An act's payload is ``{v, aud, iss, sub, jti, iat,
+exp, object, after, body}``: ``body`` says what is decided, ``object`` is its digest, ``sub`` names the thing decided on
+and ``after`` the last ledger index that the signer knew of. Who brings an act here does not matter beyond being of the
+same organisation: the signature decides, and the roles that the root key enrolled the signing key with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import Conflict, Denied, InvalidInput
+from graphsvc.model.principals import Organisation, Principal
+from graphsvc_verify.canonical import digest, encode
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import read_act
+
+MAX_BODY = 48_000
+"""Bytes of an act's body; an act is kept verbatim in the ledger."""
+
+B = TypeVar("B")
+_PAYLOAD = {"v", "aud", "iss", "sub", "jti", "iat", "exp", "object", "after", "body"}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAct:
+    """An act whose signature, key, time and digest hold. ``kind`` is its name, as ``recall``."""
+
+    kind: str
+    compact: str
+    organisation: Organisation
+    person: str
+    roles: tuple[str, ...]
+    kid: str
+    sub: str
+    after: int
+    object: str
+    body: dict[str, Any]
+
+    @property
+    def org(self) -> str:
+        """The slug of the organisation that decides."""
+        return self.organisation.org
+
+    def read(self, form: type[B]) -> B:
+        """The body in its declared form; raises InvalidInput that names the member."""
+        try:
+            return msgspec.convert(self.body, form)
+        except msgspec.ValidationError as error:
+            raise InvalidInput(str(error), code="bad_act", where="act body") from None
+
+    def require(self, *roles: str) -> None:
+        """Raise Denied unless the signing key was enrolled with one of ``roles``."""
+        if not set(roles) & set(self.roles):
+            raise Denied(f"this act needs a key enrolled with the role {' or '.join(roles)}")
+
+    def unmoved(self, last: int) -> None:
+        """Raise Conflict when the thing decided on last changed in entry ``last``, after what the signer knew."""
+        if last > self.after:
+            raise Conflict("it has changed since; look again and sign anew", code="object_changed")
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What an act made: its shape and the receipt of its ledger entry."""
+
+    body: dict[str, Any]
+    receipt: dict[str, Any]
+
+
+Handler = Callable[[SignedAct], Awaitable[Acted]]
+
+
+class Acting:
+    """Takes signed acts in and hands each to the path that carries it out, by kind."""
+
+    def __init__(self, ledger: Ledger, handlers: Mapping[str, Handler]) -> None:
+        self._ledger = ledger
+        self._handlers = dict(handlers)
+
+    async def act(self, principal: Principal, kind: str, compact: str) -> Acted:
+        """Check an act of the caller's organisation and carry it out.
+
+        Raises InvalidInput on a signature, key, time or digest that does not hold, Conflict when it came before or what
+        it decides on has changed, and what carrying it out raises.
+        """
+        # 1. Whose decision is it (ledger.log for signature, key and time)?
+        signed = await asyncio.to_thread(self._checked, principal, kind, compact)
+        # 2. Carry it out; the entry keeps the act verbatim and refuses one that came before.
+        return await self._handlers[kind](signed)
+
+    def _checked(self, principal: Principal, kind: str, compact: str) -> SignedAct:
+        act = self._ledger.check_act(compact, f"graphsvc-{kind}+jws", principal.org)
+        payload, body = act.payload, act.payload.get("body")
+        if set(payload) != _PAYLOAD or payload["v"] != 1 or not isinstance(body, dict):
+            raise InvalidInput("not an act of version 1", code="bad_act", where="act")
+        if not isinstance(payload["sub"], str) or type(payload["after"]) is not int:
+            raise InvalidInput("sub is a text and after a ledger index", code="bad_act", where="act")
+        encoded = encode(body)
+        if len(encoded) > MAX_BODY or payload["object"] != digest(encoded):
+            raise InvalidInput("object is not the digest of the body, or the body is too long", code="bad_act")
+        if not -1 <= payload["after"] < self._ledger.head:
+            raise InvalidInput("after names an entry that is not there", code="bad_act", where="act after")
+        record = self._ledger.signing_key(principal.org, act.kid)
+        if record is None:
+            raise InvalidInput("the key is not in force", code="bad_act")
+        return SignedAct(
+            kind=kind,
+            compact=compact,
+            organisation=principal.organisation,
+            person=record.person,
+            roles=record.roles,
+            kid=act.kid,
+            sub=payload["sub"],
+            after=payload["after"],
+            object=payload["object"],
+            body=body,
+        )
+
+
+def kind_of(compact: str) -> str:
+    """The kind that an act says it is. Raises InvalidInput."""
+    try:
+        typ = read_act(compact).typ
+    except VerifyError as error:
+        raise InvalidInput(error.message, code=error.code, where="act") from None
+    if not (typ.startswith("graphsvc-") and typ.endswith("+jws")):
+        raise InvalidInput("not an act of this service", code="bad_act", where="act")
+    return typ.removeprefix("graphsvc-").removesuffix("+jws")

@@ -1,0 +1,108 @@
+"""Signed acts: what is taken, and what is refused before anybody carries it out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from graphsvc.acts import Acted, Acting, SignedAct, kind_of
+from graphsvc.client.acts import sign_act
+from graphsvc.client.enrol import Enroller
+from graphsvc.client.keys import SigningKey
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import Conflict, Denied, InvalidInput
+from graphsvc.model.principals import Organisation, Principal
+
+ORIGIN = "acts.test/log"
+PASAR = Organisation("pasar", "company", "ID", "Pasar")
+CALLER = Principal(PASAR, "dpo@pasar.example", ("officer",))
+BODY = {"records": [{"submission": 3, "row": 1}]}
+
+
+class Recall(msgspec.Struct, forbid_unknown_fields=True):
+    records: list[dict[str, int]]
+
+
+class World:
+    """A ledger with one organisation that has an officer's key, and what was carried out."""
+
+    def __init__(self, directory: Path) -> None:
+        self.ledger = Ledger.open(directory, ORIGIN)
+        self.key, root = SigningKey.new(), SigningKey.new()
+        self.ledger.admit(PASAR, root.public, "operator")
+        enroller = Enroller("pasar", ORIGIN, root)
+        self.ledger.enrol(enroller.signing(self.key, "dpo@pasar.example", ("officer",), None))
+        self.done: list[SignedAct] = []
+        self.acting = Acting(self.ledger, {"recall": self.carry_out})
+
+    async def carry_out(self, act: SignedAct) -> Acted:
+        self.done.append(act)
+        return Acted({"sub": act.sub}, {})
+
+    def sign(self, **changes: Any) -> str:
+        given = {"key": self.key, "org": "pasar", "kind": "recall", "after": self.ledger.head - 1, "origin": ORIGIN}
+        given |= changes
+        place = given["origin"], given["org"]
+        return sign_act(given["key"], place, given["kind"], "sub-1", BODY, given["after"])
+
+    def act(self, compact: str, kind: str = "recall") -> Acted:
+        return asyncio.run(self.acting.act(CALLER, kind, compact))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path / "ledger")
+    yield world
+    world.ledger.close()
+
+
+def test_an_act_is_carried_out_in_its_signers_name(world: World) -> None:
+    compact = world.sign()
+    assert kind_of(compact) == "recall" and world.act(compact).body == {"sub": "sub-1"}
+    (act,) = world.done
+    assert (act.org, act.person, act.roles, act.body) == ("pasar", "dpo@pasar.example", ("officer",), BODY)
+    assert act.read(Recall).records == BODY["records"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": SigningKey.new()},
+        {"org": "swiftline"},
+        {"kind": "grant"},
+        {"origin": "another/log"},
+        {"after": 99},
+        {"after": -2},
+    ],
+)
+def test_what_does_not_hold_is_refused(world: World, changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        world.act(world.sign(**changes))
+    assert not world.done
+
+
+def test_a_body_that_was_changed_is_refused(world: World) -> None:
+    header, _, _ = world.sign().split(".")
+    other = sign_act(world.key, (ORIGIN, "pasar"), "recall", "sub-1", {"records": []}, 0, valid=timedelta(hours=2))
+    with pytest.raises(InvalidInput):
+        world.act(f"{header}.{other.split('.')[1]}.{world.sign().split('.')[2]}")
+    assert not world.done
+
+
+def test_roles_come_from_the_enrolled_key_and_staleness_is_a_conflict(world: World) -> None:
+    world.act(world.sign(after=0))
+    (act,) = world.done
+    act.require("officer", "submitter")
+    with pytest.raises(Denied):
+        act.require("investigator")
+    act.unmoved(0)
+    with pytest.raises(Conflict):
+        act.unmoved(1)
+    with pytest.raises(InvalidInput):
+        act.read(Organisation)
