@@ -71,8 +71,10 @@ def desks(members: Members, local_service: LocalService, tmp_path_factory: pytes
     return profiles
 
 
-SEARCH = '{ search(kind: "Phone", parts: [{name: "value", value: "+6281200000077"}]) { records { owner handle attributes { group name value } } } }'
-ACCESS = "{ accessLog(first: 50) { nextBefore entries { index reader person purpose legalBasis case records { submission row } } } }"
+SEARCH = """{ search(kind: "Phone", parts: [{name: "value", value: "+6281200000077"}]) {
+  records { owner handle attributes { group name value } } } }"""
+ACCESS = """{ accessLog(first: 50) { nextBefore
+  entries { index reader person purpose legalBasis case records { submission row } } } }"""
 
 
 def test_a_court_gets_one_zip_and_the_owner_scans_the_log(

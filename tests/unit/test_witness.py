@@ -183,7 +183,7 @@ def test_a_ledger_behind_its_witness_does_not_start(tmp_path: Path) -> None:
         witnessing.stop()
         ledger.close()
         restored = Ledger.open(tmp_path / "backup", ORIGIN)
-        with pytest.raises(IntegrityError, match="witness.example/w has signed a log of") as caught:
+        with pytest.raises(IntegrityError, match=r"witness\.example/w has signed a log of") as caught:
             Witnessing(restored, policy, tmp_path / "backup").start()
         assert caught.value.code == "fork"
         # Grown as long again it is another tree of that size; and longer it can't be proved to extend.
