@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import backup, evidence, keys, rebuild, run, scan, submit, token, verify, witness
+from graphsvc.cli import backup, evidence, keys, rebuild, run, scan, sign, submit, token, verify, witness
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -34,6 +34,7 @@ app.command("witness")(witness.witness)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore_backup)
 app.command("rebuild")(rebuild.rebuild)
+app.command("sign")(sign.sign)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,19 +11,34 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from witness_server import served
 
 from graphsvc.app import LocalService
-from graphsvc.client import Client, Outgoing, Refused
+from graphsvc.ask import Asking, Released, Sources
+from graphsvc.client import Client, Refused
+from graphsvc.client.keys import load_signing_key
+from graphsvc.columns.store import Columns
+from graphsvc.graph.handles import Handles
 from graphsvc.local.company import Members
-from graphsvc.model.drafts import Defaults
-from graphsvc.model.labels import Handling
-from graphsvc.model.principals import Footing
+from graphsvc.model.errors import Unavailable
+from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.schema import load_schema
+from graphsvc.policy.decide import Decider
+from graphsvc.policy.rules import load_policies
+from graphsvc.reading import Reading
+from graphsvc.settings import product_data
+from graphsvc.share.entitlements import entitled
+from graphsvc.witness import Witness
+from graphsvc.witnessing import Witnessing, WitnessPolicy
 from graphsvc_verify.archive import read_archive
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence
+from graphsvc_verify.jws import verify_act
 from graphsvc_verify.note import verify_checkpoint
+from graphsvc_verify.receipt import check_receipt
 from tests.paths.conftest import CASE
 from tests.paths.process import environment
+from tests.paths.wire import file_of, phone, row
 
 CASES = "{ cases { reference } }"
 
@@ -71,8 +87,10 @@ def desks(members: Members, local_service: LocalService, tmp_path_factory: pytes
     return profiles
 
 
-SEARCH = """{ search(kind: "Phone", parts: [{name: "value", value: "+6281200000077"}]) {
-  records { owner handle attributes { group name value } } } }"""
+FOOTING = Footing("investigation", "mutual-assistance", CASE)
+SEARCH = """query($value: String!, $after: Int) {
+  search(kind: "Phone", parts: [{name: "value", value: $value}], after: $after) {
+    records { owner handle attributes { group name value } } } }"""
 ACCESS = """{ accessLog(first: 50) { nextBefore
   entries { index reader person purpose legalBasis case records { submission row } } } }"""
 
@@ -81,18 +99,13 @@ def test_a_court_gets_one_zip_and_the_owner_scans_the_log(
     members: Members, local_service: LocalService, desks: dict[str, Path], tmp_path: Path
 ) -> None:
     # A record of the marketplace, seen by the police.
-    file = tmp_path / "rows.ndjson"
-    row = {"entities": [{"ref": "p", "kind": "Phone", "key": {"value": "+6281200000077"}}]}
-    file.write_text(json.dumps(row) + "\n")
+    outgoing = file_of(tmp_path / "rows.ndjson", [row("evidence-1", 77_001)])
     pasar = members.by_name["pasar"]
-    defaults = Defaults(handling=Handling("tlp-2.0", "AMBER"), purposes=["investigation"], region="ID")
-    submitted = members.client("pasar.feed").submit(
-        Outgoing(file, "application/x-ndjson", None, defaults), "pasar", pasar.working
-    )
+    submitted = members.client("pasar.feed").submit(outgoing, "pasar", pasar.working)
     assert submitted.accepted == 1
     police = members.client("police-ke.investigator")
-    answer = police.query(SEARCH, None, Footing("investigation", "statutory-duty", CASE), submitted.index)
-    assert answer.proof.records == 1
+    answer = police.query(SEARCH, {"value": phone(77_001)}, FOOTING, submitted.index)
+    assert answer.proof.records == 1, answer.data
     kept = tmp_path / "answer.json"
     kept.write_bytes(answer.body)
     trust = ["--trust", str(members.trust_file)]
@@ -103,7 +116,7 @@ def test_a_court_gets_one_zip_and_the_owner_scans_the_log(
     said = json.loads(run("verify", str(case), *trust, "--json", profile=case))
     assert said["kind"] == "package" and said["answers"][0]["recordsChecked"] == 1
     assert said["entries"][0]["assurance"] == "asserted by the operator"
-    assert b"+6281200000077" in read_archive(case.read_bytes())["summary.html"]
+    assert answer.data["search"][0]["records"][0]["handle"].encode() in read_archive(case.read_bytes())["summary.html"]
 
     # The officer's: its own sections, opened on its own machine, and the submission that it signed.
     own, key = tmp_path / "own.zip", str(members.folder / "pasar" / "recipient.json")
@@ -131,3 +144,70 @@ def test_a_court_gets_one_zip_and_the_owner_scans_the_log(
     assert "code" in run(*words, "--log", str(mirror), "--json", profile=own, expect=1)
     with pytest.raises(Refused):
         police.evidence([submitted.index])
+
+
+def test_the_root_key_signs_offline_and_the_act_is_carried(
+    members: Members, local_service: LocalService, desks: dict[str, Path], tmp_path: Path
+) -> None:
+    desk, folder = desks["pasar.officer"], members.folder / "pasar"
+    listed = json.loads(run("keys", "list", "--org", "pasar", "--json", profile=desk))
+    assert {key["assurance"] for key in listed["keys"]} == {"signed by the organisation"}
+    named = ["--org", "pasar", "--origin", local_service.origin]
+    new, asked, act = tmp_path / "new.pem", tmp_path / "request.json", tmp_path / "enrol.jws"
+    run("keys", "new", str(new), profile=desk)
+    run("keys", "request", str(new), *named, "--person", "second", "--out", str(asked), profile=desk)
+    prev = str(listed["lastKeyEvent"]["pasar"])
+    root = ["--root", str(folder / "root.pem")]
+    run("keys", "enrol", str(asked), *root, "--role", "submitter", "--prev", prev, "--out", str(act), profile=desk)
+    index = json.loads(run("keys", "send", str(act), "--json", profile=desk))["index"]
+    assert "key_event_moved" in run("keys", "send", str(act), "--json", profile=desk, expect=3), "once only"
+    kid = json.loads(run("keys", "show", str(new), "--json", profile=desk))["kid"]
+    gone = tmp_path / "revoke.jws"
+    run("keys", "revoke", kid, *root, *named, "--prev", str(index), "--out", str(gone), profile=desk)
+    run("keys", "send", str(gone), profile=desk)
+    after = json.loads(run("keys", "list", "--org", "pasar", "--json", profile=desk))
+    (second,) = [key for key in after["keys"] if key["kid"] == kid]
+    assert second["person"] == "second" and second["enrolled"] == index < second["revoked"]
+    # An act signed by hand is the same JWS that a client makes.
+    body = tmp_path / "body.json"
+    body.write_text('{"reason": "withdrawn"}')
+    words = ["--body", str(body), "--subject", "x", "--after", "3", "--key", str(new), *named]
+    signed = verify_act(
+        run("sign", "recall", *words, profile=desk).strip(), load_signing_key(new).public, "graphsvc-recall+jws"
+    )
+    assert signed.payload["body"] == {"reason": "withdrawn"} and signed.payload["after"] == 3
+
+
+def test_an_answer_waits_for_its_witnesses(members: Members, local_service: LocalService, tmp_path: Path) -> None:
+    parts = local_service.parts
+    assert parts is not None
+    schema, decider = load_schema(product_data("schema")), Decider(load_policies(product_data("policies")))
+    police = members.by_name["police-ke"].organisation
+    principal = Principal(police, "officer", ("investigator",))
+
+    async def work(reading: Reading) -> bytes:
+        return b"{}"
+
+    def ask(witnessing: Witnessing) -> Released:
+        handles = Handles(b".".ljust(64, b"."))
+        columns = Columns(tmp_path / "columns")
+        reader = parts.graph.reader(schema)
+        sources = Sources(
+            parts.ledger, reader, columns, parts.applier, decider, schema, lambda org: handles, entitled, witnessing
+        )
+        return asyncio.run(Asking(sources).run(principal, FOOTING, b"question", work))
+
+    witness = Witness(tmp_path / "witness", "witness.example/w", [parts.ledger.log_key])
+    with served(witness) as url:
+        witnessing = Witnessing(parts.ledger, WitnessPolicy(((witness.key, url),), 1, True, 20.0), tmp_path)
+        witnessing.start()
+        released = ask(witnessing)
+        witnessing.stop()
+    trust = replace(members.trust(), witnesses=(witness.key,), needed=1)
+    assert len(check_receipt(released.receipt, trust, released.data).witnesses) == 1
+    gone = Witnessing(parts.ledger, WitnessPolicy(((witness.key, url),), 1, True, 0.5), tmp_path)
+    gone.start()
+    with pytest.raises(Unavailable) as caught:
+        ask(gone)
+    assert caught.value.code == "not_witnessed"
+    gone.stop()

@@ -6,41 +6,25 @@ import base64
 import json
 import shutil
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 from ledger_actors import ORIGIN, opened, over_wire, read_of, trust_of
+from witness_server import served
 
 from graphsvc.ledger.checkpoint import LogSigner
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import IntegrityError, InvalidInput
-from graphsvc.witness import Witness, witness_app
+from graphsvc.witness import Witness
 from graphsvc.witnessing import Witnessing, WitnessPolicy, read_witness_policy
 from graphsvc_verify.cosignature import read_cosignatures
 from graphsvc_verify.evidence import check_evidence
 from graphsvc_verify.note import parse_checkpoint, split_note
 from graphsvc_verify.receipt import check_receipt
-
-
-@contextmanager
-def served(witness: Witness) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(witness_app(witness), port=0, log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def request(old: int, proof: list[bytes], note: str) -> bytes:
