@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import backup, evidence, keys, rebuild, run, scan, sign, submit, token, verify, witness
+from graphsvc.cli import backup, evidence, keys, match, rebuild, run, scan, sign, submit, token, verify, witness
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -31,6 +31,7 @@ app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
 app.command("scan")(scan.scan)
 app.command("witness")(witness.witness)
+app.command("match")(match.match)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore_backup)
 app.command("rebuild")(rebuild.rebuild)

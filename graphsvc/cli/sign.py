@@ -14,6 +14,8 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.errors import VerifyError
 
+CARRIED = timedelta(days=7)
+
 
 def sign(
     kind: Annotated[str, typer.Argument(help="What is decided, as recall.")],
@@ -23,17 +25,16 @@ def sign(
     key: Annotated[Path, typer.Option("--key", help="Your own working key.")],
     org: Annotated[str, typer.Option("--org", help="Your organisation.")],
     origin: Annotated[str, typer.Option("--origin", help="The log's name, as in the trust file.")],
-    days: Annotated[int, typer.Option("--days", help="For how many days it may be carried.", min=1, max=90)] = 1,
 ) -> None:
     """Sign an act on a machine without network and print it, a compact JWS: a consent that needs no trust in a console.
 
-    The service refuses it if what it decides on has changed since --after.
+    It may be carried for a week. The service refuses it if what it decides on has changed since --after.
     """
     try:
         said: Any = parse(body.read_bytes())
         if not isinstance(said, dict):
             raise VerifyError("not_json", "a JSON object is needed")
-        act = sign_act(load_signing_key(key), (origin, org), kind, subject, said, after, valid=timedelta(days=days))
+        act = sign_act(load_signing_key(key), (origin, org), kind, subject, said, after, valid=CARRIED)
     except VerifyError as error:
         raise InvalidInput(error.message, code=error.code, where=str(body)) from None
     typer.echo(act)

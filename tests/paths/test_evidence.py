@@ -15,13 +15,14 @@ from witness_server import served
 
 from graphsvc.app import LocalService
 from graphsvc.ask import Asking, Released, Sources
+from graphsvc.budget import Budget, Limits
 from graphsvc.client import Client, Refused
 from graphsvc.client.keys import load_signing_key
 from graphsvc.columns.store import Columns
 from graphsvc.graph.handles import Handles
 from graphsvc.local.company import Members
 from graphsvc.model.errors import Unavailable
-from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.principals import Principal
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
@@ -36,7 +37,7 @@ from graphsvc_verify.evidence import check_evidence
 from graphsvc_verify.jws import verify_act
 from graphsvc_verify.note import verify_checkpoint
 from graphsvc_verify.receipt import check_receipt
-from tests.paths.conftest import CASE
+from tests.paths.conftest import CASE, FOOTING
 from tests.paths.process import environment
 from tests.paths.wire import file_of, phone, row
 
@@ -87,7 +88,6 @@ def desks(members: Members, local_service: LocalService, tmp_path_factory: pytes
     return profiles
 
 
-FOOTING = Footing("investigation", "mutual-assistance", CASE)
 SEARCH = """query($value: String!, $after: Int) {
   search(kind: "Phone", parts: [{name: "value", value: $value}], after: $after) {
     records { owner handle attributes { group name value } } } }"""
@@ -183,6 +183,7 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
     assert parts is not None
     schema, decider = load_schema(product_data("schema")), Decider(load_policies(product_data("policies")))
     police = members.by_name["police-ke"].organisation
+    budget = Budget(tmp_path / "budget.db", bytes(32), Limits(10))
     principal = Principal(police, "officer", ("investigator",))
 
     async def work(reading: Reading) -> bytes:
@@ -192,9 +193,8 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
         handles = Handles(b".".ljust(64, b"."))
         columns = Columns(tmp_path / "columns")
         reader = parts.graph.reader(schema)
-        sources = Sources(
-            parts.ledger, reader, columns, parts.applier, decider, schema, lambda org: handles, entitled, witnessing
-        )
+        own = (decider, schema, lambda org: handles, entitled, budget, witnessing)
+        sources = Sources(parts.ledger, reader, columns, parts.applier, *own)
         return asyncio.run(Asking(sources).run(principal, FOOTING, b"question", work))
 
     witness = Witness(tmp_path / "witness", "witness.example/w", [parts.ledger.log_key])
@@ -211,3 +211,4 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
         ask(gone)
     assert caught.value.code == "not_witnessed"
     gone.stop()
+    budget.close()
