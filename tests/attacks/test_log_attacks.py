@@ -9,24 +9,27 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attack_world import OWNER, READER, Witness, World, data_of, witnesses
-from ledger_actors import ORIGIN, Member, moment, over_wire, read_of, trust_of
+from ledger_actors import ORIGIN, Member, over_wire, read_of
 
+from graphsvc.ledger.daykeys import DayKey
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.tree import Tree, View
+from graphsvc.ledger.tree import Tree
 from graphsvc.model.errors import Conflict, IntegrityError
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence, open_evidence
 from graphsvc_verify.merkle import leaf_hash
 from graphsvc_verify.note import verify_checkpoint
-from graphsvc_verify.scan import ScanReport, scan_log
+from graphsvc_verify.receipt import check_receipt
+from graphsvc_verify.scan import ScanReport, compare_access, scan_log
 from graphsvc_verify.tiles import TILE, tile_path
 
 Mirror = dict[str, bytes]
@@ -194,7 +197,8 @@ def test_a_log_that_is_rewritten_and_signed_anew_shows(world: World, what: str) 
     code = refused(world, files)
     assert code in {"fork", "truncated", "owner_seq", "time_back", "bad_epoch"}
     if what in ("delete", "insert", "edit"):
-        assert refused(world, files, **plain) == "owner_seq", "also to an owner that keeps no checkpoint"
+        # An owner that keeps no checkpoint misses its number; the copy stands before the keys entry that it names.
+        assert refused(world, files, **plain) == ("bad_epoch" if what == "insert" else "owner_seq")
     # A scan by another owner, which has no section to miss: only its old checkpoint tells.
     with pytest.raises(VerifyError) as caught:
         scan_log(files.get, world.trust(), "swiftline", [world.other.hpke])
@@ -278,8 +282,6 @@ def test_a_read_that_its_owner_was_not_told_of_shows_to_the_reader(world: World)
     """The operator leaves the section out: the header that the reader checks then names no owner for the records."""
     data = data_of(OWNER, 2)
     receipt = over_wire(world.ledger.append(read_of(READER, {}, world.ledger.head - 1, data)).result().receipt)
-    from graphsvc_verify.receipt import check_receipt
-
     with pytest.raises(VerifyError) as caught:
         check_receipt(receipt, world.trust(), data)
     assert caught.value.code == "unlisted_record"
@@ -291,8 +293,6 @@ def test_a_section_that_is_not_what_the_reader_was_committed_to_shows(world: Wor
     prepared = read_of(READER, {OWNER: 2}, at, data_of(OWNER, 2)).prepare()
     other = read_of(READER, {OWNER: 1}, at, data_of(OWNER, 2)).prepare()
     sections = [other.sections[0], *prepared.sections[1:]]
-    from dataclasses import replace
-
     index = world.ledger._wait(replace(prepared, sections=sections)).index
     evidence = world.evidence()
     item = next(item for item in evidence["entries"] if item["index"] == index)
@@ -466,8 +466,6 @@ def test_a_day_key_that_is_not_the_one_sealed_under_shows(world: World) -> None:
     """The owner is given another key than its sections are sealed under: it finds none, and the next number tells."""
     epoch = world.ledger._state.epoch
     assert epoch is not None
-    from graphsvc.ledger.daykeys import DayKey
-
     kept = epoch.keys[OWNER]
     epoch.keys[OWNER] = DayKey(bytes(32), bytes(32))  # type: ignore[index]
     world.ask(1)
@@ -491,4 +489,27 @@ def test_evidence_without_an_act_does_not_claim_its_signature(world: World) -> N
 def test_helpers_make_logs_that_hold(world: World) -> None:
     """What the attacks start from is right, so that each is refused for what it changes."""
     assert scan(world, remade(world, lambda leaves: None)).checkpoint.size == world.ledger.head
-    assert moment() and trust_of(world.ledger, world.members) and View(Tree(lambda level, n: None), 0).root()
+
+
+def test_a_list_that_hides_or_invents_a_read_shows(still: World) -> None:
+    """What the service answers to the owner, held against the log."""
+    report = scan(still, mirror_of(still.ledger))
+    logged = [seen for seen in report.seen if seen.type == "read"]
+    listed = [
+        {
+            "index": seen.index,
+            **{"reader": READER, "purpose": "investigation", "case": "K-1"},
+            "records": [{"submission": submission, "row": row} for submission, row, _ in seen.records],
+        }
+        for seen in logged
+    ]
+
+    def differ(entries: list[dict[str, Any]], low: int = 0) -> list[tuple[int, str]]:
+        return [(one.index, one.what) for one in compare_access(report, entries, low, report.checkpoint.size)]
+
+    first, second = (seen.index for seen in logged)
+    assert differ(listed) == [] and differ(listed[1:], second) == []
+    assert differ(listed[1:]) == [(first, "the log has it, the answer does not")]
+    assert differ([*listed, {**listed[0], "index": 3}]) == [(3, "the answer has it, the log does not")]
+    assert differ([{**listed[0], "records": listed[0]["records"][:1]}, listed[1]]) == [(first, "the records differ")]
+    assert [index for index, _ in differ([listed[0], {**listed[1], "purpose": "analysis"}])] == [second]
