@@ -47,6 +47,7 @@ from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.handlers import sharing_handlers
 from graphsvc.submit import Intakes, Submitting
+from graphsvc.witnessing import WitnessedLog, Witnessing, read_witness_policy
 from graphsvc.workers import Places, Workers
 
 INTAKE_WORKERS = 2
@@ -102,6 +103,7 @@ def run_service(
             settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
         )
         stack.callback(ledger.close)
+        witnessing = _witnessing(settings, ledger, stack)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
         stack.callback(row_keys.close)
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
@@ -118,14 +120,15 @@ def run_service(
         budget = _budget(settings)
         stack.callback(budget.close)
         entitled = Entitled(ledger)
-        sources = Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles, entitled, budget)
+        reader = graph.reader(schema)
+        sources = Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, witnessing)
         asking = Asking(sources)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
             submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups)),
-            log=ledger,
-            administering=Administering(ledger, applier, schema),
+            log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
+            administering=Administering(ledger, applier, schema, witnessing),
             acting=Acting(ledger, sharing_handlers(sources, asking)),
         )
         yield Service(build_api(ports, settings), ledger, applier, graph)
@@ -152,6 +155,16 @@ def run_local(
         url = stack.enter_context(_serve(service.app, settings))
         log_vkey = service.ledger.log_vkey
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
+
+
+def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:
+    if not settings.witnesses:
+        return None
+    policy = read_witness_policy(Path(settings.witnesses))
+    witnessing = Witnessing(ledger, policy, settings.data / "ledger")
+    witnessing.start()
+    stack.callback(witnessing.stop)
+    return witnessing
 
 
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:

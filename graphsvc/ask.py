@@ -19,12 +19,14 @@ from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import ScopeMoved, Unavailable
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import Reading
+from graphsvc.witnessing import Witnessing
 
 ATTEMPTS = 4
 """How often a question is run again because access rules changed meanwhile."""
@@ -52,6 +54,7 @@ class Sources:
     handles: Callable[[str], Handles]
     entitled: Callable[[Principal, Footing, float], Entitlements]
     budget: Budget
+    witnessing: Witnessing | None = None
 
 
 class Asking:
@@ -91,9 +94,24 @@ class Asking:
                 appended = await asyncio.wrap_future(self._sources.ledger.append(draft))
             except ScopeMoved:
                 continue
-            # 5. Only now may the answer leave, with its receipt.
+            # 5. Seen by other parties, where that is demanded (witnessing).
+            appended = await self._witnessed(appended)
+            # 6. Only now may the answer leave, with its receipt.
             return Released(data, appended.receipt, self._sources.applier.applied)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
+
+    async def _witnessed(self, appended: Appended) -> Appended:
+        """The entry, proved to a checkpoint that enough witnesses signed. Raises Unavailable if they don't."""
+        witnessing = self._sources.witnessing
+        if witnessing is None or not witnessing.policy.require:
+            return appended
+        waiting = asyncio.wrap_future(witnessing.witnessed(appended.index + 1))
+        try:
+            head = await asyncio.wait_for(waiting, witnessing.policy.wait)
+        except TimeoutError:
+            message = "too few witnesses have signed that this was logged; nothing leaves before they have"
+            raise Unavailable(message, code="not_witnessed") from None
+        return witnessing.proved(appended, head)
 
     def scope(self, principal: Principal, footing: Footing) -> Scope:
         """The caller's scope now, with what is withdrawn but not yet applied taken off."""

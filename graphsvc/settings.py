@@ -12,7 +12,8 @@ class Settings:
     """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child.
 
     ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
-    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads.
+    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``witnesses`` is the
+    file that names who cosigns the log's checkpoints; empty: nobody.
     """
 
     data: Path
@@ -37,6 +38,7 @@ class Settings:
     standby: int = 0
     payloads: str = ""
     s3_endpoint: str = ""
+    witnesses: str = ""
 
     @property
     def payload_location(self) -> str:

@@ -315,28 +315,31 @@ class Ledger:
         before: int | None = None,
     ) -> list[dict[str, Any]]:
         """Who saw records of ``owner``, newest first (:func:`graphsvc.ledger.access.access_log`)."""
-        window = access.Window(since, until, limit, before)
         with self.reading() as connection:
-            return access.access_log(connection, owner, window, self._head)
+            return access.access_log(connection, owner, access.Window(since, until, limit, before), self._head)
 
     def owner_entries(self, owner: str) -> list[access.OwnerEntry]:
         """The entries with a section of ``owner`` or an act that it issued, in ledger order."""
         with self.reading() as connection:
             return access.owner_entries(connection, owner)
 
-    def evidence(self, owner: str, indexes: Sequence[int] | None = None, since: int | None = None) -> dict[str, Any]:
-        """The content of an evidence file for ``owner``, nothing opened yet; the owner opens it with its own key.
+    def evidence(
+        self,
+        owner: str,
+        indexes: Sequence[int] | None = None,
+        since: int | None = None,
+        head: tuple[int, str] | None = None,
+    ) -> dict[str, Any]:
+        """The content of an evidence file for ``owner``, nothing opened yet: it opens it with its own key.
 
-        ``indexes`` chooses among its entries (None: all); ``since`` is the size of an older checkpoint that the
-        verifier pins. Raises NotFound for an entry that is not the owner's.
+        ``indexes`` chooses among its entries and own reads (None: all its entries), ``since`` is the size of a pinned
+        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound (access.choose).
         """
         with self.reading() as connection:
-            size, note = self._committed_head(connection)
-            own = [entry.index for entry in access.owner_entries(connection, owner) if entry.index < size]
-            if indexes is not None and not set(indexes) <= set(own):
-                raise NotFound("no such entry")
+            size, note = head or self._committed_head(connection)
+            chosen = access.choose(connection, owner, indexes, size)
             view = View(self._state.tree, size)
-            parts = access.evidence_parts(connection, view, own if indexes is None else indexes, size)
+            parts = access.evidence_parts(connection, view, chosen, size)
         old = size if since is None or since > size else since
         return {
             "v": 1,
