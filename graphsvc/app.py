@@ -26,21 +26,28 @@ from graphsvc.api.spool import sweep
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
+from graphsvc.budget import LIMITS_FILE, Budget, Limits, load_limits
 from graphsvc.columns.store import Columns
+from graphsvc.erasures import replay_erasures
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import PayloadStore, RowKeys
+from graphsvc.ledger.objects import open_payloads
+from graphsvc.ledger.payload import RowKeys
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.model.errors import Unavailable
+from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
+from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
+from graphsvc.share.handlers import sharing_handlers
 from graphsvc.submit import Intakes, Submitting
+from graphsvc.witnessing import WitnessedLog, Witnessing, read_witness_policy
 from graphsvc.workers import Places, Workers
 
 INTAKE_WORKERS = 2
@@ -88,31 +95,41 @@ def run_service(
     schema = load_schema(product_data("schema"))
     decider = Decider(load_policies(product_data("policies")))
     sweep(settings.spool)
-    places = Places(product_data("schema"), product_data("policies"), settings.data / "payloads")
+    places = Places(product_data("schema"), product_data("policies"), settings.payload_location, settings.s3_endpoint)
     with ExitStack() as stack:
         workers = Workers(places, INTAKE_WORKERS)
         stack.callback(workers.close)
-        ledger = Ledger.open(settings.data / "ledger", settings.origin)
+        ledger = Ledger.open(
+            settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
+        )
         stack.callback(ledger.close)
+        witnessing = _witnessing(settings, ledger, stack)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
         stack.callback(row_keys.close)
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
         stack.callback(graph.close)
         graph.constrain(list(schema.kinds))
+        finish(settings.data, graph)
         columns = Columns(settings.data / "columns")
-        payloads = Payloads(PayloadStore(places.payloads), row_keys)
+        payloads = Payloads(open_payloads(places.payloads, places.s3_endpoint), row_keys)
+        replay_erasures(ledger, payloads.store, row_keys)
         applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
         applier.start()
         stack.callback(applier.stop)
         handles = _handle_keys(settings.data / "keys" / "handles.key")
-        asking = Asking(Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles, entitled))
+        budget = _budget(settings)
+        stack.callback(budget.close)
+        entitled = Entitled(ledger)
+        reader = graph.reader(schema)
+        sources = Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, witnessing)
+        asking = Asking(sources)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings)),
-            log=ledger,
-            administering=Administering(ledger, applier, schema),
-            acting=Acting(ledger, {}),
+            submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups)),
+            log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
+            administering=Administering(ledger, applier, schema, witnessing),
+            acting=Acting(ledger, sharing_handlers(sources, asking)),
         )
         yield Service(build_api(ports, settings), ledger, applier, graph)
 
@@ -128,6 +145,10 @@ def run_local(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(data.resolve(), os.environ, host=host, port=port)
     with ExitStack() as stack:
+        if not settings.database:
+            # Where the database has a lease, that decides: a leader that has stopped may hold this lock for ever.
+            stack.callback(lock_directory(settings.data))
+        finish(settings.data)
         neo4j = _neo4j(settings, stack)
         identity_url, keys, clients_file = _identities(settings, people, stack)
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
@@ -136,7 +157,19 @@ def run_local(
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
 
 
+def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:
+    if not settings.witnesses:
+        return None
+    policy = read_witness_policy(Path(settings.witnesses))
+    witnessing = Witnessing(ledger, policy, settings.data / "ledger")
+    witnessing.start()
+    stack.callback(witnessing.stop)
+    return witnessing
+
+
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
+    if settings.database and not settings.neo4j_uri:
+        raise InvalidInput("a shared database needs a shared Neo4j: set GRAPHSVC_NEO4J_URI as well", code="settings")
     if settings.neo4j_uri:
         return settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password
     child = Neo4jChild(settings.data / "neo4j", None, settings.neo4j_heap, settings.neo4j_pagecache)
@@ -174,18 +207,16 @@ def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:
     return lambda org: OPERATOR if org == OPERATOR.org else ledger.organisations().get(org)
 
 
+def _budget(settings: Settings) -> Budget:
+    """The budget of identifiers; what is asked is kept under a secret of its own, apart from it."""
+    every = settings.identifiers_a_day
+    limits = Limits(every) if every else load_limits(product_data("policies") / LIMITS_FILE)
+    return Budget(settings.data / "budget.db", _secret(settings.data / "keys" / "budget.key"), limits)
+
+
 def _handle_keys(path: Path) -> Callable[[str], Handles]:
-    """Handles by organisation, each under a key of its own, derived from one secret file that is made at first."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    secret = path.read_bytes()
+    """Handles by organisation, each under a key of its own, derived from one secret."""
+    secret = _secret(path)
     known: dict[str, Handles] = {}
 
     def handles(org: str) -> Handles:
@@ -195,6 +226,20 @@ def _handle_keys(path: Path) -> Callable[[str], Handles]:
         return known[org]
 
     return handles
+
+
+def _secret(path: Path) -> bytes:
+    """32 bytes from a file, mode 0600, that is made at first."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    return path.read_bytes()
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
 
+from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, SUBMISSION, Change, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.write import Applied, Writer
 from graphsvc.ledger.log import Ledger
@@ -25,8 +26,6 @@ from graphsvc.model.errors import Unavailable
 from graphsvc.model.labels import Label
 
 BATCH = 5_000
-EFFECTIVE = ("submission", "label")
-"""The types of entries that change the graph; all others only move the watermark's meaning along."""
 
 _log = logging.getLogger("graphsvc.apply")
 _decode = msgspec.json.Decoder(CleanDraft).decode
@@ -105,17 +104,17 @@ class Applier:
             raise Unavailable("that entry is not applied yet; ask again", code="not_applied_yet") from None
 
     def withdrawn(self, at: int) -> tuple[int, ...]:
-        """Records moved to another label by entry ``at`` but not yet in the graph: hidden from every scope."""
+        """Records moved or withdrawn by entry ``at`` but not yet in the graph: hidden from every scope."""
         if self._ledger.last_scope_event <= self.applied:
             return ()
-        pending = self._ledger.indexes(self.applied + 1, at + 1, ("label",))
-        return tuple(record for index, _ in pending for record in self._ledger.open_header(index)["body"]["records"])
+        pending = self._ledger.indexes(self.applied + 1, at + 1, CHANGES)
+        return tuple(record for index, kind in pending for record in self._change(index, kind).records)
 
     def _run(self) -> None:
         pause = 0.2
         while not self._stop.is_set():
             try:
-                self._catch_up()
+                self.catch_up()
                 pause, self.failed = 0.2, None
             except Exception as error:  # whatever it is, it is told, shown by readiness, and tried again
                 self.failed = type(error).__name__
@@ -124,26 +123,33 @@ class Applier:
             self._wake.wait(pause)
             self._wake.clear()
 
-    def _catch_up(self) -> None:
-        """Apply every effective entry between the watermark and the ledger's head."""
+    def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
+        """Apply every effective entry between the watermark and the ledger's head; ``progress`` is told how many.
+
+        For the applier's thread, or instead of it.
+        """
         writer = self._projections.writer
         mark = writer.watermark()
         head = self._ledger.head
-        for index, kind in self._ledger.indexes(mark.index + 1, head, EFFECTIVE):
+        plan = read_plan(self._ledger, mark.index + 1, head)
+        writer.reserve(plan.labels)
+        for done, (index, kind) in enumerate(self._ledger.indexes(mark.index + 1, head, EFFECTIVE), 1):
             if self._stop.is_set():
                 return
             if index > mark.index + 1 and not mark.batch:
                 writer.advance(index - 1)
-            if kind == "submission":
-                self._apply_submission(index, skip=mark.batch if index == mark.index + 1 else 0)
+            if kind == SUBMISSION:
+                self._apply_submission(index, mark.batch if index == mark.index + 1 else 0, plan)
             else:
-                self._apply_label(index)
+                self._apply_change(index, kind)
             mark = writer.watermark()
             self._refresh_labels()
             self._reached(index)
+            if progress is not None:
+                progress(done)
         self._reached(head - 1)
 
-    def _apply_submission(self, index: int, skip: int) -> None:
+    def _apply_submission(self, index: int, skip: int, plan: Plan) -> None:
         columns = self._projections.columns
         for batch in self.batches(self._ledger.open_header(index)["body"]):
             if batch.number < skip:
@@ -153,14 +159,22 @@ class Applier:
                 columns.append_drafts(index, batch.number, batch.drafts, applied.ids, applied.lids)
 
             # The columns first, within the graph's transaction: a crash between them repeats the same part.
-            self._projections.writer.apply(index, batch.number, batch.last, batch.drafts, batch.ordinals, to_columns)
+            self._projections.writer.apply(
+                index, batch.number, batch.last, batch.drafts, batch.ordinals, to_columns, plan.heirs
+            )
 
-    def _apply_label(self, index: int) -> None:
-        body = self._ledger.open_header(index)["body"]
-        label, records = msgspec.convert(body["label"], Label), body["records"]
-        self._projections.writer.move(
-            index, records, label, lambda lid, moved: self._projections.columns.move(index, moved, lid)
-        )
+    def _apply_change(self, index: int, kind: str) -> None:
+        change = self._change(index, kind)
+        writer, columns = self._projections.writer, self._projections.columns
+        if kind == MOVE:
+            writer.move(index, change.moves, lambda moved: columns.move(index, moved))
+        else:
+            # Hidden here first: gone from the columns a moment early is no harm, late would be.
+            columns.withdraw(index, change.gone)
+            writer.withdraw(index, change.gone)
+
+    def _change(self, index: int, kind: str) -> Change:
+        return read_change(kind, self._ledger.open_header(index)["body"])
 
     def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
         """The accepted drafts of a submission in batches; erased ones are left out, ordinals count them."""

@@ -13,17 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graphsvc.apply import Applier
+from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import ScopeMoved, Unavailable
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import Reading
+from graphsvc.witnessing import Witnessing
 
 ATTEMPTS = 4
 """How often a question is run again because access rules changed meanwhile."""
@@ -50,6 +53,8 @@ class Sources:
     schema: Schema
     handles: Callable[[str], Handles]
     entitled: Callable[[Principal, Footing, float], Entitlements]
+    budget: Budget
+    witnessing: Witnessing | None = None
 
 
 class Asking:
@@ -78,8 +83,9 @@ class Asking:
             # 2. Read and encode; everything shown is noted down on the way (reading).
             reading = Reading(self._sources, scope)
             data = await work(reading)
-            if reading.reached > applied:
-                # What was waited for may have brought or moved labels that the scope doesn't know of.
+            if reading.reached > applied or time.time() >= scope.valid_until:
+                # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
+                # has ended meanwhile.
                 continue
             # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
             draft = _entry(scope, question, data, reading)
@@ -88,9 +94,24 @@ class Asking:
                 appended = await asyncio.wrap_future(self._sources.ledger.append(draft))
             except ScopeMoved:
                 continue
-            # 5. Only now may the answer leave, with its receipt.
+            # 5. Seen by other parties, where that is demanded (witnessing).
+            appended = await self._witnessed(appended)
+            # 6. Only now may the answer leave, with its receipt.
             return Released(data, appended.receipt, self._sources.applier.applied)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
+
+    async def _witnessed(self, appended: Appended) -> Appended:
+        """The entry, proved to a checkpoint that enough witnesses signed. Raises Unavailable if they don't."""
+        witnessing = self._sources.witnessing
+        if witnessing is None or not witnessing.policy.require:
+            return appended
+        waiting = asyncio.wrap_future(witnessing.witnessed(appended.index + 1))
+        try:
+            head = await asyncio.wait_for(waiting, witnessing.policy.wait)
+        except TimeoutError:
+            message = "too few witnesses have signed that this was logged; nothing leaves before they have"
+            raise Unavailable(message, code="not_witnessed") from None
+        return witnessing.proved(appended, head)
 
     def scope(self, principal: Principal, footing: Footing) -> Scope:
         """The caller's scope now, with what is withdrawn but not yet applied taken off."""

@@ -15,7 +15,7 @@ import orjson
 from graphsvc.ledger.payload import Packer, draft_leaf
 from graphsvc.model.cleaning import clean_draft, merge_defaults
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
-from graphsvc.model.labels import GROUPS, Label
+from graphsvc.model.labels import GROUPS, ORIGIN, Label
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import Schema
 from graphsvc_verify.merkle import root
@@ -41,6 +41,7 @@ class Order:
     organisation: Organisation
     schema: Schema
     may_submit: Callable[[Label], bool]
+    groups: frozenset[str]
     max_row: int
 
 
@@ -119,6 +120,8 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
         said.update(entity.attributes)
     for link in links:
         said.update(link.attributes)
+    if draft.origin is not None:
+        said.add(ORIGIN)
     for group in GROUPS:
         if group in said:
             values: dict[str, Any] = {
@@ -127,6 +130,8 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
             }
             if group == "identity":
                 values["keys"] = [entity.key for entity in entities]
+            if group == ORIGIN and draft.origin is not None:
+                values["origin"] = [draft.origin.organisation, draft.origin.reference]
             yield group, _content(draft.row, group, values)
 
 
@@ -147,6 +152,9 @@ def _salts(seed: bytes) -> Callable[[int], bytes]:
 
 def _clean(draft: Draft, order: Order, defaults: Defaults) -> CleanDraft | list[RowProblem]:
     clean = clean_draft(draft, order.schema, defaults, order.organisation)
+    if isinstance(clean, CleanDraft) and not order.groups.issuperset(clean.label.groups):
+        message = "name only sharing groups that your organisation belongs to (graphsvc group list)"
+        return [RowProblem(draft.row, "not_a_member", "/groups", message)]
     if isinstance(clean, CleanDraft) and not order.may_submit(clean.label):
         message = "your organisation may not submit under this handling code, legal basis or group"
         return [RowProblem(draft.row, "may_not_submit", "/handling", message)]

@@ -9,7 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child."""
+    """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child.
+
+    ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
+    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``witnesses`` is the
+    file that names who cosigns the log's checkpoints; empty: nobody.
+    """
 
     data: Path
     host: str = "127.0.0.1"
@@ -26,7 +31,19 @@ class Settings:
     neo4j_pagecache: str = "256m"
     max_body: int = 2 << 30
     max_row: int = 1 << 20
+    identifiers_a_day: int = 0
+    """Identifiers that any organisation may ask for in a day; 0: as policies/budget.yaml has it."""
     environment: str = "development"
+    database: str = ""
+    standby: int = 0
+    payloads: str = ""
+    s3_endpoint: str = ""
+    witnesses: str = ""
+
+    @property
+    def payload_location(self) -> str:
+        """Where sealed payloads lie: a directory, or ``s3://…``."""
+        return self.payloads or str(self.data / "payloads")
 
     @property
     def spool(self) -> Path:

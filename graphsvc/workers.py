@@ -18,7 +18,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from graphsvc.intake import Intake, Order, take_in
-from graphsvc.ledger.payload import Packer, PayloadStore
+from graphsvc.ledger.objects import open_payloads
+from graphsvc.ledger.payload import Packer
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput, Unavailable
 from graphsvc.model.principals import Principal
@@ -34,7 +35,8 @@ class Places:
 
     schema: Path
     policies: Path
-    payloads: Path
+    payloads: str
+    s3_endpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Task:
     principal: Principal
     name: str
     max_row: int
+    groups: frozenset[str] = frozenset()
+    """The sharing groups that the submitter's organisation belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ class _Worker:
 
 def _work(pipe: Connection, places: Places) -> None:
     schema, decider = load_schema(places.schema), Decider(load_policies(places.policies))
-    store = PayloadStore(places.payloads)
+    store = open_payloads(places.payloads, places.s3_endpoint)
 
     def run(task: Task) -> Taken:
         allowed = lru_cache(maxsize=None)(lambda label: decider.may_submit(task.principal, label))
@@ -160,6 +164,7 @@ def _work(pipe: Connection, places: Places) -> None:
             organisation=task.principal.organisation,
             schema=schema,
             may_submit=allowed,
+            groups=task.groups,
             max_row=task.max_row,
         )
         if not task.name:

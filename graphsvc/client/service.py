@@ -27,6 +27,8 @@ from graphsvc_verify.trust import Trust
 
 ATTEMPTS = 5
 """How often a request is sent before giving up."""
+PATIENCE = 60
+"""Seconds; who is told to come back later than that is told so, and does not wait."""
 _AGAIN = frozenset({409, 429, 502, 503, 504})
 _NO_FOOTING = Footing()
 _JSON = {"content-type": "application/json"}
@@ -143,6 +145,12 @@ class Client:
         sealed = self._json(self._patiently(lambda: self._send("POST", "/v1/evidence", content=content, headers=_JSON)))
         return sealed if key is None else open_evidence(sealed, key.private)
 
+    def growth(self, old: int, new: int) -> dict[str, Any]:
+        """The proof that the log's tree of ``new`` entries extends that of ``old``, as ``{old, proof}``."""
+        path = f"/v1/log/consistency?old={old}&new={new}"
+        shown = self._json(self._patiently(lambda: self._send("GET", path)))
+        return {"old": old, "proof": shown.get("proof")}
+
     def checkpoint(self) -> str:
         """The log's last published checkpoint, a signed note."""
         response = self._patiently(lambda: self._send("GET", "/log/checkpoint"))
@@ -183,6 +191,8 @@ class Client:
             else:
                 after = response.headers.get("retry-after", "")
                 if attempt == ATTEMPTS or response.status_code not in _AGAIN or not after:
+                    return response
+                if after.isdigit() and int(after) > PATIENCE:
                     return response
                 pause = min(float(after), 10.0) if after.isdigit() else pause
             time.sleep(pause)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from neo4j import READ_ACCESS, Driver, GraphDatabase, NotificationMinimumSeverity, Query, Session
 from neo4j.exceptions import AuthError, ClientError, ConfigurationError, DriverError, Neo4jError
 
-from graphsvc.graph.constraints import AWAIT_INDEXES, CONSTRAINTS, FIRST_WATERMARK, check_kinds
+from graphsvc.graph.constraints import AWAIT_INDEXES, CONSTRAINTS, EMPTY, FIRST_WATERMARK, check_kinds
 from graphsvc.model.errors import IntegrityError, Unavailable
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ class Graph:
             for statement in CONSTRAINTS:
                 session.run(statement).consume()
             session.run(AWAIT_INDEXES).consume()
+            session.run(FIRST_WATERMARK).consume()
+
+    def empty(self) -> None:
+        """Remove everything but constraints and indexes, and set the watermark back."""
+        with self.session() as session:
+            for statement in EMPTY:
+                session.run(statement).consume()
             session.run(FIRST_WATERMARK).consume()
 
     @property

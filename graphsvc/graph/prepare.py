@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from graphsvc.graph import statements
-from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.drafts import CleanDraft, Origin
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, Label
 
@@ -43,6 +44,8 @@ class Prepared:
     fresh_ids: list[int]
     labels: list[Label]
     entry_index: int
+    forced: dict[int, int]
+    """Positions of entities whose integer is told, as an erased record has left it (it is in ``fresh_ids`` too)."""
 
     def lookup(self, lids: Sequence[int]) -> dict[str, Any]:
         """Parameters of :data:`statements.LOOK_UP`; ``lids`` are the numbers of ``labels``."""
@@ -84,26 +87,34 @@ class Prepared:
         for draft, positions, label in zip(self.drafts, self.positions, self.label_positions, strict=True):
             record, lid, exp = record_int(self.entry_index, draft.row), lids[label], epoch(draft.expires)
             grading = (draft.grading.source or None, draft.grading.information or None, draft.grading.scheme or None)
+            origin = packed_origin(draft.origin)
             about = [
-                [ids[position], [*grading, draft.since, draft.until, *_packed(entity.attributes)]]
+                [ids[position], [*grading, draft.since, draft.until, *packed_attributes(entity.attributes), origin]]
                 for position, entity in zip(positions, draft.entities, strict=True)
             ]
             records.append([record, lid, exp, about])
             for link in draft.links:
                 own = link.since is not None or link.until is not None
                 since, until = (link.since, link.until) if own else (draft.since, draft.until)
-                facts = [*grading, since, until, *_packed(link.attributes)]
+                facts = [*grading, since, until, *packed_attributes(link.attributes), origin]
                 source, target = ids[positions[link.source]], ids[positions[link.target]]
                 claims.append([source, target, link.kind, record, lid, exp, facts])
         return records, claims
 
 
-def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int]) -> Prepared:
+def prepare(
+    entry_index: int,
+    drafts: Sequence[CleanDraft],
+    first_ordinal: int | Sequence[int],
+    heirs: Mapping[tuple[int, int], int] = MappingProxyType({}),
+) -> Prepared:
     """Work out a batch of one submission.
 
     ``first_ordinal`` is the ordinal of the batch's first entity, counted over all entities of the submission's
-    accepted drafts; or, where erased drafts left gaps, one such number for each draft.
+    accepted drafts; or, where erased drafts left gaps, one such number for each draft. ``heirs`` maps (record, position
+    in its draft) to the integer of the entity there, where an erased record has left it.
     """
+    forced: dict[int, int] = {}
     seen: dict[str, int] = {}
     known: dict[Label, int] = {}
     touched: list[dict[int, None]] = []
@@ -117,7 +128,7 @@ def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int |
             ordinal = first_ordinal[number]
         label = known.setdefault(draft.label, len(known))
         label_positions.append(label)
-        row = []
+        row: list[int] = []
         for entity in draft.entities:
             position = seen.setdefault(entity.key, len(seen))
             if position == len(kinds):
@@ -125,6 +136,8 @@ def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int |
                 fresh.append(record_int(entry_index, ordinal))
                 touched.append({})
             touched[position][label] = None
+            if heirs and (told := heirs.get((record_int(entry_index, draft.row), len(row)))) is not None:
+                forced[position] = fresh[position] = told
             row.append(position)
             ordinal += 1
         positions.append(row)
@@ -138,6 +151,7 @@ def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int |
         fresh,
         list(known),
         entry_index,
+        forced,
     )
 
 
@@ -154,7 +168,13 @@ def epoch(expires: str | None) -> int:
     return NEVER if expires is None else int(datetime.fromisoformat(expires).timestamp())
 
 
-def _packed(attributes: Mapping[str, Mapping[str, Any]]) -> list[str | None]:
+def packed_origin(origin: Origin | None) -> str | None:
+    """An origin as claims hold it: the organisation's slug, a space, the reference."""
+    return None if origin is None else f"{origin.organisation} {origin.reference}"
+
+
+def packed_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> list[str | None]:
+    """Per field group, the attributes as JSON, or None. Raises IntegrityError for an unknown group."""
     if not attributes:
         return [None, None, None, None, None]
     if not attributes.keys() <= _GROUPS:

@@ -14,18 +14,19 @@ is equal by all of these is ordered by a scrambled record number, which tells no
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
-from graphsvc.model.labels import GROUPS
+from graphsvc.model.labels import GROUPS, ORIGIN
 
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
 
 def _columns(claim: str) -> str:
-    """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, masked groups."""
+    """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, groups, origin."""
     plain = [f"{claim}.{name}" for name in _PLAIN]
     masked = [f"CASE WHEN {claim}.lid IN ${group} THEN {claim}.{group} END" for group in GROUPS]
-    return ", ".join(plain + masked)
+    return ", ".join([*plain, *masked, f"CASE WHEN {claim}.lid IN ${ORIGIN} THEN {claim}.origin END"])
 
 
 def _live(claim: str) -> str:
@@ -95,6 +96,24 @@ CALL (e, l) {{
 WITH e.key AS key, collect(l) AS lids
 RETURN collect([key, lids])"""
 
+# Which records speak of the entities that keys name.
+RECORDS_ABOUT = f"""
+UNWIND $keys AS key MATCH (e:Entity {{key: key}})
+UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
+MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+WITH DISTINCT a.rec AS rec LIMIT $most
+RETURN collect(rec)"""
+
+# Whole records: what each says of every entity that it is about. A record has a bounded number of entities.
+RECORDS = f"""
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE n.lid IN $view
+MATCH (n)-[a:ABOUT]->(e:Entity) WHERE a.lid IN $view AND {_live("a")}
+RETURN collect([n.id, e.id, e.kind, {_key("a", "e")}, [{_columns("a")}]])"""
+
+LABELS_OF = """
+UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n.lid IN $view AND n.exp > $now AND NOT n.id IN $withdrawn
+RETURN collect([n.id, n.lid])"""
+
 # One level of a path search: topology only, claims by their element ids.
 LEVEL = f"""
 UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
@@ -108,6 +127,17 @@ CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
 WITH c WHERE c.lid IN $view AND {_live("c")}
 RETURN collect([c.src, c.dst, c.kind, {_columns("c")}])"""
+
+
+@cache
+def graded(statement: str) -> str:
+    """A statement of this module that takes only claims whose grading is among ``$grades``, and looks at no others.
+
+    ``$grades`` holds ``scheme source information``, and an empty text where claims without a grading pass. Wherever a
+    claim is asked whether it is live, it is asked for its grading as well: before any order, cut or count.
+    """
+    grade = r"coalesce(\1.gsch + ' ' + \1.gs + ' ' + \1.gi, '') IN $grades AND \1.exp > $now"
+    return re.sub(r"\b(\w+)\.exp > \$now", grade, statement)
 
 
 @cache

@@ -10,7 +10,7 @@ from functools import cache
 
 _FACTS = (
     "gs: {0}[0], gi: {0}[1], gsch: {0}[2], since: {0}[3], until: {0}[4], identity: {0}[5], personal: {0}[6], "
-    "content: {0}[7], financial: {0}[8], operational: {0}[9]"
+    "content: {0}[7], financial: {0}[8], operational: {0}[9], origin: {0}[10]"
 )
 
 READ_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) RETURN w.index, w.batch"
@@ -77,6 +77,19 @@ SET e.lids = [l IN e.lids WHERE l <> pair[1]]"""
 
 ADD_LABEL = """
 UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE NOT $lid IN e.lids SET e.lids = e.lids + $lid"""
+
+# Entities of some records that other records are about as well, each with the first of those.
+SHARED_ENTITIES = """
+UNWIND $records AS id MATCH (:Record {id: id})-[:ABOUT]->(e:Entity)
+WITH DISTINCT e MATCH (e)<-[x:ABOUT]-() WHERE NOT x.rec IN $records
+WITH e, min(x.rec) AS heir ORDER BY e.id RETURN collect([e.id, e.key, heir])"""
+
+RENUMBER = """
+UNWIND $pairs AS p MATCH (e:Entity {id: p[0]}) SET e.id = p[1]
+WITH e, p
+CALL (e, p) { MATCH (e)<-[x:ABOUT]-() SET x.ent = p[1] }
+CALL (e, p) { MATCH (e)-[c:CLAIM]->() SET c.src = p[1] }
+CALL (e, p) { MATCH (e)<-[c:CLAIM]-() SET c.dst = p[1] }"""
 
 DELETE_BARE = """
 UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE size(e.lids) = 0 AND NOT EXISTS { (e)--() } DELETE e"""

@@ -6,16 +6,18 @@ twice or too early is refused (:class:`OutOfOrder`). There is one applier, so tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from graphsvc.graph import statements
+from graphsvc.graph.numbering import Numbering
 from graphsvc.graph.prepare import Prepared, prepare
 from graphsvc.model.errors import IntegrityError
-from graphsvc.model.labels import Label, label_key
+from graphsvc.model.labels import Label, Move, label_key
 
 if TYPE_CHECKING:
     from neo4j import Session, Transaction
@@ -55,11 +57,15 @@ class Writer:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._lids: dict[Label, int] | None = None
+        self._at: Watermark | None = None
 
     def watermark(self) -> Watermark:
         """Where the graph stands."""
-        index, batch = self._graph.answer(statements.READ_WATERMARK, {})
-        return Watermark(index, batch)
+        at = Watermark(*self._graph.answer(statements.READ_WATERMARK, {}))
+        if at != self._at:
+            # Someone else has written since, if only for a moment: what labels there are is read anew.
+            self._lids, self._at = None, at
+        return at
 
     def labels(self, after: int = -1) -> list[tuple[int, Label]]:
         """The labels in use numbered above ``after``, in order."""
@@ -73,13 +79,15 @@ class Writer:
         drafts: Sequence[CleanDraft],
         first_ordinal: int | Sequence[int],
         before_commit: Callable[[Applied], None] | None = None,
+        heirs: Mapping[tuple[int, int], int] = MappingProxyType({}),
     ) -> Applied:
         """Apply one batch (best about 5,000 drafts) of submission ``entry_index``; ``last`` completes the entry.
 
-        ``first_ordinal`` is as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` is told what is about to be
-        applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is exactly before this batch.
+        ``first_ordinal`` and ``heirs`` are as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` is told what
+        is about to be applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is right before this
+        batch.
         """
-        prepared = prepare(entry_index, drafts, first_ordinal)
+        prepared = prepare(entry_index, drafts, first_ordinal, heirs)
         to = Watermark(entry_index, 0) if last else Watermark(entry_index - 1, batch + 1)
         known = self._known()
         lids, new = _number(prepared.labels, known)
@@ -94,6 +102,7 @@ class Writer:
             transaction.commit()
         # Only now: a rolled-back transaction's numbers must be given out again.
         known.update(new)
+        self._at = to
         return applied
 
     def advance(self, index: int) -> None:
@@ -108,30 +117,35 @@ class Writer:
     def move(
         self,
         entry_index: int,
-        record_ids: Sequence[int],
-        label: Label,
-        before_commit: Callable[[int, list[int]], None] | None = None,
+        moves: Sequence[Move],
+        before_commit: Callable[[list[tuple[int, list[int]]]], None] | None = None,
     ) -> None:
-        """Put records and all their claims under another label, as entry ``entry_index`` says.
+        """Put records and all their claims under other labels, as entry ``entry_index`` says.
 
-        Records that are absent, or under a label of another owner, are skipped. ``before_commit`` is told the label's
-        number and the records that move; if it raises, nothing is moved.
+        Records that are absent, or under a label of another owner, are skipped. ``before_commit`` is told, per move,
+        the label's number and the records that move; if it raises, nothing is moved.
         """
         known = self._known()
-        lids, new = _number([label], known)
-        own = [lid for other, lid in known.items() if other.owner == label.owner]
+        lids, new = _number([move.label for move in moves], known)
+        owners: dict[str, list[int]] = {}
+        for label, lid in (known | new).items():
+            owners.setdefault(label.owner, []).append(lid)
+        done: list[tuple[int, list[int]]] = []
         with self._graph.session() as session, session.begin_transaction() as transaction:
             _move_watermark(transaction, Watermark(entry_index - 1, 0), Watermark(entry_index, 0))
             _create_labels(transaction, new)
-            asked = {"records": list(record_ids), "lid": lids[0], "own": own}
-            moved, left = _packed(transaction, statements.MOVE_RECORDS, asked)
-            ids = sorted({pair[0] for pair in left})
-            transaction.run(statements.ADD_LABEL, ids=ids, lid=lids[0]).consume()
-            transaction.run(statements.DROP_LABELS, left=left).consume()
+            for move, lid in zip(moves, lids, strict=True):
+                asked = {"records": move.records, "lid": lid, "own": owners[move.label.owner]}
+                moved, left = _packed(transaction, statements.MOVE_RECORDS, asked)
+                ids = sorted({pair[0] for pair in left})
+                transaction.run(statements.ADD_LABEL, ids=ids, lid=lid).consume()
+                transaction.run(statements.DROP_LABELS, left=left).consume()
+                done.append((lid, moved))
             if before_commit is not None:
-                before_commit(lids[0], moved)
+                before_commit(done)
             transaction.commit()
         known.update(new)
+        self._at = Watermark(entry_index, 0)
 
     def withdraw(self, entry_index: int, record_ids: Sequence[int]) -> None:
         """Delete records and their claims, as entry ``entry_index`` says, and entities that nothing supports now."""
@@ -141,6 +155,21 @@ class Writer:
             transaction.run(statements.DROP_LABELS, left=left).consume()
             transaction.run(statements.DELETE_BARE, ids=sorted({pair[0] for pair in left})).consume()
             transaction.commit()
+
+    def shared_entities(self, record_ids: Sequence[int]) -> list[tuple[int, str, int]]:
+        """Entities of these records that others are about as well: (integer, key, the first of those others)."""
+        (found,) = self._graph.answer(statements.SHARED_ENTITIES, {"records": list(record_ids)})
+        return [(entity, key, heir) for entity, key, heir in found]
+
+    def reserve(self, labels: Mapping[Label, int]) -> None:
+        """Enter labels under the numbers that they had, where they are missing: before anything else is applied."""
+        known = self._known()
+        missing = {label: lid for label, lid in labels.items() if label not in known}
+        if missing:
+            with self._graph.session() as session, session.begin_transaction() as transaction:
+                _create_labels(transaction, missing)
+                transaction.commit()
+            known.update(missing)
 
     def _known(self) -> dict[Label, int]:
         if self._lids is None:
@@ -155,12 +184,10 @@ def read_labels(graph: Graph, after: int) -> list[tuple[int, Label]]:
 
 
 def _number(labels: Sequence[Label], known: dict[Label, int]) -> tuple[list[int], dict[Label, int]]:
-    """The labels' numbers, and those of them that are new: numbered from 1 in the order of their first coming."""
-    new: dict[Label, int] = {}
-    for label in labels:
-        if label not in known:
-            new.setdefault(label, len(known) + len(new) + 1)
-    return [known[label] if label in known else new[label] for label in labels], new
+    """The labels' numbers, and those of them that are new."""
+    numbering = Numbering(known)
+    numbers = [numbering.number(label) for label in labels]
+    return numbers, numbering.new
 
 
 def _move_watermark(transaction: Transaction, at: Watermark, to: Watermark) -> None:
@@ -182,8 +209,12 @@ def _create_labels(transaction: Transaction, new: dict[Label, int]) -> None:
 def _run_batch(transaction: Transaction, prepared: Prepared, lids: Sequence[int], kinds: frozenset[str]) -> list[int]:
     if not prepared.drafts:
         return []
-    found = _packed(transaction, statements.LOOK_UP, prepared.lookup(lids))
-    ids, runs = prepared.bind(dict(found), lids, kinds)
+    found = dict(_packed(transaction, statements.LOOK_UP, prepared.lookup(lids)))
+    wrong = [[found[at], told] for at, told in prepared.forced.items() if found.get(at, told) != told]
+    if wrong:
+        transaction.run(statements.RENUMBER, pairs=wrong).consume()
+    found.update({at: told for at, told in prepared.forced.items() if at in found})
+    ids, runs = prepared.bind(found, lids, kinds)
     for statement, parameters in runs:
         transaction.run(statement, parameters).consume()
     return ids

@@ -20,5 +20,5 @@ def lock_directory(directory: Path) -> Callable[[], None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise Unavailable("another process has this ledger open", code="ledger_locked") from None
+        raise Unavailable("another process works on this state directory or ledger", code="ledger_locked") from None
     return lambda: os.close(descriptor)

@@ -20,11 +20,12 @@ from graphsvc.ledger.enrolment import prepare_key_event
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.ledger.lock import lock_directory
+from graphsvc.ledger.pins import check_pinned
 from graphsvc.ledger.receipts import Appended, renewed_receipt
 from graphsvc.ledger.recovery import load_state
 from graphsvc.ledger.registry import KeyRecord, read_registry
 from graphsvc.ledger.sequencer import Sequencer
-from graphsvc.ledger.store import Store
+from graphsvc.ledger.store import open_store
 from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
@@ -41,36 +42,47 @@ from graphsvc_verify.note import NoteKey
 Clock = Callable[[], datetime]
 
 
+def _nothing() -> None: ...
+
+
 def _utc() -> datetime:
     return datetime.now(UTC)
 
 
 class Ledger:
-    """One log. Thread-safe; a directory is open in one process at a time."""
+    """One log. Thread-safe; it is open for writing in one process at a time."""
 
-    def __init__(self, directory: Path, origin: str, clock: Clock) -> None:
+    def __init__(self, directory: Path, origin: str, clock: Clock, database: str = "", standby: float = 0.0) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.origin = origin
         self._clock = clock
-        self._lock = lock_directory(directory)
+        # Another process that has the directory may be one that has stopped: then the lease of the database decides.
+        self._lock: Callable[[], None] = _nothing if database else lock_directory(directory)
         self._cases: set[tuple[str, str]] = set()
         try:
-            self._start(directory)
+            self._store = open_store(directory, database, standby)
+            try:
+                self._start(directory)
+            except BaseException:
+                self._store.close()
+                raise
         except BaseException:
             self._lock()
             raise
 
     @classmethod
-    def open(cls, directory: Path, origin: str, clock: Clock = _utc) -> Ledger:
+    def open(
+        cls, directory: Path, origin: str, clock: Clock = _utc, database: str = "", standby: float = 0.0
+    ) -> Ledger:
         """Open the log below ``directory``, made anew if there is none; finish what a crash left unpublished.
 
-        Raises Unavailable when another process has it open, IntegrityError when what is stored contradicts itself
-        or is older than what was published, OSError.
+        ``database`` is the URL of a PostgreSQL database that holds it, or empty: SQLite in the directory. Where another
+        process leads, waits up to ``standby`` seconds. Raises Unavailable when another process has it open,
+        IntegrityError when what is stored contradicts itself or is older than what was published or pinned, OSError.
         """
-        return cls(directory, origin, clock)
+        return cls(directory, origin, clock, database, standby)
 
     def _start(self, directory: Path) -> None:
-        self._store = Store(directory / "ledger.db")
         secrets = directory / "keys"
         fresh = not (secrets / "log.key").exists() and not (directory / "tiles" / "checkpoint").exists()
         signer = LogSigner(self.origin, signing_key(secrets / "log.key", create=fresh))
@@ -80,7 +92,8 @@ class Ledger:
         self._head, self._note = self._state.tree.size, self._last_note()
         source = TileSource(self._state.tree, lambda start, stop: (leaf for _, _, leaf in self.entries(start, stop)))
         self._source = source
-        self._publisher = Publisher(directory / "tiles", source, self._publishing_failed)
+        self._publisher = Publisher(directory / "tiles", source, self._publishing_failed, self._store.leads)
+        check_pinned(directory, self._head, self._state.tree.root, signer.public)
         self._publisher.recover(self._head, self._note, signer.public)
         self._sequencer = Sequencer(self._store, self._state, self._committed)
         self._publisher.start()
@@ -302,28 +315,31 @@ class Ledger:
         before: int | None = None,
     ) -> list[dict[str, Any]]:
         """Who saw records of ``owner``, newest first (:func:`graphsvc.ledger.access.access_log`)."""
-        window = access.Window(since, until, limit, before)
         with self.reading() as connection:
-            return access.access_log(connection, owner, window, self._head)
+            return access.access_log(connection, owner, access.Window(since, until, limit, before), self._head)
 
     def owner_entries(self, owner: str) -> list[access.OwnerEntry]:
         """The entries with a section of ``owner`` or an act that it issued, in ledger order."""
         with self.reading() as connection:
             return access.owner_entries(connection, owner)
 
-    def evidence(self, owner: str, indexes: Sequence[int] | None = None, since: int | None = None) -> dict[str, Any]:
-        """The content of an evidence file for ``owner``, nothing opened yet; the owner opens it with its own key.
+    def evidence(
+        self,
+        owner: str,
+        indexes: Sequence[int] | None = None,
+        since: int | None = None,
+        head: tuple[int, str] | None = None,
+    ) -> dict[str, Any]:
+        """The content of an evidence file for ``owner``, nothing opened yet: it opens it with its own key.
 
-        ``indexes`` chooses among its entries (None: all); ``since`` is the size of an older checkpoint that the
-        verifier pins. Raises NotFound for an entry that is not the owner's.
+        ``indexes`` chooses among its entries and own reads (None: all its entries), ``since`` is the size of a pinned
+        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound (access.choose).
         """
         with self.reading() as connection:
-            size, note = self._committed_head(connection)
-            own = [entry.index for entry in access.owner_entries(connection, owner) if entry.index < size]
-            if indexes is not None and not set(indexes) <= set(own):
-                raise NotFound("no such entry")
+            size, note = head or self._committed_head(connection)
+            chosen = access.choose(connection, owner, indexes, size)
             view = View(self._state.tree, size)
-            parts = access.evidence_parts(connection, view, own if indexes is None else indexes, size)
+            parts = access.evidence_parts(connection, view, chosen, size)
         old = size if since is None or since > size else since
         return {
             "v": 1,

@@ -17,29 +17,34 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from threading import Lock
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from graphsvc.ledger.objects import PayloadStore
+from graphsvc.ledger.rowkeys import KEY, RowKeys
 from graphsvc.model.errors import IntegrityError
-from graphsvc_verify.canonical import digest
+
+__all__ = [
+    "MAGIC",
+    "PACK_BYTES",
+    "Packer",
+    "PayloadStore",
+    "RowKeys",
+    "SealedDraft",
+    "draft_leaf",
+    "pack_rows",
+    "read_drafts",
+]
 
 MAGIC = b"graphsvc pack 1\n"
 PACK_BYTES = 4 << 20
 _ITEM = struct.Struct(">IIII")
 _TAIL = struct.Struct(">QI")
 _ZERO = bytes(12)
-_KEY = 32
-_TAG = 16
+_KEY = KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,130 +54,6 @@ class SealedDraft:
     row: int
     draft: bytes | None
     entities: int
-
-
-class PayloadStore:
-    """Files addressed by the digest of their bytes, below one directory."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    def put(self, data: bytes) -> str:
-        """Store ``data`` durably and return its digest; storing it again changes nothing.
-
-        Raises OSError (disk full, I/O error) with nothing left behind under the digest.
-        """
-        name = digest(data)
-        target = self._path(name)
-        if target.exists():
-            return name
-        target.parent.mkdir(exist_ok=True, mode=0o700)
-        temporary = target.with_suffix(f".{os.getpid()}.{os.urandom(4).hex()}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_directory(target.parent)
-        return name
-
-    def get(self, name: str) -> bytes:
-        """The bytes behind a digest; raises IntegrityError when absent or altered."""
-        try:
-            data = self._path(name).read_bytes()
-        except FileNotFoundError:
-            raise IntegrityError("a payload object is missing", where=name) from None
-        if digest(data) != name:
-            raise IntegrityError("a payload object was altered", where=name)
-        return data
-
-    def remove(self, name: str) -> None:
-        """Remove what nothing refers to; fine when it is absent."""
-        self._path(name).unlink(missing_ok=True)
-
-    @contextmanager
-    def or_removed(self, names: list[str]) -> Iterator[None]:
-        """Remove the objects in ``names`` (as it is then) if what is done meanwhile fails."""
-        try:
-            yield
-        except BaseException:
-            for name in names:
-                self.remove(name)
-            raise
-
-    def _path(self, name: str) -> Path:
-        plain = name.removeprefix("sha256:")
-        return self._directory / plain[:2] / plain
-
-
-class RowKeys:
-    """The keys of sealed rows, kept apart from ledger and payloads, wrapped by a monthly key-encryption key.
-
-    One database row a pack holds all its key pairs in one box; destroying a pair rewrites the box under a new salt.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._lock = Lock()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.execute("CREATE TABLE IF NOT EXISTS keks (month TEXT PRIMARY KEY, key BLOB NOT NULL)")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS wrapped "
-            "(name TEXT PRIMARY KEY, month TEXT NOT NULL, salt BLOB NOT NULL, box BLOB NOT NULL)"
-        )
-
-    def close(self) -> None:
-        """Close the key database."""
-        self._db.close()
-
-    def keep(self, boxes: dict[str, bytes]) -> None:
-        """Wrap and store secrets by name, durably, in one transaction."""
-        month = datetime.now(UTC).strftime("%Y-%m")
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                kek = self._kek(month)
-                for name, secret in boxes.items():
-                    salt = os.urandom(16)
-                    box = AESGCM(_wrapping_key(kek, salt)).encrypt(_ZERO, secret, name.encode())
-                    self._db.execute("INSERT OR REPLACE INTO wrapped VALUES (?, ?, ?, ?)", (name, month, salt, box))
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-
-    def open(self, name: str) -> bytes:
-        """A secret by name; raises IntegrityError when it is absent."""
-        with self._lock:
-            found = self._db.execute(
-                "SELECT k.key, w.salt, w.box FROM wrapped w JOIN keks k USING (month) WHERE w.name = ?", (name,)
-            ).fetchone()
-        if found is None:
-            raise IntegrityError("the keys of a payload object are missing", where=name)
-        kek, salt, box = found
-        return AESGCM(_wrapping_key(kek, salt)).decrypt(_ZERO, box, name.encode())
-
-    def destroy(self, pack: str, position: int) -> None:
-        """Destroy the key pair at ``position`` of a pack: row and draft can never be read again."""
-        keys = bytearray(self.open(pack))
-        keys[position * 2 * _KEY : (position + 1) * 2 * _KEY] = bytes(2 * _KEY)
-        self.keep({pack: bytes(keys)})
-
-    def _kek(self, month: str) -> bytes:
-        found = self._db.execute("SELECT key FROM keks WHERE month = ?", (month,)).fetchone()
-        if found is not None:
-            return bytes(found[0])
-        key = os.urandom(_KEY)
-        self._db.execute("INSERT INTO keks VALUES (?, ?)", (month, key))
-        return key
 
 
 class Packer:
@@ -221,12 +102,16 @@ class Packer:
         self._body, self._table, self._keys, self._count = bytearray(MAGIC), bytearray(), bytearray(), 0
 
 
+def pack_rows(pack: bytes) -> list[int]:
+    """The row of each item of a pack, which no key is needed for. Raises IntegrityError on a bad pack."""
+    start, count = _table(pack)
+    return [_ITEM.unpack_from(pack, start + position * _ITEM.size)[0] for position in range(count)]
+
+
 def read_drafts(pack: bytes, keys: bytes, name: str) -> Iterator[SealedDraft]:
     """The drafts of one pack in order; an erased one comes with no bytes. Raises IntegrityError on a bad pack."""
-    if not pack.startswith(MAGIC) or len(pack) < len(MAGIC) + _TAIL.size:
-        raise IntegrityError("not a pack")
-    start, count = _TAIL.unpack(pack[-_TAIL.size :])
-    if start + count * _ITEM.size + _TAIL.size != len(pack) or len(keys) != count * 2 * _KEY:
+    start, count = _table(pack)
+    if len(keys) != count * 2 * _KEY:
         raise IntegrityError("a pack's table does not fit")
     offset = len(MAGIC)
     bound = name.encode()
@@ -241,19 +126,17 @@ def read_drafts(pack: bytes, keys: bytes, name: str) -> Iterator[SealedDraft]:
             yield SealedDraft(row, AESGCM(key).decrypt(_ZERO, sealed, bound + b"|%d|draft" % row), entities)
 
 
+def _table(pack: bytes) -> tuple[int, int]:
+    """Where a pack's table begins and how many items it has."""
+    if not pack.startswith(MAGIC) or len(pack) < len(MAGIC) + _TAIL.size:
+        raise IntegrityError("not a pack")
+    start, count = _TAIL.unpack(pack[-_TAIL.size :])
+    if start + count * _ITEM.size + _TAIL.size != len(pack):
+        raise IntegrityError("a pack's table does not fit")
+    return int(start), int(count)
+
+
 def draft_leaf(draft_key: bytes, group: str, content: bytes) -> bytes:
     """Leaf of ``draftsRoot``: SHA-256(0x00 ‖ HMAC(draft key, group) ‖ canonical {row, group, values})."""
     salt = hmac.digest(draft_key, group.encode(), "sha256")
     return hashlib.sha256(b"\x00" + salt + content).digest()
-
-
-def _wrapping_key(kek: bytes, salt: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=_KEY, salt=salt, info=b"graphsvc row keys v1").derive(kek)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

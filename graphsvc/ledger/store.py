@@ -1,35 +1,36 @@
-"""The ledger's database engines. All that is particular to SQLite is in this module.
+"""The ledger's database as the rest of the ledger sees it: one writer engine, readers that can't write, a lease.
 
-One writer engine (a single connection, ``BEGIN IMMEDIATE``, WAL with ``synchronous=FULL``: a commit that returned is
-on disk) and one reader engine that cannot write.
+Which database it is decides :func:`open_store`; all that is particular to one of them is in a module of its own
+(:mod:`graphsvc.ledger.sqlite`, :mod:`graphsvc.ledger.postgres`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, Table, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool, StaticPool
 
-from graphsvc.ledger.tables import metadata
+from graphsvc.ledger.tables import metadata, schema_info
+from graphsvc.model.errors import IntegrityError, InvalidInput
 
-_COMMON = ("foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY", "mmap_size=268435456")
-_WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", *_COMMON)
-_READER = (*_COMMON, "query_only=ON")
+SCHEMA_VERSION = 1
+"""Changes with every change of a table that an older database does not have; see ADR 0032."""
+_FAILING = ("08", "53", "57", "58", "XX")
+"""Classes of SQLSTATE that mean that the server failed: connection, resources, intervention, system, internal."""
 
 
-class Store:
-    """The database below ``path``. Writing is the sequencer's alone; everyone may read."""
+class Store(ABC):
+    """One ledger's database. Writing is the sequencer's alone; everyone may read."""
 
-    def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)
-        self.writer = _engine(path, _WRITER, "BEGIN IMMEDIATE", poolclass=StaticPool)
-        metadata.create_all(self.writer)
-        self._readers = _engine(path, _READER, "BEGIN", poolclass=QueuePool, pool_size=8, max_overflow=56)
+    def __init__(self, writer: Engine, readers: Engine) -> None:
+        self.writer = writer
+        self._readers = readers
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -43,32 +44,96 @@ class Store:
                 raise
 
     def close(self) -> None:
-        """Close all connections."""
+        """Let go of the lease and close all connections."""
         self._readers.dispose()
         self.writer.dispose()
+
+    @abstractmethod
+    def fence(self, connection: Connection) -> None:
+        """Within a writing transaction, before anything is written: raises Unavailable when another process leads."""
+
+    @abstractmethod
+    def leads(self) -> bool:
+        """Whether this process is still the one that writes, as far as the database knows now."""
+
+
+def open_store(directory: Path, url: str = "", standby: float = 0.0) -> Store:
+    """The database at ``url``, or SQLite in ``directory`` when that is empty; tables are made when there are none.
+
+    Where others may lead, waits up to ``standby`` seconds for the lease. Raises Unavailable when another process leads
+    or the server can't be reached, IntegrityError for a database of another version, InvalidInput for a bad URL.
+    """
+    if not url:
+        from graphsvc.ledger.sqlite import SqliteStore
+
+        return SqliteStore(directory / "ledger.db")
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise InvalidInput("the database is a URL like postgresql://user@host/name", code="settings")
+    from graphsvc.ledger.postgres import PostgresStore
+
+    return PostgresStore(url, standby)
+
+
+def snapshot(directory: Path, url: str, path: Path) -> None:
+    """Write the database, as one transaction sees it, into a new SQLite file; no lease or lock is needed.
+
+    ``directory`` and ``url`` are as in :func:`open_store`. Raises OSError, Unavailable.
+    """
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    if url:
+        from graphsvc.ledger.postgres import copy_out
+
+        copy_out(url, path)
+    else:
+        from graphsvc.ledger.sqlite import copy_file
+
+        copy_file(directory / "ledger.db", path)
+
+
+def prepare_tables(connection: Connection) -> None:
+    """Make the tables that are missing in a database of this version. Raises IntegrityError for another version."""
+    old = inspect(connection).get_table_names()
+    if schema_info.name not in old and "entries" in old:
+        raise IntegrityError("the ledger's database has no version: it is not of this program", code="schema_version")
+    metadata.create_all(connection)
+    found = connection.execute(select(schema_info.c.version)).scalar()
+    if found is None:
+        connection.execute(insert(schema_info), {"id": 1, "version": SCHEMA_VERSION})
+    elif found != SCHEMA_VERSION:
+        raise IntegrityError(
+            f"the ledger's database has version {found}, this program reads {SCHEMA_VERSION}: use one that fits",
+            code="schema_version",
+        )
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that name every column, with values as the driver takes them (no JSON columns).
+
+    A batch of the ledger inserts into the same few tables each time: their text is made once.
+    """
+    statement, order = _insertion(table, connection.dialect)
+    if order is None:
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.exec_driver_sql(statement, [tuple([row[name] for name in order]) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _insertion(table: Table, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
+    """The statement, and the order of its positional values (None: they go by name)."""
+    compiled = insert(table).compile(dialect=dialect)
+    order = getattr(compiled, "positiontup", None)
+    return str(compiled), None if order is None else tuple(order)
 
 
 def is_storage_failure(error: BaseException) -> bool:
     """Whether an error means that the disk or the database failed, as against a statement that was wrong."""
     if isinstance(error, OSError):
         return True
-    return isinstance(error, DBAPIError) and type(error).__name__ in ("OperationalError", "DatabaseError")
-
-
-def _engine(path: Path, pragmas: tuple[str, ...], begin: str, **pool: Any) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False}, **pool)
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: Any) -> None:
-        # The driver's own transaction handling would commit behind our back; we say BEGIN ourselves.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
+    if not isinstance(error, DBAPIError):
+        return False
+    told = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    if isinstance(told, dict):  # PostgreSQL's own report
+        return str(told.get("C", "XX")).startswith(_FAILING)
+    return type(error).__name__ in ("OperationalError", "DatabaseError", "InterfaceError")

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.tree import TILE, Tree
-from graphsvc.model.errors import IntegrityError
+from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import NoteKey, verify_checkpoint
+from graphsvc_verify.tiles import tile_path
 
 INTERVAL = 1.0
 """Seconds between two publications, at least."""
@@ -34,13 +35,7 @@ class TileName:
     @property
     def path(self) -> str:
         """The tile's path, relative to the log's prefix."""
-        name = f"{self.n % 1000:03d}"
-        rest = self.n // 1000
-        while rest:
-            name = f"x{rest % 1000:03d}/{name}"
-            rest //= 1000
-        kind = "entries" if self.level is None else str(self.level)
-        return f"tile/{kind}/{name}" + (f".p/{self.width}" if self.width < TILE else "")
+        return tile_path(self.level, self.n, self.width)
 
 
 def parse_tile(path: str) -> TileName | None:
@@ -86,7 +81,10 @@ def tiles_between(old: int, new: int) -> Iterator[TileName]:
 class Publisher:
     """Writes the files below ``directory`` in a thread of its own, at most once a second."""
 
-    def __init__(self, directory: Path, source: TileSource, failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, directory: Path, source: TileSource, failed: Callable[[Exception], None], leads: Callable[[], bool]
+    ) -> None:
+        self._leads = leads
         self._directory = directory
         self._source = source
         self._failed = failed
@@ -118,12 +116,17 @@ class Publisher:
             self.publish(size, note)
 
     def publish(self, size: int, note: str) -> None:
-        """Write what is missing up to ``size``, then the checkpoint ``note``. Raises OSError."""
+        """Write what is missing up to ``size``, then the checkpoint ``note``.
+
+        Raises OSError, and Unavailable when another process leads: its checkpoint must not be written over.
+        """
         for name in tiles_between(self.published, size):
             content = self._source.content(name, size)
             assert content is not None
             write_durably(self._directory / name.path, content, 0o644)
             self._tidy(name)
+        if not self._leads():
+            raise Unavailable("another process leads the ledger now", code="lease_lost")
         write_durably(self._directory / "checkpoint", note.encode(), 0o644)
         self.published = size
 

@@ -30,7 +30,7 @@ START_SECONDS = 120.0
 STOP_SECONDS = 45.0
 """How long a stop may take before the child is killed; the store then recovers at the next start."""
 
-USER = "neo4j"
+USER = USER_DATABASE = "neo4j"
 
 _OPENS = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 _FOLDERS = ("conf", "data", "logs", "plugins", "run", "import")
@@ -101,6 +101,21 @@ class Neo4jChild:
         (self.home / "conf" / "neo4j.conf").write_text(conf, encoding="ascii")
         self._launch(java, jars)
 
+    def import_files(self, arguments: list[str], progress: Progress | None = None) -> None:
+        """Fill the store of a home that was never started through Neo4j's offline import, before :meth:`start`.
+
+        ``arguments`` are those of ``neo4j-admin database import full``. Raises Unavailable with the import's last line.
+        """
+        jars, java = fetch_jars(progress=progress), _java()
+        self._create(java, jars)
+        (self.home / "conf" / "neo4j.conf").write_text("", encoding="ascii")
+        command = ["org.neo4j.cli.AdminTool", "database", "import", "full", USER_DATABASE, "--overwrite-destination"]
+        report = f"--report-file={self.home / 'logs' / 'import.report'}"
+        done = self._admin(java, [f"-Xmx{self._heap}", *_class_path(self.home, jars), *command, report, *arguments])
+        if done.returncode:
+            lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["no output"]
+            raise Unavailable(f"Neo4j's offline import failed: {lines[-1][:300]}", code="neo4j_import")
+
     def stop(self) -> None:
         """Stop the child cleanly and wait for its end; nothing happens when it doesn't run."""
         process, self._process = self._process, None
@@ -126,16 +141,21 @@ class Neo4jChild:
         shutil.rmtree(self.home / "data" / "dbms", ignore_errors=True)
         password = secrets.token_urlsafe(24)
         arguments = ["org.neo4j.cli.AdminTool", "dbms", "set-initial-password", "--", password]
-        # Through a private file: other users of the machine can read a command line.
-        file = self._argument_file("initial", [*_class_path(self.home, jars), *arguments])
-        variables = {**os.environ, "NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf")}
-        try:
-            done = subprocess.run([java, f"@{file}"], env=variables, capture_output=True, timeout=START_SECONDS)  # noqa: PLW1510
-        finally:
-            file.unlink()
+        done = self._admin(java, [*_class_path(self.home, jars), *arguments], START_SECONDS)
         if done.returncode:
             raise Unavailable("Neo4j's first password could not be set", code="neo4j_start")
         _write_private(self.home / "password", password)
+
+    def _admin(
+        self, java: Path, arguments: list[str], seconds: float | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        # Through a private file: other users of the machine can read a command line.
+        file = self._argument_file("admin", arguments)
+        variables = {**os.environ, "NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf")}
+        try:
+            return subprocess.run([java, f"@{file}"], env=variables, capture_output=True, timeout=seconds)  # noqa: PLW1510
+        finally:
+            file.unlink()
 
     def _launch(self, java: Path, jars: list[Path]) -> None:
         arguments = [

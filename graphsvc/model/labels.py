@@ -11,6 +11,9 @@ import msgspec
 GROUPS = ("identity", "personal", "content", "financial", "operational")
 """The field groups, in the order in which they are stored and shown."""
 
+ORIGIN = "operational"
+"""The field group that an origin is shown by: where an owner has something from tells how it works."""
+
 
 class Handling(msgspec.Struct, frozen=True):
     """A handling code within its scheme, as ``tlp-2.0`` / ``AMBER`` or ``europol`` / ``H1``."""
@@ -32,6 +35,13 @@ class Label(msgspec.Struct, frozen=True, rename="camel"):
     groups: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
     hold: bool = False
+
+
+class Move(msgspec.Struct, frozen=True):
+    """Records (their integers) that come under another label: one part of what a ledger entry moves."""
+
+    records: list[int]
+    label: Label
 
 
 def label_key(label: Label) -> str:

@@ -45,7 +45,7 @@ def test_the_child_keeps_to_itself(neo4j_server: Neo4jChild, graph_session: Grap
         assert (home / "password").stat().st_mode & 0o777 == 0o600
         assert home.stat().st_mode & 0o077 == 0
     assert len(neo4j_server.auth[1]) >= 24
-    assert not list((home / "run").glob("initial*")), "the first password's argument file is gone"
+    assert not list((home / "run").glob("admin*")), "the first password's argument file is gone"
     secret = tmp_path / "secret.csv"
     secret.write_text("a,b\n")
     with pytest.raises(IntegrityError), graph_session.session() as session:

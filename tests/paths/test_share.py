@@ -14,6 +14,7 @@ import pytest
 
 from graphsvc.app import LocalService, Service
 from graphsvc.ask import Asking, Sources
+from graphsvc.budget import Budget, Limits
 from graphsvc.client import Client
 from graphsvc.columns.store import Columns
 from graphsvc.graph.handles import Handles
@@ -28,7 +29,7 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
 from graphsvc.settings import product_data
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
 from graphsvc.share.labels import move_label
 from graphsvc_verify.receipt import check_receipt
 from tests.paths.conftest import FOOTING
@@ -73,8 +74,8 @@ class World:
         return self.owners(self.members.client("pasar.officer"), Footing(), after)
 
     def moved_in_columns(self, index: int) -> list[int]:
-        moved: list[int] = json.loads((self.data / "columns" / f"change-{index:012d}.json").read_bytes())["records"]
-        return moved
+        changes = json.loads((self.data / "columns" / f"change-{index:012d}.json").read_bytes())
+        return [record for change in changes for record in change["records"]]
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_a_forged_move_in_the_ledger_moves_nothing_of_others(world: World) -> No
     outgoing = file_of(world.data.parent / "forged.ndjson", [row(world.account, 4_003)])
     working = world.members.by_name["customs-cn"].working
     own = world.members.client("customs-cn.feed").submit(outgoing, "customs-cn", working).index << 28
-    body = {"records": sorted([world.record, own]), "label": msgspec.to_builtins(label(CUSTOMS, "RED"))}
+    body = {"moves": [{"records": sorted([world.record, own]), "label": msgspec.to_builtins(label(CUSTOMS, "RED"))}]}
     draft = EntryDraft(
         type="label",
         who={"org": CUSTOMS.org, "person": CUSTOMS.person},
@@ -161,13 +162,24 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     handles = {one.org: Handles(one.org.encode().ljust(64, b".")) for one in ORGANISATIONS}
     columns = Columns(world.data / "columns")
     reader = parts.graph.reader(schema)
+    budget = Budget(world.data / "other-budget.db", bytes(32), Limits(10))
     asking = Asking(
-        Sources(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__, entitled)
+        Sources(
+            parts.ledger,
+            reader,
+            columns,
+            parts.applier,
+            decider,
+            schema,
+            handles.__getitem__,
+            Entitled(parts.ledger),
+            budget,
+        )
     )
 
     async def work(reading: Reading) -> bytes:
         key: dict[str, Any] = {part["name"]: part["value"] for part in account_key(world.account)["parts"]}
-        found = await reading.search("Account", key, None)
+        found = await reading.search("Account", key, None, None)
         answers.append([record["handling"]["code"] for entity in found for record in entity["records"]])
         if len(answers) == 1:
             await move_label(parts.ledger, PASAR, [world.record], label(PASAR, "RED"))
@@ -175,6 +187,7 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
 
     released = asyncio.run(asking.run(POLICE, FOOTING, b"question", work))
     assert answers == [["GREEN"], []] and released.data == b"[]"
+    budget.close()
     report = check_receipt(released.receipt, world.members.trust(), released.data)
     log = world.members.client("pasar.officer").query(
         "{ accessLog(first: 5) { entries { index records { submission } } } }"

@@ -1,0 +1,331 @@
+"""From the ledger's sealed drafts to everything that a fresh graph and fresh columns hold, without a server.
+
+Worker processes open and decode packs, then write their rows; what only one can do is in this process, in ledger order:
+which integer an entity has, which number a label. So a pack goes out, comes back as the keys that it names, and
+goes on when it has its numbers. Memory: some 250 bytes for each entity of the graph, and one pack a worker.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import msgspec
+
+from graphsvc.changes import EFFECTIVE, MOVE, ROW_BITS, SUBMISSION, Plan, read_change, read_plan
+from graphsvc.columns.store import Columns
+from graphsvc.graph.bulk import DraftFiles, write_rest
+from graphsvc.graph.numbering import Numbering
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
+from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.errors import IntegrityError, Unavailable
+from graphsvc.model.labels import Label
+
+FOREVER = (1 << 62) - 1
+Progress = Callable[[int, int], None]
+"""Called as ``progress(done, total)``, counted in accepted rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A sealed pack with its keys: pack ``number`` of submission ``entry``, whose items are bound to ``name``."""
+
+    entry: int
+    number: int
+    name: str
+    data: bytes
+    keys: bytes
+
+
+@dataclass(slots=True)
+class Named:
+    """What a pack names, each entity once: key, kind, ordinal of its first draft, when its last record here goes.
+
+    ``touched`` are the labels that the records left in the end bring to it, as positions in ``labels``; ``forced`` the
+    integers that erased records have left. ``labels`` begins with those of the drafts in the order of their coming.
+    """
+
+    rows: int = 0
+    records: int = 0
+    ordinals_used: int = 0
+    keys: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    until: list[int] = field(default_factory=list)
+    touched: list[tuple[int, ...]] = field(default_factory=list)
+    forced: dict[int, int] = field(default_factory=dict)
+    labels: list[Label] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """What was written: accepted rows read, records of them left, entities, labels, and the last entry in the graph."""
+
+    rows: int
+    records: int
+    entities: int
+    labels: int
+    index: int
+
+
+def assemble(
+    ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], folders: tuple[Path, Path], progress: Progress | None = None
+) -> Assembled:
+    """Write files for the offline import into the first folder and columns into the second, both empty.
+
+    Raises IntegrityError when a payload is missing or altered, Unavailable when a worker dies, OSError.
+    """
+    files, columns = folders
+    head = ledger.head
+    plan = read_plan(ledger, 0, head)
+    effective = ledger.indexes(0, head, EFFECTIVE)
+    with _Workers(folders, plan, os.cpu_count() or 1) as workers:
+        numbering = Numbering(plan.labels)
+        if plan.moves:
+            # A record's last label may be one that comes much later: all are numbered before anything is written.
+            _number_all(ledger, payloads, effective, numbering)
+        state = _Entities()
+        rows, records, total = 0, 0, _accepted(ledger, effective)
+        for pack, named in workers.read(_packs(ledger, payloads, effective)):
+            lids = [numbering.number(label) for label in named.labels]
+            workers.write(state.take(pack, named, lids), lids)
+            rows, records = rows + named.rows, records + named.records
+            if progress is not None:
+                progress(rows, total)
+    _gather(columns)
+    index = effective[-1][0] if effective else -1
+    entities = write_rest(files, state.left(), {**plan.labels, **numbering.new}, index)
+    return Assembled(rows, records, entities, len(numbering.new) + len(plan.labels), index)
+
+
+def _accepted(ledger: Ledger, effective: list[tuple[int, str]]) -> int:
+    return sum(ledger.open_header(index)["body"]["accepted"] for index, kind in effective if kind == SUBMISSION)
+
+
+def _packs(ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], effective: list[tuple[int, str]]) -> Iterator[Pack]:
+    store, keys = payloads
+    for index, kind in effective:
+        if kind == SUBMISSION:
+            body = ledger.open_header(index)["body"]
+            for number, name in enumerate(body["packs"]):
+                yield Pack(index, number, body["name"], store.get(name), keys.open(name))
+
+
+def _number_all(
+    ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], effective: list[tuple[int, str]], numbering: Numbering
+) -> None:
+    decode = msgspec.json.Decoder(_Labelled).decode
+    for index, kind in effective:
+        if kind == SUBMISSION:
+            for pack in _packs(ledger, payloads, [(index, kind)]):
+                for sealed in read_drafts(pack.data, pack.keys, pack.name):
+                    if sealed.draft is not None:
+                        numbering.number(decode(sealed.draft).label)
+        elif kind == MOVE:
+            for move in read_change(kind, ledger.open_header(index)["body"]).moves:
+                numbering.number(move.label)
+
+
+class _Labelled(msgspec.Struct):
+    """As much of a clean draft as numbering needs."""
+
+    label: Label
+
+
+class _Entities:
+    """The entities so far, each with its integer and until when some record keeps it. One row an entity, in arrays."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, int] = {}
+        self._ids, self._until = array("q"), array("q")
+        self._kinds, self._lids = array("H"), array("L")
+        self._kind_names: dict[str, int] = {}
+        self._lid_sets: dict[tuple[int, ...], int] = {(): 0}
+        self._sets: list[tuple[int, ...]] = [()]
+        self._merged: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._entry, self._base = -1, 0
+
+    def take(self, pack: Pack, named: Named, lids: list[int]) -> array[int]:
+        """The integers of what a pack names. Packs come in ledger order."""
+        if pack.entry != self._entry:
+            self._entry, self._base = pack.entry, 0
+        first = pack.entry << ROW_BITS | self._base
+        self._base += named.ordinals_used
+        places = {touched: tuple(sorted(lids[at] for at in touched)) for touched in set(named.touched)}
+        found = array("q")
+        slots, ids, untils = self._slots, self._ids, self._until
+        for at, (key, until) in enumerate(zip(named.keys, named.until, strict=True)):
+            slot = slots.get(key)
+            if slot is None:
+                slot = slots[key] = len(ids)
+                ids.append(first + named.ordinals[at])
+                untils.append(until)
+                self._kinds.append(self._kind_names.setdefault(named.kinds[at], len(self._kind_names)))
+                self._lids.append(0)
+            elif untils[slot] < pack.entry:
+                # Every record that named it had gone before this entry came, and it with them.
+                ids[slot], untils[slot] = first + named.ordinals[at], until
+            elif untils[slot] < until:
+                untils[slot] = until
+            if at in named.forced:
+                ids[slot] = named.forced[at]
+            self._lids[slot] = self._merge(self._lids[slot], places[named.touched[at]])
+            found.append(ids[slot])
+        return found
+
+    def left(self) -> Iterator[tuple[int, str, str, str]]:
+        """The entities that are there in the end."""
+        kinds = list(self._kind_names)
+        texts = [";".join(map(str, lids)) for lids in self._sets]
+        for key, slot in self._slots.items():
+            if self._until[slot] == FOREVER:
+                yield self._ids[slot], key, kinds[self._kinds[slot]], texts[self._lids[slot]]
+
+    def _merge(self, known: int, more: tuple[int, ...]) -> int:
+        found = self._merged.get((known, more))
+        if found is None:
+            both = tuple(sorted({*self._sets[known], *more}))
+            found = self._merged[known, more] = self._lid_sets.setdefault(both, len(self._sets))
+            if found == len(self._sets):
+                self._sets.append(both)
+        return found
+
+
+class _Workers:
+    """Processes that read and write packs in turn, so that the order of packs is known without asking."""
+
+    def __init__(self, folders: tuple[Path, Path], plan: Plan, count: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipes: list[Connection] = []
+        self._processes: list[BaseProcess] = []
+        self._current = 0
+        for number in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(theirs, folders, plan, number), daemon=True)
+            process.start()
+            theirs.close()
+            self._pipes.append(ours)
+            self._processes.append(process)
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        for pipe, process in zip(self._pipes, self._processes, strict=True):
+            if failed is None:
+                pipe.send(None)
+            else:
+                process.terminate()
+            process.join()
+            pipe.close()
+        if failed is None and any(process.exitcode for process in self._processes):
+            raise Unavailable("a worker of the rebuild failed", code="worker_failed")
+
+    def read(self, packs: Iterator[Pack]) -> Iterator[tuple[Pack, Named]]:
+        """Each pack with what it names, in order; :meth:`write` must follow before the next is taken."""
+        count = len(self._pipes)
+        waiting: list[Pack] = []
+        turn = 0
+        for turn, pack in enumerate(packs):
+            if len(waiting) == count:
+                yield self._named(waiting.pop(0), (turn - count) % count)
+            self._pipes[turn % count].send(pack)
+            waiting.append(pack)
+        for at, pack in enumerate(waiting):
+            yield self._named(pack, (turn + 1 - len(waiting) + at) % count)
+
+    def write(self, ids: array[int], lids: list[int]) -> None:
+        """Let the pack that was read last be written."""
+        self._pipes[self._current].send((ids, lids))
+
+    def _named(self, pack: Pack, worker: int) -> tuple[Pack, Named]:
+        self._current = worker
+        try:
+            named = self._pipes[worker].recv()
+        except EOFError:
+            raise Unavailable("a worker of the rebuild failed", code="worker_failed") from None
+        if isinstance(named, str):
+            raise IntegrityError(named, where=f"entry {pack.entry}, pack {pack.number}")
+        assert isinstance(named, Named)
+        return pack, named
+
+
+def _work(pipe: Connection, folders: tuple[Path, Path], plan: Plan, number: int) -> None:
+    columns = Columns(folders[1] / f"of-{number}")
+    with DraftFiles(folders[0], number) as files:
+        while (pack := pipe.recv()) is not None:
+            try:
+                drafts, labels, places, named = _read(pack, plan)
+            except IntegrityError as error:
+                pipe.send(error.message)
+                continue
+            pipe.send(named)
+            ids, lids = pipe.recv()
+            kept = [at for at, label in enumerate(labels) if label is not None]
+            left = [drafts[at] for at in kept]
+            own = [[ids[place] for place in places[at]] for at in kept]
+            under = [lids[label] for label in labels if label is not None]
+            files.write(pack.entry, left, own, under)
+            columns.append_drafts(pack.entry, pack.number, left, own, under)
+
+
+def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], list[list[int]], Named]:
+    """The drafts of a pack, each one's last label (None: it has gone), its entities' places, and what is named."""
+    decode = msgspec.json.Decoder(CleanDraft).decode
+    named = Named()
+    drafts: list[CleanDraft] = []
+    begins: list[int] = []
+    for sealed in read_drafts(pack.data, pack.keys, pack.name):
+        if sealed.draft is not None:
+            drafts.append(decode(sealed.draft))
+            begins.append(named.ordinals_used)
+        named.rows += 1
+        named.ordinals_used += sealed.entities
+    known: dict[Label, int] = {}
+    for draft in drafts:
+        known.setdefault(draft.label, len(known))
+    seen: dict[str, int] = {}
+    touched: list[set[int]] = []
+    labels: list[int | None] = []
+    places: list[list[int]] = []
+    for draft, ordinal in zip(drafts, begins, strict=True):
+        record = pack.entry << ROW_BITS | draft.row
+        fate = plan.fate(record, draft.label)
+        label = None if fate is None else known.setdefault(fate, len(known))
+        labels.append(label)
+        until = plan.gone.get(record, FOREVER)
+        own = []
+        for position, entity in enumerate(draft.entities):
+            place = seen.setdefault(entity.key, len(seen))
+            if place == len(touched):
+                touched.append(set())
+                named.kinds.append(entity.kind)
+                named.ordinals.append(ordinal + position)
+                named.until.append(until)
+            elif named.until[place] < until:
+                named.until[place] = until
+            if label is not None:
+                touched[place].add(label)
+            if plan.heirs and (told := plan.heirs.get((record, position))) is not None:
+                named.forced[place] = told
+            own.append(place)
+        places.append(own)
+    named.records = sum(label is not None for label in labels)
+    named.keys, named.labels = list(seen), list(known)
+    named.touched = [tuple(sorted(each)) for each in touched]
+    return drafts, labels, places, named
+
+
+def _gather(columns: Path) -> None:
+    """Bring the workers' parts together."""
+    for folder in sorted(columns.glob("of-*")):
+        for path in folder.iterdir():
+            path.rename(columns / path.name)
+        folder.rmdir()

@@ -1,0 +1,245 @@
+"""The paths of backup and restore: ledger, payloads and wrapped keys in one folder; what opens them in one file.
+
+A backup is taken beside a running service or a stopped one. Its order makes it consistent: the ledger as one
+transaction sees it, then payloads and row keys, which are always there before an entry refers to them. The file of
+*secrets* (key-encryption keys, the log's key, the key of handles) is kept apart: whoever has both can read everything.
+What changes daily, the day keys, is in the backup, wrapped like the row keys; so secrets change once a month only, with
+the re-wrapping of row keys, and afterwards open no older backup.
+
+A restore replays erasures before anything else, so that nothing comes back that an entry has erased. It is told the
+newest checkpoint that anyone has: a ledger that doesn't reach it, or has another tree, is a fork.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from graphsvc.erasures import replay_erasures
+from graphsvc.ledger.database import snapshot_head
+from graphsvc.ledger.keyfiles import write_durably
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
+from graphsvc.ledger.pins import pin
+from graphsvc.ledger.postgres import copy_in
+from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.ledger.store import snapshot
+from graphsvc.model.errors import IntegrityError, InvalidInput, NotFound
+from graphsvc.settings import Settings
+from graphsvc_verify.canonical import b64u, decode, encode, unb64u
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.note import NoteKey, verify_checkpoint
+
+Progress = Callable[[int, int], None]
+_DAILY = ("ledger/keys/day", "ledger/keys/oversight")
+_LASTING = ("ledger/keys/log.key", "keys/handles.key")
+"""Secrets below a state directory, beside the key-encryption keys."""
+_DAY_KEYS = "backup|day keys"
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """The size of the log in the backup, payload objects copied now and all in all."""
+
+    size: int
+    copied: int
+    objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The size of the log as restored, payload objects, and the rows whose keys an erasure has taken now."""
+
+    size: int
+    objects: int
+    erased: int
+
+
+def back_up(settings: Settings, store: PayloadStore, target: Path, progress: Progress | None = None) -> BackedUp:
+    """Write or renew the backup in the folder ``target``; payload objects that it has already are not copied again.
+
+    ``backup.json`` is written last: a folder without it is no backup. Raises OSError, IntegrityError when a payload is
+    missing or altered, Unavailable.
+    """
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (target / "backup.json").unlink(missing_ok=True)
+    # 1. The ledger at one moment, its side tables with it.
+    part = target / "ledger.db.part"
+    snapshot(settings.data / "ledger", settings.database, part)
+    part.replace(target / "ledger.db")
+    size, note = snapshot_head(target / "ledger.db")
+    # 2. What the entries refer to, which was there before them; row keys and day keys, wrapped.
+    with closing(RowKeys(settings.data / "keys" / "rows.db")) as keys:
+        keys.copy_wrapped(target / "rows.db.part", {_DAY_KEYS: _archive(settings.data, _DAILY)})
+    (target / "rows.db.part").replace(target / "rows.db")
+    there = FilePayloadStore(target / "payloads")
+    have, names = set(there.names()), sorted(store.names())
+    for done, name in enumerate(names, 1):
+        if name not in have:
+            there.put(store.get(name))
+        if progress is not None:
+            progress(done, len(names))
+    # 3. What it is.
+    log = _log_key(settings.data / "ledger" / "keys" / "log.key", settings.origin)
+    if note:
+        verify_checkpoint(note, log)
+        write_durably(target / "checkpoint", note.encode())
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    said = {"v": 1, "format": "graphsvc-backup", "origin": settings.origin, "log": log.vkey, "size": size, "at": now}
+    write_durably(target / "backup.json", encode(said))
+    return BackedUp(size, len(set(names) - have), len(names))
+
+
+def save_secrets(data: Path, file: Path) -> None:
+    """Write what opens backups into one new file, mode 0600. Raises InvalidInput when there is one, OSError."""
+    if file.exists():
+        raise InvalidInput("there is a file already; secrets are never written over", code="exists", where=str(file))
+    with closing(RowKeys(data / "keys" / "rows.db")) as keys:
+        keks = {month: b64u(key) for month, key in keys.export_keks().items()}
+    write_durably(file, _archive(data, _LASTING, {"keks.json": encode(keks)}))
+
+
+def restore(
+    backup: Path, secrets: Path, notes: Sequence[str], settings: Settings, store: Callable[[Settings], PayloadStore]
+) -> Restored:
+    """Make the state directory of ``settings``, absent or empty, from a backup and a file of secrets.
+
+    ``notes`` are the newest signed checkpoints of the log that are known; every later start checks them again.
+    ``store`` opens the payload store of settings. Nothing is left in the state directory when it fails. Raises
+    InvalidInput when there is no backup or the directory is not empty, IntegrityError for a fork (``fork``) and when
+    keys, payloads and ledger don't belong together, Conflict when the database holds a ledger.
+    """
+    data = settings.data
+    size = _size(backup, settings.origin)
+    if data.exists() and any(data.iterdir()):
+        raise InvalidInput("the state directory is not empty", code="not_empty", where=str(data))
+    part = data.with_name(f"{data.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True, mode=0o700)
+    try:
+        # 1. Secrets, then the ledger with what is known of it: does it reach that far, and do these keys sign it?
+        _lay_out(backup, secrets, part)
+        pin(part / "ledger", notes)
+        with closing(Ledger.open(part / "ledger", settings.origin)) as ledger:
+            if ledger.head != size:
+                raise IntegrityError("the backup's ledger is not the one that its description tells of")
+            there = FilePayloadStore(backup / "payloads")
+            with closing(RowKeys(part / "keys" / "rows.db")) as keys:
+                # 2. Before anything can be read: what was erased stays erased.
+                erased = replay_erasures(ledger, there, keys)
+                _check_complete(ledger, there, keys)
+            # 3. Payloads, each checked against its digest.
+            final = store(_at(settings, part))
+            names = sorted(there.names())
+            for name in names:
+                final.put(there.get(name))
+        if settings.database:
+            copy_in(part / "ledger" / "ledger.db", settings.database)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    # 4. One rename, and it is there.
+    if data.exists():
+        data.rmdir()
+    part.rename(data)
+    return Restored(size, len(names), erased)
+
+
+def _at(settings: Settings, data: Path) -> Settings:
+    fields = {name: getattr(settings, name) for name in Settings.__annotations__}
+    return Settings(**{**fields, "data": data})
+
+
+def _size(backup: Path, origin: str) -> int:
+    try:
+        said: dict[str, Any] = decode((backup / "backup.json").read_bytes())
+        fits = said["v"] == 1 and said["format"] == "graphsvc-backup"
+    except (FileNotFoundError, VerifyError, KeyError):
+        fits = False
+    if not fits:
+        raise InvalidInput("this is no backup, or one that was not finished", code="no_backup", where=str(backup))
+    if said["origin"] != origin:
+        raise InvalidInput("the backup is of another log: set GRAPHSVC_ORIGIN to its name", code="other_log")
+    return int(said["size"])
+
+
+def _lay_out(backup: Path, secrets: Path, part: Path) -> None:
+    """Ledger, keys and secrets where a service has them."""
+    for name, place in (("ledger.db", "ledger/ledger.db"), ("rows.db", "keys/rows.db")):
+        (part / place).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copyfile(backup / name, part / place)
+        (part / place).chmod(0o600)
+    lasting = _extract(secrets.read_bytes(), part, _LASTING)
+    keks = {month: unb64u(key, 32) for month, key in decode(lasting.pop("keks.json", b"{}")).items()}
+    with closing(RowKeys(part / "keys" / "rows.db", keks)) as keys:
+        try:
+            daily = keys.open(_DAY_KEYS)
+        except IntegrityError:
+            raise IntegrityError(
+                "these secrets don't open this backup: they are of another month or another service", code="secrets"
+            ) from None
+        keys.remove(_DAY_KEYS)
+    _extract(daily, part, _DAILY)
+    if not (part / "ledger" / "keys" / "log.key").exists():
+        raise IntegrityError("these secrets have no key of the log", code="secrets")
+
+
+def _check_complete(ledger: Ledger, store: PayloadStore, keys: RowKeys) -> None:
+    """Every pack of every submission is there, and its keys."""
+    names = set(store.names())
+    for index, _ in ledger.indexes(0, ledger.head, ("submission",)):
+        for pack in ledger.open_header(index)["body"]["packs"]:
+            if pack not in names or not keys.has(pack):
+                raise IntegrityError("a payload or its keys are missing in the backup", where=f"entry {index}")
+
+
+def _log_key(path: Path, origin: str) -> NoteKey:
+    try:
+        secret = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound("there is no ledger in this directory", code="no_ledger") from None
+    return NoteKey(origin, Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw())
+
+
+def _archive(data: Path, names: Sequence[str], more: dict[str, bytes] | None = None) -> bytes:
+    """Files, and those directly in folders, as a tar archive; a file that goes meanwhile is left out."""
+    found = dict(more or {})
+    for name in names:
+        path = data / name
+        for one in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if one.suffix != ".tmp" and one.is_file():
+                found[str(one.relative_to(data))] = one.read_bytes()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in found.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _extract(archive: bytes, part: Path, allowed: Sequence[str]) -> dict[str, bytes]:
+    """Write the members of an archive that are in ``allowed`` files or folders; returns the others' content."""
+    rest = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+            for member in opened:
+                file = opened.extractfile(member)
+                content = b"" if file is None else file.read()
+                folder, _, name = member.name.rpartition("/")
+                if member.name in allowed or (folder in allowed and name not in ("", ".", "..")):
+                    write_durably(part / member.name, content)
+                else:
+                    rest[member.name] = content
+    except tarfile.TarError:
+        raise InvalidInput("this is no file of secrets", code="secrets") from None
+    return rest

@@ -1,0 +1,78 @@
+"""``graphsvc backup`` and ``graphsvc restore``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from graphsvc.backup import back_up, restore, save_secrets
+from graphsvc.cli.output import write_json
+from graphsvc.cli.state import DataOption, JsonFlag, payloads_of, progress_bar, settings_of
+from graphsvc.model.errors import InvalidInput
+from graphsvc.settings import read_settings
+
+
+def backup(
+    target: Annotated[Path, typer.Argument(help="Folder of the backup; one that is there is renewed.")],
+    data: DataOption = Path("data"),
+    secrets: Annotated[
+        Path | None, typer.Option("--secrets", help="Also write what opens it into this new file: keep it apart.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Back up ledger, payloads and wrapped keys, beside a running service or a stopped one.
+
+    Sealed payloads are copied once, so renewing a backup is quick. Without the file of secrets nobody can read it, and
+    nobody can restore it: write one with --secrets at first, and after each monthly re-wrapping of keys.
+    """
+    settings = settings_of(data)
+    console = Console(stderr=True, highlight=False)
+    with progress_bar(console, "backing up", quiet=json) as progress:
+        done = back_up(settings, payloads_of(settings), target, progress)
+    if secrets is not None:
+        save_secrets(settings.data, secrets)
+    if json:
+        write_json({"entries": done.size, "objects": done.objects, "copied": done.copied, "backup": str(target)})
+        return
+    console.print(
+        f"backup    {target}\nentries   {done.size:,}\npayloads  {done.objects:,} ({done.copied:,} copied now)"
+    )
+    if secrets is not None:
+        console.print(f"secrets   {secrets}: keep this file apart from the backup")
+
+
+def restore_backup(
+    source: Annotated[Path, typer.Argument(help="Folder of the backup.")],
+    data: Annotated[Path, typer.Option("--data", help="State directory to make; absent or empty.")],
+    secrets: Annotated[Path, typer.Option("--secrets", help="The file of secrets.", exists=True, dir_okay=False)],
+    checkpoint: Annotated[
+        list[Path],
+        typer.Option(
+            "--checkpoint", help="The newest signed checkpoint that anyone has; can be repeated.", exists=True
+        ),
+    ],
+    json: JsonFlag = False,
+) -> None:
+    """Make a state directory from a backup. Erasures are replayed; the first start fills graph and columns.
+
+    --checkpoint names what is known of the log: the published tiles' file, one that a witness or a client kept, and
+    only when there is none of them the backup's own. A backup that is behind it is a fork of the log and is refused,
+    now and at every later start.
+    """
+    try:
+        notes = [path.read_text(encoding="utf-8") for path in checkpoint]
+    except UnicodeDecodeError:
+        raise InvalidInput("a checkpoint is a signed note: text", code="bad_note", where="--checkpoint") from None
+    settings = read_settings(data.resolve(), os.environ)
+    done = restore(source, secrets, notes, settings, payloads_of)
+    if json:
+        write_json({"entries": done.size, "objects": done.objects, "erased": done.erased, "data": str(data)})
+        return
+    console = Console(stderr=True, highlight=False)
+    console.print(
+        f"state     {data}\nentries   {done.size:,}\npayloads  {done.objects:,}\nerased    {done.erased:,} again"
+    )

@@ -1,0 +1,113 @@
+"""``graphsvc rebuild``: the graph and the columns made anew from the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from graphsvc.apply import Payloads
+from graphsvc.cli.output import NOT_HOLDING, write_json
+from graphsvc.cli.state import DataOption, JsonFlag, opened, progress_bar, settings_of
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.fingerprint import Fingerprint, fingerprint
+from graphsvc.ledger.log import Ledger
+from graphsvc.local.neo4j import Neo4jChild, stop_left_over
+from graphsvc.model.schema import load_schema
+from graphsvc.rebuild import Rebuilt, rebuild_offline, rebuild_online
+from graphsvc.settings import Settings, product_data
+
+
+def rebuild(
+    data: DataOption = Path("data"),
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Read the graph before as well; exit code 1 when they differ.")
+    ] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Make the graph and the columns anew from the ledger. The service must not run.
+
+    The own Neo4j is filled by its offline import in a fresh home that is then swapped in: a rebuild that is interrupted
+    leaves the old one as it was. A server named by GRAPHSVC_NEO4J_URI is emptied and filled online; when that is
+    interrupted, the next start goes on. Prints a digest of everything in the graph.
+    """
+    settings = settings_of(data)
+    console = Console(stderr=True, highlight=False)
+    begun = time.monotonic()
+    with opened(settings) as (ledger, payloads), progress_bar(console, "rebuilding", quiet=json) as progress:
+        parts = _Parts(settings, ledger, payloads)
+        before = parts.seen() if compare else None
+        if parts.settings.neo4j_uri:
+            with parts.external() as graph:
+                done = rebuild_online(parts.ledger, parts.payloads, parts.settings.data, graph, progress)
+        else:
+            stop_left_over(parts.settings.data / "neo4j")
+            ways = (parts.import_files, parts.served)
+            done = rebuild_offline(parts.ledger, parts.payloads, parts.settings.data, ways, progress)
+    _tell(console, done, before, time.monotonic() - begun, as_json=json)
+    if before is not None and before != done.fingerprint:
+        raise typer.Exit(NOT_HOLDING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a rebuild works with."""
+
+    settings: Settings
+    ledger: Ledger
+    payloads: Payloads
+
+    def child(self, home: Path) -> Neo4jChild:
+        return Neo4jChild(home, None, self.settings.neo4j_heap, self.settings.neo4j_pagecache)
+
+    def import_files(self, home: Path, arguments: list[str]) -> None:
+        self.child(home).import_files(arguments)
+
+    def served(self, home: Path, work: Callable[[Graph], Fingerprint]) -> Fingerprint:
+        child = self.child(home)
+        child.start()
+        try:
+            with self._graph(child.uri, child.auth) as graph:
+                return work(graph)
+        finally:
+            child.stop()
+
+    @contextmanager
+    def external(self) -> Iterator[Graph]:
+        settings = self.settings
+        with self._graph(settings.neo4j_uri, (settings.neo4j_user, settings.neo4j_password)) as graph:
+            yield graph
+
+    def seen(self) -> Fingerprint:
+        """The graph as it is now."""
+        if not self.settings.neo4j_uri:
+            return self.served(self.settings.data / "neo4j", fingerprint)
+        with self.external() as graph:
+            return fingerprint(graph)
+
+    @contextmanager
+    def _graph(self, uri: str, auth: tuple[str, str]) -> Iterator[Graph]:
+        graph = Graph.open(uri, auth, self.settings.neo4j_database)
+        try:
+            graph.constrain(list(load_schema(product_data("schema")).kinds))
+            yield graph
+        finally:
+            graph.close()
+
+
+def _tell(console: Console, done: Rebuilt, before: Fingerprint | None, seconds: float, *, as_json: bool) -> None:
+    seen, equal = done.fingerprint, None if before is None else before == done.fingerprint
+    if as_json:
+        counts = {"nodes": seen.nodes, "relationships": seen.relationships}
+        write_json({"rows": done.rows, **counts, "digest": seen.digest, "equal": equal, "seconds": round(seconds, 1)})
+        return
+    console.print(f"rows           {done.rows:,}\nnodes          {seen.nodes:,}\nrelationships  {seen.relationships:,}")
+    console.print(f"digest         {seen.digest}\nseconds        {seconds:.1f}")
+    if equal is not None:
+        console.print("the graph is equal to the one before" if equal else "[red]the graph differs from before[/red]")

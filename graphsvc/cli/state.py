@@ -1,0 +1,61 @@
+"""A state directory opened by a command, beside a service that is stopped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from graphsvc.apply import Payloads
+from graphsvc.ledger.lock import lock_directory
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.objects import PayloadStore, open_payloads
+from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.model.errors import InvalidInput
+from graphsvc.rebuild import finish
+from graphsvc.settings import Settings, read_settings
+
+DataOption = Annotated[Path, typer.Option("--data", help="State directory of the service.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def settings_of(data: Path) -> Settings:
+    """The settings for a state directory that there is. Raises InvalidInput when there is no ledger in it."""
+    settings = read_settings(data.resolve(), os.environ)
+    if not (settings.data / "ledger" / "keys" / "log.key").exists():
+        raise InvalidInput("there is no ledger in this directory", code="no_ledger", where=str(data))
+    return settings
+
+
+def payloads_of(settings: Settings) -> PayloadStore:
+    """The payload store of settings."""
+    return open_payloads(settings.payload_location, settings.s3_endpoint)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[Ledger, Payloads]]:
+    """Ledger and payloads, as long as no service has them. Raises Unavailable when one runs."""
+    with ExitStack() as stack:
+        if not settings.database:
+            stack.callback(lock_directory(settings.data))
+        finish(settings.data)
+        ledger = Ledger.open(settings.data / "ledger", settings.origin, database=settings.database)
+        stack.callback(ledger.close)
+        keys = RowKeys(settings.data / "keys" / "rows.db")
+        stack.callback(keys.close)
+        yield ledger, Payloads(payloads_of(settings), keys)
+
+
+@contextmanager
+def progress_bar(console: Console, what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is told how much of how much is done; nothing when ``quiet`` or not on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

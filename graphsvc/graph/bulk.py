@@ -1,0 +1,124 @@
+"""The graph as files for Neo4j's offline import: what the writer would have left, row by row, without a server.
+
+Fields are separated by tabs. Keys and packed attributes hold no control characters (cleaning and JSON see to that), so
+nothing needs quoting, and no field is ever looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from graphsvc.graph.prepare import epoch, packed_attributes, packed_origin, record_int
+from graphsvc.model.drafts import CleanDraft, Grading
+from graphsvc.model.errors import IntegrityError
+from graphsvc.model.labels import GROUPS, Label, label_key
+
+_FACTS = "gs gi gsch since until " + " ".join(GROUPS) + " origin"
+_HEADERS = {
+    "record": "id:ID(record){id-type:long}\tlid:long\texp:long",
+    "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\t:LABEL",
+    "label": ":ID(label){id-type:long}\tlid:long\tkey",
+    "watermark": ":ID(watermark){id-type:long}\tname\tindex:long\tbatch:long",
+    "about": "\t".join(
+        [":START_ID(record)", ":END_ID(entity)", "ent:long", "rec:long", "lid:long", "exp:long", *_FACTS.split()]
+    ),
+    "claim": "\t".join(
+        [
+            *(":START_ID(entity)", ":END_ID(entity)", "src:long", "dst:long", "kind", "rec:long", "lid:long"),
+            *("exp:long", *_FACTS.split()),
+        ]
+    ),
+}
+_NODES = {"record": "Record", "entity": "", "label": "Label", "watermark": "Watermark"}
+_RELATIONSHIPS = {"about": "ABOUT", "claim": "CLAIM"}
+
+
+class DraftFiles:
+    """Records with what they are about and their link claims, in files of one writer; a context manager."""
+
+    def __init__(self, directory: Path, number: int) -> None:
+        self._directory = directory
+        self._names = {name: f"{name}-{number:04d}.tsv" for name in ("record", "about", "claim")}
+        self._files: dict[str, IO[str]] = {}
+
+    def __enter__(self) -> DraftFiles:
+        for name, file in self._names.items():
+            self._files[name] = (self._directory / file).open("w", encoding="utf-8", newline="\n", buffering=1 << 20)
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def write(
+        self, entry_index: int, drafts: Sequence[CleanDraft], ids: Sequence[Sequence[int]], lids: Sequence[int]
+    ) -> None:
+        """Drafts of one submission; ``ids`` and ``lids`` as :class:`graphsvc.graph.write.Applied` has them."""
+        records: list[str] = []
+        about: list[str] = []
+        claims: list[str] = []
+        for draft, own, lid in zip(drafts, ids, lids, strict=True):
+            record, exp, grading = record_int(entry_index, draft.row), epoch(draft.expires), _grading(draft.grading)
+            tail, times = f"{record}\t{lid}\t{exp}", f"{draft.since or ''}\t{draft.until or ''}"
+            origin = packed_origin(draft.origin) or ""
+            records.append(tail)
+            for entity, place in zip(draft.entities, own, strict=True):
+                values = _values(entity.attributes)
+                about.append(f"{record}\t{place}\t{place}\t{tail}\t{grading}\t{times}\t{values}\t{origin}")
+            for link in draft.links:
+                source, target = own[link.source], own[link.target]
+                when = times
+                if link.since is not None or link.until is not None:
+                    when = f"{link.since or ''}\t{link.until or ''}"
+                claims.append(
+                    f"{source}\t{target}\t{source}\t{target}\t{link.kind}\t{tail}\t{grading}\t{when}\t"
+                    f"{_values(link.attributes)}\t{origin}"
+                )
+        for name, lines in (("record", records), ("about", about), ("claim", claims)):
+            if lines:
+                self._files[name].write("\n".join(lines) + "\n")
+
+
+def write_rest(
+    directory: Path, entities: Iterable[tuple[int, str, str, str]], labels: Mapping[Label, int], index: int
+) -> int:
+    """Entities as (integer, key, kind, labels joined by ``;``), the labels, the watermark after entry ``index``.
+
+    Returns how many entities there were. Raises IntegrityError for a key that no cleaner would have let pass.
+    """
+    count = 0
+    with (directory / "entity-0000.tsv").open("w", encoding="utf-8", newline="\n", buffering=1 << 20) as file:
+        for entity, key, kind, lids in entities:
+            if not key.isprintable():
+                raise IntegrityError("an entity's key holds a control character")
+            file.write(f"{entity}\t{entity}\t{key}\t{lids}\t{kind}\tEntity;{kind}\n")
+            count += 1
+    lines = [f"{lid}\t{lid}\t{label_key(label)}\n" for label, lid in sorted(labels.items(), key=lambda item: item[1])]
+    (directory / "label-0000.tsv").write_text("".join(lines), encoding="utf-8")
+    (directory / "watermark-0000.tsv").write_text(f"0\tgraph\t{index}\t0\n", encoding="utf-8")
+    for name, header in _HEADERS.items():
+        (directory / f"{name}.header").write_text(header + "\n", encoding="utf-8")
+    return count
+
+
+def import_arguments(directory: Path) -> list[str]:
+    """What to tell ``neo4j-admin database import full`` of the files in ``directory``."""
+    arguments = ["--delimiter=TAB", "--array-delimiter=;", "--quote=U+0001", "--id-type=integer", "--bad-tolerance=0"]
+    for option, names in (("--nodes", _NODES), ("--relationships", _RELATIONSHIPS)):
+        for name, kind in names.items():
+            files = [path for path in sorted(directory.glob(f"{name}-*.tsv")) if path.stat().st_size]
+            if files:
+                listed = ",".join([str(directory / f"{name}.header"), *map(str, files)])
+                arguments.append(f"{option}={kind}={listed}" if kind else f"{option}={listed}")
+    return arguments
+
+
+def _grading(grading: Grading) -> str:
+    return f"{grading.source}\t{grading.information}\t{grading.scheme}"
+
+
+def _values(attributes: Mapping[str, Mapping[str, object]]) -> str:
+    return "\t".join(value or "" for value in packed_attributes(attributes))

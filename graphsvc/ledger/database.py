@@ -1,0 +1,32 @@
+"""Copies of a whole ledger from one kind of database to another, table by table, through the same table definitions."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select
+
+from graphsvc.ledger.tables import LOCAL, metadata
+
+_ROWS = 500
+
+
+def copy_database(source: Connection, target: Connection) -> None:
+    """Copy all rows but those that are of one database only (its version, leases); the target's tables are empty."""
+    for table in metadata.sorted_tables:
+        if table.name in LOCAL:
+            continue
+        result = source.execution_options(yield_per=_ROWS).execute(select(table))
+        for rows in result.mappings().partitions(_ROWS):
+            target.execute(insert(table), [dict(row) for row in rows])
+
+
+def snapshot_head(path: Path) -> tuple[int, str]:
+    """The size and the signed note of the newest checkpoint in a snapshot; (0, "") in an empty one."""
+    database = sqlite3.connect(path)
+    try:
+        found = database.execute("SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
+    finally:
+        database.close()
+    return (0, "") if found is None else (int(found[0]), str(found[1]))

@@ -1,0 +1,188 @@
+"""The ledger in PostgreSQL: several processes may have it open, one of them leads.
+
+The leader holds a *lease*: a row with a token that grows by one with every leader, and a time until which it holds,
+by the database's clock, renewed every few seconds. Every writing transaction first locks that row and compares the
+token (:meth:`PostgresStore.fence`): a leader that was stopped for longer than its lease and wakes up finds another
+token and writes nothing, however late. Taking the lease locks the same row, so a transaction of the old leader is
+either committed before the new one reads, or refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select, text, update
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.pool import QueuePool
+
+from graphsvc.ledger.database import copy_database
+from graphsvc.ledger.sqlite import sqlite_engine
+from graphsvc.ledger.store import Store, prepare_tables
+from graphsvc.ledger.tables import entries, leases
+from graphsvc.model.errors import Conflict, InvalidInput, Unavailable
+
+LEASE = "sequencer"
+_TABLES_LOCK = 0x6772617068
+"""Key of the advisory lock under which tables are made."""
+
+_log = logging.getLogger("graphsvc.ledger")
+
+
+class PostgresStore(Store):
+    """The database at ``url`` (``postgresql://user:password@host:port/name``)."""
+
+    lease_seconds = 10.0
+    """How long a leader that says nothing keeps the lease."""
+
+    def __init__(self, url: str, standby: float) -> None:
+        address = _address(url)
+        super().__init__(_engine(address, False, self.lease_seconds), _engine(address, True))
+        self._holder = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(4).hex()}"
+        self._stop = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
+        try:
+            with self.writer.begin() as connection:
+                connection.execute(select(func.pg_advisory_xact_lock(_TABLES_LOCK)))
+                prepare_tables(connection)
+            self.token = self._take(standby)
+        except DBAPIError as error:
+            super().close()
+            raise Unavailable(f"PostgreSQL can't be had: {type(error).__name__}", code="database_down") from None
+        except BaseException:
+            super().close()
+            raise
+        self._heart.start()
+
+    def close(self) -> None:
+        """Let go of the lease, so that another need not wait for its end."""
+        self._stop.set()
+        if self._heart.is_alive():
+            self._heart.join()
+        try:
+            with self.writer.begin() as connection:
+                mine = (leases.c.name == LEASE) & (leases.c.token == self.token)
+                connection.execute(update(leases).where(mine).values(until=func.now()))
+        except DBAPIError:
+            _log.warning("the lease could not be given back; it ends by itself")
+        super().close()
+
+    def fence(self, connection: Connection) -> None:
+        """Lock the lease and compare tokens."""
+        held = connection.execute(select(leases.c.token).where(leases.c.name == LEASE).with_for_update()).scalar()
+        if held != self.token:
+            raise Unavailable("another process leads the ledger now", code="lease_lost")
+
+    def leads(self) -> bool:
+        """Whether nobody has taken the lease since."""
+        with self.reading() as connection:
+            return connection.execute(select(leases.c.token).where(leases.c.name == LEASE)).scalar() == self.token
+
+    def _take(self, standby: float) -> int:
+        deadline = time.monotonic() + standby
+        while (token := self._try()) is None:
+            if time.monotonic() >= deadline:
+                raise Unavailable("another process leads this ledger", code="lease_held")
+            time.sleep(min(0.2, self.lease_seconds / 5))
+        return token
+
+    def _try(self) -> int | None:
+        until = func.now() + text(f"interval '{self.lease_seconds:.3f} seconds'")
+        with self.writer.begin() as connection:
+            row = connection.execute(
+                select(leases.c.token, (leases.c.until > func.now()).label("held"))
+                .where(leases.c.name == LEASE)
+                .with_for_update()
+            ).first()
+            if row is not None:
+                if row.held:
+                    return None
+                values = {"token": row.token + 1, "holder": self._holder, "until": until}
+                connection.execute(update(leases).where(leases.c.name == LEASE).values(**values))
+                return int(row.token) + 1
+        try:
+            with self.writer.begin() as connection:
+                connection.execute(insert(leases).values(name=LEASE, token=1, holder=self._holder, until=until))
+        except IntegrityError:
+            return None  # another was quicker
+        return 1
+
+    def _beat(self) -> None:
+        mine = (leases.c.name == LEASE) & (leases.c.token == self.token)
+        until = func.now() + text(f"interval '{self.lease_seconds:.3f} seconds'")
+        while not self._stop.wait(self.lease_seconds / 3):
+            try:
+                with self.writer.begin() as connection:
+                    if connection.execute(update(leases).where(mine).values(until=until)).rowcount != 1:
+                        _log.critical("another process has taken the lease of the ledger")
+                        return
+            except DBAPIError:
+                _log.warning("the lease could not be renewed; trying again")
+
+
+def _engine(address: URL, reading: bool, idle_seconds: float = 600.0) -> Engine:
+    engine = create_engine(
+        address,
+        isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
+        poolclass=QueuePool,
+        pool_size=8 if reading else 2,
+        max_overflow=56 if reading else 0,
+        pool_pre_ping=True,
+        connect_args={"timeout": 10, "tcp_keepalive": True},
+        execution_options={"postgresql_readonly": True} if reading else {},
+    )
+    # Many rows in one statement: the driver would send them one by one.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        # A leader that stops within a transaction must not keep the lease's row locked for longer than the lease.
+        cursor = connection.cursor()
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(idle_seconds * 1000)}")
+        cursor.execute("SET synchronous_commit = on")
+        cursor.close()
+        connection.commit()
+
+    return engine
+
+
+def copy_out(url: str, path: Path) -> None:
+    """All tables, as one transaction sees them, into a new SQLite file. Raises Unavailable."""
+    source, target = _engine(_address(url), True), sqlite_engine(path, ("synchronous=FULL",), "BEGIN IMMEDIATE")
+    try:
+        with source.connect() as reading, target.begin() as writing:
+            prepare_tables(writing)
+            copy_database(reading, writing)
+    except DBAPIError as error:
+        raise Unavailable(f"PostgreSQL can't be had: {type(error).__name__}", code="database_down") from None
+    finally:
+        source.dispose()
+        target.dispose()
+
+
+def copy_in(path: Path, url: str) -> None:
+    """A ledger in a SQLite file into an empty database. Raises Conflict when there is a ledger already, Unavailable."""
+    source, target = sqlite_engine(path, ("query_only=ON",), "BEGIN"), _engine(_address(url), False)
+    try:
+        with source.connect() as reading, target.begin() as writing:
+            writing.execute(select(func.pg_advisory_xact_lock(_TABLES_LOCK)))
+            prepare_tables(writing)
+            if writing.execute(select(func.count()).select_from(entries)).scalar():
+                raise Conflict("there is a ledger in this database already", code="not_empty")
+            copy_database(reading, writing)
+    except DBAPIError as error:
+        raise Unavailable(f"PostgreSQL can't be had: {type(error).__name__}", code="database_down") from None
+    finally:
+        source.dispose()
+        target.dispose()
+
+
+def _address(url: str) -> URL:
+    try:
+        return make_url(url).set(drivername="postgresql+pg8000")
+    except (ArgumentError, ValueError):
+        raise InvalidInput("the database is a URL like postgresql://user@host/name", code="settings") from None

@@ -1,0 +1,73 @@
+"""The ledger in SQLite: one writing connection (``BEGIN IMMEDIATE``, WAL with ``synchronous=FULL``: a commit that
+returned is on disk) and readers that cannot write. One process a directory, by a lock on a file.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from graphsvc.ledger.store import Store, prepare_tables
+
+_COMMON = ("foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY", "mmap_size=268435456")
+_WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", *_COMMON)
+_READER = (*_COMMON, "query_only=ON")
+
+
+class SqliteStore(Store):
+    """The database in the file ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        path.touch(mode=0o600)
+        self._path = path
+        super().__init__(
+            sqlite_engine(path, _WRITER, "BEGIN IMMEDIATE", poolclass=StaticPool),
+            sqlite_engine(path, _READER, "BEGIN", poolclass=QueuePool, pool_size=8, max_overflow=56),
+        )
+        with self.writer.begin() as connection:
+            prepare_tables(connection)
+
+    def fence(self, connection: Connection) -> None:
+        """Nothing to ask: the directory's lock and the immediate transaction keep others out."""
+
+    def leads(self) -> bool:
+        """The holder of the directory's lock leads."""
+        return True
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A copy by SQLite's own backup, in one step, beside whoever writes. Raises OSError."""
+    reading, writing = sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True), sqlite3.connect(target)
+    try:
+        reading.backup(writing)
+        # One file that is whole by itself, without a log beside it.
+        writing.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise OSError(f"the ledger can't be copied: {error}") from None
+    finally:
+        reading.close()
+        writing.close()
+
+
+def sqlite_engine(path: Path, pragmas: tuple[str, ...], begin: str, **pool: Any) -> Engine:
+    """An engine on a file, with what each connection and each transaction begins with."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False}, **pool)
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling would commit behind our back; we say BEGIN ourselves.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

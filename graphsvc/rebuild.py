@@ -1,0 +1,127 @@
+"""The path of a rebuild: graph and columns made anew from the ledger, equal to what they were.
+
+What a crash leaves. An own Neo4j is built beside the old one, in folders that end in ``.next``; one durable file,
+``rebuild``, is what swaps them in. Before it is there the old ones are untouched and the new ones are rubbish; once it
+is there every start finishes the swap. An external server can't be built beside itself: there the file says that graph
+and columns are to be emptied, every start empties them first, and the applier goes on from wherever it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphsvc.apply import Applier, Payloads, Projections
+from graphsvc.assemble import Progress, assemble
+from graphsvc.changes import EFFECTIVE
+from graphsvc.columns.store import Columns
+from graphsvc.graph.bulk import import_arguments
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.fingerprint import Fingerprint, fingerprint
+from graphsvc.graph.write import Watermark
+from graphsvc.ledger.keyfiles import sync_directory, write_durably
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import IntegrityError
+
+NEXT, OLD = ".next", ".old"
+SWAPPED = ("neo4j", "columns")
+SWAP, EMPTY = b"swap", b"empty"
+
+Import = Callable[[Path, list[str]], None]
+"""Creates a Neo4j home and runs the offline import there with these arguments."""
+Served = Callable[[Path, Callable[[Graph], Fingerprint]], Fingerprint]
+"""Runs a Neo4j on a home, makes the constraints, and hands its graph on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """``rows`` accepted rows were read; ``fingerprint`` is that of the graph as it is now."""
+
+    rows: int
+    fingerprint: Fingerprint
+
+
+def rebuild_offline(
+    ledger: Ledger, payloads: Payloads, data: Path, neo4j: tuple[Import, Served], progress: Progress | None = None
+) -> Rebuilt:
+    """Build a fresh home for the own Neo4j, and fresh columns, and swap them in. Nobody may use the old ones meanwhile.
+
+    Raises IntegrityError when the import took other than what was written, Unavailable, OSError; then all is as before.
+    """
+    run_import, served = neo4j
+    # 1. Empty folders beside those in use; what an interrupted rebuild left goes.
+    finish(data)
+    home, columns = (data / f"{name}{NEXT}" for name in SWAPPED)
+    files = home / "import"
+    for folder in (files, columns):
+        folder.mkdir(parents=True, mode=0o700)
+    try:
+        # 2. Drafts to rows: entity integers, label numbers, claims (assemble).
+        made = assemble(ledger, (payloads.store, payloads.keys), (files, columns), progress)
+        # 3. Rows to a store; constraints and indexes on a server of its own; the whole read once.
+        run_import(home, import_arguments(files))
+        shutil.rmtree(files)
+        files.mkdir()
+
+        def check(graph: Graph) -> Fingerprint:
+            seen = fingerprint(graph)
+            if seen.nodes != made.entities + made.records + made.labels + 1 or graph.writer().watermark() != Watermark(
+                made.index, 0
+            ):
+                raise IntegrityError("the import did not take everything")
+            return seen
+
+        seen = served(home, check)
+    except BaseException:
+        for folder in (home, columns):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # 4. One durable file, and the new ones are those in use.
+    write_durably(data / "rebuild", SWAP)
+    finish(data)
+    return Rebuilt(made.rows, seen)
+
+
+def rebuild_online(
+    ledger: Ledger, payloads: Payloads, data: Path, graph: Graph, progress: Progress | None = None
+) -> Rebuilt:
+    """Empty an external server and the columns, and let the applier fill them again; raises what the applier raises."""
+    write_durably(data / "rebuild", EMPTY)
+    finish(data, graph)
+    applier = Applier(ledger, payloads, Projections(graph.writer(), Columns(data / "columns")))
+    total = len(ledger.indexes(0, ledger.head, EFFECTIVE))
+    applier.catch_up(None if progress is None else lambda done: progress(done, total))
+    rows = sum(
+        ledger.open_header(index)["body"]["accepted"] for index, _ in ledger.indexes(0, ledger.head, ("submission",))
+    )
+    return Rebuilt(rows, fingerprint(graph))
+
+
+def finish(data: Path, graph: Graph | None = None) -> None:
+    """Finish what a rebuild decided, or remove what one that was interrupted left. Part of every start.
+
+    Without ``graph`` only a swap is finished: that must be before Neo4j starts. Raises OSError.
+    """
+    marker = data / "rebuild"
+    decided = marker.read_bytes() if marker.exists() else b""
+    if decided == EMPTY:
+        if graph is None:
+            return
+        shutil.rmtree(data / "columns", ignore_errors=True)
+        graph.empty()
+    for name in SWAPPED:
+        current, fresh, old = (data / f"{name}{end}" for end in ("", NEXT, OLD))
+        if decided == SWAP and fresh.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            if current.exists():
+                current.rename(old)
+            fresh.rename(current)
+        shutil.rmtree(fresh, ignore_errors=True)
+    if decided:
+        sync_directory(data)
+        marker.unlink()
+        sync_directory(data)
+    for name in SWAPPED:
+        shutil.rmtree(data / f"{name}{OLD}", ignore_errors=True)

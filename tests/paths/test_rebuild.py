@@ -1,0 +1,210 @@
+"""Graph and columns made anew from the ledger: equal by digest, offline and online, whatever happened to records."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from graphsvc import rebuild
+from graphsvc.app import LocalService, run_local
+from graphsvc.changes import DraftReader, remains
+from graphsvc.cli import app
+from graphsvc.columns.store import Columns
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.fingerprint import Fingerprint, fingerprint
+from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.ledger.payload import RowKeys
+from graphsvc.local.cast import CLIENTS, OPERATOR
+from graphsvc.local.company import Members
+from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.model.labels import Handling, Label
+from graphsvc.model.principals import Footing, Principal
+from graphsvc.policy.scope import Scope
+from graphsvc.share.labels import move_label
+from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, row
+
+BY_NAME = {one.org: one for one in ORGANISATIONS}
+TOLD = {"origin": {"organisation": "police-ke", "reference": "K\t7"}, "observed": {"since": "2025-01-01"}}
+CASE = Footing("investigation", "statutory-duty", "REBUILD/1")
+EXPAND = """query($s: ID!) { expand(start: $s, hops: 2) { entities { handle key records { handle submission row } }
+  links { kind source target record { handle owner handling { code } } } } }"""
+REGISTER = 'mutation { registerCase(reference: "REBUILD/1", title: "x", legalBasis: "statutory-duty") { reference } }'
+
+
+class World:
+    """A running service whose records are moved, withdrawn and erased, by entries as any act would make them."""
+
+    def __init__(self, service: LocalService, folder: Path) -> None:
+        assert service.parts is not None
+        self.service, self.parts, self.folder = service, service.parts, folder
+        self.members = Members(service, ORGANISATIONS, folder)
+
+    def found(self) -> World:
+        """Admit and enrol everyone, and register a case."""
+        service = self.service
+        operator = self.members.client(OPERATOR)
+        for organisation in ORGANISATIONS:
+            operator.admit(organisation, self.members.by_name[organisation.org].root.public)
+            self.members.by_name[organisation.org].enrol(operator, service.origin, "machine")
+        self.members.client("police-ke.investigator").query(REGISTER)
+        return self
+
+    def submit(self, org: str, rows: list[bytes]) -> int:
+        outgoing = file_of(self.folder / f"{org}-{self.parts.ledger.head}.ndjson", rows, DEFAULTS)
+        return self.members.client(f"{org}.feed").submit(outgoing, org, self.members.by_name[org].working).index
+
+    def move(self, org: str, records: list[int], code: str) -> None:
+        own = BY_NAME[org]
+        label = Label(org, own.kind, own.jurisdiction, Handling("tlp-2.0", code), "GREEN", "statutory-duty")
+        asyncio.run(move_label(self.parts.ledger, Principal(own, "dpo", ("officer",)), records, label))
+
+    def change(self, org: str, kind: str, **body: Any) -> None:
+        part = OwnerPart(org, {"action": kind}, [])
+        draft = EntryDraft(type=kind, requester=org, owners=[part], body=body, scope_event=True)
+        self.applied(self.parts.ledger.append(draft).result().index)
+
+    def erase(self, org: str, records: list[int]) -> None:
+        """An erasure as it has to be: what remains is worked out, the entry is durable, the keys go."""
+        ledger = self.parts.ledger
+        self.applied(ledger.head - 1)
+        data = self.service.data
+        keys = RowKeys(data / "keys" / "rows.db")
+        reader = DraftReader(ledger, FilePayloadStore(data / "payloads"), keys)
+        left = remains(self.parts.graph.writer(), self.parts.applier.labels, reader, records)
+        self.change(org, "erasure", records=records, remains=left)
+        for record in records:
+            (pack,) = ledger.open_header(record >> 28)["body"]["packs"]
+            keys.destroy(pack, record & 0xFFFFFFF)
+        keys.close()
+
+    def applied(self, index: int) -> None:
+        asyncio.run(self.parts.applier.wait(index))
+
+
+@dataclass
+class Seen:
+    """What was seen of a graph: its digest, answers, and the columns under a scope over everything."""
+
+    fingerprint: Fingerprint
+    answers: list[Any]
+    claims: list[tuple[int, ...]]
+
+
+def look(world: World, data: Path) -> Seen:
+    investigator, answers = world.members.client("police-ke.investigator"), []
+    for account in ("anna", "ben", "carl", "dora", "emil"):
+        found = investigator.query(SEARCH, account_key(account), CASE).data["search"]
+        answers.append(found)
+        answers += [investigator.query(EXPAND, {"s": one["handle"]}, CASE).data for one in found]
+    lids = dict.fromkeys(("analyse",), tuple(world.parts.applier.labels))
+    principal = Principal(BY_NAME["police-ke"], "x")
+    scope = Scope(principal, CASE, 0, "", 0.0, lids, dict(world.parts.applier.labels), {}, ())
+    found = Columns(data / "columns").select(scope, 0)
+    claims = zip(*(getattr(found, name).tolist() for name in ("src", "dst", "lid", "rec", "since")), strict=True)
+    return Seen(fingerprint(world.parts.graph), answers, sorted(claims))
+
+
+def happen(world: World) -> None:
+    """Every way in which what stays depends on what has gone."""
+    first = world.submit("pasar", [row("anna", 1, **TOLD), row("ben", 2), row("carl", 3), row("only-here", 4)]) << 28
+    world.submit("customs-cn", [row("anna", 1), row("zoe", 9)])
+    second = world.submit("swiftline", [row("ben", 2), row("dora", 5), row("emil", 6)]) << 28
+    world.move("pasar", [first + 1, first + 2], "AMBER")
+    world.change("pasar", "withdrawal", records=[first])  # anna came with it, and stays with customs
+    world.erase("pasar", [first + 1, first + 3])  # ben came with it, and stays; only-here was nowhere else
+    world.change("swiftline", "withdrawal", records=[second + 1])  # dora goes
+    third = world.submit("pasar", [row("dora", 5), row("ben", 2), row("only-here", 4), row("new", 1)]) << 28
+    world.move("swiftline", [second, second + 1, second + 2], "RED")
+    world.move("swiftline", [second, second + 2], "CLEAR")
+    world.erase("swiftline", [second])  # ben goes on with its third record, under the first one's integer
+    world.move("pasar", [third + 3], "RED")
+    world.change("pasar", "withdrawal", records=[third + 3])  # a label that nothing has any more keeps its number
+    world.submit("customs-cn", [row(f"many-{number}", number % 7) for number in range(300)])
+    world.applied(world.parts.ledger.head - 1)
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Seen]]:
+    folder = tmp_path_factory.mktemp("rebuild")
+    data = folder / "data"
+    with run_local(data, 0, CLIENTS) as service:
+        world = World(service, folder / "first").found()
+        happen(world)
+        seen = look(world, data)
+        world.members.close()
+    yield folder, data, seen
+
+
+def run(*arguments: str, **environment: str) -> dict[str, Any]:
+    done = CliRunner().invoke(app, ["rebuild", *arguments, "--json"], env=environment)
+    assert done.exit_code == 0, done.output or done.exception
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_online_into_a_server_that_is_there(
+    before: tuple[Path, Path, Seen], neo4j_server: Neo4jChild, graph_database: Graph, tmp_path: Path
+) -> None:
+    _, data, seen = before
+    copy = shutil.copytree(data, tmp_path / "copy", ignore=shutil.ignore_patterns("neo4j"))
+    settings = {
+        "GRAPHSVC_NEO4J_URI": neo4j_server.uri,
+        "GRAPHSVC_NEO4J_USER": neo4j_server.auth[0],
+        "GRAPHSVC_NEO4J_PASSWORD": neo4j_server.auth[1],
+    }
+    for _ in range(2):  # into an empty one, and over itself
+        answer = run("--data", str(copy), **settings)
+        assert answer["digest"] == seen.fingerprint.digest
+    with graph_database.session() as session:
+        session.run("MATCH (e:Entity {kind: 'Phone'}) WITH e LIMIT 1 SET e.lids = e.lids + 99").consume()
+    assert fingerprint(graph_database).digest != seen.fingerprint.digest, "the digest sees one number in one list"
+
+
+def test_offline_beside_the_old_one_and_swapped_in(
+    before: tuple[Path, Path, Seen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, data, seen = before
+    # Interrupted before the decision: the old ones are as they were, and what was begun is gone at the next start.
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild, "assemble", _interrupted)
+        assert CliRunner().invoke(app, ["rebuild", "--data", str(data)]).exit_code == 130
+    assert not (data / "neo4j.next").exists() and (data / "neo4j" / "data").exists()
+    shutil.rmtree(data / "columns")
+    # Interrupted amid the swap: the next start finishes it.
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild.shutil, "rmtree", _swap_interrupted(data, shutil.rmtree))
+        assert CliRunner().invoke(app, ["rebuild", "--data", str(data)]).exit_code == 130
+    assert (data / "rebuild").exists() and (data / "columns.next").exists() and not (data / "columns").exists()
+    with run_local(data, 0) as service:
+        assert not [path for path in data.iterdir() if path.suffix in (".next", ".old") or path.name == "rebuild"]
+        world = World(service, folder / "again")
+        again = look(world, data)
+        world.members.close()
+    assert again.fingerprint == seen.fingerprint
+    assert again.claims == seen.claims and len(again.claims) > 300
+    assert again.answers == seen.answers and sum(len(answer) for answer in again.answers) > 5
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _swap_interrupted(data: Path, remove: Any) -> Any:
+    """Stops when the second folder's turn comes, after the decision."""
+
+    def rmtree(path: Path, **options: Any) -> None:
+        if path == data / "columns.old" and (data / "rebuild").exists():
+            raise KeyboardInterrupt
+        remove(path, **options)
+
+    return rmtree

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ledger_actors import ORIGIN
+from sealed_world import SealedWorld
+from typer.testing import CliRunner
+
+from graphsvc.backup import back_up, restore, save_secrets
+from graphsvc.cli import app
+from graphsvc.erasures import replay_erasures
+from graphsvc.ledger.entry import EntryDraft
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.ledger.pins import pin
+from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.model.errors import IntegrityError, InvalidInput
+from graphsvc.settings import Settings
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SealedWorld]:
+    world = SealedWorld(tmp_path / "data")
+    yield world
+    world.close()
+
+
+def taken(world: SealedWorld, folder: Path) -> tuple[Path, Path]:
+    """A backup and its secrets, of a running service."""
+    back_up(world.settings, world.store, folder / "backup")
+    if not (folder / "secrets").exists():
+        save_secrets(world.settings.data, folder / "secrets")
+    return folder / "backup", folder / "secrets"
+
+
+def brought_back(source: tuple[Path, Path], data: Path, *notes: str) -> SealedWorld:
+    settings = Settings(data=data, origin=ORIGIN)
+    restore(*source, notes, settings, lambda at: FilePayloadStore(at.data / "payloads"))
+    return SealedWorld(data)
+
+
+def test_a_restored_backup_goes_on_where_it_was(world: SealedWorld, tmp_path: Path) -> None:
+    first = world.submit("one")
+    source = taken(world, tmp_path)
+    second = world.submit("two")
+    note, size = world.ledger.checkpoint(), world.ledger.head
+    again = back_up(world.settings, world.store, source[0])
+    assert (again.size, again.copied, again.objects) == (size, 1, 2), "renewed: only what is new is copied"
+    # The secrets are from before the second submission: they change once a month only.
+    back = brought_back(source, tmp_path / "back", note)
+    assert back.ledger.head == size and back.ledger.checkpoint() == note
+    assert back.read(first) == world.read(first) and back.read(second) == ["two 0", "two 1", "two 2"]
+    back.submit("three")
+    old, root = size, world.ledger._state.tree.root(size)
+    assert back.ledger.head > old and back.ledger._state.tree.root(old) == root
+    back.close()
+
+
+def test_a_backup_alone_opens_nothing(world: SealedWorld, tmp_path: Path) -> None:
+    index = world.submit("one")
+    (pack,) = world.ledger.open_header(index)["body"]["packs"]
+    backup, secrets = taken(world, tmp_path)
+    with pytest.raises(IntegrityError, match="wraps"):
+        RowKeys(backup / "rows.db").open(pack)
+    held = b"".join(path.read_bytes() for path in backup.rglob("*") if path.is_file())
+    for secret in (world.settings.data / "ledger" / "keys").rglob("*"):
+        assert secret.is_dir() or secret.read_bytes()[:40] not in held
+    assert all(key not in held for key in world.keys.export_keks().values())
+    assert secrets.stat().st_mode & 0o077 == 0 and backup.stat().st_mode & 0o077 == 0
+    with pytest.raises(InvalidInput, match="never written over"):
+        save_secrets(world.settings.data, secrets)
+
+
+def test_erasures_are_replayed_over_older_keys(world: SealedWorld, tmp_path: Path) -> None:
+    index, other = world.submit("one"), world.submit("two")
+    (older, secrets) = taken(world, tmp_path)
+    world.erase(index, 1)
+    newer = tmp_path / "newer"
+    back_up(world.settings, world.store, newer)
+    # Somebody puts the row keys of the older backup beside the newer ledger.
+    shutil.copy(older / "rows.db", newer / "rows.db")
+    data = tmp_path / "back"
+    done = restore(
+        newer,
+        secrets,
+        [world.ledger.checkpoint()],
+        Settings(data=data, origin=ORIGIN),
+        lambda at: FilePayloadStore(at.data / "payloads"),
+    )
+    assert done.erased == 1
+    back = SealedWorld(data)
+    assert back.read(index) == ["one 0", None, "one 2"] and None not in back.read(other)
+    back.close()
+
+
+def test_a_start_finishes_an_erasure_that_a_crash_cut_off(world: SealedWorld) -> None:
+    index = world.submit("one")
+    world.erase(index, 0)
+    world.erase(index, 2, destroy=False)
+    assert world.read(index) == [None, "one 1", "one 2"]
+    assert replay_erasures(world.ledger, world.store, world.keys) == 1
+    assert world.read(index) == [None, "one 1", None]
+    assert replay_erasures(world.ledger, world.store, world.keys) == 0
+    world.erase(index, 1, destroy=False)
+    assert replay_erasures(world.ledger, world.store, world.keys) == 1
+
+
+def test_an_old_backup_is_a_fork(world: SealedWorld, tmp_path: Path) -> None:
+    world.submit("one")
+    source = taken(world, tmp_path)
+    early = world.ledger.checkpoint()
+    world.submit("two")
+    late = world.ledger.checkpoint()
+    with pytest.raises(IntegrityError, match="fork") as caught:
+        brought_back(source, tmp_path / "back", late)
+    assert caught.value.code == "fork"
+    assert not (tmp_path / "back").exists() and not (tmp_path / "back.part").exists()
+    # Restored with what was known then, and a witness shows its later one to the next start.
+    back = brought_back(source, tmp_path / "back", early)
+    back.close()
+    pin(tmp_path / "back" / "ledger", [late])
+    with pytest.raises(IntegrityError, match="fork"):
+        Ledger.open(tmp_path / "back" / "ledger", ORIGIN)
+
+
+def test_another_history_of_the_same_length_is_a_fork(world: SealedWorld, tmp_path: Path) -> None:
+    world.submit("one")
+    source = taken(world, tmp_path)
+    early = world.ledger.checkpoint()
+    back = brought_back(source, tmp_path / "back", early)
+    back.ledger.append(EntryDraft(type="note")).result()
+    world.ledger.append(EntryDraft(type="note")).result()
+    assert back.ledger.head == world.ledger.head
+    back.close()
+    pin(tmp_path / "back" / "ledger", [world.ledger.checkpoint()])
+    with pytest.raises(IntegrityError, match="not the one of a checkpoint"):
+        Ledger.open(tmp_path / "back" / "ledger", ORIGIN)
+
+
+@pytest.mark.parametrize("harm", ["unfinished", "truncated", "payload", "no keys", "other secrets", "foreign note"])
+def test_what_does_not_belong_together_is_refused(world: SealedWorld, tmp_path: Path, harm: str) -> None:
+    world.submit("one")
+    backup, secrets = taken(world, tmp_path)
+    note = world.ledger.checkpoint()
+    if harm == "unfinished":
+        (backup / "backup.json").unlink()
+    elif harm == "truncated":
+        with closing(sqlite3.connect(backup / "ledger.db", isolation_level=None)) as database:
+            database.execute('DELETE FROM entries WHERE "index" = (SELECT max("index") FROM entries)')
+    elif harm == "payload":
+        path = next(path for path in (backup / "payloads").rglob("*") if path.is_file())
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    elif harm == "no keys":
+        with closing(sqlite3.connect(backup / "rows.db", isolation_level=None)) as database:
+            database.execute("DELETE FROM wrapped WHERE name LIKE 'sha256:%'")
+    elif harm == "other secrets":
+        other = SealedWorld(tmp_path / "other")
+        other.submit("x")
+        secrets = tmp_path / "others"
+        save_secrets(other.settings.data, secrets)
+        other.close()
+    else:
+        note = note.replace(ORIGIN, "another.example/log")
+    with pytest.raises((IntegrityError, InvalidInput)):
+        brought_back((backup, secrets), tmp_path / "back", note)
+    assert not (tmp_path / "back").exists() and not (tmp_path / "back.part").exists()
+
+
+def test_an_old_backup_of_keys_opens_nothing_after_the_month(world: SealedWorld, tmp_path: Path) -> None:
+    index = world.submit("one")
+    (pack,) = world.ledger.open_header(index)["body"]["packs"]
+    old, _ = taken(world, tmp_path)
+    old_keks = world.keys.export_keks()
+    world.erase(index, 1)
+    assert world.keys.rewrap() == 0, "within the month there is nothing to do"
+    month = datetime.now(UTC).replace(day=1) + timedelta(days=32)
+    assert world.keys.rewrap(month) == 1
+    keks = world.keys.export_keks()
+    assert not set(keks.values()) & set(old_keks.values()) and len(keks) == 1
+    assert world.read(index) == ["one 0", None, "one 2"]
+    # Whoever has the old boxes, and all that the service keeps now, can't open what was erased since.
+    with pytest.raises(IntegrityError):
+        RowKeys(old / "rows.db", keks).open(pack)
+    for path in (world.settings.data / "keys").glob("rows.db*"):
+        assert all(kek not in path.read_bytes() for kek in old_keks.values()), path.name
+
+
+def test_the_command_line(world: SealedWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.submit("one")
+    monkeypatch.setenv("GRAPHSVC_ORIGIN", ORIGIN)
+    data, backup, secrets, back = (str(tmp_path / name) for name in ("data", "b", "s", "back"))
+    run = CliRunner().invoke
+    done = run(app, ["backup", backup, "--data", data, "--secrets", secrets, "--json"])
+    assert done.exit_code == 0, done.output
+    arguments = ["restore", backup, "--data", back, "--secrets", secrets, "--checkpoint", f"{backup}/checkpoint"]
+    assert run(app, arguments).exit_code == 0
+    with pytest.raises(InvalidInput, match="not empty"):
+        run(app, arguments, catch_exceptions=False)
+    with pytest.raises(InvalidInput, match="no ledger"):
+        run(app, ["backup", backup, "--data", str(tmp_path / "none")], catch_exceptions=False)
