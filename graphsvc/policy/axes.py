@@ -40,6 +40,8 @@ ELSEWHERE = "elsewhere"
 """Stands for a reader of an organisation that no rule names."""
 
 Tags = tuple[bool, ...]
+Assignment = Mapping[str, Any]
+"""A value for each attribute, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,3 @@ def _granted(point: tuple[Any, ...]) -> Tags:
 
 def _red(point: tuple[Any, ...]) -> Tags:
     return (point[1] == "RED",)
-
-
-Assignment = Mapping[str, Any]

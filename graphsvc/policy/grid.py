@@ -119,7 +119,9 @@ class Enumeration:
             for chosen in itertools.product(*(values for values, _ in steps))
         ]
         # 2. Asked as the condition of a permit: allowed is true.
-        key = json.dumps([text, sorted(policies.standings.items()), [[c[name] for name in looked] for c in combinations]])
+        key = json.dumps(
+            [text, sorted(policies.standings.items()), [[c[name] for name in looked] for c in combinations]]
+        )
         if key not in self._asked:
             self._asked[key] = _ask(policies, tree, combinations)
         shape, index = [len(values) for values, _ in steps], np.ix_(*(places for _, places in steps))

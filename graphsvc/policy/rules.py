@@ -123,15 +123,16 @@ def make_policies(schema: str, shared: str, owners: Mapping[str, str], standings
 def policies_of(files: Mapping[str, str]) -> Policies:
     """Policies from the texts of their files, by path below the policies' folder. Raises InvalidPolicy."""
     schema = _schema(files)
-    shared = {name: files[name] for name in sorted(files) if is_rulebook(name)}
+    books = sorted(filter(is_rulebook, files), key=lambda name: (name != SHARED_FILE, name))
+    shared = {name: files[name] for name in books}
     base = _rulebook(shared, "", schema, owner=None)
     owners = {owner: files[name] for name in sorted(files) if (owner := owner_of(name))}
-    books = {owner: _rulebook(shared, text, schema, owner=owner) for owner, text in owners.items()}
+    own = {owner: _rulebook(shared, text, schema, owner=owner) for owner, text in owners.items()}
     return Policies(
         digest=digest_of(files),
         schema=schema,
         shared=base,
-        owners=MappingProxyType(books),
+        owners=MappingProxyType(own),
         standings=MappingProxyType(_standings(files[STANDINGS_FILE])),
         files=MappingProxyType(dict(files)),
     )
@@ -208,7 +209,9 @@ def _rules(text: str, where: str) -> Iterator[Rule]:
             raise InvalidPolicy('every rule needs an @id("…") of lower-case letters, digits and hyphens', where=where)
         texts = json.dumps(tree)
         if '"type": "Reader"' in texts or '"type": "Label"' in texts or '"op": "is"' in texts:
-            raise InvalidPolicy("a rule is about attributes, not about one reader or label", where=f"{where} @id {rule}")
+            raise InvalidPolicy(
+                "a rule is about attributes, not about one reader or label", where=f"{where} @id {rule}"
+            )
         if _has(tree["conditions"], "like") or _has(tree["conditions"], "Var", "action"):
             # With words that are only compared every decision can be enumerated (policy.grid).
             message = "a condition names values, not patterns (like), and actions stand in the rule's head"

@@ -126,7 +126,7 @@ def run_table(policies: Policies, table: Table) -> list[Mismatch]:
     """Every case of ``table`` that is decided otherwise; empty when all hold."""
     mismatches: list[Mismatch] = []
     for case in table.cases:
-        profile = _profile(table.readers[case.reader], table.footings.get(case.footing), case.granted)
+        profile = profile_from(table.readers[case.reader], table.footings.get(case.footing), case.granted)
         verdict = decide(policies, profile, [case.label.label()])[0]
         mismatches += [Mismatch(case.name, message) for message in _differences(case, verdict)]
     return mismatches
@@ -148,9 +148,10 @@ def _differences(case: TableCase, verdict: Verdict) -> list[str]:
     return differences
 
 
-def _profile(
+def profile_from(
     reader: TableReader, footing: TableFooting | None, granted: Mapping[str, tuple[str, ...] | Literal["all"]]
 ) -> Profile:
+    """The profile of a reader on a stated footing or none, with the disclosures ``granted`` to it."""
     grants = {grant: _ACTIONS if actions == "all" else actions for grant, actions in granted.items()}
     return Profile(
         org=reader.org,
@@ -161,7 +162,9 @@ def _profile(
         purpose=footing.purpose if footing else "",
         legal_basis=footing.legal_basis if footing else "",
         stated=footing is not None,
-        grants=tuple((grant, tuple(map(_full, actions))) for grant, actions in sorted(grants.items())) if footing else (),
+        grants=tuple((grant, tuple(map(_full, actions))) for grant, actions in sorted(grants.items()))
+        if footing
+        else (),
     )
 
 
