@@ -78,17 +78,9 @@ class Administering:
         """
         if not {"officer", "investigator"} & set(principal.roles):
             raise Denied("only data-protection officers and investigators take evidence")
-        return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since, await self._head())
-
-    async def _head(self) -> tuple[int, str] | None:
-        """The checkpoint to prove to: a witnessed one of all there is now, or None (the newest) if that takes long."""
-        if self._witnessing is None:
-            return None
-        waiting = asyncio.wrap_future(self._witnessing.witnessed(self._ledger.head))
-        try:
-            return await asyncio.wait_for(waiting, self._witnessing.policy.wait)
-        except TimeoutError:
-            return None
+        # Proved to a witnessed checkpoint of all there is now, or to the newest where there is none in time.
+        head = None if self._witnessing is None else await self._witnessing.wait(self._ledger.head)
+        return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since, head)
 
     async def ready(self) -> Mapping[str, bool]:
         """Whether the ledger takes entries and the applier keeps up."""

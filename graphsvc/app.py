@@ -32,6 +32,7 @@ from graphsvc.erasures import replay_erasures
 from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import open_payloads
@@ -235,15 +236,8 @@ def _handle_keys(path: Path) -> Callable[[str], Handles]:
 
 def _secret(path: Path) -> bytes:
     """32 bytes from a file, mode 0600, that is made at first."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_durably(path, secrets.token_bytes(32))
     return path.read_bytes()
 
 

@@ -131,9 +131,10 @@ class Applier:
         writer = self._projections.writer
         mark = writer.watermark()
         head = self._ledger.head
-        plan = read_plan(self._ledger, mark.index + 1, head)
+        effective = self._ledger.indexes(mark.index + 1, head, EFFECTIVE)
+        plan = read_plan(self._ledger, effective)
         writer.reserve(plan.labels)
-        for done, (index, kind) in enumerate(self._ledger.indexes(mark.index + 1, head, EFFECTIVE), 1):
+        for done, (index, kind) in enumerate(effective, 1):
             if self._stop.is_set():
                 return
             if index > mark.index + 1 and not mark.batch:

@@ -22,6 +22,7 @@ from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import ScopeMoved, Unavailable
+from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
@@ -107,12 +108,10 @@ class Asking:
         witnessing = self._sources.witnessing
         if witnessing is None or not witnessing.policy.require:
             return appended
-        waiting = asyncio.wrap_future(witnessing.witnessed(appended.index + 1))
-        try:
-            head = await asyncio.wait_for(waiting, witnessing.policy.wait)
-        except TimeoutError:
+        head = await witnessing.wait(appended.index + 1)
+        if head is None:
             message = "too few witnesses have signed that this was logged; nothing leaves before they have"
-            raise Unavailable(message, code="not_witnessed") from None
+            raise Unavailable(message, code="not_witnessed")
         return witnessing.proved(appended, head)
 
     def scope(self, principal: Principal, footing: Footing) -> Scope:
@@ -164,7 +163,7 @@ def _disclosures(records: Mapping[int, tuple[str, tuple[str, ...]]]) -> list[Dis
     # Ordered by handle: the requester gets the leaves, and ledger order would tell it when others submitted.
     return sorted(
         (
-            Disclosure(submission=record >> 28, row=record & 0xFFFFFFF, handle=handle, groups=groups)
+            Disclosure(submission=record >> ROW_BITS, row=record & ROW_MASK, handle=handle, groups=groups)
             for record, (handle, groups) in records.items()
         ),
         key=lambda disclosure: disclosure.handle,

@@ -19,12 +19,12 @@ from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label, Move
+from graphsvc.model.places import ROW_BITS, ROW_MASK
 
 SUBMISSION, MOVE, WITHDRAWAL, ERASURE = "submission", "label", "withdrawal", "erasure"
 CHANGES = (MOVE, WITHDRAWAL, ERASURE)
 EFFECTIVE = (SUBMISSION, *CHANGES)
 """The types of entries that change the graph; all others only move the watermark's meaning along."""
-ROW_BITS = 28
 
 _decode = msgspec.json.Decoder(CleanDraft).decode
 
@@ -86,10 +86,12 @@ def read_change(kind: str, body: Mapping[str, Any]) -> Change:
         raise IntegrityError("an entry that changes records can't be read", where=kind) from None
 
 
-def read_plan(ledger: Ledger, start: int, head: int) -> Plan:
-    """The plan of the entries from ``start`` below ``head``."""
+def read_plan(ledger: Ledger, effective: Sequence[tuple[int, str]]) -> Plan:
+    """The plan of some :data:`EFFECTIVE` entries, given as (index, type) in ledger order."""
     plan = Plan()
-    for index, kind in ledger.indexes(start, head, CHANGES):
+    for index, kind in effective:
+        if kind == SUBMISSION:
+            continue
         body = ledger.open_header(index)["body"]
         change = read_change(kind, body)
         for record in change.gone:
@@ -134,7 +136,7 @@ class DraftReader:
     def __call__(self, record: int) -> CleanDraft:
         """The draft of a record."""
         body = self._ledger.open_header(record >> ROW_BITS)["body"]
-        row = record & ((1 << ROW_BITS) - 1)
+        row = record & ROW_MASK
         for pack in body["packs"]:
             for sealed in read_drafts(self._store.get(pack), self._keys.open(pack), body["name"]):
                 if sealed.row == row and sealed.draft is not None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from graphsvc.changes import ERASURE, ROW_BITS, read_change
+from graphsvc.changes import ERASURE, read_change
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, pack_rows
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.places import ROW_BITS, ROW_MASK
 
 
 def erased_items(ledger: Ledger, store: PayloadStore, after: int, head: int) -> Iterator[tuple[str, int]]:
@@ -20,7 +21,7 @@ def erased_items(ledger: Ledger, store: PayloadStore, after: int, head: int) -> 
     rows: dict[int, dict[int, tuple[str, int]]] = {}
     for index, kind in ledger.indexes(after + 1, head, (ERASURE,)):
         for record in read_change(kind, ledger.open_header(index)["body"]).records:
-            submission, row = record >> ROW_BITS, record & ((1 << ROW_BITS) - 1)
+            submission, row = record >> ROW_BITS, record & ROW_MASK
             if submission not in rows:
                 rows[submission] = _places(ledger, store, submission)
             if row in rows[submission]:

@@ -26,7 +26,15 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.cosignature import WitnessKey, cosignature_line, cosigned_message
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.merkle import EMPTY_ROOT, verify_consistency
-from graphsvc_verify.note import Checkpoint, NoteKey, is_number, parse_checkpoint, split_note, verify_checkpoint
+from graphsvc_verify.note import (
+    Checkpoint,
+    NoteKey,
+    is_name,
+    is_number,
+    parse_checkpoint,
+    split_note,
+    verify_checkpoint,
+)
 
 MAX_BODY = 200_000
 MAX_PROOF = 63
@@ -53,7 +61,7 @@ class Witness:
         self, directory: Path, name: str, logs: Sequence[NoteKey], clock: Callable[[], float] = time.time
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not name or "+" in name or any(sign.isspace() for sign in name):
+        if not is_name(name):
             raise InvalidInput("a witness's name has no blanks and no +", code="bad_name")
         self._database = directory / "witness.db"
         fresh = not self._database.exists()

@@ -7,6 +7,7 @@ behind it; and at start every witness is asked, since a backup may be older than
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import threading
@@ -23,7 +24,7 @@ from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import IntegrityError, InvalidInput, Unavailable
-from graphsvc_verify.cosignature import WitnessKey, parse_witness, read_cosignatures
+from graphsvc_verify.cosignature import WitnessKey, parse_witnesses, read_cosignatures
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import is_number, parse_checkpoint, split_note
 
@@ -67,15 +68,16 @@ def read_witness_policy(path: Path) -> WitnessPolicy:
     """The policy in a JSON file: ``{v: 1, needed, require, wait, witnesses: [{key, url}]}``. Raises InvalidInput."""
     try:
         said = msgspec.json.decode(path.read_bytes(), type=_File)
-        keys = tuple((parse_witness(one.key), one.url.rstrip("/")) for one in said.witnesses)
+        keys, needed = parse_witnesses({"needed": said.needed, "keys": [one.key for one in said.witnesses]})
     except OSError as error:
         raise InvalidInput(f"can't be read: {error.strerror}", code="bad_witnesses", where=str(path)) from None
     except (msgspec.DecodeError, VerifyError) as error:
         raise InvalidInput(f"not a list of witnesses: {error}", code="bad_witnesses", where=str(path)) from None
-    if said.v != 1 or not 0 < said.needed <= len(keys) or len({key.public for key, _ in keys}) != len(keys):
+    if said.v != 1 or needed == 0:
         message = "version 1, different witnesses, and at least one and at most all of them needed"
         raise InvalidInput(message, code="bad_witnesses", where=str(path))
-    return WitnessPolicy(keys, said.needed, said.require, float(said.wait))
+    urls = (one.url.rstrip("/") for one in said.witnesses)
+    return WitnessPolicy(tuple(zip(keys, urls, strict=True)), needed, said.require, float(said.wait))
 
 
 @dataclass(slots=True)
@@ -159,6 +161,13 @@ class Witnessing:
             self._waiting = [pair for pair in self._waiting if not pair[1].cancelled()] + [(size, future)]
             self._turn.notify_all()
         return future
+
+    async def wait(self, size: int) -> Head | None:
+        """A checkpoint of at least ``size`` entries with enough signatures; None when the policy's wait is over."""
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(self.witnessed(size)), self.policy.wait)
+        except TimeoutError:
+            return None
 
     def proved(self, appended: Appended, head: Head) -> Appended:
         """The entry with its proof to a witnessed checkpoint in place of the one it was committed under."""

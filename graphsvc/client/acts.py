@@ -79,8 +79,15 @@ def sign_act(
     ``place`` is the log's origin and the signer's organisation; ``after`` the last ledger index that the signer has
     seen: the service refuses the act if what it decides on has changed since.
     """
+    return key.sign_act(f"graphsvc-{kind}+jws", act_payload(place, sub, ("body", body), after, valid))
+
+
+def act_payload(
+    place: tuple[str, str], sub: str, said: tuple[str, dict[str, Any]], after: int, valid: timedelta
+) -> dict[str, Any]:
+    """What an act's signature covers; ``said`` is what it says, with the name of the member that holds it."""
     now = datetime.now(UTC)
-    payload = {
+    return {
         "v": 1,
         "aud": place[0],
         "iss": place[1],
@@ -88,11 +95,10 @@ def sign_act(
         "jti": secrets.token_urlsafe(18),
         "iat": _text(now),
         "exp": _text(now + valid),
-        "object": digest(encode(body)),
+        "object": digest(encode(said[1])),
         "after": after,
-        "body": body,
+        said[0]: said[1],
     }
-    return key.sign_act(f"graphsvc-{kind}+jws", payload)
 
 
 def carry_out(client: Client, kind: str, compact: str) -> dict[str, Any]:

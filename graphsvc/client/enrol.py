@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from graphsvc.client.acts import VALID, act_payload
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.model.errors import InvalidInput
-from graphsvc_verify.canonical import b64u, digest, encode, parse, unb64u
+from graphsvc_verify.canonical import b64u, encode, parse, unb64u
 from graphsvc_verify.ed25519 import verify_signature
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import kid_of
 from graphsvc_verify.keyevents import ENROL, REVOKE, possession_message
-
-_VALID = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,63 +23,42 @@ class Enroller:
     org: str
     origin: str
     root: SigningKey
-    valid: timedelta = _VALID
+    valid: timedelta = VALID
 
     def signing(self, key: SigningKey, person: str, roles: tuple[str, ...], prev: int | None) -> str:
         """The act that enrols a signing key of ``person``; ``prev`` is the organisation's last key event, or None.
 
         The new key signs as well, so nobody can enrol a key that somebody else holds.
         """
-        message = possession_message(self.origin, self.org, key.public, person)
-        event = self._event("sig", key.public, person, roles) | {"possession": b64u(key.private.sign(message))}
-        return self._act(key.kid, event | {"prev": prev})
+        return self.enrol(KeyRequest.of(key, self.org, self.origin, person), roles, prev)
 
     def recipient(self, key: HpkeKey, prev: int | None) -> str:
         """The act that enrols the key under which the organisation receives its day keys."""
-        return self._act(key.kid, self._event("hpke", key.public, "", ()) | {"possession": None, "prev": prev})
+        return self.enrol(KeyRequest.of(key, self.org, self.origin, ""), (), prev)
 
     def enrol(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> str:
         """The act that enrols a key by its holder's request. Raises InvalidInput for one made for elsewhere."""
         if (request.org, request.origin) != (self.org, self.origin):
             raise InvalidInput("the request is of another organisation or log", code="bad_request")
-        event = self._event(request.use, request.public, request.person, roles)
-        proof = None if request.possession is None else b64u(request.possession)
-        return self._act(request.kid, event | {"possession": proof, "prev": prev})
+        event = {
+            "v": 1,
+            "use": request.use,
+            "publicKey": b64u(request.public),
+            "person": request.person,
+            "roles": list(roles),
+            "via": "client",
+            "possession": None if request.possession is None else b64u(request.possession),
+            "prev": prev,
+        }
+        return self._act(request.kid, event)
 
     def revoke(self, kid: str, reason: str, prev: int) -> str:
         """The act after which nothing that the key signs counts any more."""
         return self._act(kid, {"v": 1, "kid": kid, "reason": reason, "prev": prev}, REVOKE)
 
-    @staticmethod
-    def _event(use: str, public: bytes, person: str, roles: tuple[str, ...]) -> dict[str, Any]:
-        return {
-            "v": 1,
-            "use": use,
-            "publicKey": b64u(public),
-            "person": person,
-            "roles": list(roles),
-            "via": "client",
-        }
-
     def _act(self, kid: str, event: dict[str, Any], typ: str = ENROL) -> str:
-        now = datetime.now(UTC)
-        payload = {
-            "v": 1,
-            "aud": self.origin,
-            "iss": self.org,
-            "sub": kid,
-            "jti": secrets.token_urlsafe(18),
-            "iat": _text(now),
-            "exp": _text(now + self.valid),
-            "object": digest(encode(event)),
-            "after": event["prev"] or 0,
-            "event": event,
-        }
-        return self.root.sign_act(typ, payload)
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        place, after = (self.origin, self.org), event["prev"] or 0
+        return self.root.sign_act(typ, act_payload(place, kid, ("event", event), after, self.valid))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
 from graphsvc.settings import product_data
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
 from graphsvc.witness import Witness
 from graphsvc.witnessing import Witnessing, WitnessPolicy
 from graphsvc_verify.archive import read_archive
@@ -193,7 +193,7 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
         handles = Handles(b".".ljust(64, b"."))
         columns = Columns(tmp_path / "columns")
         reader = parts.graph.reader(schema)
-        own = (decider, schema, lambda org: handles, entitled, budget, witnessing)
+        own = (decider, schema, lambda org: handles, Entitled(parts.ledger), budget, witnessing)
         sources = Sources(parts.ledger, reader, columns, parts.applier, *own)
         return asyncio.run(Asking(sources).run(principal, FOOTING, b"question", work))
 

@@ -286,7 +286,7 @@ def test_a_file_is_matched_at_the_command_line(members: Members, held: dict[str,
     profile = members.write_profile("police-ke", INVESTIGATOR, DEFAULTS)
     source, out = tmp_path / "asked.csv", tmp_path / "answers.csv"
     lines = ["kind,value,site,id,note", f"Phone,{held['known']},,,x", "Account,,shopee,match-shown,=1+1"]
-    source.write_text("\n".join([*lines, "Phone,12x,,,", f"Phone,{phone(3)},,,"]) + "\n")
+    source.write_text("\n".join([*lines, "Phone,12x,,,", f"Phone,{phone(next(FRESH))},,,"]) + "\n")
     words = ["match", str(source), "--profile", str(profile), "--out", str(out)]
     words += ["--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case]
     done = _run(*words)

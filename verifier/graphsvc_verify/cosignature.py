@@ -6,39 +6,24 @@ note holds key id ‖ uint64 time ‖ signature. Its key is of type 0x04, so a l
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from graphsvc_verify.ed25519 import check_public_key, verify_signature
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.note import split_note
+from graphsvc_verify.note import NoteKey, parse_key, signature_line, split_note
 
-_ALGORITHM = b"\x04"
 _LATEST = 253_402_300_799
 """The last second of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessKey:
-    """A witness's verifier key: name and raw Ed25519 public key (32 bytes)."""
+class WitnessKey(NoteKey):
+    """A witness's verifier key."""
 
-    name: str
-    public: bytes
-
-    @property
-    def id(self) -> bytes:
-        """The 4-byte key id: SHA-256(name ‖ 0x0A ‖ 0x04 ‖ public key)[:4]."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ALGORITHM + self.public).digest()[:4]
-
-    @property
-    def vkey(self) -> str:
-        """``name+id+key``, the text form that verifiers pin."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(_ALGORITHM + self.public).decode()}"
+    ALGORITHM: ClassVar[bytes] = b"\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +36,8 @@ class Cosignature:
 
 def parse_witness(vkey: str) -> WitnessKey:
     """The witness behind a verifier key text. Raises VerifyError ``bad_vkey`` or ``bad_key``."""
-    name, _, rest = vkey.partition("+")
-    identifier, _, encoded = rest.partition("+")
-    try:
-        data = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if len(data) != 33 or data[:1] != _ALGORITHM or not name or any(sign.isspace() for sign in name):
-        raise VerifyError("bad_vkey", "not a cosignature verifier key (type 0x04)")
-    check_public_key(data[1:])
-    key = WitnessKey(name, data[1:])
-    if key.vkey != vkey or key.id.hex() != identifier:
-        raise VerifyError("bad_vkey", "the key id does not fit name and key")
+    key = parse_key(vkey, WitnessKey)
+    check_public_key(key.public)
     return key
 
 
@@ -73,8 +48,7 @@ def cosigned_message(time: int, body: str) -> bytes:
 
 def cosignature_line(key: WitnessKey, time: int, signature: bytes) -> str:
     """The signature line of a raw Ed25519 signature over :func:`cosigned_message`."""
-    data = key.id + time.to_bytes(8, "big") + signature
-    return f"— {key.name} {base64.b64encode(data).decode()}\n"
+    return signature_line(key, time.to_bytes(8, "big") + signature)
 
 
 def read_cosignatures(note: str, witnesses: Sequence[WitnessKey]) -> tuple[Cosignature, ...]:
