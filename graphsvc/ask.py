@@ -15,6 +15,7 @@ from typing import Any
 from graphsvc.apply import Applier
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
+from graphsvc.govern.governing import Governing
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
@@ -56,6 +57,7 @@ class Sources:
     entitled: Callable[[Principal, Footing, float], Entitlements]
     budget: Budget
     witnessing: Witnessing | None = None
+    governing: Governing | None = None
 
 
 class Asking:
