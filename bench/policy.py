@@ -47,7 +47,7 @@ READER = Principal(POLICE, "bench", ("investigator",))
 ANALYST = Principal(POLICE, "bench", ("analyst", "investigator"))
 PHONE = "phone:e164:"
 SEARCH = '{ search(kind: "Phone", parts: [{name: "value", value: "%s"}]) { handle kind key records { handle } } }'
-ENTITY = "query($start: ID!) { entity(handle: $start) { handle kind key records { handle attributes { name value } } } }"
+ENTITY = "query($start: ID!) { entity(handle: $start) { key records { handle attributes { name value } } } }"
 PATHS = "query($start: ID!, $end: ID!) { paths(source: $start, target: $end) { length links { kind } } }"
 MATCH = "query($i: [IdentifierInput!]!) { match(identifiers: $i) { kind hit contacts { org } } }"
 
@@ -154,15 +154,18 @@ def service_asks(caller: Caller, world: World) -> Iterator[tuple[str, Ask, Ask]]
             "paths": [caller.ask(PATHS, {"start": a, "end": b}) for a, b in zip(handles, ends, strict=True)],
         }
         for name, (plain, busy) in asks.items():
-            assert abs(len(plain()) - len(busy())) < 200, f"{name}: both halves must look alike"
+            # Only the answers: how far a receipt is padded is drawn by lot.
+            assert len({len(str(json.loads(ask())["data"])) for ask in (plain, busy)}) == 1, f"{name} must look alike"
             yield f"service, {name}, {density} labels", plain, busy
 
 
 def without_predicates(statement: str) -> str:
     """The same statement, in which no label, expiry, withdrawal or mask is looked at."""
-    text = statement.replace("[l IN e.lids WHERE l IN $view]", "e.lids").replace("a.lid IN $identity AS named", "true AS named")
+    text = statement.replace("[l IN e.lids WHERE l IN $view]", "e.lids")
+    text = text.replace("a.lid IN $identity AS named", "true AS named")
     for claim in ("a", "c"):
-        text = text.replace(f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn", "true")
+        # What the index seeks by must be asked for; that it is there is always so.
+        text = text.replace(f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn", f"{claim}.exp IS NOT NULL")
         for group, name in (*((one, one) for one in GROUPS), (ORIGIN, "origin")):
             text = text.replace(f"CASE WHEN {claim}.lid IN ${group} THEN {claim}.{name} END", f"{claim}.{name}")
     for node in ("a", "b"):
