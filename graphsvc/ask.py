@@ -92,7 +92,7 @@ class Asking:
             draft = _entry(scope, question, data, reading)
             try:
                 # 4. Durable when this returns.
-                appended = await asyncio.wrap_future(self._sources.ledger.append(draft))
+                appended = await self._sources.ledger.append_soon(draft)
             except ScopeMoved:
                 continue
             # 5. Seen by other parties, where that is demanded (witnessing).
