@@ -29,6 +29,7 @@ from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
 from graphsvc.budget import LIMITS_FILE, Budget, Limits, load_limits
 from graphsvc.columns.store import Columns
 from graphsvc.erasures import replay_erasures
+from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
 from graphsvc.ledger.keyfiles import write_durably
@@ -42,7 +43,6 @@ from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
-from graphsvc.policy.rules import load_policies
 from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
@@ -94,9 +94,8 @@ def run_service(
     Neo4j or the ledger can't be had.
     """
     schema = load_schema(product_data("schema"))
-    decider = Decider(load_policies(product_data("policies")))
     sweep(settings.spool)
-    places = Places(product_data("schema"), product_data("policies"), settings.payload_location, settings.s3_endpoint)
+    places = Places(product_data("schema"), settings.payload_location, settings.s3_endpoint)
     with ExitStack() as stack:
         workers = Workers(places, INTAKE_WORKERS)
         stack.callback(workers.close)
@@ -104,6 +103,8 @@ def run_service(
             settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
         )
         stack.callback(ledger.close)
+        governing = Governing(ledger, product_data("policies"))
+        decider = Decider(governing.in_force(), governing.in_force)
         witnessing = _witnessing(settings, ledger, stack)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
         stack.callback(row_keys.close)
@@ -122,15 +123,19 @@ def run_service(
         stack.callback(budget.close)
         entitled = Entitled(ledger)
         reader = graph.reader(schema)
-        sources = Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, witnessing)
+        sources = Sources(
+            ledger, reader, columns, applier, decider, schema, handles, entitled, budget, witnessing, governing
+        )
         asking = Asking(sources)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups)),
+            submitting=Submitting(
+                Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups, governing)
+            ),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, witnessing),
-            acting=Acting(ledger, sharing_handlers(sources, asking)),
+            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers()}),
         )
         yield Service(build_api(ports, settings), ledger, applier, graph)
 

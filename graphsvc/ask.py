@@ -6,7 +6,6 @@ over-reports, it never under-reports.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 from graphsvc.apply import Applier
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
+from graphsvc.govern.governing import Governing
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
@@ -56,6 +56,7 @@ class Sources:
     entitled: Callable[[Principal, Footing, float], Entitlements]
     budget: Budget
     witnessing: Witnessing | None = None
+    governing: Governing | None = None
 
 
 class Asking:

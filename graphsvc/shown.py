@@ -129,6 +129,10 @@ class Shapes:
         known = {record: handle for owned in self.shown.values() for record, (handle, _) in owned.items()}
         return sorted(known[record] for record in records if record in known)[:CITED]
 
+    def note(self, record: int, lid: int) -> None:
+        """Note down that something was told of a record under a label, though no shape of it is shown."""
+        self._note(record, self._terms_of(lid))
+
     def _record(self, claim: RecordClaim) -> Shape:
         terms = self._terms_of(claim.lid)
         return {

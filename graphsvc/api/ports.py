@@ -40,6 +40,11 @@ class Reading(Protocol):
         """Reads of requests, grants and groups: :class:`graphsvc.api.sharing.SharedReading`."""
         ...
 
+    @property
+    def governing(self) -> Any:
+        """Reads of policies: :class:`graphsvc.api.governing.GovernedReading`."""
+        ...
+
     async def entity(self, handle: str, after: int | None, grading: Minimum | None, /) -> Shape | None:
         """One entity."""
         ...

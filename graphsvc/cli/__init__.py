@@ -14,6 +14,8 @@ from graphsvc.cli import (
     group,
     keys,
     match,
+    policy,
+    policyversions,
     rebuild,
     run,
     scan,
@@ -58,6 +60,8 @@ app.command("requests")(sharing.requests)
 app.command("decide")(sharing.decide)
 app.command("grants")(sharing.grants)
 app.add_typer(group.app, name="group")
+app.add_typer(policy.app, name="policy")
+policyversions.add(policy.app)
 
 
 def _version(wanted: bool) -> None:

@@ -20,6 +20,8 @@ HEAD = "{ cases { reference } }"
 _REQUEST = """id kind asker holder state overdue index lastIndex askedAt deadline until urgency purpose legalBasis case
   groups identifiers { kind key } records justification question reason reminders answeredBy
   grant { id state owner grantee case purpose legalBasis groups uses conditions until records index revokedIndex }"""
+_VERSION = """object part state returns version base note missing index since until
+  proposer { org person index } approvals { org person index }"""
 _GROUP = "id founder purpose rulebook foundedAt state members { org state until }"
 
 MUTATIONS = {
@@ -41,6 +43,9 @@ MUTATIONS = {
     "group-remove": ("removeFromGroup", _GROUP),
     "records-share": ("shareRecords", "index group records"),
     "records-unshare": ("unshareRecords", "index group records"),
+    "policy-propose": ("proposePolicy", _VERSION),
+    "policy-approve": ("approvePolicy", _VERSION),
+    "policy-rollback": ("rollBackPolicy", _VERSION),
 }
 """By kind of act: the mutation that takes it, and what is asked of the answer."""
 
@@ -57,6 +62,11 @@ GRANTS = """query($role: Role!, $first: Int!, $before: Int) {
   grants(role: $role, first: $first, before: $before) {
     id request owner grantee state case purpose legalBasis groups uses conditions until records index revokedIndex
   } }"""
+VERSIONS = f"""query($part: String, $first: Int!) {{
+  policyVersions(part: $part, first: $first) {{ {_VERSION} body files {{ name text }} }} }}"""
+WHY = """query($record: ID, $submission: Int, $row: Int, $reader: ReaderInput) {
+  explainAccess(record: $record, submission: $submission, row: $row, reader: $reader) {
+    policy owner actions { action allowed allowedByRules rule rules { id file } invariant } } }"""
 GROUPS = f"{{ sharingGroups {{ {_GROUP} }} }}"
 
 

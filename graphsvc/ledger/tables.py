@@ -284,3 +284,18 @@ memberships = Table(
 )
 Index("memberships_org", memberships.c.org)
 """Who belongs to a sharing group: ``state`` is invited, member, left or removed; ``until`` is empty for no end."""
+
+policy_events = Table(
+    "policy_events",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("t", String(24), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("part", String(64), nullable=False),
+    Column("org", String(64), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("object", String(71), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("digest", String(71), nullable=False),
+)
+"""What was decided about policies: ``body`` is the signed one, ``digest`` names what is in force from then on."""
