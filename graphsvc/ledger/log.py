@@ -31,7 +31,7 @@ from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.principals import Organisation
-from graphsvc_verify.boxes import section_info, section_key, section_tag
+from graphsvc_verify.boxes import section_info, section_key, tag_under
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.entry import open_header, open_section, parse_leaf
 from graphsvc_verify.errors import VerifyError
@@ -344,7 +344,7 @@ class Ledger:
     def _header_key(self, data: bytes) -> bytes:
         leaf = parse_leaf(data)
         pair = self._day_keys.oversight(leaf.epoch)
-        tag = section_tag(pair.tag_key, OVERSIGHT, leaf.nonce)
+        tag = tag_under(pair.tagging, OVERSIGHT, leaf.nonce)
         key = section_key(pair.key, leaf.nonce, section_info(self.origin, OVERSIGHT, tag, leaf.epoch))
         return unb64u(open_section(leaf, b64u(tag), key, Objects(self.object))["headerKey"], 32)
 

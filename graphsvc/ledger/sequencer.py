@@ -122,7 +122,7 @@ class Sequencer:
         if first is None:
             return [], True
         batch = [first]
-        if self._crowded:
+        if self._crowded and self._queue.qsize() < MAX_BATCH - 1:
             # Several callers are at work: a batch costs much the same for one entry and for many.
             time.sleep(LINGER)
         while len(batch) < MAX_BATCH and not batch[-1].prepared.registry:
