@@ -123,7 +123,7 @@ def run_service(
         budget = _budget(settings, governing)
         stack.callback(budget.close)
         entitled = Entitled(ledger)
-        reader = graph.reader(schema)
+        reader = graph.reader(schema, _secret(settings.data / "keys" / "handles.key"))
         sources = Sources(
             ledger, reader, columns, applier, decider, schema, handles, entitled, budget, witnessing, governing
         )
