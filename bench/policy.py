@@ -162,16 +162,16 @@ def service_asks(caller: Caller, world: World) -> Iterator[tuple[str, Ask, Ask]]
 
 def without_predicates(statement: str) -> str:
     """The same statement, in which no label, expiry, withdrawal or mask is looked at."""
-    text = statement.replace("[l IN e.lids WHERE l IN $view]", "e.lids")
-    text = text.replace("a.lid IN $identity AS named", "true AS named")
+    text = statement.replace("[l IN e.lids WHERE $may[l] IN $view]", "e.lids")
+    text = text.replace("$may[a.lid] IN $identity AS named", "true AS named")
     for claim in ("a", "c"):
         # What the index seeks by must be asked for; that it is there is always so.
         text = text.replace(f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn", f"{claim}.exp IS NOT NULL")
         for group, name in (*((one, one) for one in GROUPS), (ORIGIN, "origin")):
-            text = text.replace(f"CASE WHEN {claim}.lid IN ${group} THEN {claim}.{name} END", f"{claim}.{name}")
+            text = text.replace(f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{name} END", f"{claim}.{name}")
     for node in ("a", "b"):
-        text = text.replace(f"CASE WHEN c.lid IN $identity THEN {node}.key END", f"{node}.key")
-    assert "IN $" not in text and "$now" not in text, "every predicate must be found"
+        text = text.replace(f"CASE WHEN $may[c.lid] IN $identity THEN {node}.key END", f"{node}.key")
+    assert "$may" not in text and "$now" not in text, "every predicate must be found"
     return text
 
 
@@ -180,7 +180,7 @@ def read_ratio(graph: Graph, starts: Sequence[int], scope: Scope) -> float:
     plain = queries.expand(2, False)
     bare = without_predicates(plain)
     base = {"kinds": [], "most": 301, "records": RECORDS + 1}
-    policy = {"view": list(scope.allowed("view")), "now": int(time.time()), "withdrawn": [], **scope.masks()}
+    policy = {"now": int(time.time()), "withdrawn": [], **scope.masks()}
     asked = itertools.cycle(starts)
     # To plan a statement may take seconds, more than a read is given: not the reader's time, nor ours.
     with graph.session() as session:
@@ -209,7 +209,7 @@ def read_ratio(graph: Graph, starts: Sequence[int], scope: Scope) -> float:
 
 def widened(scope: Scope, count: int) -> Scope:
     """The scope of a reader who sees ``count`` labels more, of which the network has none."""
-    more = tuple(range(1_000_000, 1_000_000 + count))
+    more = tuple(range(max(scope.labels) + 1, max(scope.labels) + 1 + count))
     return replace(scope, lids={name: (*lids, *more) for name, lids in scope.lids.items()})
 
 

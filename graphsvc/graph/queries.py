@@ -1,12 +1,15 @@
 """The Cypher that reads.
 
-Three rules hold in every statement, and a test reads the plans to see that they do:
+Four rules hold in every statement, and a test reads the plans to see that they do:
 
 * **Seek, never expand.** An entity keeps the labels that touch it; claims are found through the relationship indexes
   on (endpoint, lid, exp) for the labels that the reader may see. Cost, and so time, follows what is visible: neither
   what other labels hide nor what has expired is looked at.
 * **Predicates on every claim**: its label is in the reader's set and it has not expired (by the seek itself), its
   record is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
+* **What a reader may see is asked of one list**: ``$may`` has for each label what may be done with it, as one small
+  number, and ``$view`` or ``$identity`` which of these numbers allow it (:class:`graphsvc.policy.scope.Packed`). A
+  label that came later has no number, and that is in no list.
 * **One packed record.** Columns travel as lists inside lists.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
@@ -28,8 +31,8 @@ _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 def _columns(claim: str) -> str:
     """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, groups, origin."""
     plain = [f"{claim}.{name}" for name in _PLAIN]
-    masked = [f"CASE WHEN {claim}.lid IN ${group} THEN {claim}.{group} END" for group in GROUPS]
-    return ", ".join([*plain, *masked, f"CASE WHEN {claim}.lid IN ${ORIGIN} THEN {claim}.origin END"])
+    masked = [f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{group} END" for group in GROUPS]
+    return ", ".join([*plain, *masked, f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN {claim}.origin END"])
 
 
 def _live(claim: str) -> str:
@@ -45,11 +48,11 @@ def _tie(claim: str) -> str:
 
 
 def _key(claim: str, node: str) -> str:
-    return f"CASE WHEN {claim}.lid IN $identity THEN {node}.key END"
+    return f"CASE WHEN $may[{claim}.lid] IN $identity THEN {node}.key END"
 
 
 _TOUCHING = f"""
-UNWIND [l IN e.lids WHERE l IN $view] AS l
+UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
 CALL (e, l) {{
   MATCH ()-[c:CLAIM {{src: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(src, lid, exp) WHERE {_live("c")} RETURN c
   UNION ALL
@@ -57,14 +60,14 @@ CALL (e, l) {{
 }}
 """
 
-_SHOWN = ", ".join(f"CASE WHEN a.lid IN ${group} THEN a.{group} END" for group in GROUPS)
+_SHOWN = ", ".join(f"CASE WHEN $may[a.lid] IN ${group} THEN a.{group} END" for group in GROUPS)
 
 # One row per visible entity: id, kind, key where a visible claim grants it, claims.
 _FACTS = f"""
 CALL (e) {{
-  UNWIND [l IN e.lids WHERE l IN $view] AS l
+  UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
-  WITH a, a.lid IN $identity AS named, {_tie("a")}
+  WITH a, $may[a.lid] IN $identity AS named, {_tie("a")}
   ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_TIE} LIMIT $records
   RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
 }}
@@ -77,7 +80,7 @@ ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_FACTS}"
 RESOLVE = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 CALL (e) {{
-  UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
+  UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
@@ -86,7 +89,7 @@ RETURN collect([e.key, e.id])"""
 NAMES = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}})
 CALL (e) {{
-  UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
+  UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
@@ -105,19 +108,19 @@ RETURN collect([key, lids])"""
 # Which records speak of the entities that keys name.
 RECORDS_ABOUT = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
-UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
+UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
 MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
 WITH DISTINCT a.rec AS rec LIMIT $most
 RETURN collect(rec)"""
 
 # Whole records: what each says of every entity that it is about. A record has a bounded number of entities.
 RECORDS = f"""
-UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE n.lid IN $view
-MATCH (n)-[a:ABOUT]->(e:Entity) WHERE a.lid IN $view AND {_live("a")}
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view
+MATCH (n)-[a:ABOUT]->(e:Entity) WHERE $may[a.lid] IN $view AND {_live("a")}
 RETURN collect([n.id, e.id, e.kind, {_key("a", "e")}, [{_columns("a")}]])"""
 
 LABELS_OF = """
-UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n.lid IN $view AND n.exp > $now AND NOT n.id IN $withdrawn
+UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE $may[n.lid] IN $view AND n.exp > $now AND NOT n.id IN $withdrawn
 RETURN collect([n.id, n.lid])"""
 
 # One level of a path search: topology only, claims by their element ids.
@@ -130,7 +133,7 @@ RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.
 
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
-WITH c WHERE c.lid IN $view AND {_live("c")}
+WITH c WHERE $may[c.lid] IN $view AND {_live("c")}
 RETURN collect([c.src, c.dst, c.kind, {_columns("c")}])"""
 
 

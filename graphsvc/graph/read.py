@@ -180,7 +180,6 @@ class Reader:
     ) -> list[Any]:
         if grades is not None:
             statement, parameters["grades"] = queries.graded(statement), list(grades)
-        parameters["view"] = list(scope.allowed("view"))
         parameters["now"] = int(time.time() if now is None else now)
         parameters["withdrawn"] = list(scope.withdrawn)
         parameters.update(self._shuffle(scope)._asdict())
