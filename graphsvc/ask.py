@@ -6,7 +6,6 @@ over-reports, it never under-reports.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -105,7 +104,7 @@ class Asking:
             draft.signed = signed
             try:
                 # 4. Durable when this returns.
-                appended = await asyncio.wrap_future(self._sources.ledger.append(draft))
+                appended = await self._sources.ledger.append_soon(draft)
             except ScopeMoved:
                 continue
             # 5. Seen by other parties, where that is demanded (witnessing).
