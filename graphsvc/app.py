@@ -49,6 +49,7 @@ from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.handlers import sharing_handlers
 from graphsvc.submit import Intakes, Submitting
+from graphsvc.timestamping import TimeStamping
 from graphsvc.witnessing import WitnessedLog, Witnessing, read_witness_policy
 from graphsvc.workers import Places, Workers
 
@@ -107,6 +108,7 @@ def run_service(
         governing = Governing(ledger, product_data("policies"))
         decider = Decider(governing.in_force(), governing.in_force)
         witnessing = _witnessing(settings, ledger, stack)
+        _time_stamping(settings, ledger, stack)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
         stack.callback(row_keys.close)
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
@@ -172,6 +174,13 @@ def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witness
     witnessing.start()
     stack.callback(witnessing.stop)
     return witnessing
+
+
+def _time_stamping(settings: Settings, ledger: Ledger, stack: ExitStack) -> None:
+    if settings.tsa:
+        stamping = TimeStamping(ledger, settings.tsa, float(max(1, settings.tsa_every)))
+        stamping.start()
+        stack.callback(stamping.stop)
 
 
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:

@@ -39,6 +39,9 @@ class Settings:
     payloads: str = ""
     s3_endpoint: str = ""
     witnesses: str = ""
+    tsa: str = ""
+    tsa_every: int = 3600
+    """URL of a time-stamping authority (RFC 3161), and seconds between its time-stamps."""
 
     @property
     def payload_location(self) -> str:

@@ -105,14 +105,15 @@ class Batch:
             raise ScopeMoved("access rules have changed since the scope was taken")
         if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
             raise InvalidInput("not a type of entry")
+        public = {digest(content): content for content in draft.public}
         if draft.effects is None and not prepared.acts:
-            return self._store(prepared, {})
+            return self._store(prepared, public)
         assert self._connection is not None
         with self._connection.begin_nested():
             self._act_rows(prepared)
             if draft.effects is not None:
                 draft.effects(self._connection, state.tree.size, self._now())
-            return self._store(prepared, {})
+            return self._store(prepared, public)
 
     def close(self) -> None:
         """Write the collected rows, the filled tiles and the signed checkpoint."""

@@ -106,9 +106,10 @@ class EntryDraft:
 
     ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
-    ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``body`` what else the entry says. A
-    ``read`` fails with ScopeMoved when a ``scope_event`` entry has an index above ``at``. ``effects`` runs in the
-    entry's transaction; if it raises, only this entry fails.
+    ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``public`` objects that everyone may
+    read, named among the acts; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a
+    ``scope_event`` entry has an index above ``at``. ``effects`` runs in the entry's transaction; if it raises, only
+    this entry fails.
     """
 
     type: str
@@ -124,6 +125,7 @@ class EntryDraft:
     owners: list[OwnerPart] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
     signed: SignedRead | None = None
+    public: list[bytes] = field(default_factory=list)
     body: dict[str, Any] = field(default_factory=dict)
     read: bool = False
     scope_event: bool = False
@@ -157,6 +159,7 @@ class EntryDraft:
             header_box=seal(header_key, self._header(salt, owners)),
             sections=[*sections, SectionDraft("oversight", "oversight", key)],
             openings=openings,
+            act_digests=tuple(map(digest, self.public)),
             acts=[*_prepare_acts(self.acts), *([] if self.signed is None else [_signed_read(self.signed)])],
         )
 

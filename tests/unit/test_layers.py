@@ -33,9 +33,10 @@ ALLOWED: dict[str, set[str]] = {
     # Servers of other parties, and what talks to them: they see the log and nothing else.
     "graphsvc.witness": BASE | {"graphsvc.ledger"},
     "graphsvc.witnessing": BASE | {"graphsvc.ledger"},
+    "graphsvc.timestamping": BASE | {"graphsvc.ledger"},
     "graphsvc.client": BASE | {"importers", "graphsvc.settings"},
     "graphsvc.local": BASE | EDGE | {"graphsvc.settings", "importers"},
-    "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witnessing"},
+    "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witnessing", "graphsvc.timestamping"},
     "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witness"},
     "graphsvc.__main__": EDGE,
 }

@@ -4,10 +4,11 @@
 
     {v, format: "graphsvc-evidence", origin, owner, selected, checkpoint, consistency: {old, proof},
      entries: [{index, leaf, proof, opened: [{role, tag, key}]}], epochs: [{index, leaf, proof}],
-     keyEvents: [{index, leaf, proof, act}], objects: {digest: base64url}}
+     keyEvents: [{index, leaf, proof, act}], objects: {digest: base64url},
+     timestamps: [{index, leaf, proof, grown: [hash]}]}
 
 ``opened`` gives section keys S (or the header's key, role ``header``, tag ``""``): each opens one sealed part and
-proves what is in it. Acts are objects, by their digest in the leaf.
+proves what is in it. Acts are objects, by their digest in the leaf. ``timestamps`` are left out where there are none.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusi
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import read_objects
 from graphsvc_verify.signedread import TYP, Said, check_signed_read, is_signed_read
+from graphsvc_verify.stamps import UNCHECKED, LoggedStamp, check_stamp, check_stamp_times
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
 from graphsvc_verify.trust import Trust, check_witnessed
 
@@ -63,7 +65,7 @@ class EntryReport:
 class EvidenceReport:
     """A checked evidence file. ``missing`` are ranges of the owner's numbering that were left out on purpose.
 
-    ``witnesses`` are the pinned ones that cosigned the checkpoint, oldest first.
+    ``witnesses`` are the pinned ones that cosigned the checkpoint, oldest first. ``stamps`` are time-stamps of trees.
     """
 
     origin: str
@@ -73,6 +75,7 @@ class EvidenceReport:
     missing: list[tuple[int, int]]
     witnesses: tuple[Cosignature, ...] = ()
     limits: tuple[str, ...] = field(default=LIMITS)
+    stamps: tuple[LoggedStamp, ...] = ()
 
 
 def check_evidence(evidence: Any, trust: Trust) -> EvidenceReport:
@@ -144,14 +147,20 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
     if any(leaf.type != "keys" for leaf in epochs.values()):
         raise VerifyError("bad_evidence", "an epoch is not a keys entry")
     times += [(index, leaf.t) for index, leaf in epochs.items()]
+    stamped = list(evidence.get("timestamps", ()))
+    times += [(item["index"], _proved(item, checkpoint).t) for item in stamped]
     check_time_order(times)
     check_witness_times(times, witnesses, trust)
+    stamps = [_check_stamp(item, checkpoint, objects, chain, trust) for item in stamped]
+    check_stamp_times(times, stamps)
     owner = str(evidence["owner"])
     missing = _check_numbers(owner, entries, bool(evidence["selected"]))
     limits = (said_of_times(witnesses, trust), *([] if trust.witnesses else [NO_WITNESS]), *LIMITS)
     if any(act["typ"] == TYP for entry in entries for act in entry.acts):
         limits = (*limits, SIGNED_READ)
-    return EvidenceReport(trust.origin, owner, checkpoint, entries, missing, witnesses, limits)
+    if any(stamp.time is None for stamp in stamps):
+        limits = (*limits, UNCHECKED)
+    return EvidenceReport(trust.origin, owner, checkpoint, entries, missing, witnesses, limits, tuple(stamps))
 
 
 def _check_growth(evidence: Mapping[str, Any], checkpoint: Checkpoint, trust: Trust) -> None:
@@ -175,6 +184,14 @@ def _proved(item: Mapping[str, Any], checkpoint: Checkpoint) -> Leaf:
     path = [unb64u(step, 32) for step in item["proof"]]
     verify_inclusion(leaf_hash(raw), item["index"], checkpoint.size, path, checkpoint.root)
     return parse_leaf(raw)
+
+
+def _check_stamp(
+    item: Mapping[str, Any], checkpoint: Checkpoint, objects: Mapping[str, bytes], chain: Keychain, trust: Trust
+) -> LoggedStamp:
+    leaf, index = _proved(item, checkpoint), int(item["index"])
+    check_key_head(chain, index, leaf)
+    return check_stamp(index, leaf, [unb64u(step, 32) for step in item["grown"]], checkpoint, objects, trust)
 
 
 def _check_entry(
