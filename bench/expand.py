@@ -87,7 +87,7 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
     view = {"view": list(scope.allowed("view")), "now": int(time.time()), "withdrawn": [], **scope.masks()}
-    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1}
+    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1, "factor": 1, "shift": 0}
 
 
 def raw_asker(driver: Driver, starts: Sequence[tuple[int, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:

@@ -3,13 +3,15 @@
 Three rules hold in every statement, and a test reads the plans to see that they do:
 
 * **Seek, never expand.** An entity keeps the labels that touch it; claims are found through the relationship indexes
-  on (endpoint, lid) for the labels that the reader may see. Cost, and so time, follows what is visible.
-* **Predicates on every claim**: its label is in the reader's set (by the seek itself), it has not expired, its record
-  is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
+  on (endpoint, lid, exp) for the labels that the reader may see. Cost, and so time, follows what is visible: neither
+  what other labels hide nor what has expired is looked at.
+* **Predicates on every claim**: its label is in the reader's set and it has not expired (by the seek itself), its
+  record is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
 * **One packed record.** Columns travel as lists inside lists.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
-is equal by all of these is ordered by a scrambled record number, which tells nothing about who came first.
+is equal by all of these is ordered by the record's number, shuffled under a key of the reading organisation: that
+tells nothing about who came first.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from graphsvc.graph.facts import PRIME
 from graphsvc.model.labels import GROUPS, ORIGIN
 
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
@@ -33,22 +36,25 @@ def _live(claim: str) -> str:
     return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn"
 
 
-def _scrambled(claim: str) -> str:
-    # Multiplying modulo a prime: a fixed shuffle of the record numbers. The product must stay below 2^63.
-    return f"({claim}.rec % 4294967291 * 1103515245) % 4294967291"
+# The order of graphsvc.graph.facts.Shuffle, in two steps, so that the product is worked out once.
+_TIE = f"tie * tie % {PRIME} * tie % {PRIME}"
+
+
+def _tie(claim: str) -> str:
+    return f"({claim}.rec % {PRIME} * $factor + $shift) % {PRIME} AS tie"
 
 
 def _key(claim: str, node: str) -> str:
     return f"CASE WHEN {claim}.lid IN $identity THEN {node}.key END"
 
 
-_TOUCHING = """
+_TOUCHING = f"""
 UNWIND [l IN e.lids WHERE l IN $view] AS l
-CALL (e, l) {
-  MATCH ()-[c:CLAIM {src: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(src, lid) RETURN c
+CALL (e, l) {{
+  MATCH ()-[c:CLAIM {{src: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(src, lid, exp) WHERE {_live("c")} RETURN c
   UNION ALL
-  MATCH ()-[c:CLAIM {dst: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(dst, lid) RETURN c
-}
+  MATCH ()-[c:CLAIM {{dst: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(dst, lid, exp) WHERE {_live("c")} RETURN c
+}}
 """
 
 _SHOWN = ", ".join(f"CASE WHEN a.lid IN ${group} THEN a.{group} END" for group in GROUPS)
@@ -57,9 +63,9 @@ _SHOWN = ", ".join(f"CASE WHEN a.lid IN ${group} THEN a.{group} END" for group i
 _FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE l IN $view] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
-  WITH a, a.lid IN $identity AS named
-  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_scrambled("a")} LIMIT $records
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
+  WITH a, a.lid IN $identity AS named, {_tie("a")}
+  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_TIE} LIMIT $records
   RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
 }}
 WITH e, claims, named WHERE size(claims) > 0
@@ -72,7 +78,7 @@ RESOLVE = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 CALL (e) {{
   UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 RETURN collect([e.key, e.id])"""
@@ -81,7 +87,7 @@ NAMES = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}})
 CALL (e) {{
   UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 RETURN collect([e.id, e.key])"""
@@ -90,7 +96,7 @@ MATCH = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $match] AS l
 CALL (e, l) {{
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 WITH e.key AS key, collect(l) AS lids
@@ -100,7 +106,7 @@ RETURN collect([key, lids])"""
 RECORDS_ABOUT = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
 WITH DISTINCT a.rec AS rec LIMIT $most
 RETURN collect(rec)"""
 
@@ -118,10 +124,9 @@ RETURN collect([n.id, n.lid])"""
 LEVEL = f"""
 UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
 {_TOUCHING}
-WITH DISTINCT c WHERE {_live("c")}
-WITH c LIMIT $most
+WITH DISTINCT c LIMIT $most
 WITH c, startNode(c) AS a, endNode(c) AS b
-RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c)])"""
+RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.rec])"""
 
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
@@ -166,9 +171,9 @@ def _level(chosen: bool) -> str:
 CALL (front, inner) {{
   UNWIND front AS e
   {_TOUCHING}
-  WITH DISTINCT c, inner WHERE {_live("c")} AND NOT c.src IN inner AND NOT c.dst IN inner {kinds}
-  WITH c, startNode(c) AS a, endNode(c) AS b
-  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_scrambled("c")} LIMIT $most
+  WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
+  WITH c, startNode(c) AS a, endNode(c) AS b, {_tie("c")}
+  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_TIE} LIMIT $most
   RETURN collect(c) AS fresh
 }}
 WITH start, inner + [e IN front | e.id] AS inner, claims + fresh AS claims, fresh

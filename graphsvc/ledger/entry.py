@@ -22,6 +22,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act
 from graphsvc_verify.merkle import root
 from graphsvc_verify.receipt import answer_digest, query_digest
+from graphsvc_verify.signedread import SignedRead
 
 Effects = Callable[[Connection, int, str], None]
 """Writes side tables within the entry's own transaction: (connection, index, time)."""
@@ -105,8 +106,9 @@ class EntryDraft:
 
     ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
-    ``acts`` compact JWS; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a ``scope_event``
-    entry has an index above ``at``. ``effects`` runs in the entry's transaction; if it raises, only this entry fails.
+    ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``body`` what else the entry says. A
+    ``read`` fails with ScopeMoved when a ``scope_event`` entry has an index above ``at``. ``effects`` runs in the
+    entry's transaction; if it raises, only this entry fails.
     """
 
     type: str
@@ -121,6 +123,7 @@ class EntryDraft:
     requester: str | None = None
     owners: list[OwnerPart] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
+    signed: SignedRead | None = None
     body: dict[str, Any] = field(default_factory=dict)
     read: bool = False
     scope_event: bool = False
@@ -154,7 +157,7 @@ class EntryDraft:
             header_box=seal(header_key, self._header(salt, owners)),
             sections=[*sections, SectionDraft("oversight", "oversight", key)],
             openings=openings,
-            acts=_prepare_acts(self.acts),
+            acts=[*_prepare_acts(self.acts), *([] if self.signed is None else [_signed_read(self.signed)])],
         )
 
     def _header(self, salt: bytes, owners: Sequence[str]) -> bytes:
@@ -222,3 +225,9 @@ def _prepare_acts(acts: Sequence[str]) -> list[PreparedAct]:
         raw = compact.encode("ascii")
         prepared.append(PreparedAct(iss, jti, digest(raw), raw))
     return prepared
+
+
+def _signed_read(signed: SignedRead) -> PreparedAct:
+    """A signed request as an act: its nonce is unique for ever, like any act's jti."""
+    raw = signed.write()
+    return PreparedAct(signed.org, signed.nonce, digest(raw), raw)

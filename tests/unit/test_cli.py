@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import sys
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import pytest
 
-from graphsvc.cli import main
 from graphsvc.cli.profile import ProfileFile, read_profile, write_profile
 from graphsvc.client import SigningKey
 from graphsvc.local.scenario import Scenario, make_scenario
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
+from tests.commands import Run, running
 
 COMMANDS = [
     [],
@@ -32,34 +29,10 @@ COMMANDS = [
 ]
 
 
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Run(Protocol):
-    def __call__(self, *words: str, **variables: str) -> Done: ...
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The command line in this process, as ``main`` runs it."""
-
-    def call(*words: str, **variables: str) -> Done:
-        for name in [name for name in os.environ if name.startswith("GRAPHSVC_")]:
-            monkeypatch.delenv(name)
-        for name, value in {"COLUMNS": "160", **variables}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["graphsvc", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Done(code, *capfd.readouterr())
-
-    return call
+    """The command line in this process."""
+    return running(monkeypatch, capfd)
 
 
 @pytest.fixture(scope="module")
