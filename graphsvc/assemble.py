@@ -7,6 +7,7 @@ goes on when it has its numbers. Memory: some 250 bytes for each entity of the g
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from array import array
@@ -260,6 +261,8 @@ class _Workers:
 
 
 def _work(pipe: Connection, folders: tuple[Path, Path], plan: Plan, number: int) -> None:
+    # Drafts make no cycles, and to look for some among a pack's many objects takes most of the time of reading it.
+    gc.disable()
     columns = Columns(folders[1] / f"of-{number}")
     with DraftFiles(folders[0], number) as files:
         while (pack := pipe.recv()) is not None:
