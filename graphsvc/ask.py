@@ -99,8 +99,8 @@ class Asking:
         registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
         entitlements = sources.entitled(principal, footing, time.time())
         scope = sources.decider.scope(principal, footing, registered, entitlements, sources.applier.labels, at)
-        withdrawn = sources.applier.withdrawn(at)
-        return replace(scope, withdrawn=withdrawn) if withdrawn else scope
+        withdrawn, leaving = sources.applier.withdrawn(at)
+        return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
 
 
 def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:

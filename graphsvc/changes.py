@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from graphsvc.custody import ranges
 from graphsvc.graph.write import Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
@@ -74,9 +75,12 @@ class Plan:
 def read_change(kind: str, body: Mapping[str, Any]) -> Change:
     """What an entry of :data:`CHANGES` does; ``body`` is its header's. Raises IntegrityError when it can't be read."""
     try:
-        records = msgspec.convert(body["records"], list[int])
+        if "ranges" in body:
+            records = list(ranges.records(ranges.ranges(msgspec.convert(body["ranges"], list[ranges.Range]))))
+        else:
+            records = msgspec.convert(body["records"], list[int])
         return Change(records, msgspec.convert(body["label"], Label) if kind == MOVE else None)
-    except (KeyError, msgspec.ValidationError):
+    except (KeyError, ValueError):
         raise IntegrityError("an entry that changes records can't be read", where=kind) from None
 
 

@@ -29,7 +29,8 @@ def _columns(claim: str) -> str:
 
 
 def _live(claim: str) -> str:
-    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn"
+    # A record's integer begins with its submission's: a large one is hidden whole until it is gone.
+    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn AND NOT {claim}.rec / {1 << 28} IN $leaving"
 
 
 def _scrambled(claim: str) -> str:

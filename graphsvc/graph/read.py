@@ -124,6 +124,7 @@ class Reader:
         parameters["view"] = list(scope.allowed("view"))
         parameters["now"] = int(time.time() if now is None else now)
         parameters["withdrawn"] = list(scope.withdrawn)
+        parameters["leaving"] = list(scope.leaving)
         parameters.update(scope.masks())
         return await self._graph.in_thread(lambda: self._graph.answer(statement, parameters))
 

@@ -59,7 +59,7 @@ WITH n, old MATCH (n)-[:ABOUT]->(e:Entity)
 RETURN [collect(DISTINCT n.id), collect(DISTINCT [e.id, old])]"""
 
 DELETE_RECORDS = """
-UNWIND $records AS id MATCH (n:Record {id: id})
+UNWIND $records AS id MATCH (n:Record {id: id}) WHERE n.lid IN $own
 CALL (n) {
   MATCH (n)-[:ABOUT]->(a:Entity) WITH DISTINCT n, a MATCH (n)-[:ABOUT]->(b:Entity) WITH DISTINCT n, a, b
   MATCH (a)-[c:CLAIM]->(b) WHERE c.rec = n.id DELETE c

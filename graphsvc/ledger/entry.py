@@ -106,7 +106,7 @@ class EntryDraft:
     ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
     ``acts`` compact JWS; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a ``scope_event``
-    entry has an index above ``at``. ``effects`` runs in the entry's transaction; if it raises, only this entry fails.
+    entry has an index above ``at``. A ``registry`` entry changes organisations. ``effects`` runs in the entry's transaction; if it raises, only this entry fails.
     """
 
     type: str
@@ -124,6 +124,7 @@ class EntryDraft:
     body: dict[str, Any] = field(default_factory=dict)
     read: bool = False
     scope_event: bool = False
+    registry: bool = False
     effects: Effects | None = None
 
     def prepare(self) -> Prepared:
@@ -169,6 +170,7 @@ class EntryDraft:
             sections=[*sections, SectionDraft("oversight", "oversight", key)],
             openings=openings,
             acts=_prepare_acts(self.acts),
+            registry=self.registry,
         )
 
 
