@@ -26,6 +26,7 @@ from graphsvc.api.spool import sweep
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
+from graphsvc.budget import LIMITS_FILE, Budget, Limits, load_limits
 from graphsvc.columns.store import Columns
 from graphsvc.erasures import replay_erasures
 from graphsvc.graph.driver import Graph
@@ -113,7 +114,10 @@ def run_service(
         applier.start()
         stack.callback(applier.stop)
         handles = _handle_keys(settings.data / "keys" / "handles.key")
-        asking = Asking(Sources(ledger, graph.reader(schema), columns, applier, decider, schema, handles, entitled))
+        budget = _budget(settings)
+        stack.callback(budget.close)
+        reader = graph.reader(schema)
+        asking = Asking(Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget))
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
@@ -188,18 +192,16 @@ def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:
     return lambda org: OPERATOR if org == OPERATOR.org else ledger.organisations().get(org)
 
 
+def _budget(settings: Settings) -> Budget:
+    """The budget of identifiers; what is asked is kept under a secret of its own, apart from it."""
+    every = settings.identifiers_a_day
+    limits = Limits(every) if every else load_limits(product_data("policies") / LIMITS_FILE)
+    return Budget(settings.data / "budget.db", _secret(settings.data / "keys" / "budget.key"), limits)
+
+
 def _handle_keys(path: Path) -> Callable[[str], Handles]:
-    """Handles by organisation, each under a key of its own, derived from one secret file that is made at first."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    secret = path.read_bytes()
+    """Handles by organisation, each under a key of its own, derived from one secret."""
+    secret = _secret(path)
     known: dict[str, Handles] = {}
 
     def handles(org: str) -> Handles:
@@ -209,6 +211,20 @@ def _handle_keys(path: Path) -> Callable[[str], Handles]:
         return known[org]
 
     return handles
+
+
+def _secret(path: Path) -> bytes:
+    """32 bytes from a file, mode 0600, that is made at first."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    return path.read_bytes()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graphsvc.apply import Applier
+from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
@@ -50,6 +51,7 @@ class Sources:
     schema: Schema
     handles: Callable[[str], Handles]
     entitled: Callable[[Principal, Footing, float], Entitlements]
+    budget: Budget
 
 
 class Asking:

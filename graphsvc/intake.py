@@ -15,7 +15,7 @@ import orjson
 from graphsvc.ledger.payload import Packer, draft_leaf
 from graphsvc.model.cleaning import clean_draft, merge_defaults
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
-from graphsvc.model.labels import GROUPS, Label
+from graphsvc.model.labels import GROUPS, ORIGIN, Label
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import Schema
 from graphsvc_verify.merkle import root
@@ -119,6 +119,8 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
         said.update(entity.attributes)
     for link in links:
         said.update(link.attributes)
+    if draft.origin is not None:
+        said.add(ORIGIN)
     for group in GROUPS:
         if group in said:
             values: dict[str, Any] = {
@@ -127,6 +129,8 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
             }
             if group == "identity":
                 values["keys"] = [entity.key for entity in entities]
+            if group == ORIGIN and draft.origin is not None:
+                values["origin"] = [draft.origin.organisation, draft.origin.reference]
             yield group, _content(draft.row, group, values)
 
 

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from graphsvc.graph.facts import EntityFacts, LinkClaim
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
-from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.errors import InvalidInput, InvalidQuery
+from graphsvc.model.gradings import Minimum
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.rings import find_rings
@@ -44,42 +45,61 @@ class Reading:
         """By owner: the records shown so far, as record integer → (handle, field groups)."""
         return self._shapes.shown
 
-    async def entity(self, handle: str, after: int | None) -> Shape | None:
+    async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> Shape | None:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""
+        grades = self._grades(grading)
         await self._reach(after)
         number = self._open(handle)
         if number is None:
             return None
-        facts = await self._sources.reader.entities(self._scope, [number], self._now)
+        facts = await self._sources.reader.entities(self._scope, [number], self._now, grades)
         found = self._shapes.entities(facts)
         return found[0] if found else None
 
-    async def search(self, kind: str, parts: Mapping[str, str], after: int | None) -> list[Shape]:
-        """The visible entity that an exact identifier names, if its identity is visible too."""
+    async def search(
+        self, kind: str, parts: Mapping[str, str], after: int | None, grading: Minimum | None
+    ) -> list[Shape]:
+        """The visible entity that an exact identifier names, if its identity is visible too; it counts as asked."""
+        grades, reader = self._grades(grading), self._sources.reader
+        try:
+            key = self._key(kind, parts)
+        except ValueProblem as problem:
+            raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None
+        await self._sources.budget.spend(self._scope.principal.organisation, [key])
         await self._reach(after)
-        ids = await self._sources.reader.resolve(self._scope, [self._key(kind, parts)], self._now)
-        return self._shapes.entities(await self._sources.reader.entities(self._scope, list(ids.values()), self._now))
+        ids = await reader.resolve(self._scope, [key], self._now, grades)
+        return self._shapes.entities(await reader.entities(self._scope, list(ids.values()), self._now, grades))
 
     async def expand(
-        self, start: str, hops: int, link_kinds: Sequence[str] | None, limit: int, after: int | None
+        self,
+        start: str,
+        hops: int,
+        link_kinds: Sequence[str] | None,
+        limit: int,
+        after: int | None,
+        grading: Minimum | None,
     ) -> Shape | None:
         """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
+        grades = self._grades(grading)
         await self._reach(after)
         number = self._open(start)
         if number is None:
             return None
-        found = await self._sources.reader.expand(self._scope, number, hops, link_kinds, limit, self._now)
+        found = await self._sources.reader.expand(self._scope, number, hops, link_kinds, limit, self._now, grades)
         if found is None:
             return None
         return {**self._network(found.entities, found.links), "truncated": found.truncated}
 
-    async def paths(self, source: str, target: str, max_hops: int, k: int, after: int | None) -> list[Shape]:
+    async def paths(
+        self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None
+    ) -> list[Shape]:
         """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
+        grades = self._grades(grading)
         await self._reach(after)
         ends = self._open(source), self._open(target)
         if ends[0] is None or ends[1] is None:
             return []
-        found = await self._sources.reader.paths(self._scope, ends[0], ends[1], max_hops, k, self._now)
+        found = await self._sources.reader.paths(self._scope, ends[0], ends[1], max_hops, k, self._now, grades)
         return [
             {
                 "length": len(path.entities) - 1,
@@ -88,15 +108,34 @@ class Reading:
             for path in found.paths
         ]
 
-    async def match(self, identifiers: Sequence[tuple[str, dict[str, str]]], after: int | None) -> list[Shape]:
-        """Hit or no hit for each identifier, with whom to ask; only holders whose policy lets it be known count."""
+    async def match(
+        self, identifiers: Sequence[tuple[str, dict[str, str], InvalidInput | None]], after: int | None
+    ) -> list[Shape]:
+        """Hit or no hit for each identifier, with whom to ask; only holders whose policy lets it be known count.
+
+        An identifier that can't be asked gets its problem, which tells of nothing but the identifier itself.
+        """
+        # 1. Every identifier's canonical key, or what is wrong with it (model).
+        keys = [self._key_or_problem(*one) for one in identifiers]
+        asked = sorted({key for key in keys if isinstance(key, str)})
+        # 2. Counted, all or none, before anything is looked up (budget).
+        await self._sources.budget.spend(self._scope.principal.organisation, asked)
         await self._reach(after)
-        keys = [self._key(kind, parts) for kind, parts in identifiers]
-        hits = await self._sources.reader.match(self._scope, keys, self._now)
+        # 3. Looked up together; absent and not to be known are left out alike (graph.read).
+        hits = await self._sources.reader.match(self._scope, asked, self._now) if asked else {}
+        # 4. In the order asked.
+        contacts: dict[str, list[Shape]] = {key: self._contacts(lids) for key, lids in hits.items()}
         return [
-            {"kind": kind, "hit": bool(hits.get(key)), "contacts": self._contacts(hits.get(key, ()))}
-            for (kind, _), key in zip(identifiers, keys, strict=True)
+            {"kind": kind, **_unasked(key)}
+            if isinstance(key, InvalidInput)
+            else {"kind": kind, "hit": key in hits, "contacts": contacts.get(key, []), "problem": None}
+            for (kind, _, _), key in zip(identifiers, keys, strict=True)
         ]
+
+    async def budget(self) -> Shape:
+        """What the caller's organisation has used of its identifiers today."""
+        balance = await self._sources.budget.balance(self._scope.principal.organisation)
+        return {"limit": balance.limit, "used": balance.used, "resets_at": balance.resets_at}
 
     async def rings(self, parameters: Mapping[str, Any], after: int | None) -> Shape:
         """The rings in what the caller may analyse, each explained by records."""
@@ -175,7 +214,7 @@ class Reading:
     def _network(self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim]) -> Shape:
         shapes = self._shapes.entities(entities)
         handles = {one.id: shape["handle"] for one, shape in zip(entities, shapes, strict=True)}
-        return {"entities": shapes, "links": [self._shapes.link(link, handles) for link in links]}
+        return {"entities": shapes, "links": self._shapes.links(links, handles)}
 
     async def _names(self, ids: Sequence[int]) -> list[str]:
         """What ties between entities are broken by: the key where it is visible, else the handle."""
@@ -199,7 +238,23 @@ class Reading:
         return None if opened is None or opened[0] == 0 else opened[1]
 
     def _key(self, kind: str, parts: Mapping[str, str]) -> str:
+        return self._sources.schema.key_of(kind, parts, self._scope.principal.org)
+
+    def _key_or_problem(self, kind: str, parts: Mapping[str, str], problem: InvalidInput | None) -> str | InvalidInput:
         try:
-            return self._sources.schema.key_of(kind, parts, self._scope.principal.org)
+            return problem or self._key(kind, parts)
+        except ValueProblem as found:
+            return found
+
+    def _grades(self, grading: Minimum | None) -> tuple[str, ...] | None:
+        if grading is None:
+            return None
+        try:
+            return self._sources.schema.gradings.at_least(grading)
         except ValueProblem as problem:
-            raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None
+            raise InvalidQuery(problem.message, code=problem.code, where="grading") from None
+
+
+def _unasked(problem: InvalidInput) -> Shape:
+    told = {"code": problem.code, "message": problem.message, "where": problem.where}
+    return {"hit": None, "contacts": [], "problem": told}

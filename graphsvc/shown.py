@@ -6,7 +6,7 @@ grants to the reader, whether or not a value is there: the trail over-reports, i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.schema import Schema
 from graphsvc.policy.scope import Scope
+from graphsvc.provenance import Said, circular, independent_sources
 
 Shape = dict[str, Any]
 Shown = dict[str, dict[int, tuple[str, tuple[str, ...]]]]
@@ -56,19 +57,34 @@ class Shapes:
 
     def entities(self, facts: Iterable[EntityFacts]) -> list[Shape]:
         """One shape an entity, in the order of the facts."""
-        return [
-            {
-                "handle": self.handle(entity),
-                "kind": entity.kind,
-                "key": entity.key,
-                "records": list(map(self._record, entity.claims)),
-            }
-            for entity in facts
-        ]
+        return [self._entity(entity) for entity in facts]
+
+    def _entity(self, entity: EntityFacts) -> Shape:
+        records = list(map(self._record, entity.claims))
+        return {
+            "handle": self.handle(entity),
+            "kind": entity.kind,
+            "key": entity.key,
+            "records": records,
+            "independent_sources": _weigh(records),
+        }
 
     def handle(self, entity: EntityFacts) -> str:
         """The handle that the reader's organisation knows an entity by."""
         return self._handles.seal(self._numbers[entity.kind], entity.id)
+
+    def links(self, links: Iterable[LinkClaim], handles: Mapping[int, str]) -> list[Shape]:
+        """Link claims in their order; what several of them say of one link is weighed together."""
+        alike: dict[tuple[int, int, str], list[Shape]] = {}
+        shapes = []
+        for link in links:
+            shapes.append(self.link(link, handles))
+            alike.setdefault((link.source, link.target, link.kind), []).append(shapes[-1])
+        for claims in alike.values():
+            sources = _weigh([shape["record"] for shape in claims])
+            for shape in claims:
+                shape["independent_sources"] = sources
+        return shapes
 
     def link(self, link: LinkClaim, handles: Mapping[int, str]) -> Shape:
         """One link claim; ``handles`` are those of the entities that it joins."""
@@ -87,7 +103,10 @@ class Shapes:
                 "owner_kind": terms.owner_kind,
                 "handling": terms.handling,
                 "grading": _grading(link),
+                "origin": _origin(link),
+                "circular": False,
             },
+            "independent_sources": 1,
         }
 
     def ring(self, ring: Ring, shapes: Mapping[int, Shape]) -> Shape:
@@ -118,6 +137,8 @@ class Shapes:
             "handling": terms.handling,
             "pap": terms.pap,
             "grading": _grading(claim),
+            "origin": _origin(claim),
+            "circular": False,
             "since": claim.since,
             "until": claim.until,
             "expires": None if claim.exp >= NEVER else _time(claim.exp),
@@ -190,6 +211,27 @@ def _grading(claim: RecordClaim | LinkClaim) -> Shape | None:
         "source": claim.grading_source or "",
         "information": claim.grading_information or "",
     }
+
+
+def _origin(claim: RecordClaim | LinkClaim) -> Shape | None:
+    if claim.origin is None:
+        return None
+    organisation, _, reference = claim.origin.partition(" ")
+    return {"organisation": organisation, "reference": reference or None}
+
+
+def _weigh(records: Sequence[Shape]) -> int:
+    """Mark those of the records of one thing that repeat another, and count the sources behind them all."""
+    if all(record["origin"] is None for record in records):
+        return len({record["owner"] for record in records})
+    said = [_said(record["owner"], record["origin"]) for record in records]
+    for record, repeated in zip(records, circular(said), strict=True):
+        record["circular"] = repeated
+    return independent_sources(said)
+
+
+def _said(owner: str, origin: Shape | None) -> Said:
+    return Said(owner) if origin is None else Said(owner, origin["organisation"], origin["reference"] or "")
 
 
 def _time(seconds: int) -> str:

@@ -105,6 +105,13 @@ class GradingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     information: Source
 
 
+class OriginRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An origin from a row: an organisation, a reference, or both."""
+
+    organisation: Source | None = None
+    reference: Source | None = None
+
+
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
     """What to make of the rows for which ``when`` holds. Several rules may hold for a row: their drafts become one."""
 
@@ -115,6 +122,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     expires: Source | None = None
     handling: CodeRule | None = None
     grading: GradingRule | None = None
+    origin: OriginRule | None = None
 
     @property
     def conditions(self) -> list[Condition]:
@@ -199,7 +207,7 @@ def sources(rule: Rule) -> Iterator[tuple[str, Source]]:
     for i, link in enumerate(rule.links):
         yield from ((f"/links/{i}/attributes/{name}", value) for name, value in link.attributes.items())
         yield from _of_struct(link.observed, f"/links/{i}/observed")
-    for name in ("observed", "handling", "grading"):
+    for name in ("observed", "handling", "grading", "origin"):
         yield from _of_struct(getattr(rule, name), f"/{name}")
     if rule.expires is not None:
         yield "/expires", rule.expires

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, RowProblem
+from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling
 from importers.mapping import FIELD, Condition, EntityRule, Interval, LinkRule, Rule, Source, Value
@@ -181,6 +181,9 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> _RulePlan:
         fields["grading"] = bind(
             {"scheme": read.scheme, "source": read.source, "information": read.information}, "/grading"
         )
+    if rule.origin is not None:
+        said = {"organisation": rule.origin.organisation, "reference": rule.origin.reference}
+        fields["origin"] = bind({name: value for name, value in said.items() if value is not None}, "/origin")
     tests = tuple(_test(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
     return _RulePlan(tests, tuple(entities), links, fields)
 
@@ -239,6 +242,8 @@ def _add_fields(draft: Draft, row: Any, plan: _RulePlan) -> None:
         draft.handling = Handling(found["handling"].get("scheme", ""), found["handling"].get("code", ""))
     if "grading" in found:
         draft.grading = Grading(**found["grading"])
+    if found.get("origin"):
+        draft.origin = Origin(**{name: _word(value) for name, value in found["origin"].items()})
 
 
 def _some(getters: Iterable[tuple[str, Getter]], row: Any) -> dict[str, Any]:

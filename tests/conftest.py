@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from graphsvc.graph.driver import Graph
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.schema import load_schema
+from tests.databases import fresh_database, postgres
 
+_count = itertools.count()
 WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"
 
 
@@ -57,6 +60,24 @@ def test_data() -> Path:
 def wipe() -> Callable[[Graph], None]:
     """Empties a graph inside a test."""
     return _wipe
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> str:
+    """A fresh, empty database."""
+    return fresh_database(postgres_server, f"test{next(_count)}")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh database, or nothing for SQLite."""
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_database"))
 
 
 def _wipe(graph: Graph) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from graphsvc.model.errors import InvalidInput
+from graphsvc.model.gradings import Minimum
 from graphsvc.model.principals import Footing, Organisation, Principal
 
 Shape = dict[str, Any]
@@ -18,39 +20,56 @@ Shape = dict[str, Any]
 
 
 class Identifier(NamedTuple):
-    """An identifier as a caller states it: entity kind and raw key parts by name."""
+    """An identifier as a caller states it: entity kind and raw key parts by name, or why it can't be asked."""
 
     kind: str
     parts: dict[str, str]
+    problem: InvalidInput | None = None
 
 
 class Reading(Protocol):
     """Reads under one scope; everything it returns is noted down for the ledger entry.
 
     The API never calls two methods of one reading at the same time. Absent and hidden look alike: None or empty.
-    ``after`` is a ledger index to wait for (bounded); Unavailable when it isn't applied in time.
+    ``after`` is a ledger index to wait for (bounded); Unavailable when it isn't applied in time. With ``grading``
+    only claims that are graded so count. What is asked by identifier is counted: BudgetSpent when too many were.
     """
 
-    async def entity(self, handle: str, after: int | None, /) -> Shape | None:
+    async def entity(self, handle: str, after: int | None, grading: Minimum | None, /) -> Shape | None:
         """One entity."""
         ...
 
-    async def search(self, kind: str, parts: dict[str, str], after: int | None, /) -> list[Shape]:
+    async def search(
+        self, kind: str, parts: dict[str, str], after: int | None, grading: Minimum | None, /
+    ) -> list[Shape]:
         """The entities that an exact identifier names."""
         ...
 
     async def expand(
-        self, start: str, hops: int, link_kinds: list[str] | None, limit: int, after: int | None, /
+        self,
+        start: str,
+        hops: int,
+        link_kinds: list[str] | None,
+        limit: int,
+        after: int | None,
+        grading: Minimum | None,
+        /,
     ) -> Shape | None:
         """The network around an entity."""
         ...
 
-    async def paths(self, source: str, target: str, max_hops: int, k: int, after: int | None, /) -> list[Shape]:
+    async def paths(
+        self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None, /
+    ) -> list[Shape]:
         """The ``k`` shortest paths."""
         ...
 
     async def match(self, identifiers: list[Identifier], after: int | None, /) -> list[Shape]:
         """Hit or no hit for each identifier, in their order."""
+        ...
+
+    async def budget(self) -> Shape:
+        """What the caller's organisation has used of its identifiers today."""
         ...
 
     async def rings(self, parameters: dict[str, Any], after: int | None, /) -> Shape:

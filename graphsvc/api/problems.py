@@ -11,7 +11,7 @@ import logging
 import secrets
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +20,7 @@ from graphql import GraphQLError
 from starlette.responses import Response
 
 from graphsvc.model.errors import (
+    BudgetSpent,
     Conflict,
     Denied,
     GraphsvcError,
@@ -55,6 +56,7 @@ TABLE: dict[type[GraphsvcError], Answer] = {
     TooLarge: Answer(413, "A limit was passed"),
     Unauthenticated: Answer(401, "No valid access token"),
     Denied: Answer(403, "Not allowed"),
+    BudgetSpent: Answer(429, "The day's identifiers are used up"),
     NotFound: Answer(404, "Not found"),
     Conflict: Answer(409, "The state has moved"),
     KeyReused: Answer(422, "The idempotency key was used for another body"),
@@ -77,6 +79,8 @@ class Problem:
     code: str
     detail: str
     where: str = ""
+    budget: Mapping[str, Any] | None = None
+    """What is left of a budget, where that is the problem."""
 
     def details(self) -> dict[str, Any]:
         """The members of an RFC 9457 problem details object."""
@@ -87,7 +91,13 @@ class Problem:
             "detail": self.detail,
             "code": self.code,
             "where": self.where,
+            **self.told,
         }
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The members beyond those that every problem has."""
+        return {} if self.budget is None else {"budget": dict(self.budget)}
 
     def headers(self) -> dict[str, str]:
         """The headers that go with the status."""
@@ -106,6 +116,11 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, IntegrityError):
         reference = log_masked(error)
         return Problem(TABLE[IntegrityError], error.code, f"stored state contradicts itself, reference {reference}")
+    if isinstance(error, BudgetSpent):
+        answer = TABLE[BudgetSpent]
+        if error.retry_after:
+            answer = replace(answer, retry_after=error.retry_after)
+        return Problem(answer, error.code, error.message, error.where, error.budget)
     if isinstance(error, GraphsvcError):
         return Problem(_answer(type(error)), error.code, error.message, error.where)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -143,7 +158,7 @@ def graphql_error(error: GraphQLError) -> dict[str, Any]:
 
 def error_shape(problem: Problem) -> dict[str, Any]:
     """A problem as a GraphQL error without a path."""
-    return {"message": problem.detail, "extensions": {"code": problem.code, "where": problem.where}}
+    return {"message": problem.detail, "extensions": {"code": problem.code, "where": problem.where, **problem.told}}
 
 
 def log_masked(error: BaseException) -> str:

@@ -14,8 +14,9 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from graphsvc.api.ports import Acting, Administering, Identifier, Reading, Shape
-from graphsvc.api.shapes import IdentifierInput, KeyPart, RingParameters
+from graphsvc.api.shapes import GradingFilter, IdentifierInput, KeyPart, RingParameters
 from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.gradings import Minimum
 from graphsvc.model.principals import Principal
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ MAX_HOPS = 4
 MAX_PATH_HOPS = 8
 MAX_ENTITIES = 2_000
 MAX_PATHS = 20
-MAX_IDENTIFIERS = 100
+MAX_IDENTIFIERS = 1_000
 MAX_PARTS = 8
 MAX_NAME = 64
 MAX_VALUE = 1_024
@@ -67,17 +68,21 @@ class Context:
 Info = strawberry.Info[Context, None]
 
 
-async def entity(info: Info, handle: strawberry.ID, after: int | None = None) -> Shape | None:
+async def entity(
+    info: Info, handle: strawberry.ID, after: int | None = None, grading: GradingFilter | None = None
+) -> Shape | None:
     """One entity by its handle."""
-    context = info.context
-    return await context.in_turn(context.scoped.entity(_text("handle", handle), _index("after", after)))
+    context, least = info.context, _minimum(grading)
+    return await context.in_turn(context.scoped.entity(_text("handle", handle), _index("after", after), least))
 
 
-async def search(info: Info, kind: str, parts: list[KeyPart], after: int | None = None) -> list[Shape]:
+async def search(
+    info: Info, kind: str, parts: list[KeyPart], after: int | None = None, grading: GradingFilter | None = None
+) -> list[Shape]:
     """The entities an exact identifier names."""
-    context = info.context
+    context, least = info.context, _minimum(grading)
     stated = _identifier(kind, parts, "")
-    return await context.in_turn(context.scoped.search(stated.kind, stated.parts, _index("after", after)))
+    return await context.in_turn(context.scoped.search(stated.kind, stated.parts, _index("after", after), least))
 
 
 async def expand(
@@ -88,13 +93,14 @@ async def expand(
     link_kinds: list[str] | None = None,
     limit: int = 300,
     after: int | None = None,
+    grading: GradingFilter | None = None,
 ) -> Shape | None:
     """The network around one entity."""
     context = info.context
     hops, limit = _within("hops", hops, 1, MAX_HOPS), _within("limit", limit, 1, MAX_ENTITIES)
     start_handle, index = _text("start", start), _index("after", after)
-    kinds = _kinds("linkKinds", link_kinds)
-    return await context.in_turn(context.scoped.expand(start_handle, hops, kinds, limit, index))
+    kinds, least = _kinds("linkKinds", link_kinds), _minimum(grading)
+    return await context.in_turn(context.scoped.expand(start_handle, hops, kinds, limit, index, least))
 
 
 async def paths(
@@ -105,20 +111,27 @@ async def paths(
     max_hops: int = 6,
     k: int = 3,
     after: int | None = None,
+    grading: GradingFilter | None = None,
 ) -> list[Shape]:
     """The k shortest paths between two entities."""
     context = info.context
     hops, count = _within("maxHops", max_hops, 1, MAX_PATH_HOPS), _within("k", k, 1, MAX_PATHS)
-    ends = _text("source", source), _text("target", target)
-    return await context.in_turn(context.scoped.paths(*ends, hops, count, _index("after", after)))
+    ends, least = (_text("source", source), _text("target", target)), _minimum(grading)
+    return await context.in_turn(context.scoped.paths(*ends, hops, count, _index("after", after), least))
 
 
 async def match(info: Info, identifiers: list[IdentifierInput], after: int | None = None) -> list[Shape]:
     """Hit or no hit per identifier."""
     context = info.context
     _within("identifiers", len(identifiers), 1, MAX_IDENTIFIERS)
-    stated = [_identifier(one.kind, one.parts, f"identifiers/{i}/") for i, one in enumerate(identifiers)]
+    stated = [_identifier_or_problem(one, f"identifiers/{i}/") for i, one in enumerate(identifiers)]
     return await context.in_turn(context.scoped.match(stated, _index("after", after)))
+
+
+async def budget(info: Info) -> Shape:
+    """How many identifiers the caller's organisation has asked for today, of how many."""
+    context = info.context
+    return await context.in_turn(context.scoped.budget())
 
 
 async def rings(info: Info, parameters: RingParameters | None = None, after: int | None = None) -> Shape:
@@ -177,6 +190,23 @@ def _identifier(kind: str, parts: list[KeyPart], where: str) -> Identifier:
             raise InvalidQuery("a key part is given twice", code="duplicate_part", where=place)
         stated[name] = _text(f"{where}parts/{position}/value", part.value)
     return Identifier(_text(f"{where}kind", kind, MAX_NAME), stated)
+
+
+def _identifier_or_problem(one: IdentifierInput, where: str) -> Identifier:
+    try:
+        return _identifier(one.kind, one.parts, where)
+    except InvalidQuery as problem:
+        return Identifier(one.kind[:MAX_NAME], {}, problem)
+
+
+def _minimum(grading: GradingFilter | None) -> Minimum | None:
+    if grading is None:
+        return None
+    said = {"scheme": grading.scheme, "source": grading.source, "information": grading.information}
+    for name, value in said.items():
+        if value is not None:
+            _text(f"grading/{name}", value, MAX_NAME)
+    return Minimum(**said, ungraded=bool(grading.ungraded))
 
 
 def _kinds(where: str, kinds: list[str] | None) -> list[str] | None:

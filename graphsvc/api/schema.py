@@ -14,7 +14,7 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from graphsvc.api import roots
-from graphsvc.api.shapes import AccessLog, Case, Entity, Match, Network, Path, RingReport, Submission, shape
+from graphsvc.api.shapes import AccessLog, Budget, Case, Entity, Match, Network, Path, RingReport, Submission, shape
 
 
 @shape
@@ -44,7 +44,12 @@ class Query:
     match = strawberry.field(
         resolver=roots.match,
         graphql_type=list[Match] | None,
-        description="Hit or no hit for exact identifiers, in the order asked.",
+        description="Hit or no hit for up to 1,000 exact identifiers, in the order asked.",
+    )
+    budget = strawberry.field(
+        resolver=roots.budget,
+        graphql_type=Budget | None,
+        description="What the caller's organisation has used of its identifiers today.",
     )
     rings = strawberry.field(
         resolver=roots.rings,

@@ -41,6 +41,14 @@ class Grading:
 
 
 @shape
+class Origin:
+    """Where the owner says to have it from: an organisation, and that one's reference. Field group operational."""
+
+    organisation: str
+    reference: str | None
+
+
+@shape
 class Attribute:
     """One attribute that the record claims; value in canonical form."""
 
@@ -67,6 +75,8 @@ class Citation:
     owner_kind: str
     handling: Handling
     grading: Grading | None
+    origin: Origin | None
+    circular: bool = strawberry.field(description="It repeats another claim of this link that is shown here.")
 
 
 @shape
@@ -79,6 +89,8 @@ class Record:
     handling: Handling
     pap: str | None
     grading: Grading | None
+    origin: Origin | None
+    circular: bool = strawberry.field(description="It repeats another record of this entity that is shown here.")
     since: str | None
     until: str | None
     expires: str | None
@@ -96,6 +108,9 @@ class Entity:
     kind: str
     key: str | None
     records: list[Record]
+    independent_sources: int = strawberry.field(
+        description="The organisations that the records shown come from in the end, each counted once."
+    )
 
 
 @shape
@@ -110,6 +125,9 @@ class Link:
     attributes: list[Attribute]
     withheld: list[Withheld]
     record: Citation
+    independent_sources: int = strawberry.field(
+        description="The organisations that all claims of this link shown here come from in the end."
+    )
 
 
 @shape
@@ -140,12 +158,31 @@ class Contact:
 
 
 @shape
+class IdentifierProblem:
+    """Why an identifier can't be asked; the others of its batch were."""
+
+    code: str
+    message: str
+    where: str
+
+
+@shape
 class Match:
-    """Hit or no hit for one identifier asked."""
+    """Hit or no hit for one identifier asked. hit is null where there is a problem."""
 
     kind: str
-    hit: bool
+    hit: bool | None
     contacts: list[Contact]
+    problem: IdentifierProblem | None
+
+
+@shape
+class Budget:
+    """Distinct identifiers that the caller's organisation asked for today (UTC), by match and search, of how many."""
+
+    limit: int
+    used: int
+    resets_at: str
 
 
 @shape
@@ -256,6 +293,18 @@ class IdentifierInput:
 
     kind: str
     parts: list[KeyPart]
+
+
+@given
+class GradingFilter:
+    """Claims graded at least so, and no others; other schemes are compared by schema/gradings.yaml."""
+
+    scheme: str | None = strawberry.field(
+        default=None, description="The scheme of the codes below: admiralty, europol-4x4, uk-3x5x2."
+    )
+    source: str | None = strawberry.field(default=None, description="The source is at least this reliable.")
+    information: str | None = strawberry.field(default=None, description="The information is at least this credible.")
+    ungraded: bool = strawberry.field(default=False, description="Claims without a grading count too.")
 
 
 @given

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import backup, keys, rebuild, run, submit, token, verify
+from graphsvc.cli import backup, keys, match, rebuild, run, submit, token, verify
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -28,6 +28,7 @@ app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
 app.command("verify")(verify.verify)
+app.command("match")(match.match)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore_backup)
 app.command("rebuild")(rebuild.rebuild)

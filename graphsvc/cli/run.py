@@ -36,8 +36,8 @@ def up(
         # What start-up made stays: no use in walking over it at each collection, and batches make many objects.
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        # Reading, sealing and the driver take turns often: none should wait 5 ms for its turn.
-        sys.setswitchinterval(0.001)
+        # Reading, sealing and the driver take turns often: none should wait long for its turn, but turns cost too.
+        sys.setswitchinterval(0.003)
         if json:
             said = {"url": service.url, "identity": service.identity_url, "data": str(data)}
             write_json({**said, "origin": service.origin, "log": service.log_vkey})

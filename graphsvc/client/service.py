@@ -27,6 +27,8 @@ from graphsvc_verify.trust import Trust
 
 ATTEMPTS = 5
 """How often a request is sent before giving up."""
+PATIENCE = 60
+"""Seconds; who is told to come back later than that is told so, and does not wait."""
 _AGAIN = frozenset({409, 429, 502, 503, 504})
 _NO_FOOTING = Footing()
 _JSON = {"content-type": "application/json"}
@@ -183,6 +185,8 @@ class Client:
             else:
                 after = response.headers.get("retry-after", "")
                 if attempt == ATTEMPTS or response.status_code not in _AGAIN or not after:
+                    return response
+                if after.isdigit() and int(after) > PATIENCE:
                     return response
                 pause = min(float(after), 10.0) if after.isdigit() else pause
             time.sleep(pause)

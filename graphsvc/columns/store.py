@@ -72,7 +72,7 @@ class Columns:
         """Add the claims of one batch (an Arrow table of ``claims.SCHEMA``); the same batch again changes nothing."""
         name = f"claims-{entry_index:012d}-{batch:06d}.parquet"
         path = self._directory / name
-        partial = self._directory / f"{name}.part"
+        partial = self._directory / _partial(name)
         pq.write_table(table.cast(SCHEMA), partial, compression="zstd")
         _publish(partial, path)
         with self._lock:
@@ -157,7 +157,7 @@ class Columns:
 
     def _change(self, entry_index: int, change: Change) -> None:
         path = self._directory / f"change-{entry_index:012d}.json"
-        partial = path.with_suffix(".json.part")
+        partial = self._directory / _partial(path.name)
         partial.write_bytes(msgspec.json.encode(change))
         _publish(partial, path)
         with self._lock:
@@ -188,6 +188,11 @@ def _read(path: Path) -> Change:
         return msgspec.json.decode(path.read_bytes(), type=Change)
     except msgspec.DecodeError:
         raise IntegrityError("a change of the columns can't be read", where=path.name) from None
+
+
+def _partial(name: str) -> str:
+    """A temporary name that no other process has, should two write at once."""
+    return f"{name}.{os.urandom(4).hex()}.part"
 
 
 def _publish(partial: Path, path: Path) -> None:

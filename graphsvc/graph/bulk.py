@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from graphsvc.graph.prepare import epoch, packed_attributes, record_int
+from graphsvc.graph.prepare import epoch, packed_attributes, packed_origin, record_int
 from graphsvc.model.drafts import CleanDraft, Grading
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, Label, label_key
 
-_FACTS = "gs gi gsch since until " + " ".join(GROUPS)
+_FACTS = "gs gi gsch since until " + " ".join(GROUPS) + " origin"
 _HEADERS = {
     "record": "id:ID(record){id-type:long}\tlid:long\texp:long",
     "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\t:LABEL",
@@ -63,10 +63,11 @@ class DraftFiles:
         for draft, own, lid in zip(drafts, ids, lids, strict=True):
             record, exp, grading = record_int(entry_index, draft.row), epoch(draft.expires), _grading(draft.grading)
             tail, times = f"{record}\t{lid}\t{exp}", f"{draft.since or ''}\t{draft.until or ''}"
+            origin = packed_origin(draft.origin) or ""
             records.append(tail)
             for entity, place in zip(draft.entities, own, strict=True):
                 values = _values(entity.attributes)
-                about.append(f"{record}\t{place}\t{place}\t{tail}\t{grading}\t{times}\t{values}")
+                about.append(f"{record}\t{place}\t{place}\t{tail}\t{grading}\t{times}\t{values}\t{origin}")
             for link in draft.links:
                 source, target = own[link.source], own[link.target]
                 when = times
@@ -74,7 +75,7 @@ class DraftFiles:
                     when = f"{link.since or ''}\t{link.until or ''}"
                 claims.append(
                     f"{source}\t{target}\t{source}\t{target}\t{link.kind}\t{tail}\t{grading}\t{when}\t"
-                    f"{_values(link.attributes)}"
+                    f"{_values(link.attributes)}\t{origin}"
                 )
         for name, lines in (("record", records), ("about", about), ("claim", claims)):
             if lines:

@@ -1,7 +1,8 @@
 """What reads return: claims as they may be shown, grouped by entity.
 
 Group columns hold the JSON text of that group's attributes (name → value), None where there is nothing *or where it is
-withheld*: which of the two is said from the claim's label alone, by whoever shows it. Integers are internal and must be
+withheld*: which of the two is said from the claim's label alone, by whoever shows it. ``origin`` is the slug of an
+organisation, a space and that one's reference, and is withheld with its group. Integers are internal and must be
 sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
 """
 
@@ -27,6 +28,7 @@ class RecordClaim(NamedTuple):
     content: str | None
     financial: str | None
     operational: str | None
+    origin: str | None = None
 
     @property
     def groups(self) -> tuple[str | None, ...]:
@@ -53,6 +55,7 @@ class LinkClaim(NamedTuple):
     content: str | None
     financial: str | None
     operational: str | None
+    origin: str | None = None
 
     @property
     def groups(self) -> tuple[str | None, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from graphsvc.graph import statements
-from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.drafts import CleanDraft, Origin
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, Label
 
@@ -87,15 +87,16 @@ class Prepared:
         for draft, positions, label in zip(self.drafts, self.positions, self.label_positions, strict=True):
             record, lid, exp = record_int(self.entry_index, draft.row), lids[label], epoch(draft.expires)
             grading = (draft.grading.source or None, draft.grading.information or None, draft.grading.scheme or None)
+            origin = packed_origin(draft.origin)
             about = [
-                [ids[position], [*grading, draft.since, draft.until, *packed_attributes(entity.attributes)]]
+                [ids[position], [*grading, draft.since, draft.until, *packed_attributes(entity.attributes), origin]]
                 for position, entity in zip(positions, draft.entities, strict=True)
             ]
             records.append([record, lid, exp, about])
             for link in draft.links:
                 own = link.since is not None or link.until is not None
                 since, until = (link.since, link.until) if own else (draft.since, draft.until)
-                facts = [*grading, since, until, *packed_attributes(link.attributes)]
+                facts = [*grading, since, until, *packed_attributes(link.attributes), origin]
                 source, target = ids[positions[link.source]], ids[positions[link.target]]
                 claims.append([source, target, link.kind, record, lid, exp, facts])
         return records, claims
@@ -165,6 +166,11 @@ def record_int(entry_index: int, row: int) -> int:
 def epoch(expires: str | None) -> int:
     """An RFC 3339 time in whole epoch seconds, cut downwards so that nothing outlives its expiry; NEVER for None."""
     return NEVER if expires is None else int(datetime.fromisoformat(expires).timestamp())
+
+
+def packed_origin(origin: Origin | None) -> str | None:
+    """An origin as claims hold it: the organisation's slug, a space, the reference."""
+    return None if origin is None else f"{origin.organisation} {origin.reference}"
 
 
 def packed_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> list[str | None]:

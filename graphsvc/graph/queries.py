@@ -14,18 +14,19 @@ is equal by all of these is ordered by a scrambled record number, which tells no
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
-from graphsvc.model.labels import GROUPS
+from graphsvc.model.labels import GROUPS, ORIGIN
 
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
 
 def _columns(claim: str) -> str:
-    """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, masked groups."""
+    """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, groups, origin."""
     plain = [f"{claim}.{name}" for name in _PLAIN]
     masked = [f"CASE WHEN {claim}.lid IN ${group} THEN {claim}.{group} END" for group in GROUPS]
-    return ", ".join(plain + masked)
+    return ", ".join([*plain, *masked, f"CASE WHEN {claim}.lid IN ${ORIGIN} THEN {claim}.origin END"])
 
 
 def _live(claim: str) -> str:
@@ -109,6 +110,17 @@ CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
 WITH c WHERE c.lid IN $view AND {_live("c")}
 RETURN collect([c.src, c.dst, c.kind, {_columns("c")}])"""
+
+
+@cache
+def graded(statement: str) -> str:
+    """A statement of this module that takes only claims whose grading is among ``$grades``, and looks at no others.
+
+    ``$grades`` holds ``scheme source information``, and an empty text where claims without a grading pass. Wherever a
+    claim is asked whether it is live, it is asked for its grading as well: before any order, cut or count.
+    """
+    grade = r"coalesce(\1.gsch + ' ' + \1.gs + ' ' + \1.gi, '') IN $grades AND \1.exp > $now"
+    return re.sub(r"\b(\w+)\.exp > \$now", grade, statement)
 
 
 @cache

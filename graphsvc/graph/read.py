@@ -1,8 +1,8 @@
 """Reads. Each takes a :class:`~graphsvc.policy.scope.Scope` and returns only what it lets see.
 
 An entity is there if and only if a live claim that the scope views supports it; absent, hidden, expired and withdrawn
-look alike. ``now`` is epoch seconds (default: the clock), so that a test can stand at any moment. All reads raise
-Unavailable when Neo4j can't be had.
+look alike. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
+(default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ RECORDS = 50
 MAX_HOPS = 4
 """The widest neighbourhood that can be asked for."""
 
+Grades = Sequence[str] | None
+"""Which gradings a claim may have, as :func:`graphsvc.graph.queries.graded` has them; None: any, or none."""
+
 BUDGET = 20_000
 """Visible claims that one path search may look at."""
 
@@ -54,9 +57,11 @@ class Reader:
         """The labels numbered above ``after``, in order. For deciding on them, never for showing."""
         return await self._graph.in_thread(lambda: read_labels(self._graph, after))
 
-    async def resolve(self, scope: Scope, keys: Sequence[str], now: float | None = None) -> dict[str, int]:
+    async def resolve(
+        self, scope: Scope, keys: Sequence[str], now: float | None = None, grades: Grades = None
+    ) -> dict[str, int]:
         """The entities that canonical keys name, where a visible claim grants the identity; others are left out."""
-        rows = await self._ask(queries.RESOLVE, scope, now, keys=list(keys))
+        rows = await self._ask(queries.RESOLVE, scope, now, grades, keys=list(keys))
         return dict(rows[0])
 
     async def names(self, scope: Scope, ids: Sequence[int], now: float | None = None) -> dict[int, str]:
@@ -64,23 +69,31 @@ class Reader:
         rows = await self._ask(queries.NAMES, scope, now, ids=list(ids))
         return dict(rows[0])
 
-    async def entities(self, scope: Scope, ids: Sequence[int], now: float | None = None) -> list[EntityFacts]:
+    async def entities(
+        self, scope: Scope, ids: Sequence[int], now: float | None = None, grades: Grades = None
+    ) -> list[EntityFacts]:
         """Facts of those of ``ids`` that are visible, in the order of ``ids``."""
-        rows = await self._ask(queries.ENTITIES, scope, now, ids=list(ids), records=self._records + 1)
+        rows = await self._ask(queries.ENTITIES, scope, now, grades, ids=list(ids), records=self._records + 1)
         found = {row[0]: self._facts(row) for row in rows[0]}
         return [found[n] for n in dict.fromkeys(ids) if n in found]
 
     async def expand(
-        self, scope: Scope, start: int, hops: int, kinds: Sequence[str] | None, limit: int, now: float | None = None
+        self,
+        scope: Scope,
+        start: int,
+        hops: int,
+        kinds: Sequence[str] | None,
+        limit: int,
+        now: float | None = None,
+        grades: Grades = None,
     ) -> Neighbourhood | None:
         """The network within ``hops`` (1 to :data:`MAX_HOPS`) of an entity: at most ``limit`` links, nearest first.
 
         ``kinds`` None follows all kinds of link. One round trip. None when the start is not visible.
         """
         statement = queries.expand(min(max(hops, 1), MAX_HOPS), kinds is not None)
-        rows = await self._ask(
-            statement, scope, now, start=start, kinds=list(kinds or ()), most=limit + 1, records=self._records + 1
-        )
+        asked = {"start": start, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
+        rows = await self._ask(statement, scope, now, grades, **asked)
         if not rows:
             return None
         entities = sorted(map(self._facts, rows[1]), key=entity_order)
@@ -91,7 +104,14 @@ class Reader:
         return Neighbourhood(entities, links, rows[2])
 
     async def paths(
-        self, scope: Scope, source: int, target: int, max_hops: int, k: int, now: float | None = None
+        self,
+        scope: Scope,
+        source: int,
+        target: int,
+        max_hops: int,
+        k: int,
+        now: float | None = None,
+        grades: Grades = None,
     ) -> Paths:
         """The ``k`` shortest simple paths between two entities, at most ``max_hops`` long, directions ignored.
 
@@ -100,12 +120,13 @@ class Reader:
         moment = time.time() if now is None else now
         search = Search(source, target, max_hops, k, self._budget)
         while (frontier := search.frontier()) is not None:
-            rows = await self._ask(queries.LEVEL, scope, moment, frontier=frontier, most=search.left + 1)
+            rows = await self._ask(queries.LEVEL, scope, moment, grades, frontier=frontier, most=search.left + 1)
             search.add(rows[0])
         found = search.paths()
-        entities = {facts.id: facts for facts in await self._on_paths(scope, found, moment)}
+        entities = {facts.id: facts for facts in await self._on_paths(scope, found, moment, grades)}
         claims = [claim for path in found for claim in search.claims(path)]
-        rows = await self._ask(queries.CLAIMS, scope, moment, claims=list(dict.fromkeys(claims))) if claims else [[]]
+        asked = list(dict.fromkeys(claims))
+        rows = await self._ask(queries.CLAIMS, scope, moment, grades, claims=asked) if asked else [[]]
         keys = {facts.id: facts.key for facts in entities.values() if facts.key is not None}
         links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys))
         paths = [Path(path, _along(path, links)) for path in found]
@@ -116,11 +137,15 @@ class Reader:
         rows = await self._ask(queries.MATCH, scope, now, keys=list(keys), match=list(scope.allowed("match")))
         return {key: set(lids) for key, lids in rows[0]}
 
-    async def _on_paths(self, scope: Scope, found: list[list[int]], now: float) -> list[EntityFacts]:
+    async def _on_paths(self, scope: Scope, found: list[list[int]], now: float, grades: Grades) -> list[EntityFacts]:
         ids = list(dict.fromkeys(n for path in found for n in path))
-        return await self.entities(scope, ids, now) if ids else []
+        return await self.entities(scope, ids, now, grades) if ids else []
 
-    async def _ask(self, statement: str, scope: Scope, now: float | None, **parameters: Any) -> list[Any]:
+    async def _ask(
+        self, statement: str, scope: Scope, now: float | None, grades: Grades = None, **parameters: Any
+    ) -> list[Any]:
+        if grades is not None:
+            statement, parameters["grades"] = queries.graded(statement), list(grades)
         parameters["view"] = list(scope.allowed("view"))
         parameters["now"] = int(time.time() if now is None else now)
         parameters["withdrawn"] = list(scope.withdrawn)

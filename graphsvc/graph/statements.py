@@ -10,7 +10,7 @@ from functools import cache
 
 _FACTS = (
     "gs: {0}[0], gi: {0}[1], gsch: {0}[2], since: {0}[3], until: {0}[4], identity: {0}[5], personal: {0}[6], "
-    "content: {0}[7], financial: {0}[8], operational: {0}[9]"
+    "content: {0}[7], financial: {0}[8], operational: {0}[9], origin: {0}[10]"
 )
 
 READ_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) RETURN w.index, w.batch"

@@ -57,11 +57,15 @@ class Writer:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._lids: dict[Label, int] | None = None
+        self._at: Watermark | None = None
 
     def watermark(self) -> Watermark:
         """Where the graph stands."""
-        index, batch = self._graph.answer(statements.READ_WATERMARK, {})
-        return Watermark(index, batch)
+        at = Watermark(*self._graph.answer(statements.READ_WATERMARK, {}))
+        if at != self._at:
+            # Someone else has written since, if only for a moment: what labels there are is read anew.
+            self._lids, self._at = None, at
+        return at
 
     def labels(self, after: int = -1) -> list[tuple[int, Label]]:
         """The labels in use numbered above ``after``, in order."""
@@ -98,6 +102,7 @@ class Writer:
             transaction.commit()
         # Only now: a rolled-back transaction's numbers must be given out again.
         known.update(new)
+        self._at = to
         return applied
 
     def advance(self, index: int) -> None:
@@ -136,6 +141,7 @@ class Writer:
                 before_commit(lids[0], moved)
             transaction.commit()
         known.update(new)
+        self._at = Watermark(entry_index, 0)
 
     def withdraw(
         self, entry_index: int, record_ids: Sequence[int], owners: Sequence[str], batch: int = 0, last: bool = True

@@ -18,6 +18,7 @@ from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.registry import Registry
 from graphsvc.ledger.sealing import Place, Sealed, seal_entry
+from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Conflict, InvalidInput, ScopeMoved
 from graphsvc_verify.canonical import digest
@@ -110,7 +111,7 @@ class Batch:
         if not self._rows.get("entries"):
             return
         for name, rows in self._rows.items():
-            connection.execute(insert(tables.metadata.tables[name]), rows)
+            insert_rows(connection, tables.metadata.tables[name], rows)
         for level, n, data in state.tree.full:
             connection.execute(insert(tables.tiles), {"level": level, "n": n, "data": data})
         state.tree.full.clear()

@@ -27,8 +27,6 @@ from graphsvc.ledger.tables import entries, leases
 from graphsvc.model.errors import Conflict, InvalidInput, Unavailable
 
 LEASE = "sequencer"
-LEASE_SECONDS = 10.0
-"""How long a leader that says nothing keeps the lease."""
 _TABLES_LOCK = 0x6772617068
 """Key of the advisory lock under which tables are made."""
 
@@ -38,10 +36,12 @@ _log = logging.getLogger("graphsvc.ledger")
 class PostgresStore(Store):
     """The database at ``url`` (``postgresql://user:password@host:port/name``)."""
 
-    def __init__(self, url: str, standby: float, lease_seconds: float = LEASE_SECONDS) -> None:
+    lease_seconds = 10.0
+    """How long a leader that says nothing keeps the lease."""
+
+    def __init__(self, url: str, standby: float) -> None:
         address = _address(url)
-        super().__init__(_engine(address, False, lease_seconds), _engine(address, True))
-        self._seconds = lease_seconds
+        super().__init__(_engine(address, False, self.lease_seconds), _engine(address, True))
         self._holder = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(4).hex()}"
         self._stop = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -87,11 +87,11 @@ class PostgresStore(Store):
         while (token := self._try()) is None:
             if time.monotonic() >= deadline:
                 raise Unavailable("another process leads this ledger", code="lease_held")
-            time.sleep(min(0.2, self._seconds / 5))
+            time.sleep(min(0.2, self.lease_seconds / 5))
         return token
 
     def _try(self) -> int | None:
-        until = func.now() + text(f"interval '{self._seconds:.3f} seconds'")
+        until = func.now() + text(f"interval '{self.lease_seconds:.3f} seconds'")
         with self.writer.begin() as connection:
             row = connection.execute(
                 select(leases.c.token, (leases.c.until > func.now()).label("held"))
@@ -113,8 +113,8 @@ class PostgresStore(Store):
 
     def _beat(self) -> None:
         mine = (leases.c.name == LEASE) & (leases.c.token == self.token)
-        until = func.now() + text(f"interval '{self._seconds:.3f} seconds'")
-        while not self._stop.wait(self._seconds / 3):
+        until = func.now() + text(f"interval '{self.lease_seconds:.3f} seconds'")
+        while not self._stop.wait(self.lease_seconds / 3):
             try:
                 with self.writer.begin() as connection:
                     if connection.execute(update(leases).where(mine).values(until=until)).rowcount != 1:
@@ -124,7 +124,7 @@ class PostgresStore(Store):
                 _log.warning("the lease could not be renewed; trying again")
 
 
-def _engine(address: URL, reading: bool, lease_seconds: float = LEASE_SECONDS) -> Engine:
+def _engine(address: URL, reading: bool, idle_seconds: float = 600.0) -> Engine:
     engine = create_engine(
         address,
         isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
@@ -142,7 +142,7 @@ def _engine(address: URL, reading: bool, lease_seconds: float = LEASE_SECONDS) -
     def _connected(connection: Any, _record: Any) -> None:
         # A leader that stops within a transaction must not keep the lease's row locked for longer than the lease.
         cursor = connection.cursor()
-        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(lease_seconds * 1000)}")
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {int(idle_seconds * 1000)}")
         cursor.execute("SET synchronous_commit = on")
         cursor.close()
         connection.commit()
@@ -184,5 +184,5 @@ def copy_in(path: Path, url: str) -> None:
 def _address(url: str) -> URL:
     try:
         return make_url(url).set(drivername="postgresql+pg8000")
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise InvalidInput("the database is a URL like postgresql://user@host/name", code="settings") from None

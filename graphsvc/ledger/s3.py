@@ -26,7 +26,7 @@ class S3PayloadStore(PayloadStore):
 
     def __init__(self, location: str, endpoint: str = "") -> None:
         try:
-            import boto3
+            from boto3.session import Session
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError, ClientError
         except ImportError:
@@ -38,7 +38,7 @@ class S3PayloadStore(PayloadStore):
         self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         style = {"addressing_style": "path"} if endpoint else {}
         config = Config(signature_version="s3v4", s3=style, retries={"mode": "standard"}, max_pool_connections=16)
-        self._client: Any = boto3.client("s3", endpoint_url=endpoint or None, config=config)
+        self._client: Any = Session().client("s3", endpoint_url=endpoint or None, config=config)
         self._refused, self._failed = ClientError, BotoCoreError
 
     def put(self, data: bytes) -> str:

@@ -7,11 +7,13 @@ Which database it is decides :func:`open_store`; all that is particular to one o
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, inspect, select
+from sqlalchemy import Connection, Dialect, Engine, Table, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from graphsvc.ledger.tables import metadata, schema_info
@@ -103,6 +105,26 @@ def prepare_tables(connection: Connection) -> None:
             f"the ledger's database has version {found}, this program reads {SCHEMA_VERSION}: use one that fits",
             code="schema_version",
         )
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that name every column, with values as the driver takes them (no JSON columns).
+
+    A batch of the ledger inserts into the same few tables each time: their text is made once.
+    """
+    statement, order = _insertion(table, connection.dialect)
+    if order is None:
+        connection.exec_driver_sql(statement, list(rows))
+    else:
+        connection.exec_driver_sql(statement, [tuple([row[name] for name in order]) for row in rows])
+
+
+@lru_cache(maxsize=64)
+def _insertion(table: Table, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
+    """The statement, and the order of its positional values (None: they go by name)."""
+    compiled = insert(table).compile(dialect=dialect)
+    order = getattr(compiled, "positiontup", None)
+    return str(compiled), None if order is None else tuple(order)
 
 
 def is_storage_failure(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ One pass per row: submission-wide fields first, then entities, then links. A val
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -21,11 +22,12 @@ from graphsvc.model.drafts import (
     DraftLink,
     Grading,
     Observed,
+    Origin,
     RowProblem,
 )
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation
-from graphsvc.model.scalars import CleanContext, ValueProblem, as_text, first_moment, last_moment
+from graphsvc.model.scalars import CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
 
 CLEANER = 1
@@ -35,6 +37,10 @@ MAX_LINKS = 2_000
 MAX_VALUES = 200
 """Most entities and links of one row, and most values of one attribute."""
 
+MAX_REFERENCE = 200
+"""Characters of an origin's reference."""
+
+_ORGANISATION = re.compile(r"[a-z](?:[a-z0-9-]{1,30})[a-z0-9]")
 _NO_GRADING = Grading()
 _CAREFUL_PAP = "RED"
 
@@ -74,6 +80,7 @@ def clean_draft(
         if expires is not None:
             expires = _moment(expires, "/expires", first_moment)
         since, until = _interval(draft.observed, "/observed")
+        origin = _origin(draft.origin, defaults.origin, organisation)
     except _Rejected as rejected:
         work.refuse(rejected)
     entities = work.entities(draft.entities)
@@ -85,7 +92,8 @@ def clean_draft(
         work.refuse(_Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
     if work.problems:
         return work.problems
-    return CleanDraft(draft.row, label, entities, links, grading, since, until, expires, work.unlinked, CLEANER)
+    facts = (grading, since, until, expires, work.unlinked, CLEANER, origin)
+    return CleanDraft(draft.row, label, entities, links, *facts)
 
 
 class _Work:
@@ -295,6 +303,27 @@ def _grading(grading: Grading, schema: Schema) -> Grading:
         _code(schema, f"{scheme}-source", grading.source, "/grading/source", "bad_grading"),
         _code(schema, f"{scheme}-information", grading.information, "/grading/information", "bad_grading"),
     )
+
+
+def _origin(given: Origin | None, default: Origin | None, organisation: Organisation) -> Origin | None:
+    """The origin with the slug of its organisation; None where it says no more than whose record it is.
+
+    A row that gives a reference only has it from the organisation that all rows are from.
+    """
+    origin = given or default
+    if origin is None:
+        return None
+    if default is not None and not origin.organisation:
+        origin = Origin(default.organisation, origin.reference)
+    named, reference = fold(origin.organisation).casefold(), fold(origin.reference)
+    if named and _ORGANISATION.fullmatch(named) is None:
+        message = "an organisation is named by its slug: 3 to 32 small letters, digits and hyphens, a letter first"
+        raise _Rejected("bad_origin", "/origin/organisation", message)
+    if len(reference) > MAX_REFERENCE:
+        raise _Rejected("bad_origin", "/origin/reference", f"a reference has at most {MAX_REFERENCE} characters")
+    if not reference and named in ("", organisation.org):
+        return None
+    return Origin(named or organisation.org, reference)
 
 
 def _interval(observed: Observed | None, pointer: str) -> tuple[str | None, str | None]:

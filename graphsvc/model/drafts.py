@@ -29,6 +29,13 @@ class Observed(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     until: str | None = None
 
 
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where the contributor has it from: an organisation (empty: itself), and that one's reference to it."""
+
+    organisation: str = ""
+    reference: str = ""
+
+
 class DraftEntity(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """An entity as a contributor names it: ``ref`` is local to the draft."""
 
@@ -49,7 +56,7 @@ class DraftLink(msgspec.Struct, rename={"source": "from", "target": "to"}, forbi
 
 
 class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """One row in the model's words. The last seven fields default to the submission's."""
+    """One row in the model's words. The last eight fields default to the submission's."""
 
     entities: list[DraftEntity]
     links: list[DraftLink] = []
@@ -62,6 +69,7 @@ class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     legal_basis: str | None = None
     groups: list[str] | None = None
     expires: str | None = None
+    origin: Origin | None = None
 
 
 class Defaults(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
@@ -75,6 +83,7 @@ class Defaults(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     groups: list[str] | None = None
     expires: str | None = None
     region: str | None = None
+    origin: Origin | None = None
 
 
 class RowProblem(msgspec.Struct, frozen=True):
@@ -122,3 +131,4 @@ class CleanDraft(msgspec.Struct):
     expires: str | None = None
     unlinked: list[list[str]] = []
     cleaner: int = 1
+    origin: Origin | None = None

@@ -9,6 +9,7 @@
     │   └── TooLarge            a stated limit was passed
     ├── Unauthenticated         no valid access token
     ├── Denied                  the caller may not do this at all (never: may not see this)
+    ├── BudgetSpent             the organisation has asked for as many identifiers today as it may
     ├── NotFound                absent, forbidden, expired, recalled and foreign alike
     ├── Conflict                the state has moved, or an idempotency key is in flight
     │   ├── KeyReused           an idempotency key came again with another body
@@ -20,6 +21,8 @@ Messages say what and where; they never hold an identifier of a person, a secret
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class GraphsvcError(Exception):
@@ -73,6 +76,22 @@ class Denied(GraphsvcError):
     """The caller may not do this at all."""
 
     code = "denied"
+
+
+class BudgetSpent(GraphsvcError):
+    """The organisation's identifiers of today are used up; nothing was looked up.
+
+    ``retry_after`` is seconds until the day ends, ``budget`` what to tell: ``limit``, ``used``, ``left``, ``resetsAt``.
+    """
+
+    code = "budget_spent"
+
+    def __init__(
+        self, message: str, *, retry_after: int = 0, budget: Mapping[str, int | str] | None = None, where: str = ""
+    ) -> None:
+        super().__init__(message, where=where)
+        self.retry_after = retry_after
+        self.budget = dict(budget or {})
 
 
 class NotFound(GraphsvcError):

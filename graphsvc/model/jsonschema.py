@@ -20,6 +20,7 @@ def submission_schema(schema: Schema) -> dict[str, Any]:
         "observed": _object({"since": {"type": "string"}, "until": {"type": "string"}}, []),
         "handling": _handling(schema),
         "grading": _grading(schema),
+        "origin": _object({"organisation": {"type": "string"}, "reference": {"type": "string"}}, []),
     }
     for name, codelist in sorted(schema.codelists.items()):
         defs[f"code-{name}"] = {"title": codelist.title, "enum": list(codelist.codes)}
@@ -43,6 +44,10 @@ def submission_schema(schema: Schema) -> dict[str, Any]:
         "legalBasis": {"$ref": "#/$defs/code-legal-bases"},
         "groups": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
         "expires": {"type": "string", "description": "RFC 3339 with offset, or a date"},
+        "origin": {
+            "$ref": "#/$defs/origin",
+            "description": "Where you have it from: the organisation's slug (left out: your own), and its reference",
+        },
     }
     head = {"$schema": DIALECT, "title": "One line of a graphsvc submission", "$comment": f"schema {schema.digest}"}
     return head | _object(properties, ["entities"]) | {"$defs": defs}

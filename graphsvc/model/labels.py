@@ -11,6 +11,9 @@ import msgspec
 GROUPS = ("identity", "personal", "content", "financial", "operational")
 """The field groups, in the order in which they are stored and shown."""
 
+ORIGIN = "operational"
+"""The field group that an origin is shown by: where an owner has something from tells how it works."""
+
 
 class Handling(msgspec.Struct, frozen=True):
     """A handling code within its scheme, as ``tlp-2.0`` / ``AMBER`` or ``europol`` / ``H1``."""

@@ -19,6 +19,7 @@ import msgspec
 from graphsvc.model.catalogues import Codelist, Couriers, Sites, load_codelist, load_couriers, load_sites
 from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.gradings import Gradings, load_gradings
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
 from graphsvc.model.values import TYPES, ValueType
@@ -131,6 +132,7 @@ class Schema:
     types: Mapping[str, ValueType]
     sites: Sites
     couriers: Couriers
+    gradings: Gradings
     digest: str
 
     def key_of(self, kind: str, parts: Mapping[str, Any], org: str, region: str | None = None) -> str:
@@ -193,7 +195,7 @@ def schema_directory() -> Path:
 
 
 def load_schema(directory: Path | None = None) -> Schema:
-    """Read and check ``entities/*.yaml``, ``codelists/*.yaml``, ``links.yaml``, ``sites.yaml`` and ``couriers.yaml``.
+    """Read and check ``entities/*.yaml``, ``codelists/*.yaml``, ``links.yaml`` and the lists beside it.
 
     Raises InvalidInput naming the file and what is wrong in it.
     """
@@ -214,7 +216,8 @@ def load_schema(directory: Path | None = None) -> Schema:
     by_name = MappingProxyType({kind.name: kind for kind in kinds})
     links = _links(read_yaml(root / "links.yaml", _LinksFile), by_name, types)
     frozen = (MappingProxyType(links), MappingProxyType(codelists), MappingProxyType(types))
-    return Schema(by_name, *frozen, sites, couriers, f"sha256:{digest.hexdigest()}")
+    gradings = load_gradings(root / "gradings.yaml", codelists)
+    return Schema(by_name, *frozen, sites, couriers, gradings, f"sha256:{digest.hexdigest()}")
 
 
 def _listed_types(codelists: Mapping[str, Codelist], sites: Sites, couriers: Couriers) -> dict[str, ValueType]:

@@ -33,8 +33,7 @@ def draft(
             CleanLink(kind, source, target, {"operational": {"n": str(n)}})
             for n, (kind, source, target) in enumerate(links)
         ],
-        grading=Grading("admiralty", "B", "2"),
-        **more,  # type: ignore[arg-type]
+        **{"grading": Grading("admiralty", "B", "2"), **more},  # type: ignore[arg-type]
     )
 
 

@@ -50,8 +50,8 @@ class Visible:
         return {link for link in self.links if frozenset((link[0], link[2])) in steps}
 
 
-def visible(drafts: Sequence[CleanDraft], scope: Scope, now: int = NOW) -> Visible:
-    """What ``scope`` shows of drafts that were applied as entry 0."""
+def visible(drafts: Sequence[CleanDraft], scope: Scope, now: int = NOW, grades: Sequence[str] | None = None) -> Visible:
+    """What ``scope`` shows of drafts that were applied as entry 0, of those with one of ``grades`` if given."""
     numbers = {label: lid for lid, label in scope.labels.items()}
     records: dict[str, set[int]] = {}
     named: set[str] = set()
@@ -59,6 +59,9 @@ def visible(drafts: Sequence[CleanDraft], scope: Scope, now: int = NOW) -> Visib
     for draft in drafts:
         lid = numbers[draft.label]
         if lid not in scope.allowed("view") or epoch(draft.expires) <= now or draft.row in scope.withdrawn:
+            continue
+        grading = f"{draft.grading.scheme} {draft.grading.source} {draft.grading.information}".strip()
+        if grades is not None and grading not in grades:
             continue
         keys = [entity.key for entity in draft.entities]
         for key in keys:

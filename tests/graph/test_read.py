@@ -15,13 +15,21 @@ from oracle import Link, visible
 
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
+from graphsvc.graph.prepare import packed_origin
 from graphsvc.graph.read import MAX_HOPS, Reader
 from graphsvc.graph.write import Writer
-from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.drafts import CleanDraft, Grading, Origin
+from graphsvc.model.gradings import Minimum
+from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
 
 KEYS = [f"{kind}:x:{n}" for n in range(4) for kind in ("account", "phone")]
 LABELS = {lid: label(owner) for lid, owner in enumerate(("pasar", "swift", "customs", "police"), start=1)}
+CODES = (("admiralty", "A", "1"), ("admiralty", "C", "3"), ("europol-4x4", "B", "2"), ("uk-3x5x2", "3", "E"))
+GRADINGS = [Grading(), *(Grading(*codes) for codes in CODES)]
+MINIMA = [Minimum("admiralty", "B", "2"), Minimum("uk-3x5x2", "2"), Minimum(), Minimum("europol-4x4", None, "1", True)]
+GRADES = [None, None, *(load_schema().gradings.at_least(minimum) for minimum in MINIMA)]
+ORIGINS = [None, Origin("swift", "R 7"), Origin("pasar", "")]
 T = TypeVar("T")
 
 
@@ -38,7 +46,8 @@ def worlds(pick: Callable[..., Any]) -> tuple[list[CleanDraft], Scope]:
         ends = st.integers(0, len(keys) - 1)
         links = pick(st.lists(st.tuples(st.sampled_from(["USES", "CONTROLS"]), ends, ends), max_size=3))
         expires = pick(st.sampled_from([None, None, None, "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]))
-        drafts.append(draft(row, LABELS[pick(st.integers(1, 4))], keys, links, expires=expires))
+        said = {"grading": pick(st.sampled_from(GRADINGS)), "origin": pick(st.sampled_from(ORIGINS))}
+        drafts.append(draft(row, LABELS[pick(st.integers(1, 4))], keys, links, expires=expires, **said))
     some = st.sets(st.integers(1, 4))
     view = pick(some)
     groups = {group: pick(some) & view for group in ("identity", "personal", "operational")}
@@ -70,19 +79,25 @@ many = settings(
 )
 
 
-@given(world=worlds(), hops=st.integers(1, 3), kinds=st.sampled_from([None, ["USES"]]))
+@given(world=worlds(), hops=st.integers(1, 3), kinds=st.sampled_from([None, ["USES"]]), grades=st.sampled_from(GRADES))
 @many
 def test_expand_is_the_neighbourhood_in_the_filtered_graph(
-    graph_session: Graph, wipe: Callable[[Graph], None], world: tuple[list[CleanDraft], Scope], hops: int, kinds: Any
+    graph_session: Graph,
+    wipe: Callable[[Graph], None],
+    world: tuple[list[CleanDraft], Scope],
+    hops: int,
+    kinds: Any,
+    grades: tuple[str, ...] | None,
 ) -> None:
     wipe(graph_session)
     drafts, reader_scope = world
     ids = load(graph_session, drafts)
     names = {n: key for key, n in ids.items()}
-    oracle = visible(drafts, reader_scope)
+    oracle = visible(drafts, reader_scope, grades=grades)
+    origins = {draft.row: packed_origin(draft.origin) for draft in drafts}
     reader = Reader(graph_session)
     for key, n in list(ids.items())[:4]:
-        found = run(reader.expand(reader_scope, n, hops, kinds, 1000, NOW))
+        found = run(reader.expand(reader_scope, n, hops, kinds, 1000, NOW, grades))
         if key not in oracle.records:
             assert found is None
             continue
@@ -98,22 +113,30 @@ def test_expand_is_the_neighbourhood_in_the_filtered_graph(
                 (claim.identity is None) == (claim.lid not in reader_scope.allowed("identity"))
                 for claim in entity.claims
             )
+        for claim in (*found.links, *(claim for entity in found.entities for claim in entity.claims)):
+            shown = claim.lid in reader_scope.allowed("operational")
+            assert claim.origin == (origins[claim.rec] if shown else None)
         for link in found.links:
             assert (link.operational is None) == (link.lid not in reader_scope.allowed("operational"))
 
 
-@given(world=worlds(), max_hops=st.integers(1, 6), k=st.integers(1, 4))
+@given(world=worlds(), max_hops=st.integers(1, 6), k=st.integers(1, 4), grades=st.sampled_from(GRADES))
 @many
 def test_paths_are_the_shortest_simple_paths_in_the_filtered_graph(
-    graph_session: Graph, wipe: Callable[[Graph], None], world: tuple[list[CleanDraft], Scope], max_hops: int, k: int
+    graph_session: Graph,
+    wipe: Callable[[Graph], None],
+    world: tuple[list[CleanDraft], Scope],
+    max_hops: int,
+    k: int,
+    grades: tuple[str, ...] | None,
 ) -> None:
     wipe(graph_session)
     drafts, reader_scope = world
     ids = load(graph_session, drafts)
     names = {n: key for key, n in ids.items()}
-    oracle = visible(drafts, reader_scope)
+    oracle = visible(drafts, reader_scope, grades=grades)
     source, target = next(iter(ids)), list(ids)[-1]
-    found = run(Reader(graph_session).paths(reader_scope, ids[source], ids[target], max_hops, k, NOW))
+    found = run(Reader(graph_session).paths(reader_scope, ids[source], ids[target], max_hops, k, NOW, grades))
     as_keys = [tuple(names[n] for n in path.entities) for path in found.paths]
     assert [len(path) - 1 for path in as_keys] == oracle.lengths(source, target, max_hops, k)
     assert set(as_keys) <= oracle.simple_paths(source, target, max_hops)
@@ -121,23 +144,26 @@ def test_paths_are_the_shortest_simple_paths_in_the_filtered_graph(
     for path, keys in zip(found.paths, as_keys, strict=True):
         assert {_link(link, names) for link in path.links} == oracle.between(keys)
         assert set(path.entities) <= found.entities.keys()
-    shortest = _cypher_shortest(graph_session, reader_scope, ids[source], ids[target], max_hops)
+    shortest = _cypher_shortest(graph_session, reader_scope, (ids[source], ids[target]), max_hops, grades)
     assert shortest == (len(as_keys[0]) - 1 if as_keys else None)
 
 
-@given(world=worlds())
+@given(world=worlds(), grades=st.sampled_from(GRADES))
 @many
 def test_resolve_entities_and_match_follow_live_claims_only(
-    graph_session: Graph, wipe: Callable[[Graph], None], world: tuple[list[CleanDraft], Scope]
+    graph_session: Graph,
+    wipe: Callable[[Graph], None],
+    world: tuple[list[CleanDraft], Scope],
+    grades: tuple[str, ...] | None,
 ) -> None:
     wipe(graph_session)
     drafts, reader_scope = world
     ids = load(graph_session, drafts)
-    oracle = visible(drafts, reader_scope)
+    oracle = visible(drafts, reader_scope, grades=grades)
     reader = Reader(graph_session)
     asked = [*ids, "phone:x:never"]
-    assert run(reader.resolve(reader_scope, asked, NOW)) == {key: ids[key] for key in oracle.named}
-    entities = run(reader.entities(reader_scope, [*ids.values(), 999], NOW))
+    assert run(reader.resolve(reader_scope, asked, NOW, grades)) == {key: ids[key] for key in oracle.named}
+    entities = run(reader.entities(reader_scope, [*ids.values(), 999], NOW, grades))
     assert [entity.id for entity in entities] == [n for key, n in ids.items() if key in oracle.records]
     matchable = scope(LABELS, reader_scope.allowed("match"), withdrawn=reader_scope.withdrawn)
     hits = visible(drafts, matchable).records
@@ -200,9 +226,11 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
 def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("view", "match", "identity", "personal", "content", "financial", "operational")}
     parameters = {**lists, "now": NOW, "withdrawn": [], "ids": [1], "keys": ["k"], "start": 1, "kinds": ["USES"]}
-    parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"]}
+    parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""]}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
     statements += [queries.expand(hops, chosen) for hops in range(1, MAX_HOPS + 1) for chosen in (False, True)]
+    graded = [queries.ENTITIES, queries.RESOLVE, queries.LEVEL, queries.CLAIMS, queries.expand(MAX_HOPS, True)]
+    statements += map(queries.graded, graded)
     for statement in statements:
         with graph_session.session() as session:
             plan = str(session.run("EXPLAIN " + statement, parameters).consume().plan)
@@ -222,7 +250,11 @@ def test_a_hub_of_hidden_claims_costs_nothing(graph_database: Graph, count: int)
     parameters = {"view": [1], "now": NOW, "withdrawn": [], "start": ids["phone:x:hub"], "most": 100, "records": 10}
     with graph_database.session() as session:
         profile = session.run("PROFILE " + statement, {**parameters, **seen.masks()}).consume().profile
+        matched = {"keys": ["phone:x:hub"], "match": [3], "now": NOW, "withdrawn": []}
+        hit = session.run("PROFILE " + queries.MATCH, matched).consume().profile
+        miss = session.run("PROFILE " + queries.MATCH, {**matched, "keys": ["phone:x:nobody"]}).consume().profile
     assert _hits(profile) < 1000, "as many database hits as visible claims ask for, whatever is hidden"
+    assert _hits(hit) - _hits(miss) < 10, "a match that may not be known costs what one of nobody costs"
 
 
 def _hits(plan: Any) -> int:
@@ -233,16 +265,42 @@ def _link(link: Any, names: dict[int, str]) -> Link:
     return names[link.source], link.kind, names[link.target], link.rec
 
 
-def _cypher_shortest(graph: Graph, reader_scope: Scope, source: int, target: int, max_hops: int) -> int | None:
+def _cypher_shortest(
+    graph: Graph, reader_scope: Scope, ends: tuple[int, int], max_hops: int, grades: tuple[str, ...] | None
+) -> int | None:
     """The length of the shortest path by Cypher's own search, predicates inside."""
+    source, target = ends
     if source == target:
         return None
     statement = f"""
 MATCH p = SHORTEST 1 (a:Entity {{id: $a}})
-  (()-[r:CLAIM WHERE r.lid IN $view AND r.exp > $now AND NOT r.rec IN $withdrawn]-()){{1,{max_hops}}}
+  (()-[r:CLAIM WHERE r.lid IN $view AND r.exp > $now AND NOT r.rec IN $withdrawn
+    AND ($grades IS NULL OR coalesce(r.gsch + " " + r.gs + " " + r.gi, "") IN $grades)]-()){{1,{max_hops}}}
   (b:Entity {{id: $b}})
 RETURN length(p)"""
-    parameters = {"a": source, "b": target, "view": list(reader_scope.allowed("view")), "now": NOW}
+    parameters = {"a": source, "b": target, "view": list(reader_scope.allowed("view")), "now": NOW, "grades": grades}
     with graph.session() as session:
         rows = session.run(statement, {**parameters, "withdrawn": list(reader_scope.withdrawn)}).values()
     return int(rows[0][0]) if rows else None
+
+
+def test_a_grading_is_asked_before_the_cut(graph_database: Graph) -> None:
+    """Claims that don't pass use up no limit, no budget and no place among the records shown."""
+    poor, good = Grading("admiralty", "E", "5"), Grading("uk-3x5x2", "1", "A")
+    drafts = [
+        draft(n, LABELS[1], ["phone:x:hub", f"account:x:{n:02}"], [("USES", 1, 0)], grading=poor) for n in range(9)
+    ]
+    drafts += [
+        draft(n, LABELS[1], ["phone:x:hub", f"account:x:{n}"], [("USES", 1, 0)], grading=good) for n in range(20, 24)
+    ]
+    ids = load(graph_database, drafts)
+    grades = load_schema().gradings.at_least(Minimum("admiralty", "B", "2"))
+    reader = Reader(graph_database, records=4, budget=4)
+    found = run(reader.expand(scope(LABELS), ids["phone:x:hub"], 1, None, 4, NOW, grades))
+    assert found is not None and not found.truncated and {link.rec for link in found.links} == {20, 21, 22, 23}
+    hub = next(entity for entity in found.entities if entity.key == "phone:x:hub")
+    assert not hub.more and {claim.rec for claim in hub.claims} == {20, 21, 22, 23}
+    ends = ids["account:x:20"], ids["account:x:21"]
+    way = run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW, grades))
+    assert [len(path.entities) for path in way.paths] == [3] and not way.truncated
+    assert run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW)).truncated

@@ -45,6 +45,8 @@ def local_service(service_folder: Path, identity: MintingIdentity) -> Iterator[L
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("GRAPHSVC_ISSUER", identity.issuer)
+            # Tests ask for more in a minute than people do in a day.
+            environment.setenv("GRAPHSVC_IDENTIFIERS_A_DAY", "1000000")
             environment.setenv("GRAPHSVC_JWKS", f"{identity.issuer}/jwks")
             service = stack.enter_context(run_local(service_folder, 0))
         yield service

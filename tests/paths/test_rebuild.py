@@ -34,6 +34,7 @@ from graphsvc.share.labels import move_label
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, row
 
 BY_NAME = {one.org: one for one in ORGANISATIONS}
+TOLD = {"origin": {"organisation": "police-ke", "reference": "K\t7"}, "observed": {"since": "2025-01-01"}}
 CASE = Footing("investigation", "statutory-duty", "REBUILD/1")
 EXPAND = """query($s: ID!) { expand(start: $s, hops: 2) { entities { handle key records { handle submission row } }
   links { kind source target record { handle owner handling { code } } } } }"""
@@ -115,7 +116,7 @@ def look(world: World, data: Path) -> Seen:
 
 def happen(world: World) -> None:
     """Every way in which what stays depends on what has gone."""
-    first = world.submit("pasar", [row("anna", 1), row("ben", 2), row("carl", 3), row("only-here", 4)]) << 28
+    first = world.submit("pasar", [row("anna", 1, **TOLD), row("ben", 2), row("carl", 3), row("only-here", 4)]) << 28
     world.submit("customs-cn", [row("anna", 1), row("zoe", 9)])
     second = world.submit("swiftline", [row("ben", 2), row("dora", 5), row("emil", 6)]) << 28
     world.move("pasar", [first + 1, first + 2], "AMBER")

@@ -14,6 +14,7 @@ import pytest
 
 from graphsvc.app import LocalService, Service
 from graphsvc.ask import Asking, Sources
+from graphsvc.budget import Budget, Limits
 from graphsvc.client import Client
 from graphsvc.columns.store import Columns
 from graphsvc.graph.handles import Handles
@@ -161,13 +162,14 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     handles = {one.org: Handles(one.org.encode().ljust(64, b".")) for one in ORGANISATIONS}
     columns = Columns(world.data / "columns")
     reader = parts.graph.reader(schema)
+    budget = Budget(world.data / "other-budget.db", bytes(32), Limits(10))
     asking = Asking(
-        Sources(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__, entitled)
+        Sources(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__, entitled, budget)
     )
 
     async def work(reading: Reading) -> bytes:
         key: dict[str, Any] = {part["name"]: part["value"] for part in account_key(world.account)["parts"]}
-        found = await reading.search("Account", key, None)
+        found = await reading.search("Account", key, None, None)
         answers.append([record["handling"]["code"] for entity in found for record in entity["records"]])
         if len(answers) == 1:
             await move_label(parts.ledger, PASAR, [world.record], label(PASAR, "RED"))
@@ -175,6 +177,7 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
 
     released = asyncio.run(asking.run(POLICE, FOOTING, b"question", work))
     assert answers == [["GREEN"], []] and released.data == b"[]"
+    budget.close()
     report = check_receipt(released.receipt, world.members.trust(), released.data)
     log = world.members.client("pasar.officer").query(
         "{ accessLog(first: 5) { entries { index records { submission } } } }"

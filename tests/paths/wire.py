@@ -40,13 +40,13 @@ def phone(number: int) -> str:
     return f"+25471{number % 10_000_000:07d}"
 
 
-def row(account: str, number: int) -> bytes:
-    """A draft: an account uses a phone."""
+def row(account: str, number: int, **said: Any) -> bytes:
+    """A draft: an account uses a phone; ``said`` is what else the row says, as its origin."""
     entities = [
         {"ref": "a", "kind": "Account", "key": {"site": SITE, "id": account}},
         {"ref": "p", "kind": "Phone", "key": {"value": phone(number)}},
     ]
-    return json.dumps({"entities": entities, "links": [{"kind": "USES", "from": "a", "to": "p"}]}).encode()
+    return json.dumps({"entities": entities, "links": [{"kind": "USES", "from": "a", "to": "p"}], **said}).encode()
 
 
 def file_of(path: Path, rows: Iterable[bytes], defaults: Defaults = DEFAULTS) -> Outgoing:

@@ -236,3 +236,26 @@ def test_scores_are_rounded_without_floats() -> None:
         (Fraction(1, 2000), "0.001"),
     ):
         assert _decimal(value) == shown
+
+
+def test_records_that_repeat_a_link_make_no_ring_larger_or_more_certain() -> None:
+    """Said once or by many, by one source or by those who have it from there: one link, the same rings and scores."""
+    world = make_world(4)
+    told = [
+        (ring.accounts, ring.identifiers, ring.cycles, ring.score, [reason.text for reason in ring.reasons])
+        for ring in detect(claims_of(world), Parameters(), plain).rings
+    ]
+    world.links += [link for link in world.links for _ in range(world.random.randint(0, 3))]
+    again = detect(claims_of(world), Parameters(), plain).rings
+    assert told and told == [
+        (ring.accounts, ring.identifiers, ring.cycles, ring.score, [reason.text for reason in ring.reasons])
+        for ring in again
+    ]
+    assert sum(len(reason.records) for ring in again for reason in ring.reasons) > len(told), "all of them are cited"
+
+
+def test_a_link_claimed_a_hundred_times_closes_no_cycle() -> None:
+    claims, number = hand_made(("a1", "p1"), ("a2", "p1"), *[("a2", "p2"), ("a3", "p2")] * 100)
+    assert not project(claims, Kinds()).ids.size
+    closed, _ = hand_made(*[("a1", "p1"), ("a2", "p1"), ("a2", "p2"), ("a1", "p2")] * 3)
+    assert len(project(closed, Kinds()).actor) == 4 and number["a1"] == 1

@@ -58,7 +58,7 @@ class Reads:
 
     busy = False
 
-    async def entity(self, handle: str, after: int | None) -> dict[str, Any] | None:
+    async def entity(self, handle: str, after: int | None, grading: Any = None) -> dict[str, Any] | None:
         assert not self.busy, "two questions at once"
         self.busy = True
         await asyncio.sleep(0)
@@ -69,14 +69,18 @@ class Reads:
             raise Unavailable("not applied yet")
         return None if handle == "absent" else entity(handle)
 
-    async def search(self, kind: str, parts: dict[str, str], after: int | None) -> list[dict[str, Any]]:
+    async def search(
+        self, kind: str, parts: dict[str, str], after: int | None, grading: Any = None
+    ) -> list[dict[str, Any]]:
         return [{**entity(), "kind": kind, "key": "|".join(f"{n}={v}" for n, v in parts.items())}]
 
-    async def expand(self, start: str, hops: int, kinds: list[str] | None, limit: int, after: int | None) -> Any:
+    async def expand(
+        self, start: str, hops: int, kinds: list[str] | None, limit: int, after: int | None, grading: Any = None
+    ) -> Any:
         return {"entities": [entity(start), entity(f"{hops}/{kinds}/{limit}/{after}")], "links": [], "truncated": False}
 
     async def match(self, identifiers: list[Identifier], after: int | None) -> list[dict[str, Any]]:
-        return [{"kind": one.kind, "hit": bool(one.parts), "contacts": []} for one in identifiers]
+        return [{"kind": one.kind, "hit": bool(one.parts), "contacts": [], "problem": None} for one in identifiers]
 
     async def rings(self, parameters: dict[str, Any], after: int | None) -> dict[str, Any]:
         settings = [{"name": name, "value": str(value)} for name, value in parameters.items()]

@@ -152,7 +152,7 @@ def over_wire(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def opened(directory: Path) -> tuple[Ledger, list[Member]]:
-    """A log with three members."""
-    ledger = Ledger.open(directory, ORIGIN)
+def opened(directory: Path, database: str = "") -> tuple[Ledger, list[Member]]:
+    """A log with three members; ``database`` as for :meth:`Ledger.open`."""
+    ledger = Ledger.open(directory, ORIGIN, database=database)
     return ledger, [Member(org).join(ledger) for org in ("pasar", "swiftline", "police-ke")]

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from graphsvc.model.cleaning import clean_draft, merge_defaults
-from graphsvc.model.drafts import CleanDraft, Defaults, Draft, Grading, RowProblem
+from graphsvc.model.drafts import CleanDraft, Defaults, Draft, Grading, Origin, RowProblem
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
@@ -197,3 +197,17 @@ def test_clean_drafts_survive_msgpack_and_json():
     row = accepted([ACCOUNT, PHONE], [USES])
     for codec in (msgspec.json, msgspec.msgpack):
         assert codec.decode(codec.encode(row), type=CleanDraft) == row
+
+
+def test_an_origin_is_cleaned_and_falls_back_to_the_submissions():
+    origin = {"organisation": " Police-KE ", "reference": "Ｒ 7"}
+    assert accepted([PHONE], origin=origin).origin == Origin("police-ke", "R 7")
+    assert accepted([PHONE], origin={"reference": "R 7"}).origin == Origin("pasar", "R 7"), "one's own, by default"
+    assert accepted([PHONE], origin={}).origin is accepted([PHONE], origin={"organisation": "pasar"}).origin is None
+    said = msgspec.structs.replace(DEFAULTS, origin=Origin("police-ke", "all"))
+    assert accepted([PHONE], defaults=said).origin == Origin("police-ke", "all")
+    assert accepted([PHONE], defaults=said, origin={"reference": "12"}).origin == Origin("police-ke", "12")
+    assert accepted([PHONE], defaults=said, origin={"organisation": "watch"}).origin == Origin("watch")
+    for wrong in ("x", "-ab", "ab-", "0ab", "a b c", "a" * 33):
+        assert refused([PHONE], origin={"organisation": wrong}) == [("bad_origin", "/origin/organisation")]
+    assert refused([PHONE], origin={"reference": "x" * 201}) == [("bad_origin", "/origin/reference")]

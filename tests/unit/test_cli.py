@@ -18,7 +18,18 @@ from graphsvc.local.scenario import Scenario, make_scenario
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
 
-COMMANDS = [[], ["up"], ["demo"], ["submit"], ["verify"], ["token"], ["keys"], ["keys", "new"], ["keys", "show"]]
+COMMANDS = [
+    [],
+    ["up"],
+    ["demo"],
+    ["submit"],
+    ["verify"],
+    ["token"],
+    ["match"],
+    ["keys"],
+    ["keys", "new"],
+    ["keys", "show"],
+]
 
 
 class Done(NamedTuple):
@@ -182,3 +193,22 @@ def test_verify_says_what_does_not_hold(run: Run, tmp_path: Path) -> None:
     (tmp_path / "evidence.json").write_text('{"v":1,"format":"graphsvc-evidence"}')
     done = run("verify", str(tmp_path / "evidence.json"), "--trust", str(tmp_path / "trust.json"), "--json")
     assert done.returncode == 1 and json.loads(done.stdout)["ok"] is False, done.stdout + done.stderr
+
+
+def test_what_cannot_be_matched_is_said_before_a_service_is_asked(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "asked.csv"
+    for content, words, code in (
+        ("", [], "nothing_asked"),
+        ("value\n+254712345678\n", [str(path)], "no_kind"),
+        ("kind,value\nPhone,1,2\n", [str(path)], "row_width"),
+        ("kind,value\nPhone\n", [str(path)], "row_width"),
+        ("kind,value,hit\nPhone,1,\n", [str(path)], "bad_csv"),
+        ("kind,value\n", [str(path)], "nothing_asked"),
+        ("kind,value\nPhone,1\n", [str(path), "--phone", "2", "--out", str(tmp_path / "out.csv")], "no_rows"),
+        ("", ["--id", "Account"], "bad_identifier"),
+        ("", ["--id", "Account:site"], "bad_identifier"),
+        ("", ["--phone", "1"], "no_profile"),
+    ):
+        path.write_text(content)
+        done = run("match", *words, "--json")
+        assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == code, (content, words, done.stdout)

@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import json
 import stat
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from graphsvc.client import Outgoing, Refused, SigningKey, pending
+from graphsvc.client import Client, Outgoing, Refused, SigningKey, pending
 from graphsvc.client.answers import problem, read_answer
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import HpkeKey, load_hpke_key, load_signing_key, save_hpke_key, save_signing_key
@@ -26,6 +28,8 @@ from graphsvc_verify.canonical import b64u
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
 from graphsvc_verify.keyevents import check_key_event
+from graphsvc_verify.note import NoteKey
+from graphsvc_verify.trust import Trust
 
 BODY = b'a,b\r\n1,"two\r\nlines"\r\n\r\n3,4'
 ROWS = [b"a,b", b'1,"two\r\nlines"', b"", b"3,4"]
@@ -159,3 +163,36 @@ def test_problems_are_read_and_never_echoed(body: bytes, code: str) -> None:
 def test_a_footing_is_said_in_headers_only_where_stated() -> None:
     assert footing_headers(Footing("investigation", "", "")) == {"graphsvc-purpose": "investigation"}
     assert httpx2.Headers(footing_headers(Footing("a", "b", "c")))["Graphsvc-Legal-Basis"] == "b"
+
+
+def test_who_is_told_to_come_back_tomorrow_is_told_so_at_once() -> None:
+    asked: list[str] = []
+
+    class Spent(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            body = b'{"errors":[{"message":"spent","extensions":{"code":"budget_spent"}}]}'
+            self.send_response(429)
+            for name, value in (("retry-after", "7200"), ("content-length", str(len(body)))):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), Spent)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    trust = Trust(ORIGIN, NoteKey(ORIGIN, SigningKey.new().public), {})
+    try:
+        with (
+            Client(f"http://127.0.0.1:{server.server_port}", lambda: "token", trust) as client,
+            pytest.raises(Refused) as refused,
+        ):
+            client.query("{ budget { used } }")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert refused.value.status == 429 and refused.value.code == "budget_spent" and len(asked) == 1

@@ -352,3 +352,20 @@ def test_masked_phones_and_weights_of_the_real_files():
     assert clean(table((MAPPINGS / "covert-edges.yaml").read_bytes(), edges)[1]).links[0].attributes == {
         "operational": {"weight": "2"}
     }
+
+
+def test_a_mapping_reads_grading_and_origin_from_columns():
+    mapping = b"""format: csv
+defaults: {origin: {organisation: watch}}
+rows:
+  - entities: [{ref: phone, kind: Phone, key: {value: phone}}]
+    grading: {scheme: {const: admiralty}, source: source, information: information}
+    origin: {organisation: {column: from, optional: true}, reference: report}
+"""
+    rows = table(mapping, b"phone,source,information,from,report\n+254712345678,B,2,police-ke,7\n+254712345679,A,1,,\n")
+    first, second = (one for one in rows if isinstance(one, Draft))
+    assert (first.grading.source, first.grading.information) == ("B", "2")
+    assert (first.origin.organisation, first.origin.reference) == ("police-ke", "7")
+    defaults = merge_defaults(DEFAULTS, load_mapping(mapping).defaults)
+    clean = clean_draft(second, SCHEMA, defaults, POLICE)
+    assert isinstance(clean, CleanDraft) and (clean.origin.organisation, clean.origin.reference) == ("watch", "")

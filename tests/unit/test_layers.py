@@ -12,6 +12,8 @@ BASE = {"graphsvc.model", "graphsvc_verify"}
 PATHS = {
     *("graphsvc.submit", "graphsvc.intake", "graphsvc.apply", "graphsvc.ask", "graphsvc.reading", "graphsvc.shown"),
     *("graphsvc.rings", "graphsvc.share", "graphsvc.administer", "graphsvc.workers", "graphsvc.acts"),
+    *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
+    *("graphsvc.budget", "graphsvc.provenance"),
 }
 PARTS = {"importers", "graphsvc.policy", "graphsvc.graph", "graphsvc.columns", "graphsvc.detect", "graphsvc.ledger"}
 EDGE = {"graphsvc.api", "graphsvc.cli", "graphsvc.client", "graphsvc.local", "graphsvc.app", "graphsvc.auth"}

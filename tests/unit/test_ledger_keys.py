@@ -18,8 +18,8 @@ from graphsvc_verify.keyevents import ENROL
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.open(tmp_path, ORIGIN)
+def ledger(tmp_path: Path, database: str) -> Iterator[Ledger]:
+    ledger = Ledger.open(tmp_path, ORIGIN, database=database)
     yield ledger
     ledger.close()
 

@@ -1,0 +1,163 @@
+"""The budget of identifiers: how many distinct ones an organisation may ask for in a day, over all ways of asking.
+
+``match``, ``search`` and whatever else answers to an identifier draw on one budget, so that none of them can be used to
+try out numbers by the million. An identifier counts once a day (UTC), whether or not anybody holds it and whoever does:
+the count tells nothing that the caller does not know. It is spent before anything is looked up, in a transaction of its
+own that nothing later takes back.
+
+What was asked is kept as HMAC-SHA-256 under a key of the day, cut to 16 bytes, so the table holds no identifier and two
+days can't be joined; rows of past days are deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from graphsvc.model.datafiles import read_yaml
+from graphsvc.model.errors import BudgetSpent, InvalidInput, Unavailable
+from graphsvc.model.principals import Organisation
+
+LIMITS_FILE = "budget.yaml"
+"""The file of :class:`Limits`, in the directory of the policies."""
+
+_DAY = 86_400
+_DIGEST = 16
+_KEPT = 1
+"""Days kept beside the present one, so that a clock set back a little gives nothing back."""
+_TABLES = """
+CREATE TABLE IF NOT EXISTS asked (
+  day INTEGER NOT NULL, org TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (day, org, digest)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (
+  day INTEGER NOT NULL, org TEXT NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (day, org)) WITHOUT ROWID;
+"""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Identifiers a day: of one organisation, else of its kind, else ``default``. Zero: none may be asked for."""
+
+    default: int
+    kinds: dict[str, int] = {}
+    organisations: dict[str, int] = {}
+
+    def of(self, organisation: Organisation) -> int:
+        """The limit that holds for an organisation."""
+        return self.organisations.get(organisation.org, self.kinds.get(organisation.kind, self.default))
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Where an organisation stands today: ``used`` of ``limit`` identifiers; ``resets_at`` is RFC 3339 UTC."""
+
+    limit: int
+    used: int
+    resets_at: str
+
+
+def load_limits(path: Path) -> Limits:
+    """The limits in a YAML file; InvalidInput says where it is wrong."""
+    limits = read_yaml(path, Limits)
+    for place, number in [("default", limits.default), *limits.kinds.items(), *limits.organisations.items()]:
+        if number < 0:
+            raise InvalidInput(f"{path.name}: {place}: a number from 0 up is needed", code="bad_file", where=path.name)
+    return limits
+
+
+class Budget:
+    """The budgets of all organisations, in one SQLite file. Thread-safe, also between processes on one machine."""
+
+    def __init__(self, path: Path, secret: bytes, limits: Limits, clock: Callable[[], float] = time.time) -> None:
+        self._limits = limits
+        self._secret = secret
+        self._clock = clock
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        # What was spent stays spent through a power cut as well.
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    async def spend(self, organisation: Organisation, keys: Collection[str]) -> None:
+        """Count canonical keys as asked for today; those asked for before today are free.
+
+        Raises BudgetSpent, and counts none of them, when they would pass the limit; Unavailable when it can't be
+        written. Durable when it returns.
+        """
+        await asyncio.to_thread(self._spend, organisation, keys)
+
+    async def balance(self, organisation: Organisation) -> Balance:
+        """What an organisation has used of its budget today."""
+        return await asyncio.to_thread(self._balance, organisation)
+
+    def _spend(self, organisation: Organisation, keys: Collection[str]) -> None:
+        day, org, limit = int(self._clock() // _DAY), organisation.org, self._limits.of(organisation)
+        digests = self._digests(day, org, keys)
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    used = self._used(day, org)
+                    before = self._db.total_changes
+                    self._db.executemany("INSERT OR IGNORE INTO asked VALUES (?, ?, ?)", digests)
+                    fresh = self._db.total_changes - before
+                    if fresh and used + fresh > limit:
+                        raise self._refusal(Balance(limit, used, _midnight(day)), fresh)
+                    if fresh:
+                        self._count(day, org, used + fresh)
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    self._db.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                message = f"the budget of identifiers can't be written: {type(error).__name__}"
+                raise Unavailable(message, code="budget_down") from None
+
+    def _balance(self, organisation: Organisation) -> Balance:
+        day = int(self._clock() // _DAY)
+        with self._lock:
+            return Balance(self._limits.of(organisation), self._used(day, organisation.org), _midnight(day))
+
+    def _used(self, day: int, org: str) -> int:
+        row = self._db.execute("SELECT used FROM spent WHERE day = ? AND org = ?", (day, org)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _count(self, day: int, org: str, used: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO spent VALUES (?, ?, ?)", (day, org, used))
+        for table in ("asked", "spent"):
+            self._db.execute(f"DELETE FROM {table} WHERE day < ?", (day - _KEPT,))  # noqa: S608 - two fixed names
+
+    def _digests(self, day: int, org: str, keys: Collection[str]) -> list[tuple[int, str, bytes]]:
+        key = hmac.digest(self._secret, b"graphsvc budget v1|%d|" % day + org.encode(), "sha256")
+        return [(day, org, hmac.digest(key, one.encode(), "sha256")[:_DIGEST]) for one in sorted(set(keys))]
+
+    def _refusal(self, balance: Balance, fresh: int) -> BudgetSpent:
+        left = max(balance.limit - balance.used, 0)
+        message = (
+            f"{fresh} identifiers not asked for before today, {left} left of your organisation's {balance.limit} "
+            "a day: nothing was looked up; ask for fewer, or after midnight UTC"
+        )
+        told: dict[str, int | str] = {"limit": balance.limit, "used": balance.used, "left": left}
+        told["resetsAt"] = balance.resets_at
+        wait = max(int(datetime.fromisoformat(balance.resets_at).timestamp() - self._clock()), 1)
+        return BudgetSpent(message, retry_after=wait, budget=told)
+
+
+def _midnight(day: int) -> str:
+    """The end of a day, counted from 1970."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day + 1)).strftime("%Y-%m-%dT%H:%M:%SZ")

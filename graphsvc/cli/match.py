@@ -1,0 +1,206 @@
+"""``graphsvc match``: hit or no hit for identifiers, one or a file of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from graphsvc.cli.options import FootingOptions, grouped
+from graphsvc.cli.output import REFUSED, write_json
+from graphsvc.cli.profile import read_profile
+from graphsvc.client import Client
+from graphsvc.client.errors import Refused
+from graphsvc.model.errors import InvalidInput
+from graphsvc.model.principals import Footing
+from graphsvc.model.schema import Schema, load_schema
+from graphsvc.settings import product_data
+
+BATCH = 1_000
+"""Identifiers a request: what the service takes at most."""
+MATCH = """query($identifiers: [IdentifierInput!]!, $after: Int) {
+  match(identifiers: $identifiers, after: $after) { kind hit contacts { org name contact } problem { code message } }
+  budget { limit used resetsAt } }"""
+ANSWERS = ("hit", "contacts", "problem")
+"""The columns that are added to a file."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """Identifiers as (kind, key parts), and where each stands: the rows of a file, or nothing."""
+
+    identifiers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    rows: list[dict[str, str]] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """Identifiers on the command line, and what a file leaves out."""
+
+    phone: Annotated[list[str] | None, typer.Option("--phone", help="A number, with +; may be repeated.")] = None
+    email: Annotated[list[str] | None, typer.Option("--email", help="An address; may be repeated.")] = None
+    identifier: Annotated[
+        list[str] | None, typer.Option("--id", help="Any other, as Account:site=shopee,id=u17; may be repeated.")
+    ] = None
+    kind: Annotated[str, typer.Option("--kind", help="Kind of all rows of a file without the column kind.")] = ""
+
+    @property
+    def identifiers(self) -> list[tuple[str, dict[str, str]]]:
+        """All that were given, as kind and key parts."""
+        phones = [("Phone", {"value": one}) for one in self.phone or ()]
+        emails = [("Email", {"value": one}) for one in self.email or ()]
+        return [*phones, *emails, *map(_stated, self.identifier or ())]
+
+
+@grouped
+def match(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="CSV with a column kind and one for each key part, as kind,value.", dir_okay=False),
+    ] = None,
+    *,
+    stated: Stated,
+    footing: FootingOptions,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the file's rows with their answers as CSV.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Ask whether anybody holds something on exact identifiers, and whom to ask about it.
+
+    Nothing of what is held is shown, and a holder whose policy keeps it hidden counts as no hit. Each identifier counts
+    once a day against the budget of your organisation; a file is asked in batches of 1,000, each counted as a whole.
+    Where the budget ends within a file, what was answered is shown and the exit code is 3.
+    """
+    asked = _read(file, stated.kind) if file is not None else Asked()
+    asked.identifiers += stated.identifiers
+    if not asked.identifiers:
+        raise InvalidInput("name a file, or identifiers with --phone, --email or --id", code="nothing_asked")
+    if out is not None and (file is None or len(asked.rows) != len(asked.identifiers)):
+        raise InvalidInput("--out writes the rows of a file: give one, and no identifiers beside it", code="no_rows")
+    with read_profile(profile).client() as client:
+        answers, budget, refused = _ask(client, asked.identifiers, footing.footing)
+    if out is not None:
+        _write(out, asked, answers)
+    if json:
+        write_json({"matches": answers, "budget": budget})
+    else:
+        _tell(Console(highlight=False, soft_wrap=True), asked, answers, budget)
+    if refused is not None:
+        raise typer.Exit(REFUSED)
+
+
+def _read(path: Path, kind: str) -> Asked:
+    """The identifiers of a CSV file, one a row."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            columns = list(reader.fieldnames or ())
+            rows = list(reader)
+    except OSError as error:
+        raise InvalidInput(f"can't be read: {error.strerror}", code="unreadable", where=str(path)) from None
+    except (csv.Error, UnicodeDecodeError):
+        raise InvalidInput("not a CSV file in UTF-8", code="bad_csv", where=str(path)) from None
+    if taken := [name for name in ANSWERS if name in columns]:
+        raise InvalidInput(
+            f"rename the columns {', '.join(taken)}: they are for answers", code="bad_csv", where="row 0"
+        )
+    if "kind" not in columns and not kind:
+        raise InvalidInput("add a column kind, or say --kind Phone", code="no_kind", where="row 0")
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise InvalidInput("the row has not as many cells as the header", code="row_width", where=f"row {number}")
+    schema = load_schema(product_data("schema"))
+    return Asked([_of_row(row, kind, schema) for row in rows], rows, columns)
+
+
+def _of_row(row: Mapping[str, str], kind: str, schema: Schema) -> tuple[str, dict[str, str]]:
+    """A row's identifier; columns that are no part of a key of its kind are left alone."""
+    kind = row.get("kind", "").strip() or kind
+    known = schema.kinds.get(kind)
+    names = set(row) if known is None else {name for form in known.keys for name, _ in form.parts}
+    return kind, {name: row[name].strip() for name in row if name in names - {"kind"} and row[name].strip()}
+
+
+def _stated(text: str) -> tuple[str, dict[str, str]]:
+    kind, colon, rest = text.partition(":")
+    pairs = [part.partition("=") for part in rest.split(",")]
+    if not (kind and colon and all(name and equals for name, equals, _ in pairs)):
+        raise InvalidInput("write it as Account:site=shopee,id=u17", code="bad_identifier", where="--id")
+    return kind, {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _ask(
+    client: Client, identifiers: Sequence[tuple[str, dict[str, str]]], footing: Footing
+) -> tuple[list[dict[str, Any]], dict[str, Any], Refused | None]:
+    """Answers to all identifiers and the budget's state; where the service refused to go on, why.
+
+    Raises Refused when nothing was answered.
+    """
+    answers: list[dict[str, Any]] = []
+    budget: dict[str, Any] = {}
+    while len(answers) < len(identifiers):
+        batch = identifiers[len(answers) : len(answers) + BATCH]
+        inputs = [
+            {"kind": kind, "parts": [{"name": name, "value": value} for name, value in parts.items()]}
+            for kind, parts in batch
+        ]
+        answer = client.query(MATCH, {"identifiers": inputs}, footing)
+        budget = answer.data["budget"] or budget
+        for error in answer.errors:
+            told = error.get("extensions", {})
+            refused = Refused(429, str(error["message"]), code=str(told.get("code", "refused")))
+            if not answers:
+                raise refused
+            problem = {"code": refused.code, "message": refused.message}
+            rest = identifiers[len(answers) :]
+            answers += [{"kind": kind, "hit": None, "contacts": [], "problem": problem} for kind, _ in rest]
+            return answers, budget, refused
+        answers += answer.data["match"]
+    return answers, budget, None
+
+
+def _write(path: Path, asked: Asked, answers: Sequence[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*asked.columns, *ANSWERS])
+        for row, answer in zip(asked.rows, answers, strict=True):
+            writer.writerow([*(_safe(row[name]) for name in asked.columns), *map(_safe, _cells(answer))])
+
+
+def _safe(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; a telephone number's + stays."""
+    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and not _numeric(cell)) else cell
+
+
+def _numeric(cell: str) -> bool:
+    return cell[1:].replace(" ", "").replace("-", "").isdigit()
+
+
+def _cells(answer: Mapping[str, Any]) -> Iterator[str]:
+    yield {True: "hit", False: "no hit", None: ""}[answer["hit"]]
+    yield "; ".join(f"{one['name']} ({one['contact'] or one['org']})" for one in answer["contacts"])
+    yield f"{answer['problem']['code']}: {answer['problem']['message']}" if answer["problem"] else ""
+
+
+def _tell(console: Console, asked: Asked, answers: Sequence[Mapping[str, Any]], budget: Mapping[str, Any]) -> None:
+    table = Table("kind", "identifier", *ANSWERS, box=None, pad_edge=False)
+    for (kind, parts), answer in zip(asked.identifiers, answers, strict=True):
+        table.add_row(*map(escape, (kind, _shown(parts.values()), *_cells(answer))))
+    console.print(table)
+    hits, bad = sum(bool(one["hit"]) for one in answers), sum(one["problem"] is not None for one in answers)
+    console.print(f"{hits} of {len(answers)} hit" + (f", {bad} can't be asked" if bad else ""))
+    console.print(f"{budget['used']} of {budget['limit']} identifiers used today; anew at {budget['resetsAt']}")
+
+
+def _shown(values: Iterable[str]) -> str:
+    return " ".join(values)

@@ -1,0 +1,55 @@
+"""Options that belong together, declared once: a parameter that is a dataclass becomes an option for each field."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from graphsvc.model.principals import Footing
+
+
+@dataclass(frozen=True)
+class FootingOptions:
+    """On what footing a question is asked; without all three only one's own records count."""
+
+    purpose: Annotated[str, typer.Option("--purpose", help="Why you ask, as investigation.")] = ""
+    legal_basis: Annotated[str, typer.Option("--legal-basis", help="Under which law, as court-order.")] = ""
+    case: Annotated[str, typer.Option("--case", help="Reference of a registered case.")] = ""
+
+    @property
+    def footing(self) -> Footing:
+        """The footing as stated."""
+        return Footing(self.purpose, self.legal_basis, self.case)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` as typer is to see it: its dataclass parameters spelled out, field by field."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
+
+    def run(**given: Any) -> None:
+        made = {
+            name: kind(**{field.name: given.pop(field.name) for field in fields(kind)}) for name, kind in groups.items()
+        }
+        command(**given, **made)
+
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        own = get_type_hints(groups[name], include_extras=True)
+        parameters += [_option(field.name, own[field.name], field.default) for field in fields(groups[name])]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    empty = inspect.Parameter.empty if default is MISSING else default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=empty, annotation=annotation)

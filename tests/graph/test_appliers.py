@@ -1,0 +1,196 @@
+"""The applier against a real Neo4j: two at once, one that was stopped, and one that is killed at every step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+
+from graph_world import draft, label
+from ledger_actors import ORIGIN
+from sealed_world import SealedWorld
+
+from graphsvc import apply
+from graphsvc.apply import Applier, Payloads, Projections
+from graphsvc.columns.store import Columns
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.fingerprint import Fingerprint, fingerprint
+from graphsvc.graph.write import OutOfOrder
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.ledger.payload import Packer
+from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.local.neo4j import Neo4jChild
+
+CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
+BATCH = 4
+KINDS = ["Account", "Phone", "Parcel", "Person"]
+
+
+class DraftWorld(SealedWorld):
+    """A ledger of real drafts: submissions of some batches, label moves and a withdrawal."""
+
+    def rows(self, name: str, count: int, code: str) -> int:
+        packer = Packer(self.store, name)
+        for row in range(count):
+            made = draft(row, label(code=code), [f"account:shop:{name}{row}", f"phone:e164:+{row}"], [("USES", 0, 1)])
+            packer.add(row, b"", msgspec.json.encode(made), 2)
+        packs, secrets = packer.finish()
+        self.keys.keep(secrets)
+        return self.enter("submission", {"name": name, "packs": packs, "accepted": count})
+
+    def fill(self) -> None:
+        first = self.rows("a", 10, "GREEN")
+        self.rows("b", 3, "RED")
+        self.enter(
+            "label", {"records": [first << 28, first << 28 | 1], "label": msgspec.to_builtins(label(code="AMBER"))}
+        )
+        self.enter("withdrawal", {"records": [first << 28 | 2]})
+        self.rows("c", 5, "CLEAR")
+
+
+@dataclass
+class Expected:
+    """The ledger, and what one undisturbed applier makes of it."""
+
+    data: Path
+    fingerprint: Fingerprint
+    parts: dict[str, bytes]
+
+
+def applier_of(
+    data: Path, uri: str, auth: tuple[str, str], columns: str = "columns"
+) -> tuple[Applier, Callable[[], None]]:
+    """An applier over the ledger in ``data``, and how to close what it uses."""
+    apply.BATCH = BATCH
+    ledger, keys = Ledger.open(data / "ledger", ORIGIN), RowKeys(data / "keys" / "rows.db")
+    graph = Graph.open(uri, auth)
+    graph._kinds = frozenset(KINDS)
+    projections = Projections(graph.writer(), Columns(data / columns))
+
+    def close() -> None:
+        ledger.close()
+        keys.close()
+        graph.close()
+
+    return Applier(ledger, Payloads(FilePayloadStore(data / "payloads"), keys), projections), close
+
+
+def parts(data: Path) -> dict[str, bytes]:
+    """The files of the columns by name."""
+    return {path.name: path.read_bytes() for path in (data / "columns").iterdir() if path.suffix != ".part"}
+
+
+@pytest.fixture
+def expected(
+    tmp_path: Path, neo4j_server: Neo4jChild, graph_database: Graph, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Expected]:
+    monkeypatch.setattr(apply, "BATCH", BATCH)
+    world = DraftWorld(tmp_path / "data")
+    world.fill()
+    world.close()
+    applier, close = applier_of(tmp_path / "data", neo4j_server.uri, neo4j_server.auth)
+    applier.catch_up()
+    close()
+    seen = Expected(tmp_path / "data", fingerprint(graph_database), parts(tmp_path / "data"))
+    assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 2
+    shutil.rmtree(seen.data / "columns")
+    graph_database.empty()
+    yield seen
+
+
+def test_two_appliers_at_once_apply_everything_once(
+    expected: Expected, neo4j_server: Neo4jChild, graph_database: Graph
+) -> None:
+    ledger, keys = Ledger.open(expected.data / "ledger", ORIGIN), RowKeys(expected.data / "keys" / "rows.db")
+    payloads = Payloads(FilePayloadStore(expected.data / "payloads"), keys)
+    graphs = [Graph.open(neo4j_server.uri, neo4j_server.auth) for _ in range(2)]
+    for graph in graphs:
+        graph._kinds = frozenset(KINDS)
+    gate = threading.Barrier(2)
+    refused: list[str] = []
+
+    def run(graph: Graph) -> None:
+        applier = Applier(ledger, payloads, Projections(graph.writer(), Columns(expected.data / "columns")))
+        gate.wait()
+        while True:
+            try:
+                return applier.catch_up()
+            except (OutOfOrder, FileNotFoundError) as error:
+                refused.append(type(error).__name__)
+
+    for _ in range(4):
+        graph_database.empty()
+        threads = [threading.Thread(target=run, args=(graph,)) for graph in graphs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert fingerprint(graph_database) == expected.fingerprint
+        assert parts(expected.data) == expected.parts
+    assert refused, "they never met: the test shows nothing"
+    for graph in graphs:
+        graph.close()
+    ledger.close()
+    keys.close()
+
+
+def test_an_applier_that_slept_goes_on_with_the_labels_of_now(
+    expected: Expected, neo4j_server: Neo4jChild, graph_database: Graph
+) -> None:
+    """Its table of labels is from before; the numbers that it gives must be those after."""
+    applier, close = applier_of(expected.data, neo4j_server.uri, neo4j_server.auth)
+    writer = applier._projections.writer
+    assert writer.watermark().index == -1 and writer._known() == {}
+    with pytest.MonkeyPatch.context() as patch:
+        ledger = applier._ledger
+        patch.setattr(type(ledger), "head", property(lambda self: self._head - 1))
+        other = Graph.open(neo4j_server.uri, neo4j_server.auth)
+        other._kinds = frozenset(KINDS)
+        Applier(ledger, applier._payloads, Projections(other.writer(), applier._projections.columns)).catch_up()
+        other.close()
+    applier.catch_up()
+    close()
+    assert fingerprint(graph_database) == expected.fingerprint
+
+
+def test_killed_at_every_step_of_applying(
+    expected: Expected, neo4j_server: Neo4jChild, graph_database: Graph, tmp_path: Path
+) -> None:
+    point, done = 0, False
+    with subprocess.Popen(
+        [sys.executable, str(CHILD), "applier", str(tmp_path / "runs"), neo4j_server.uri, *neo4j_server.auth],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])},
+    ) as child:
+        assert child.stdin is not None and child.stdout is not None
+        while not done:
+            point += 1
+            data = tmp_path / "runs" / str(point)
+            shutil.copytree(expected.data, data)
+            graph_database.empty()
+            child.stdin.write("go\n")
+            child.stdin.flush()
+            said = child.stdout.readline()
+            assert said.startswith(f"{point}|"), said
+            done = "done" in said
+            applier, close = applier_of(data, neo4j_server.uri, neo4j_server.auth)
+            applier.catch_up()
+            close()
+            assert fingerprint(graph_database) == expected.fingerprint, f"killed at point {point}"
+            assert parts(data) == expected.parts, f"killed at point {point}"
+            shutil.rmtree(data)
+        child.stdin.close()
+    assert point > 40

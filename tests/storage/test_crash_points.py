@@ -1,0 +1,127 @@
+"""Killed before and after every durable action of the ledger, then started again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ledger_actors import ORIGIN
+from sealed_world import SealedWorld
+
+from graphsvc.erasures import replay_erasures
+from graphsvc.ledger.entry import EntryDraft
+from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.model.errors import Unavailable
+from graphsvc_verify.merkle import leaf_hash, root
+from graphsvc_verify.note import verify_checkpoint
+
+CHILD = Path(__file__).with_name("crash_child.py")
+
+
+def crashes(*arguments: str, **environment: str) -> list[tuple[int, list[str]]]:
+    """The runs of a workload, each with what it had acknowledged; the last one got through."""
+    done = subprocess.run(
+        [sys.executable, str(CHILD), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+    )
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr[-3000:]
+    lines = [line.partition("|") for line in done.stdout.splitlines()]
+    return [(int(point), said.split(";") if said else []) for point, _, said in lines]
+
+
+def test_at_every_step_of_the_ledger(tmp_path: Path) -> None:
+    runs = crashes("ledger", str(tmp_path))
+    assert runs[-1][1][-1] == "closed" and len(runs) > 60
+    seen = set()
+    for point, said in runs:
+        seen.add(len(said))
+        world = SealedWorld(tmp_path / str(point))
+        try:
+            check(world, said)
+        except BaseException as error:
+            error.add_note(f"killed at point {point}, after {said}")
+            raise
+    assert seen == set(range(6)) | {max(seen)}, "there were kills in every part of the workload"
+
+
+def check(world: SealedWorld, said: list[str]) -> None:
+    """What was acknowledged is there; tree, tree head and tiles are one; it goes on."""
+    ledger = world.ledger
+    replay_erasures(ledger, world.store, world.keys)
+    for line in said:
+        what, _, rest = line.partition(" ")
+        if what == "submission":
+            index, _, name = rest.partition(" ")
+            drafts = world.read(int(index))
+            assert [draft for draft in drafts if draft] == [f"{name} {row}" for row in range(3) if drafts[row]]
+            assert drafts[0] and drafts[2]
+        elif what == "erased":
+            assert world.read(int(rest)) == ["two 0", None, "two 2"]
+        elif what in ("member", "notes"):
+            assert ledger.head >= int(rest)
+    for index, _ in ledger.indexes(0, ledger.head, ("submission",)):
+        assert len(world.read(index)) == 3, "an entry never refers to what is not there"
+    leaves = [leaf_hash(leaf) for _, _, leaf in ledger.entries(0, ledger.head)]
+    assert len(set(leaves)) == len(leaves) == ledger.head
+    head = verify_checkpoint(ledger.checkpoint(), ledger.log_key)
+    assert (head.size, head.root) == (ledger.head, root(leaves))
+    assert ledger.append(EntryDraft(type="note")).result().index >= len(leaves)
+    leaves = [leaf_hash(leaf) for _, _, leaf in ledger.entries(0, ledger.head)]
+    world.close()
+    note = (world.settings.data / "ledger" / "tiles" / "checkpoint").read_text()
+    published = verify_checkpoint(note, ledger.log_key)
+    assert published.origin == ORIGIN and (published.size, published.root) == (len(leaves), root(leaves))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_a_flush_that_fails_stops_writing_until_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    world = SealedWorld(tmp_path)
+    index = world.submit("one")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _failing(number))
+        # The entry is durable by the database's own flush; its tiles can't be: nobody would see the log grow.
+        world.ledger.append(EntryDraft(type="note")).result()
+        for _ in range(200):
+            if world.ledger.closed_by is not None:
+                break
+            world.ledger._publisher._thread.join(0.05)
+        assert world.ledger.closed_by == f"publishing failed: {os.strerror(number)}"
+        with pytest.raises(Unavailable) as caught:
+            world.ledger.append(EntryDraft(type="note")).result()
+        assert caught.value.code == "ledger_stopped"
+    head = world.ledger.head
+    world.close()
+    world.open()
+    assert world.ledger.head == head and world.read(index) == ["one 0", "one 1", "one 2"]
+    world.submit("two")
+    world.close()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_a_payload_that_can_not_be_flushed_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store = FilePayloadStore(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _failing(number))
+        with pytest.raises(OSError) as caught:
+            store.put(b"x")
+        assert caught.value.errno == number
+    assert list(store.names()) == [] and not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert store.get(store.put(b"x")) == b"x"
+
+
+def _failing(number: int) -> object:
+    def fsync(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fsync
