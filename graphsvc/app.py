@@ -44,7 +44,8 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
+from graphsvc.share.handlers import sharing_handlers
 from graphsvc.submit import Intakes, Submitting
 from graphsvc.workers import Places, Workers
 
@@ -117,14 +118,16 @@ def run_service(
         budget = _budget(settings)
         stack.callback(budget.close)
         reader = graph.reader(schema)
-        asking = Asking(Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget))
+        entitled = Entitled(ledger)
+        sources = Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget)
+        asking = Asking(sources)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings)),
+            submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups)),
             log=ledger,
             administering=Administering(ledger, applier, schema),
-            acting=Acting(ledger, {}),
+            acting=Acting(ledger, sharing_handlers(sources, asking)),
         )
         yield Service(build_api(ports, settings), ledger, applier, graph)
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from graphsvc.changes import CHANGES, EFFECTIVE, ROW_BITS, SUBMISSION, Plan, read_change, read_plan
+from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, ROW_BITS, SUBMISSION, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.write import Applied, Writer
 from graphsvc.ledger.log import Ledger
@@ -184,15 +184,15 @@ class Applier:
         header = self._ledger.open_header(index)
         change = read_change(kind, header["body"])
         writer, columns = self._projections.writer, self._projections.columns
-        if change.label is not None:
-            writer.move(index, change.records, change.label, lambda lid, moved: columns.move(index, moved, lid))
+        if kind == MOVE:
+            writer.move(index, change.moves, lambda moved: columns.move(index, moved))
             return
         # The columns first: gone there a moment early is no harm, late would be.
-        columns.withdraw(change.records)
+        columns.withdraw(change.gone)
         owners = [str(part["owner"]) for part in header["owners"]]
-        batches = max(1, -(-len(change.records) // BATCH))
+        batches = max(1, -(-len(change.gone) // BATCH))
         for number in range(skip, batches):
-            gone = change.records[number * BATCH : (number + 1) * BATCH]
+            gone = change.gone[number * BATCH : (number + 1) * BATCH]
             writer.withdraw(index, gone, owners, number, number == batches - 1)
 
     def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:

@@ -80,8 +80,9 @@ class Asking:
             # 2. Read and encode; everything shown is noted down on the way (reading).
             reading = Reading(self._sources, scope)
             data = await work(reading)
-            if reading.reached > applied:
-                # What was waited for may have brought or moved labels that the scope doesn't know of.
+            if reading.reached > applied or time.time() >= scope.valid_until:
+                # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
+                # has ended meanwhile.
                 continue
             # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
             draft = _entry(scope, question, data, reading)

@@ -129,9 +129,8 @@ def _number_all(
                     if sealed.draft is not None:
                         numbering.number(decode(sealed.draft).label)
         elif kind == MOVE:
-            label = read_change(kind, ledger.open_header(index)["body"]).label
-            assert label is not None
-            numbering.number(label)
+            for move in read_change(kind, ledger.open_header(index)["body"]).moves:
+                numbering.number(move.label)
 
 
 class _Labelled(msgspec.Struct):

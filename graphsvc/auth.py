@@ -1,7 +1,8 @@
 """Who calls: OAuth 2.0 access tokens as JWTs (RFC 9068), sent as bearer tokens (RFC 6750).
 
-Claims beyond the RFC's own: ``org`` (the organisation's slug), ``roles`` and ``groups`` (lists of texts). A token that
-is bound to a key (``cnf``) is refused as a plain bearer token: its holder did not prove possession.
+Claims beyond the RFC's own: ``org`` (the organisation's slug) and ``roles`` (a list of texts). Which sharing groups an
+organisation belongs to is not a token's to say: that is in the ledger. A token that is bound to a key (``cnf``) is
+refused as a plain bearer token: its holder did not prove possession.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ class Authenticator:
         if organisation is known.principal.organisation:
             return known.principal
         old = known.principal
-        return Principal(organisation, old.person, old.roles, old.groups, old.client)
+        return Principal(organisation, old.person, old.roles, old.client)
 
     def _remember(self, name: bytes, verified: _Verified) -> None:
         self._verified[name] = verified
@@ -175,8 +176,7 @@ class Authenticator:
         organisation = self._organisations(org)
         if organisation is None:
             raise _invalid("the organisation is not a member")
-        roles, groups = _texts(claims, "roles"), _texts(claims, "groups")
-        return _Verified(org, Principal(organisation, sub, roles, groups, client), expires)
+        return _Verified(org, Principal(organisation, sub, _texts(claims, "roles"), client), expires)
 
 
 def _bearer(authorization: str | None) -> str:

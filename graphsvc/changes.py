@@ -19,7 +19,7 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
-from graphsvc.model.labels import Label
+from graphsvc.model.labels import Label, Move
 
 SUBMISSION, MOVE, WITHDRAWAL, ERASURE = "submission", "label", "withdrawal", "erasure"
 CHANGES = (MOVE, WITHDRAWAL, ERASURE)
@@ -32,10 +32,15 @@ _decode = msgspec.json.Decoder(CleanDraft).decode
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Records (their integers) that move to ``label``, or go (None)."""
+    """Records (their integers) that move to other labels, and those that go."""
 
-    records: list[int]
-    label: Label | None
+    moves: list[Move] = field(default_factory=list)
+    gone: list[int] = field(default_factory=list)
+
+    @property
+    def records(self) -> list[int]:
+        """All records that are touched."""
+        return [*(record for move in self.moves for record in move.records), *self.gone]
 
 
 class Remains(msgspec.Struct, frozen=True):
@@ -75,11 +80,12 @@ class Plan:
 def read_change(kind: str, body: Mapping[str, Any]) -> Change:
     """What an entry of :data:`CHANGES` does; ``body`` is its header's. Raises IntegrityError when it can't be read."""
     try:
+        if kind == MOVE:
+            return Change(moves=msgspec.convert(body["moves"], list[Move]))
         if "ranges" in body:
-            records = list(ranges.records(ranges.ranges(msgspec.convert(body["ranges"], list[ranges.Range]))))
-        else:
-            records = msgspec.convert(body["records"], list[int])
-        return Change(records, msgspec.convert(body["label"], Label) if kind == MOVE else None)
+            named = ranges.ranges(msgspec.convert(body["ranges"], list[ranges.Range]))
+            return Change(gone=list(ranges.records(named)))
+        return Change(gone=msgspec.convert(body["records"], list[int]))
     except (KeyError, ValueError):
         raise IntegrityError("an entry that changes records can't be read", where=kind) from None
 
@@ -90,11 +96,11 @@ def read_plan(ledger: Ledger, start: int, head: int) -> Plan:
     for index, kind in ledger.indexes(start, head, CHANGES):
         body = ledger.open_header(index)["body"]
         change = read_change(kind, body)
-        for record in change.records:
-            if change.label is None:
-                plan.gone.setdefault(record, index)
-            else:
-                plan.moves.setdefault(record, []).append((index, change.label))
+        for record in change.gone:
+            plan.gone.setdefault(record, index)
+        for move in change.moves:
+            for record in move.records:
+                plan.moves.setdefault(record, []).append((index, move.label))
         if kind == ERASURE:
             left = msgspec.convert(body.get("remains", {}), Remains)
             plan.heirs.update({(record, position): entity for entity, record, position in left.heirs})

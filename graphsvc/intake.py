@@ -41,6 +41,7 @@ class Order:
     organisation: Organisation
     schema: Schema
     may_submit: Callable[[Label], bool]
+    groups: frozenset[str]
     max_row: int
 
 
@@ -151,6 +152,9 @@ def _salts(seed: bytes) -> Callable[[int], bytes]:
 
 def _clean(draft: Draft, order: Order, defaults: Defaults) -> CleanDraft | list[RowProblem]:
     clean = clean_draft(draft, order.schema, defaults, order.organisation)
+    if isinstance(clean, CleanDraft) and not order.groups.issuperset(clean.label.groups):
+        message = "name only sharing groups that your organisation belongs to (graphsvc group list)"
+        return [RowProblem(draft.row, "not_a_member", "/groups", message)]
     if isinstance(clean, CleanDraft) and not order.may_submit(clean.label):
         message = "your organisation may not submit under this handling code, legal basis or group"
         return [RowProblem(draft.row, "may_not_submit", "/handling", message)]

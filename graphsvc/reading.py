@@ -20,6 +20,7 @@ from graphsvc.model.gradings import Minimum
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.rings import find_rings
+from graphsvc.share.listing import SharedReading
 from graphsvc.shown import Shapes, Shown
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class Reading:
     def shown(self) -> Shown:
         """By owner: the records shown so far, as record integer → (handle, field groups)."""
         return self._shapes.shown
+
+    @property
+    def sharing(self) -> SharedReading:
+        """What the caller's organisation reads of requests, grants and groups."""
+        return SharedReading(self._sources, self._scope, self._shapes, self._now)
 
     async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> Shape | None:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""

@@ -11,7 +11,8 @@ import asyncio
 import errno
 import hmac
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema
 from graphsvc.settings import Settings
+from graphsvc.share.book import Request
+from graphsvc.share.preservations import answered, note_answer
 from graphsvc.workers import Taken, Task, Workers
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.errors import VerifyError
@@ -103,6 +106,8 @@ class Intakes:
     workers: Workers
     schema: Schema
     settings: Settings
+    groups: Callable[[str, float], frozenset[str]]
+    """The sharing groups that an organisation belongs to at a moment (epoch seconds)."""
 
 
 class Submitting:
@@ -143,12 +148,14 @@ class Submitting:
         # 1. Does the organisation's own key stand behind exactly these bytes?
         manifest = self._checked_manifest(principal, upload)
         if upload.dry_run:
+            self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
             return Result(200, {**_answer(_agreeing(checked, manifest)), "dryRun": True})
         with self._claim(principal.org, upload.idempotency_key), _disk_errors():
             # 2. Seen before? The same answer again, or a refusal if the body differs.
             if (seen := self._seen(manifest, upload)) is not None:
                 return seen
+            request = self._answered(manifest)
             # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
             name = f"{manifest.iss}|{manifest.jti}"
             taken = parts.workers.take_in(self._task(principal, upload, manifest, name))
@@ -160,7 +167,7 @@ class Submitting:
                 # 4. The keys, apart from the packs; until the next step nothing refers to either.
                 body = self._kept(name, upload, taken)
             # 5. One entry, durable when this returns; its side rows are in the same transaction.
-            draft = _entry(principal, upload, (manifest, intake, body, answer))
+            draft = _entry(principal, upload, (manifest, intake, body, answer), request)
             appended = parts.ledger.append(draft).result()
         # 6. Acknowledge; the applier takes it from the ledger.
         parts.applier.notify()
@@ -207,7 +214,12 @@ class Submitting:
             principal=principal,
             name=name,
             max_row=self._parts.settings.max_row,
+            groups=self._parts.groups(principal.org, time.time()),
         )
+
+    def _answered(self, manifest: Manifest) -> Request | None:
+        """The open request that the submission answers, if it says so."""
+        return None if manifest.answers is None else answered(self._parts.ledger, manifest.iss, manifest.answers)
 
     @contextmanager
     def _claim(self, org: str, key: str) -> Iterator[None]:
@@ -283,7 +295,10 @@ def _problem(problem: RowProblem) -> dict[str, Any]:
 
 
 def _entry(
-    principal: Principal, upload: Upload, made: tuple[Manifest, Intake, dict[str, Any], dict[str, Any]]
+    principal: Principal,
+    upload: Upload,
+    made: tuple[Manifest, Intake, dict[str, Any], dict[str, Any]],
+    request: Request | None,
 ) -> EntryDraft:
     manifest, intake, body, answer = made
 
@@ -316,17 +331,27 @@ def _entry(
         if intake.problems:
             problems = [_problem(problem) for problem in intake.problems]
             connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
+        if request is not None:
+            note_answer(connection, request, principal, index, t)
 
     facts = {"action": "submission", "person": principal.person, "manifest": digest(upload.manifest.encode())}
     return EntryDraft(
         type="submission",
         who={"org": principal.org, "person": principal.person},
         requester=principal.org,
-        owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[])],
+        owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[]), *_told(request, principal)],
         acts=[upload.manifest],
         body=body,
         effects=effects,
     )
+
+
+def _told(request: Request | None, principal: Principal) -> list[OwnerPart]:
+    """What the asker of an answered request is told: that the answer is there."""
+    if request is None:
+        return []
+    facts = {"action": "submission", "by": principal.org, "on": request.id}
+    return [OwnerPart(owner=request.asker, facts=facts, disclosures=[])]
 
 
 @contextmanager

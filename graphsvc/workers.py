@@ -51,6 +51,8 @@ class Task:
     principal: Principal
     name: str
     max_row: int
+    groups: frozenset[str] = frozenset()
+    """The sharing groups that the submitter's organisation belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ def _work(pipe: Connection, places: Places) -> None:
             organisation=task.principal.organisation,
             schema=schema,
             may_submit=allowed,
+            groups=task.groups,
             max_row=task.max_row,
         )
         if not task.name:

@@ -35,6 +35,11 @@ class Reading(Protocol):
     only claims that are graded so count. What is asked by identifier is counted: BudgetSpent when too many were.
     """
 
+    @property
+    def sharing(self) -> Any:
+        """Reads of requests, grants and groups: :class:`graphsvc.api.sharing.SharedReading`."""
+        ...
+
     async def entity(self, handle: str, after: int | None, grading: Minimum | None, /) -> Shape | None:
         """One entity."""
         ...

@@ -15,10 +15,11 @@ from strawberry.schema.config import StrawberryConfig
 
 from graphsvc.api import roots
 from graphsvc.api.shapes import AccessLog, Budget, Case, Entity, Match, Network, Path, RingReport, Submission, shape
+from graphsvc.api.sharing import SharingMutation, SharingQuery
 
 
 @shape
-class Query:
+class Query(SharingQuery):
     """Questions. after: wait until this ledger index is applied."""
 
     entity = strawberry.field(
@@ -74,7 +75,7 @@ class Query:
 
 
 @shape
-class Mutation:
+class Mutation(SharingMutation):
     """Acts; one an operation."""
 
     register_case = strawberry.field(

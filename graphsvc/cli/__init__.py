@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import backup, keys, match, rebuild, run, submit, token, verify
+from graphsvc.cli import backup, group, keys, match, rebuild, run, sharing, submit, token, verify
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -34,6 +34,11 @@ app.command("restore")(backup.restore_backup)
 app.command("rebuild")(rebuild.rebuild)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
+app.command("act")(sharing.act)
+app.command("requests")(sharing.requests)
+app.command("decide")(sharing.decide)
+app.command("grants")(sharing.grants)
+app.add_typer(group.app, name="group")
 
 
 def _version(wanted: bool) -> None:

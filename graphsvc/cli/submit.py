@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,7 @@ def submit(
     profile: Annotated[
         Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
     ] = None,
+    answers: Annotated[str | None, typer.Option("--answers", help="The request that this answers, by its id.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Submit a file of records, signed.
@@ -50,7 +52,7 @@ def submit(
     if not dry_run and sign is None:
         raise InvalidInput("name the key that signs with --sign, or check only with --dry-run", code="no_key")
     reach = read_profile(profile) if sign is not None or profile is not None else None
-    outgoing = _outgoing(file, mapping, defaults, reach)
+    outgoing = replace(_outgoing(file, mapping, defaults, reach), answers=answers)
     if dry_run:
         with _Bar(console, "checking", file, quiet=json) as advance:
             checked = check_file(outgoing, load_schema(product_data("schema")), _organisation(reach), advance)

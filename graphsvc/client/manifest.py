@@ -63,6 +63,8 @@ class Outgoing:
     media_type: str
     mapping: bytes | None = None
     defaults: Defaults = field(default_factory=Defaults)
+    answers: str | None = None
+    """The request that the submission answers."""
 
     @property
     def said(self) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def payload(outgoing: Outgoing, measured: Measured, audience: str, org: str) -> 
         "digest": measured.digest,
         "rows": measured.rows,
         "rowsRoot": measured.rows_root,
-        "answers": None,
+        "answers": outgoing.answers,
         "defaults": outgoing.said,
     }
 

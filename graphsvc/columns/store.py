@@ -106,9 +106,9 @@ class Columns:
                 pq.write_table(table.filter(pa.array(keep)).cast(SCHEMA), partial, compression="zstd")
                 _publish(partial, path)
 
-    def move(self, entry_index: int, records: Iterable[int], lid: int) -> None:
-        """Move the claims of ``records`` to label number ``lid``, as ledger entry ``entry_index`` says."""
-        self._change(entry_index, Change(sorted(records), lid))
+    def move(self, entry_index: int, moves: Iterable[tuple[int, Iterable[int]]]) -> None:
+        """Move claims, as ledger entry ``entry_index`` says: per move, a label number and the records that move."""
+        self._change(entry_index, [Change(sorted(records), lid) for lid, records in moves])
 
     def watermark(self) -> Watermark:
         """How far the ledger's submissions are here: the last batch that was appended."""
@@ -155,19 +155,19 @@ class Columns:
         table = table.set_column(SCHEMA.get_field_index("lid"), SCHEMA.field("lid"), pa.array(lids))
         return claim_arrays(table.filter(pa.array(keep)))
 
-    def _change(self, entry_index: int, change: Change) -> None:
+    def _change(self, entry_index: int, changes: list[Change]) -> None:
         path = self._directory / f"change-{entry_index:012d}.json"
         partial = self._directory / _partial(path.name)
-        partial.write_bytes(msgspec.json.encode(change))
+        partial.write_bytes(msgspec.json.encode(changes))
         _publish(partial, path)
         with self._lock:
-            self._log = {**self._log, entry_index: change}
+            self._log = {**self._log, entry_index: changes}
             self._changes = _collapse(self._log)
 
 
-def _collapse(log: dict[int, Change]) -> _Changes:
+def _collapse(log: dict[int, list[Change]]) -> _Changes:
     latest: dict[int, int] = {}
-    for _, change in sorted(log.items()):
+    for change in (change for _, changes in sorted(log.items()) for change in changes):
         latest.update(dict.fromkeys(change.records, change.lid))
     records = sorted(latest)
     return _Changes(np.array(records, np.int64), np.array([latest[record] for record in records], np.int64))
@@ -183,9 +183,9 @@ def _relabel(table: Any, changes: _Changes) -> tuple[Any, Any]:
     return lids, rec
 
 
-def _read(path: Path) -> Change:
+def _read(path: Path) -> list[Change]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Change)
+        return msgspec.json.decode(path.read_bytes(), type=list[Change])
     except msgspec.DecodeError:
         raise IntegrityError("a change of the columns can't be read", where=path.name) from None
 

@@ -7,6 +7,7 @@ has no key. The other rows of a submission still verify: before the seed goes, t
 from __future__ import annotations
 
 import hmac
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -102,8 +103,8 @@ def _salt(seed: bytes, row: int) -> bytes:
     return hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
 
 
-def _body(ledger: Ledger, submission: int) -> dict[str, object]:
-    body: dict[str, object] = ledger.open_header(submission)["body"]
+def _body(ledger: Ledger, submission: int) -> dict[str, Any]:
+    body: dict[str, Any] = ledger.open_header(submission)["body"]
     if "packs" not in body:
         raise IntegrityError("an erasure names what is no submission", where=f"entry {submission}")
     return body

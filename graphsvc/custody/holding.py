@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -12,7 +13,7 @@ from graphsvc.custody.book import DESTROYING
 from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.targets import Parts, records_of, resolve
 from graphsvc.ledger import tables
-from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.model.errors import Conflict, NotFound
 
 HOLD, RELEASE = "hold", "release"
@@ -41,7 +42,7 @@ async def hold(parts: Parts, act: SignedAct) -> Acted:
             insert(tables.holds), {**row, "index": index, "t": t, "ranges": [list(part) for part in held]}
         )
 
-    said = {"case": case, "ranges": [list(part) for part in held], "reason": body.reason}
+    said: dict[str, Any] = {"case": case, "ranges": [list(part) for part in held], "reason": body.reason}
     appended = await asyncio.wrap_future(parts.ledger.append(_entry(act, HOLD, said, effects)))
     return Acted({"index": appended.index, "records": ranges.count(held), "case": case or None}, appended.receipt)
 
@@ -84,7 +85,7 @@ def _there(parts: Parts, org: str, target: forms.Target) -> Ranges:
     return there
 
 
-def _entry(act: SignedAct, kind: str, body: dict[str, object], effects: object) -> EntryDraft:
+def _entry(act: SignedAct, kind: str, body: dict[str, Any], effects: Effects) -> EntryDraft:
     facts = {"action": kind, "by": act.person, "reason": body["reason"]}
     return EntryDraft(
         type=kind,
@@ -93,5 +94,5 @@ def _entry(act: SignedAct, kind: str, body: dict[str, object], effects: object) 
         owners=[OwnerPart(act.org, facts, [])],
         acts=[act.compact],
         body=body,
-        effects=effects,  # type: ignore[arg-type]
+        effects=effects,
     )

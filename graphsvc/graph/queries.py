@@ -97,6 +97,24 @@ CALL (e, l) {{
 WITH e.key AS key, collect(l) AS lids
 RETURN collect([key, lids])"""
 
+# Which records speak of the entities that keys name.
+RECORDS_ABOUT = f"""
+UNWIND $keys AS key MATCH (e:Entity {{key: key}})
+UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
+MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+WITH DISTINCT a.rec AS rec LIMIT $most
+RETURN collect(rec)"""
+
+# Whole records: what each says of every entity that it is about. A record has a bounded number of entities.
+RECORDS = f"""
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE n.lid IN $view
+MATCH (n)-[a:ABOUT]->(e:Entity) WHERE a.lid IN $view AND {_live("a")}
+RETURN collect([n.id, e.id, e.kind, {_key("a", "e")}, [{_columns("a")}]])"""
+
+LABELS_OF = """
+UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n.lid IN $view AND n.exp > $now AND NOT n.id IN $withdrawn
+RETURN collect([n.id, n.lid])"""
+
 # One level of a path search: topology only, claims by their element ids.
 LEVEL = f"""
 UNWIND $frontier AS id MATCH (e:Entity {{id: id}})

@@ -137,6 +137,27 @@ class Reader:
         rows = await self._ask(queries.MATCH, scope, now, keys=list(keys), match=list(scope.allowed("match")))
         return {key: set(lids) for key, lids in rows[0]}
 
+    async def records_about(self, scope: Scope, keys: Sequence[str], most: int, now: float | None = None) -> list[int]:
+        """Up to ``most`` records that speak of the entities which canonical keys name, where identity is granted."""
+        rows = await self._ask(queries.RECORDS_ABOUT, scope, now, keys=list(keys), most=most)
+        return sorted(rows[0])
+
+    async def records(
+        self, scope: Scope, records: Sequence[int], now: float | None = None
+    ) -> dict[int, list[EntityFacts]]:
+        """Per visible record of ``records`` the entities that it is about, each with what this one record says."""
+        rows = await self._ask(queries.RECORDS, scope, now, ids=list(records))
+        found: dict[int, list[EntityFacts]] = {}
+        for record, entity, kind, key, columns in rows[0]:
+            facts = EntityFacts(entity, kind, key, [RecordClaim._make(columns)], False)
+            found.setdefault(record, []).append(facts)
+        return {record: sorted(facts, key=entity_order) for record, facts in found.items()}
+
+    async def labels_of(self, scope: Scope, records: Sequence[int], now: float | None = None) -> dict[int, int]:
+        """The label numbers of those of ``records`` that are visible."""
+        rows = await self._ask(queries.LABELS_OF, scope, now, ids=list(records))
+        return dict(rows[0])
+
     async def _on_paths(self, scope: Scope, found: list[list[int]], now: float, grades: Grades) -> list[EntityFacts]:
         ids = list(dict.fromkeys(n for path in found for n in path))
         return await self.entities(scope, ids, now, grades) if ids else []

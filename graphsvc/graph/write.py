@@ -17,7 +17,7 @@ from graphsvc.graph import statements
 from graphsvc.graph.numbering import Numbering
 from graphsvc.graph.prepare import Prepared, prepare
 from graphsvc.model.errors import IntegrityError
-from graphsvc.model.labels import Label, label_key
+from graphsvc.model.labels import Label, Move, label_key
 
 if TYPE_CHECKING:
     from neo4j import Session, Transaction
@@ -117,28 +117,32 @@ class Writer:
     def move(
         self,
         entry_index: int,
-        record_ids: Sequence[int],
-        label: Label,
-        before_commit: Callable[[int, list[int]], None] | None = None,
+        moves: Sequence[Move],
+        before_commit: Callable[[list[tuple[int, list[int]]]], None] | None = None,
     ) -> None:
-        """Put records and all their claims under another label, as entry ``entry_index`` says.
+        """Put records and all their claims under other labels, as entry ``entry_index`` says.
 
-        Records that are absent, or under a label of another owner, are skipped. ``before_commit`` is told the label's
-        number and the records that move; if it raises, nothing is moved.
+        Records that are absent, or under a label of another owner, are skipped. ``before_commit`` is told, per move,
+        the label's number and the records that move; if it raises, nothing is moved.
         """
         known = self._known()
-        lids, new = _number([label], known)
-        own = [lid for other, lid in known.items() if other.owner == label.owner]
+        lids, new = _number([move.label for move in moves], known)
+        owners: dict[str, list[int]] = {}
+        for label, lid in (known | new).items():
+            owners.setdefault(label.owner, []).append(lid)
+        done: list[tuple[int, list[int]]] = []
         with self._graph.session() as session, session.begin_transaction() as transaction:
             _move_watermark(transaction, Watermark(entry_index - 1, 0), Watermark(entry_index, 0))
             _create_labels(transaction, new)
-            asked = {"records": list(record_ids), "lid": lids[0], "own": own}
-            moved, left = _packed(transaction, statements.MOVE_RECORDS, asked)
-            ids = sorted({pair[0] for pair in left})
-            transaction.run(statements.ADD_LABEL, ids=ids, lid=lids[0]).consume()
-            transaction.run(statements.DROP_LABELS, left=left).consume()
+            for move, lid in zip(moves, lids, strict=True):
+                asked = {"records": move.records, "lid": lid, "own": owners[move.label.owner]}
+                moved, left = _packed(transaction, statements.MOVE_RECORDS, asked)
+                ids = sorted({pair[0] for pair in left})
+                transaction.run(statements.ADD_LABEL, ids=ids, lid=lid).consume()
+                transaction.run(statements.DROP_LABELS, left=left).consume()
+                done.append((lid, moved))
             if before_commit is not None:
-                before_commit(lids[0], moved)
+                before_commit(done)
             transaction.commit()
         known.update(new)
         self._at = Watermark(entry_index, 0)

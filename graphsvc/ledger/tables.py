@@ -213,6 +213,77 @@ disclosures = Table(
 Index("disclosures_submission", disclosures.c.submission)
 """The erasable disclosure index: which rows of a submission an entry showed, packed as big-endian uint32."""
 
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("asker", String(64), nullable=False),
+    Column("holder", String(64), nullable=False),
+    Column("index", _Int, nullable=False),
+)
+Index("requests_asker", requests.c.asker, requests.c.index)
+Index("requests_holder", requests.c.holder, requests.c.index)
+"""Requests of one organisation to another: ``kind`` is disclosure or preservation."""
+
+request_events = Table(
+    "request_events",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("request", String(32), nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("org", String(64), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+Index("request_events_request", request_events.c.request, request_events.c.index)
+"""What was done about a request, in ledger order: its state is the fold of these. Names whom a request is about."""
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("request", String(32), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("grantee", String(64), nullable=False),
+    Column("case", Text, nullable=False),
+    Column("purpose", String(40), nullable=False),
+    Column("legal_basis", String(64), nullable=False),
+    Column("actions", JSON, nullable=False),
+    Column("conditions", Text, nullable=False),
+    Column("until", String(24), nullable=False),
+    Column("records", _Int, nullable=False),
+    Column("index", _Int, nullable=False),
+    Column("revoked", _Int),
+)
+Index("grants_owner", grants.c.owner, grants.c.index)
+Index("grants_grantee", grants.c.grantee, grants.c.index)
+"""Disclosures granted. ``legal_basis`` is empty where any serves; ``revoked`` is the entry that ended it early."""
+
+sharing_groups = Table(
+    "sharing_groups",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("founder", String(64), nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("rulebook", String(64), nullable=False),
+    Column("index", _Int, nullable=False),
+    Column("t", String(24), nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("group", String(64), primary_key=True),
+    Column("org", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("until", String(24), nullable=False),
+    Column("index", _Int, nullable=False),
+    Column("t", String(24), nullable=False),
+)
+Index("memberships_org", memberships.c.org)
+"""Who belongs to a sharing group: ``state`` is invited, member, left or removed; ``until`` is empty for no end."""
 withdrawals = Table(
     "withdrawals",
     metadata,

@@ -24,3 +24,9 @@ CLIENTS = (
 def feed_of(org: str) -> str:
     """The client by which an organisation submits."""
     return f"{org}.feed"
+
+
+def people_of(org: str) -> dict[str, DevelopmentClient]:
+    """The persons of an organisation, by part: all clients but the one that submits. Each has a signing key."""
+    clients = (client for client in CLIENTS if client.org == org and client.client_id != feed_of(org))
+    return {client.client_id.partition(".")[2]: client for client in clients}

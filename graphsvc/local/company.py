@@ -10,8 +10,10 @@ import msgspec
 
 from graphsvc.cli.profile import ProfileFile, write_profile
 from graphsvc.client import Client, ClientCredentials
+from graphsvc.client.acts import carry_out, head_of, sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import HpkeKey, SigningKey, save_hpke_key, save_signing_key, write_private
+from graphsvc.local.cast import people_of
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.canonical import b64u
@@ -30,21 +32,31 @@ class Member:
     root: SigningKey
     working: SigningKey
     recipient: HpkeKey
+    people: dict[str, SigningKey]
+    """Each person's own key, by its part: ``officer``, ``investigator``, …"""
 
     @classmethod
     def new(cls, organisation: Organisation, folder: Path) -> Member:
         """Make an organisation's keys and write them below ``folder``; raises FileExistsError where there are some."""
-        member = cls(organisation, folder, SigningKey.new(), SigningKey.new(), HpkeKey.new())
+        people = {part: SigningKey.new() for part in people_of(organisation.org)}
+        member = cls(organisation, folder, SigningKey.new(), SigningKey.new(), HpkeKey.new(), people)
+        for part, key in people.items():
+            save_signing_key(folder / f"{part}.pem", key)
         save_signing_key(folder / "root.pem", member.root)
         save_signing_key(folder / "working.pem", member.working)
         save_hpke_key(folder / "recipient.json", member.recipient)
         return member
 
     def enrol(self, client: Client, origin: str, person: str) -> int:
-        """Enrol both keys under the root key; returns the ledger index of the last event."""
+        """Enrol all keys under the root key, each person's with its roles; returns the last event's ledger index.
+
+        ``person`` is who holds the working key, which submits.
+        """
         enroller = Enroller(self.organisation.org, origin, self.root)
-        first = int(client.enrol(enroller.signing(self.working, person, ("submitter",), None))["index"])
-        return int(client.enrol(enroller.recipient(self.recipient, first))["index"])
+        last = int(client.enrol(enroller.signing(self.working, person, ("submitter",), None))["index"])
+        for part, one in people_of(self.organisation.org).items():
+            last = int(client.enrol(enroller.signing(self.people[part], one.person, one.roles, last))["index"])
+        return int(client.enrol(enroller.recipient(self.recipient, last))["index"])
 
 
 class Members:
@@ -69,6 +81,21 @@ class Members:
     def separate_client(self, name: str) -> Client:
         """A client with a connection of its own, as another thread needs one; the caller closes it."""
         return Client(self._service.url, self._tokens(name), self.trust())
+
+    def act(self, name: str, kind: str, sub: str, body: dict[str, Any], after: int | None = None) -> dict[str, Any]:
+        """A decision of the person behind a development identity, signed with its own key and handed in.
+
+        ``after`` is the last ledger index that it knows of; None: where the ledger stands.
+        """
+        compact = self.sign(name, kind, sub, body, head_of(self.client(name)) if after is None else after)
+        return carry_out(self.client(name), kind, compact)
+
+    def sign(self, name: str, kind: str, sub: str, body: dict[str, Any], after: int) -> str:
+        """The same decision, signed only."""
+        org, _, part = name.partition(".")
+        member = self.by_name[org]
+        key = member.people.get(part, member.working)
+        return sign_act(key, (self._service.origin, org), kind, sub, body, after)
 
     def token(self, name: str) -> str:
         """A ready-made token of a development identity."""

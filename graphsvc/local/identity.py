@@ -43,7 +43,6 @@ class DevelopmentClient:
     org: str
     person: str
     roles: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
 
 
 class DevelopmentIdentity:
@@ -71,7 +70,6 @@ class DevelopmentIdentity:
             "client_id": client.client_id,
             "org": client.org,
             "roles": list(client.roles),
-            "groups": list(client.groups),
             "iat": now,
             "exp": now + LIFETIME,
             "jti": secrets.token_urlsafe(12),

@@ -37,6 +37,13 @@ class Label(msgspec.Struct, frozen=True, rename="camel"):
     hold: bool = False
 
 
+class Move(msgspec.Struct, frozen=True):
+    """Records (their integers) that come under another label: one part of what a ledger entry moves."""
+
+    records: list[int]
+    label: Label
+
+
 def label_key(label: Label) -> str:
     """The label as canonical JSON: its identity across processes and rebuilds."""
     return msgspec.json.encode(label, order="sorted").decode()

@@ -27,7 +27,6 @@ class Principal(msgspec.Struct, frozen=True):
     organisation: Organisation
     person: str
     roles: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
     client: str = ""
 
     @property

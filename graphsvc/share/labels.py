@@ -41,7 +41,7 @@ async def move_label(ledger: Ledger, principal: Principal, records: Sequence[int
         basis=label.legal_basis,
         requester=principal.org,
         owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[])],
-        body={"records": sorted(records), "label": msgspec.to_builtins(label)},
+        body={"moves": [{"records": sorted(records), "label": msgspec.to_builtins(label)}]},
         scope_event=True,
     )
     appended = await asyncio.wrap_future(ledger.append(draft))

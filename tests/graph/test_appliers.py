@@ -53,7 +53,8 @@ class DraftWorld(SealedWorld):
         first = self.rows("a", 10, "GREEN")
         self.rows("b", 3, "RED")
         self.enter(
-            "label", {"records": [first << 28, first << 28 | 1], "label": msgspec.to_builtins(label(code="AMBER"))}
+            "label",
+            {"moves": [{"records": [first << 28, first << 28 | 1], "label": msgspec.to_builtins(label(code="AMBER"))}]},
         )
         self.enter("withdrawal", {"records": [first << 28 | 2]})
         self.rows("c", 5, "CLEAR")

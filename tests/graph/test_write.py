@@ -12,6 +12,7 @@ from graphsvc.graph.driver import Graph
 from graphsvc.graph.prepare import NEVER
 from graphsvc.graph.write import OutOfOrder, Watermark, Writer
 from graphsvc.model.errors import IntegrityError, Unavailable
+from graphsvc.model.labels import Move
 
 A, B, C = "account:shop:anna", "phone:e164:+254700000001", "parcel:swift:1"
 
@@ -91,7 +92,7 @@ def test_what_comes_twice_or_early_is_refused(graph_database: Graph) -> None:
     with pytest.raises(OutOfOrder):
         writer.advance(6)
     with pytest.raises(OutOfOrder):
-        writer.move(7, [0], label(code="RED"))
+        writer.move(7, [Move([0], label(code="RED"))])
     writer.apply(8, 0, False, one, 0)
     with pytest.raises(OutOfOrder):
         writer.advance(9)
@@ -129,7 +130,7 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
     ]
     writer.apply(0, 0, True, drafts, 0)
     shared = label(groups=("g1",))
-    writer.move(1, [0, 99], shared)
+    writer.move(1, [Move([0, 99], shared)])
     assert rows(graph_database, "MATCH ()-[c:CLAIM]->() RETURN c.rec, c.lid ORDER BY c.rec, c.lid") == [
         [0, 2],
         [0, 2],
@@ -140,9 +141,9 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
         == [[0, 2]] * 3 + [[1, 1]] * 2
     )
     assert {key: sorted(values) for key, values in lids(graph_database).items()} == {A: [1, 2], B: [2], C: [1]}
-    writer.move(2, [0, 1], shared)
+    writer.move(2, [Move([0, 1], shared)])
     assert lids(graph_database) == {A: [2], B: [2], C: [2]}
-    writer.move(3, [0, 1], label())
+    writer.move(3, [Move([0, 1], label())])
     assert lids(graph_database) == {A: [1], B: [1], C: [1]}
     assert writer.watermark() == Watermark(3, 0)
 

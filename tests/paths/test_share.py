@@ -29,7 +29,7 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
 from graphsvc.settings import product_data
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
 from graphsvc.share.labels import move_label
 from graphsvc_verify.receipt import check_receipt
 from tests.paths.conftest import FOOTING
@@ -74,8 +74,8 @@ class World:
         return self.owners(self.members.client("pasar.officer"), Footing(), after)
 
     def moved_in_columns(self, index: int) -> list[int]:
-        moved: list[int] = json.loads((self.data / "columns" / f"change-{index:012d}.json").read_bytes())["records"]
-        return moved
+        changes = json.loads((self.data / "columns" / f"change-{index:012d}.json").read_bytes())
+        return [record for change in changes for record in change["records"]]
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_forged_move_in_the_ledger_moves_nothing_of_others(world: World) -> No
     outgoing = file_of(world.data.parent / "forged.ndjson", [row(world.account, 4_003)])
     working = world.members.by_name["customs-cn"].working
     own = world.members.client("customs-cn.feed").submit(outgoing, "customs-cn", working).index << 28
-    body = {"records": sorted([world.record, own]), "label": msgspec.to_builtins(label(CUSTOMS, "RED"))}
+    body = {"moves": [{"records": sorted([world.record, own]), "label": msgspec.to_builtins(label(CUSTOMS, "RED"))}]}
     draft = EntryDraft(
         type="label",
         who={"org": CUSTOMS.org, "person": CUSTOMS.person},
@@ -164,7 +164,11 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     reader = parts.graph.reader(schema)
     budget = Budget(world.data / "other-budget.db", bytes(32), Limits(10))
     asking = Asking(
-        Sources(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__, entitled, budget)
+        Sources(
+            *(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__),
+            Entitled(parts.ledger),
+            budget,
+        )
     )
 
     async def work(reading: Reading) -> bytes:

@@ -77,9 +77,9 @@ def _label(plain: dict) -> Label:
 @given(reader=readers, footing=footings, plain=st.lists(labels, min_size=20, max_size=20))
 def test_equals_the_oracle(decider: Decider, reader: dict, footing: dict | None, plain: list[dict]) -> None:
     organisation = Organisation(reader["org"], reader["kind"], "KE", "Reader")
-    principal = Principal(organisation, "someone", reader["roles"], reader["groups"])
+    principal = Principal(organisation, "someone", reader["roles"])
     stated = Footing(footing["purpose"], footing["legal_basis"], "case-1") if footing else Footing()
-    given = Entitlements(groups=principal.groups)
+    given = Entitlements(groups=reader["groups"])
     scope = decider.scope(principal, stated, footing is not None, given, dict(enumerate(map(_label, plain))), 0)
     for lid, label in enumerate(plain):
         allowed, rules = oracle(reader, footing, label)

@@ -24,7 +24,7 @@ PASAR = Organisation("pasar", "company", "ID", "Pasar")
 RECEIPT = {"index": 7, "leaf": "x"}
 HANDLING = {"scheme": "tlp-2.0", "code": "AMBER"}
 OPERATOR = DevelopmentClient("operator", "pasar", "ops", ("operator",))
-ANALYST = DevelopmentClient("analyst", "pasar", "ratna", ("analyst",), ("desk",))
+ANALYST = DevelopmentClient("analyst", "pasar", "ratna", ("analyst",))
 
 
 def entity(handle: str = "h1") -> dict[str, Any]:

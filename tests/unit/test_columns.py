@@ -75,10 +75,10 @@ def test_withdrawn_claims_are_gone(columns: Columns, tmp_path: Path) -> None:
 
 
 def test_moved_claims_follow_their_label(columns: Columns, tmp_path: Path) -> None:
-    columns.move(5, [FIRST, THIRD], 3)
+    columns.move(5, [(3, [FIRST, THIRD])])
     assert rows(columns.select(scope(1), 0)) == [(SECOND, 1, 12)]
     assert rows(columns.select(scope(3), 0)) == [(FIRST, 3, 10), (THIRD, 3, 13), (OTHER, 3, 10)]
-    columns.move(6, [FIRST], 2)
+    columns.move(6, [(2, [FIRST])])
     columns.withdraw([OTHER])
     reopened = Columns(tmp_path / "columns")
     for store in (columns, reopened):

@@ -15,7 +15,7 @@ from joserfc.jwk import OKPKey
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
 
 Provider = tuple[IdentityServer, DevelopmentIdentity]
-CLIENT = DevelopmentClient("desk", "pasar", "ratna", ("analyst",), ("g",))
+CLIENT = DevelopmentClient("desk", "pasar", "ratna", ("analyst",))
 
 
 @pytest.fixture

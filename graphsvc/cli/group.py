@@ -1,0 +1,129 @@
+"""``graphsvc group``: sharing groups, and the records that are shared with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graphsvc.cli.output import write_json
+from graphsvc.cli.profile import read_profile
+from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, table, tell
+from graphsvc.client.acts import GROUPS
+
+app = typer.Typer(help="Sharing groups: who belongs, and what is shared with them.", no_args_is_help=True)
+
+GroupArgument = Annotated[str, typer.Argument(help="The group's id, as ivory-route.")]
+OrgArgument = Annotated[str, typer.Argument(help="An organisation, as customs-cn.")]
+
+
+@app.command("list")
+def listing(profile: ProfileOption = None, json: JsonFlag = False) -> None:
+    """List the groups that your organisation belongs to or is invited to."""
+    with read_profile(profile).client() as client:
+        found = client.query(GROUPS).data["sharingGroups"]
+    if json:
+        write_json({"groups": found})
+        return
+    rows = (
+        (
+            *(one["id"], one["state"], one["founder"], one["purpose"]),
+            ", ".join(f"{member['org']} ({member['state']})" for member in one["members"]),
+        )
+        for one in found
+    )
+    table(("group", "you are", "founder", "purpose", "members"), rows)
+
+
+@app.command("create")
+def create(
+    group: GroupArgument,
+    *,
+    purpose: Annotated[str, typer.Option("--purpose", help="What the group is for.")],
+    rulebook: Annotated[str, typer.Option("--rulebook", help="The rulebook that it works by.")] = "",
+    sign: SignOption,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Found a group."""
+    _act(profile, sign, ("group-create", group, {"purpose": purpose, "rulebook": rulebook}), json)
+
+
+@app.command("invite")
+def invite(
+    group: GroupArgument,
+    org: OrgArgument,
+    *,
+    until: Annotated[str, typer.Option("--until", help="When the membership ends, as 2026-12-31T00:00:00Z.")] = "",
+    sign: SignOption,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Invite an organisation; a member that is invited again gets another end."""
+    _act(profile, sign, ("group-invite", group, {"org": org, "until": until}), json)
+
+
+@app.command("accept")
+def accept(group: GroupArgument, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False) -> None:
+    """Accept an invitation."""
+    _act(profile, sign, ("group-accept", group, {}), json)
+
+
+@app.command("leave")
+def leave(group: GroupArgument, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False) -> None:
+    """Leave a group, or decline an invitation. What you have shared stays shared until you take it back (unshare)."""
+    _act(profile, sign, ("group-leave", group, {}), json)
+
+
+@app.command("remove")
+def remove(
+    group: GroupArgument, org: OrgArgument, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
+) -> None:
+    """Remove a member, or take an invitation back; founders only."""
+    _act(profile, sign, ("group-remove", group, {"org": org}), json)
+
+
+RecordOption = Annotated[list[str] | None, typer.Option("--record", help="One of your records, by handle; repeat.")]
+SubmissionOption = Annotated[int | None, typer.Option("--submission", help="One of your submissions, by ledger index.")]
+RowOption = Annotated[list[int] | None, typer.Option("--row", help="Only this row of the submission; repeat.")]
+
+
+@app.command("share")
+def share(
+    group: GroupArgument,
+    *,
+    record: RecordOption = None,
+    submission: SubmissionOption = None,
+    row: RowOption = None,
+    sign: SignOption,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Share records of your organisation with a group."""
+    _act(profile, sign, ("records-share", group, _records(record, submission, row)), json)
+
+
+@app.command("unshare")
+def unshare(
+    group: GroupArgument,
+    *,
+    record: RecordOption = None,
+    submission: SubmissionOption = None,
+    row: RowOption = None,
+    sign: SignOption,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Take records of your organisation back from a group."""
+    _act(profile, sign, ("records-unshare", group, _records(record, submission, row)), json)
+
+
+def _records(record: list[str] | None, submission: int | None, row: list[int] | None) -> dict[str, Any]:
+    return {"records": list(record or ()), "submission": submission, "rows": row}
+
+
+def _act(profile: Path | None, sign: Path, said: tuple[str, str, dict[str, Any]], as_json: bool) -> None:
+    reach = read_profile(profile)
+    with reach.client() as client:
+        tell(sign_and_send(reach, client, sign, said), as_json)

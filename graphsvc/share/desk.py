@@ -1,0 +1,154 @@
+"""How an act of sharing is carried out: one ledger entry, told to those whom it concerns and nobody else.
+
+What an act does to a request is checked within the entry's own transaction, so of two acts on one state only the first
+is carried out. Whom a request is about stands in the signed act and in side tables, never in what the entry tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from graphsvc.acts import Acted, SignedAct
+from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.receipts import Appended
+from graphsvc.model.errors import InvalidInput, ScopeMoved
+from graphsvc.model.labels import Move
+from graphsvc.share import book
+from graphsvc.share.book import Request
+from graphsvc.share.listing import request_shape
+from graphsvc.share.states import Event, allow
+from graphsvc_verify.canonical import b64u
+
+DECIDERS = ("officer", "investigator")
+"""Who may ask, decide and share: roles that a signing key is enrolled with."""
+
+Effect = Callable[[Connection, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an entry says and to whom. ``facts`` go to every party; purpose, basis and case into the header too.
+
+    ``moves`` makes it an entry that moves records; ``scope_event`` one that readers' scopes must not be older than.
+    ``at`` is the last scope event that the moves were worked out under.
+    """
+
+    parties: Iterable[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+    footing: tuple[str, str, str] | None = None
+    moves: Sequence[Move] = ()
+    scope_event: bool = False
+    at: int | None = None
+
+
+class Desk:
+    """Writes the entries of sharing. Holds no state."""
+
+    def __init__(self, ledger: Ledger, notify: Callable[[], None]) -> None:
+        self.ledger = ledger
+        self._notify = notify
+
+    def request(self, act: SignedAct) -> Request:
+        """The request that an act is about, to or from the signer's organisation. Raises NotFound."""
+        with self.ledger.reading() as connection:
+            return book.find(connection, act.org, act.sub)
+
+    def may(self, act: SignedAct, request: Request, step: str) -> None:
+        """Raise Conflict or Denied unless the signer may take this step now, knowing what it knew."""
+        standing = request.standing(time.time())
+        allow(request.kind, standing, step, request.side(act.org))
+        act.unmoved(standing.last)
+
+    async def open(self, act: SignedAct, kind: str, holder: str, body: dict[str, Any]) -> Acted:
+        """Enter a new request of the signer's organisation to ``holder``."""
+        name = new_id("r", act)
+        footing = body["purpose"], body["legalBasis"], body["case"]
+
+        def effect(connection: Connection, index: int, t: str) -> None:
+            book.enter(connection, Request(name, kind, act.org, holder, index, (_event(act, index, t, body),)))
+
+        stated = dict(zip(("purpose", "basis", "case"), footing, strict=True))
+        told = Told((act.org, holder), {"on": name, "holder": holder, **stated}, footing)
+        return await self._shown(act, name, await self.write(act, told, effect))
+
+    async def step(
+        self,
+        act: SignedAct,
+        request: Request,
+        body: dict[str, Any],
+        also: Effect | None = None,
+        told: Told | None = None,
+    ) -> Acted:
+        """Take one step about a request; ``also`` writes what else belongs to it, ``told`` says more than the step."""
+
+        def effect(connection: Connection, index: int, t: str) -> None:
+            event = _event(act, index, t, body)
+            self.may(act, book.find(connection, act.org, request.id), event.step)
+            book.note(connection, request.id, event)
+            if also is not None:
+                also(connection, index, t)
+
+        self.may(act, request, _event(act, -1, "", body).step)
+        told = told or Told((request.asker, request.holder), {"on": request.id})
+        return await self._shown(act, request.id, await self.write(act, told, effect))
+
+    async def write(self, act: SignedAct, told: Told, effect: Effect) -> Appended:
+        """The entry, durable; raises what ``effect`` raises, ScopeMoved when labels have moved since ``told.at``."""
+
+        def effects(connection: Connection, index: int, t: str) -> None:
+            if told.at is not None and self.ledger.last_scope_event != told.at:
+                raise ScopeMoved("labels have moved meanwhile")
+            effect(connection, index, t)
+
+        facts = {"action": act.kind, "by": act.org, "person": act.person, **told.facts}
+        purpose, basis, case = told.footing or (None, None, None)
+        moves = {"moves": msgspec.to_builtins(list(told.moves))} if told.moves else {}
+        draft = EntryDraft(
+            type="label" if told.moves else "sharing",
+            who={"org": act.org, "person": act.person},
+            purpose=purpose,
+            basis=basis,
+            case=case,
+            requester=act.org,
+            owners=[OwnerPart(owner=org, facts=facts, disclosures=[]) for org in sorted(set(told.parties))],
+            acts=[act.compact],
+            body={"action": act.kind, "on": told.facts.get("on", act.sub), **moves},
+            scope_event=told.scope_event or bool(told.moves),
+            effects=effects,
+        )
+        appended = await asyncio.wrap_future(self.ledger.append(draft))
+        self._notify()
+        return appended
+
+    def member(self, org: str, where: str) -> str:
+        """An admitted organisation. Raises InvalidInput."""
+        if org not in self.ledger.organisations():
+            raise InvalidInput("there is no such organisation", code="unknown_organisation", where=where)
+        return org
+
+    async def _shown(self, act: SignedAct, request: str, appended: Appended) -> Acted:
+        def read() -> dict[str, Any]:
+            with self.ledger.reading() as connection:
+                found = book.find(connection, act.org, request)
+                return request_shape(found, book.grants_of(connection, [request]).get(request), time.time())
+
+        return Acted(await asyncio.to_thread(read), appended.receipt)
+
+
+def new_id(letter: str, act: SignedAct) -> str:
+    """The id of what an act makes: unguessable, and the same however often the act is sent."""
+    return letter + b64u(hashlib.sha256(act.compact.encode()).digest())[:21].replace("-", "0").replace("_", "1")
+
+
+def _event(act: SignedAct, index: int, t: str, body: dict[str, Any]) -> Event:
+    said = {name: value for name, value in body.items() if value not in ("", None)}
+    return Event(index=index, t=t, kind=act.kind, org=act.org, person=act.person, body=said)

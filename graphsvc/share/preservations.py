@@ -1,0 +1,89 @@
+"""The path of a preservation: keep what you have until a date, and later, where it is wanted, hand it in.
+
+It opens nothing: what was kept comes as an ordinary signed submission whose manifest cites the request.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import Connection
+
+from graphsvc.acts import Acted, SignedAct
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import Conflict, Denied, InvalidInput, InvalidManifest, NotFound
+from graphsvc.model.principals import Principal
+from graphsvc.share import book, forms
+from graphsvc.share.book import Request
+from graphsvc.share.desk import DECIDERS, Desk
+from graphsvc.share.disclosures import Disclosures
+from graphsvc.share.states import PRESERVATION, SUBMISSION, Event, allow
+
+
+class Preservations:
+    """Carries out the acts about preservation requests."""
+
+    def __init__(self, desk: Desk, disclosures: Disclosures) -> None:
+        self._desk = desk
+        self._disclosures = disclosures
+
+    async def request(self, act: SignedAct) -> Acted:
+        """Ask a company to keep what it has on identifiers."""
+        act.require(*DECIDERS)
+        form = act.read(forms.PreservationRequest)
+        body = self._disclosures.asked(act, form, form.identifiers)
+        body["until"] = forms.coming(form.until, "until")
+        return await self._desk.open(act, PRESERVATION, form.holder, body)
+
+    async def acknowledge(self, act: SignedAct) -> Acted:
+        """The holder keeps it, or says why not."""
+        act.require(*DECIDERS)
+        form = act.read(forms.Acknowledgement)
+        if not form.accept and not form.note:
+            raise InvalidInput("say why not", code="bad_act", where="note")
+        body = {"way": "accept", "note": form.note} if form.accept else {"way": "refuse", "reason": form.note}
+        return await self._desk.step(act, self._desk.request(act), body)
+
+    async def extend(self, act: SignedAct) -> Acted:
+        """Keep it longer, or less long."""
+        act.require(*DECIDERS)
+        form = act.read(forms.Extension)
+        body = {"until": forms.coming(form.until, "until"), "note": form.note}
+        return await self._desk.step(act, self._desk.request(act), body)
+
+    async def lift(self, act: SignedAct) -> Acted:
+        """It need not be kept any longer."""
+        act.require(*DECIDERS)
+        return await self._desk.step(act, self._desk.request(act), {"note": act.read(forms.Remark).note})
+
+    async def produce(self, act: SignedAct) -> Acted:
+        """Ask for what was kept."""
+        act.require(*DECIDERS)
+        form = act.read(forms.Production)
+        body = {
+            "legalBasis": self._disclosures.legal_basis(form.legal_basis),
+            "deadline": forms.coming(form.deadline, "deadline"),
+            "justification": form.justification,
+        }
+        return await self._desk.step(act, self._desk.request(act), body)
+
+
+def answered(ledger: Ledger, org: str, request: str) -> Request:
+    """The open request to ``org`` that a submission's manifest cites. Raises InvalidManifest, alike for all others."""
+    try:
+        with ledger.reading() as connection:
+            found = book.find(connection, org, request)
+        allow(found.kind, found.standing(time.time()), SUBMISSION, found.side(org))
+    except (NotFound, Conflict, Denied):
+        raise InvalidManifest(
+            "answers: this is no open request to your organisation", code="no_open_request", where="manifest answers"
+        ) from None
+    return found
+
+
+def note_answer(connection: Connection, request: Request, principal: Principal, index: int, t: str) -> None:
+    """Note within a submission's entry that it answers ``request``. Raises Conflict when that is open no longer."""
+    found = book.find(connection, principal.org, request.id)
+    allow(found.kind, found.standing(time.time()), SUBMISSION, found.side(principal.org))
+    event = Event(index=index, t=t, kind=SUBMISSION, org=principal.org, person=principal.person, body={})
+    book.note(connection, request.id, event)

@@ -1,0 +1,144 @@
+"""The state of a request: a pure fold over what was done about it, and the rules of who may do what next.
+
+Two kinds of request go from an asker to a holder::
+
+    disclosure     open ⇄ asked-back · → granted | partly-granted → expired | revoked · → refused | withdrawn | answered
+    preservation   open → acknowledged → production → answered · → refused | lifted | expired
+
+Time alone moves a request in two ways, neither of which is an event: a grant or a preservation ends (``expired``), and
+a deadline passes (``overdue``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from graphsvc.model.errors import Conflict, Denied
+
+DISCLOSURE, PRESERVATION = "disclosure", "preservation"
+ASKER, HOLDER = "asker", "holder"
+OPEN, ASKED_BACK, GRANTED, PARTLY, REFUSED = "open", "asked-back", "granted", "partly-granted", "refused"
+EXPIRED, REVOKED, WITHDRAWN, ANSWERED = "expired", "revoked", "withdrawn", "answered"
+ACKNOWLEDGED, LIFTED, PRODUCTION = "acknowledged", "lifted", "production"
+STATES = (
+    *(OPEN, ASKED_BACK, GRANTED, PARTLY, REFUSED, EXPIRED, REVOKED, WITHDRAWN, ANSWERED),
+    *(ACKNOWLEDGED, LIFTED, PRODUCTION),
+)
+
+# Kinds of events: the acts' own names; a decision says in its body which way it went.
+REQUEST, DECISION, ANSWER = "disclosure-request", "disclosure-decision", "disclosure-answer"
+REMIND, WITHDRAW, REVOKE = "request-remind", "request-withdraw", "grant-revoke"
+PRESERVE, ACKNOWLEDGE, EXTEND = "preservation-request", "preservation-acknowledge", "preservation-extend"
+LIFT, PRODUCE, SUBMISSION = "preservation-lift", "production-request", "submission"
+
+_ENDING = {DISCLOSURE: (GRANTED, PARTLY), PRESERVATION: (OPEN, ACKNOWLEDGED)}
+"""States that end by themselves at ``until``."""
+_WAITING = {DISCLOSURE: (OPEN,), PRESERVATION: (OPEN, PRODUCTION)}
+"""States in which the holder is to act, before the deadline."""
+
+_Rule = tuple[str, Mapping[str, str]]
+_RULES: dict[str, dict[str, _Rule]] = {
+    DISCLOSURE: {
+        REQUEST: (ASKER, {"": OPEN}),
+        f"{DECISION}:ask": (HOLDER, {OPEN: ASKED_BACK}),
+        f"{DECISION}:refuse": (HOLDER, {OPEN: REFUSED, ASKED_BACK: REFUSED}),
+        f"{DECISION}:full": (HOLDER, {OPEN: GRANTED, ASKED_BACK: GRANTED}),
+        f"{DECISION}:partial": (HOLDER, {OPEN: PARTLY, ASKED_BACK: PARTLY}),
+        ANSWER: (ASKER, {ASKED_BACK: OPEN}),
+        REMIND: (ASKER, {OPEN: OPEN}),
+        WITHDRAW: (ASKER, {OPEN: WITHDRAWN, ASKED_BACK: WITHDRAWN}),
+        REVOKE: (HOLDER, {GRANTED: REVOKED, PARTLY: REVOKED}),
+        SUBMISSION: (HOLDER, {OPEN: ANSWERED, ASKED_BACK: ANSWERED}),
+    },
+    PRESERVATION: {
+        PRESERVE: (ASKER, {"": OPEN}),
+        f"{ACKNOWLEDGE}:accept": (HOLDER, {OPEN: ACKNOWLEDGED}),
+        f"{ACKNOWLEDGE}:refuse": (HOLDER, {OPEN: REFUSED}),
+        EXTEND: (ASKER, {OPEN: OPEN, ACKNOWLEDGED: ACKNOWLEDGED}),
+        REMIND: (ASKER, {OPEN: OPEN, PRODUCTION: PRODUCTION}),
+        LIFT: (ASKER, {OPEN: LIFTED, ACKNOWLEDGED: LIFTED, PRODUCTION: LIFTED}),
+        PRODUCE: (ASKER, {OPEN: PRODUCTION, ACKNOWLEDGED: PRODUCTION}),
+        SUBMISSION: (HOLDER, {PRODUCTION: ANSWERED}),
+    },
+}
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that was done about a request, in entry ``index`` at ``t``, by a person of ``org``."""
+
+    index: int
+    t: str
+    kind: str
+    org: str
+    person: str
+    body: dict[str, Any]
+
+    @property
+    def step(self) -> str:
+        """The kind, and for a decision or acknowledgement which way it went."""
+        way = self.body.get("way")
+        return f"{self.kind}:{way}" if way else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a request stands. Times are RFC 3339 UTC or empty; ``answered_by`` is a submission's ledger index."""
+
+    state: str = ""
+    last: int = -1
+    deadline: str = ""
+    until: str = ""
+    overdue: bool = False
+    question: str = ""
+    reason: str = ""
+    reminders: int = 0
+    grant: str = ""
+    answered_by: int | None = None
+
+
+def stand(kind: str, events: Iterable[Event], now: float) -> Standing:
+    """Where a request of ``kind`` stands at ``now`` (epoch seconds) after ``events``, in their order."""
+    standing = Standing()
+    for event in events:
+        standing = _after(kind, standing, event)
+    if standing.until and seconds(standing.until) <= now and standing.state in _ENDING[kind]:
+        standing = replace(standing, state=EXPIRED)
+    late = bool(standing.deadline) and seconds(standing.deadline) <= now
+    return replace(standing, overdue=late and standing.state in _WAITING[kind])
+
+
+def allow(kind: str, standing: Standing, step: str, side: str) -> None:
+    """Raise unless ``side`` may take ``step`` now: Denied when the step is the other side's, Conflict in this state."""
+    rule = _RULES[kind].get(step)
+    if rule is None:
+        raise Conflict(f"this is no step of a {kind} request", code="wrong_kind")
+    if rule[0] != side:
+        raise Denied(f"only the {rule[0]} of a request does this")
+    if standing.state not in rule[1]:
+        raise Conflict(f"the request is {standing.state} now", code="wrong_state")
+
+
+def seconds(moment: str) -> float:
+    """Epoch seconds of an RFC 3339 time."""
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _after(kind: str, before: Standing, event: Event) -> Standing:
+    body, _, moves = event.body, *_RULES[kind][event.step]
+    after = replace(before, state=moves.get(before.state, before.state), last=event.index)
+    after = replace(after, deadline=body.get("deadline", after.deadline), until=body.get("until", after.until))
+    if event.kind == REMIND:
+        return replace(after, reminders=after.reminders + 1)
+    if event.kind == SUBMISSION:
+        return replace(after, answered_by=event.index)
+    return replace(
+        after,
+        question=body.get("question", after.question),
+        reason=body.get("reason", after.reason),
+        grant=body.get("grant", after.grant),
+    )

@@ -1,0 +1,313 @@
+"""A disclosure from request to its end, through HTTP with real signatures: both sides see it, nobody else does."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from graphsvc.app import LocalService
+from graphsvc.client import Refused
+from graphsvc.client.acts import GRANTS, REQUEST, REQUESTS, carry_out, head_of
+from graphsvc.local.company import Members
+from graphsvc.model.drafts import Defaults
+from graphsvc.model.labels import Handling
+from graphsvc.model.principals import Footing
+from tests.paths.conftest import CASE, FOOTING
+from tests.paths.wire import file_of, phone
+
+ASKER, HOLDER = "police-ke.investigator", "customs-cn.officer"
+STRICT = Defaults(handling=Handling("tlp-2.0", "AMBER+STRICT"), legal_basis="customs-law", pap="GREEN")
+SEEN = """query($kind: String!, $parts: [KeyPart!]!, $after: Int) { search(kind: $kind, parts: $parts, after: $after) {
+  kind key records { handle owner handling { code } attributes { name group value } withheld { group rule } } } }"""
+AROUND = """query($start: ID!, $after: Int) { expand(start: $start, hops: 1, after: $after) {
+  entities { kind key records { owner attributes { name group value } withheld { group } } } } }"""
+NUMBERS = iter(range(8_100, 8_900, 10))
+
+
+def later(**ahead: int) -> str:
+    return (datetime.now(UTC) + timedelta(**ahead)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def suspect(number: int, name: str) -> bytes:
+    """A draft: a person, whose name is personal, uses a phone."""
+    person = {"ref": "s", "kind": "Person", "key": {"ref": f"S-{number}"}, "attributes": {"name": name}}
+    used = {"ref": "p", "kind": "Phone", "key": {"value": phone(number)}}
+    return json.dumps({"entities": [person, used], "links": [{"kind": "USES", "from": "s", "to": "p"}]}).encode()
+
+
+@dataclass
+class World:
+    """Customs keep two records about phones ``number`` and ``number + 1`` at home; the police ask for them."""
+
+    service: LocalService
+    members: Members
+    number: int
+    index: int
+    request: str = ""
+    grant: dict[str, Any] = field(default_factory=dict)
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        phones = [{"kind": "Phone", "key": {"value": phone(self.number + n)}} for n in (0, 1)]
+        return {
+            "holder": "customs-cn",
+            "identifiers": phones,
+            "purpose": FOOTING.purpose,
+            "legalBasis": FOOTING.legal_basis,
+            "case": CASE,
+            "deadline": later(days=3),
+            "groups": ["identity", "personal"],
+            "justification": "the phone is on a seized parcel",
+        } | changes
+
+    def ask(self, **changes: Any) -> dict[str, Any]:
+        made = self.members.act(ASKER, "disclosure-request", "customs-cn", self.body(**changes))
+        self.request = made["id"]
+        return made
+
+    def file(self, name: str = HOLDER, request: str | None = None) -> dict[str, Any] | None:
+        found = self.members.client(name).query(REQUEST, {"id": request or self.request}).data["disclosureRequest"]
+        return found if found is None else dict(found)
+
+    def handles(self) -> list[str]:
+        held = self.file()
+        assert held is not None
+        return [record["handle"] for record in held["records"]]
+
+    def decide(self, name: str = HOLDER, after: int | None = None, **body: Any) -> dict[str, Any]:
+        return self.members.act(name, "disclosure-decision", self.request, body, after)
+
+    def give(self, **changes: Any) -> dict[str, Any]:
+        body = {"decision": "grant", "groups": ["identity", "personal"], "until": later(days=30)} | changes
+        made = self.decide(**{"records": self.handles(), **body})
+        self.grant = made["grant"]
+        return made
+
+    def revoke(self, name: str = HOLDER, after: int | None = None) -> dict[str, Any]:
+        return self.members.act(name, "grant-revoke", self.grant["id"], {"reason": "the case is closed"}, after)
+
+    def seen(
+        self, name: str = ASKER, footing: Footing = FOOTING, n: int = 0, wait: bool = True
+    ) -> list[dict[str, Any]]:
+        """What customs' records show a reader about a phone."""
+        key = {"kind": "Phone", "parts": [{"name": "value", "value": phone(self.number + n)}]}
+        client = self.members.client(name)
+        found = client.query(SEEN, key, footing, head_of(client) if wait else None).data["search"]
+        return [record for one in found for record in one["records"] if record["owner"] == "customs-cn"]
+
+
+@pytest.fixture
+def world(local_service: LocalService, members: Members, tmp_path: Path) -> Iterator[World]:
+    number = next(NUMBERS)
+    rows = [suspect(number, "Wu Lan"), suspect(number + 1, "Qi Fang")]
+    outgoing = file_of(tmp_path / "suspects.ndjson", rows, STRICT)
+    working = members.by_name["customs-cn"].working
+    index = members.client("customs-cn.feed").submit(outgoing, "customs-cn", working).index
+    world = World(local_service, members, number, index)
+    assert world.seen() == [], "kept at home"
+    yield world
+
+
+def move_clock(monkeypatch: pytest.MonkeyPatch, **ahead: int) -> None:
+    """Let the parts that scopes and states are made by stand at a later moment; tokens stay good."""
+    offset = timedelta(**ahead).total_seconds()
+    for part in ("ask", "share.desk", "share.groups", "share.listing"):
+        monkeypatch.setattr(f"graphsvc.{part}.time", SimpleNamespace(time=lambda: time.time() + offset))
+
+
+def refused(call: Any, *arguments: Any, **named: Any) -> tuple[int, str]:
+    with pytest.raises(Refused) as caught:
+        call(*arguments, **named)
+    return caught.value.status, caught.value.code
+
+
+def test_asked_granted_seen_and_revoked_at_once(world: World) -> None:
+    asked = world.ask()
+    assert (asked["state"], asked["overdue"], asked["holder"], asked["grant"]) == ("open", False, "customs-cn", None)
+    held = world.file()
+    assert held is not None and [record["row"] for record in held["records"]] == [0, 1]
+    assert {record["submission"] for record in held["records"]} == {world.index} and not held["truncated"]
+    assert held["records"][0]["groups"] == ["identity", "personal"]
+    names = {one["value"] for entity in held["records"][0]["entities"] for one in entity["records"][0]["attributes"]}
+    assert "Wu Lan" in names, "the holder sees what it would disclose"
+    mine = world.file(ASKER)
+    assert mine is not None and mine["records"] == [] and mine["request"] == held["request"]
+
+    granted = world.give(conditions="not to be passed on")
+    assert (granted["state"], granted["grant"]["state"], granted["grant"]["records"]) == ("granted", "in-force", 2)
+    (shown,) = world.seen()
+    assert shown["handling"]["code"] == "AMBER+STRICT" and "personal" not in {one["group"] for one in shown["withheld"]}
+    for name, role in ((ASKER, "ASKED"), (HOLDER, "HELD")):
+        listed = world.members.client(name).query(GRANTS, {"role": role, "first": 1}).data["grants"]
+        assert [(one["id"], one["state"]) for one in listed] == [(world.grant["id"], "in-force")]
+
+    revoked = world.revoke()
+    assert (revoked["state"], revoked["grant"]["state"]) == ("revoked", "revoked")
+    assert world.seen(wait=False) == [], "at the ledger's head, whatever is applied"
+    history = world.file(ASKER)
+    assert history is not None
+    assert [event["action"] for event in history["history"]] == [
+        "disclosure-request",
+        "disclosure-decision:full",
+        "grant-revoke",
+    ]
+
+
+def test_a_grant_opens_to_its_case_and_purpose_and_organisation_only(world: World) -> None:
+    register = """mutation($r: String!) {
+      registerCase(reference: $r, title: "Other", legalBasis: "statutory-duty") { reference } }"""
+    other = f"{CASE}-other-{world.number}"
+    world.members.client(ASKER).query(register, {"r": other})
+    world.ask()
+    world.give(legalBasis=FOOTING.legal_basis)
+    assert world.seen()
+    for footing in (
+        Footing(FOOTING.purpose, FOOTING.legal_basis, other),
+        Footing("analysis", FOOTING.legal_basis, CASE),
+        Footing(FOOTING.purpose, "court-order", CASE),
+        Footing(),
+    ):
+        assert world.seen(footing=footing) == [], footing
+    for name in ("pasar.officer", "swiftline.officer"):
+        assert world.seen(name) == []
+
+
+def test_a_grant_is_partial_by_field_group_and_by_record(world: World) -> None:
+    world.ask()
+    first, _ = world.handles()
+    made = world.give(records=[first], groups=["identity"])
+    assert made["state"] == "partly-granted" and made["grant"]["groups"] == ["identity"]
+    (shown,) = world.seen()
+    assert {one["group"] for one in shown["withheld"]} >= {"personal"} and world.seen(n=1) == []
+    key = {"kind": "Phone", "parts": [{"name": "value", "value": phone(world.number)}]}
+    handle = "query($kind: String!, $parts: [KeyPart!]!) { search(kind: $kind, parts: $parts) { handle } }"
+    start = world.members.client(ASKER).query(handle, key, FOOTING).data["search"][0]["handle"]
+    around = world.members.client(ASKER).query(AROUND, {"start": start}, FOOTING).data["expand"]["entities"]
+    (person,) = [entity for entity in around if entity["kind"] == "Person"]
+    assert "Wu Lan" not in json.dumps(around) and person["key"] == f"person:customs-cn:S-{world.number}"
+
+
+def test_a_grant_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.ask()
+    world.give(until=later(days=2))
+    move_clock(monkeypatch, days=1)
+    assert world.seen() and world.seen(n=1)
+    move_clock(monkeypatch, days=2)
+    assert world.seen() == world.seen(n=1) == []
+    found = world.file(ASKER)
+    assert found is not None and found["request"]["state"] == "expired"
+    assert refused(world.revoke) == (409, "wrong_state")
+
+
+def test_asked_back_answered_reminded_and_refused(world: World) -> None:
+    world.ask()
+    assert refused(world.decide, decision="ask") == (400, "bad_act")
+    assert world.decide(decision="ask", question="Which parcel?")["state"] == "asked-back"
+    assert refused(world.members.act, ASKER, "request-remind", world.request, {}) == (409, "wrong_state")
+    answered = world.members.act(ASKER, "disclosure-answer", world.request, {"answer": "GX-2025-0001"})
+    assert (answered["state"], answered["question"]) == ("open", "Which parcel?")
+    assert world.members.act(ASKER, "request-remind", world.request, {"note": "please"})["reminders"] == 1
+    refusal = world.decide(decision="refuse", reason="a source must be protected")
+    assert (refusal["state"], refusal["reason"]) == ("refused", "a source must be protected")
+    assert refused(world.give) == (409, "wrong_state")
+
+
+def test_others_learn_nothing_and_foreign_is_as_absent(world: World) -> None:
+    world.ask()
+    for name in ("pasar.officer", "swiftline.officer"):
+        client = world.members.client(name)
+        for role in ("ASKED", "HELD"):
+            found = client.query(REQUESTS, {"role": role, "first": 500}).data["disclosureRequests"]
+            assert world.request not in [one["id"] for one in found]
+        foreign, absent = (
+            client.query(REQUEST, {"id": one}) for one in (world.request, "r" + "0" * (len(world.request) - 1))
+        )
+        assert foreign.raw == absent.raw
+        answers = [
+            refused(world.members.act, name, "disclosure-decision", one, {"decision": "refuse", "reason": "no"})
+            for one in (world.request, "r-absent")
+        ]
+        assert answers == [(404, "not_found")] * 2
+        officer = world.members.by_name[name.partition(".")[0]]
+        assert world.request not in json.dumps(client.evidence(key=officer.recipient))
+    assert world.file("customs-cn.feed") is None, "who submits does not read requests"
+    public = world.service.parts
+    assert public is not None
+    leaf = public.ledger.entry(public.ledger.head - 1)
+    assert phone(world.number).encode() not in leaf
+
+
+def test_both_sides_prove_it_and_others_have_no_section(world: World) -> None:
+    world.ask()
+    made = world.give()
+    for org, name in (("police-ke", ASKER), ("customs-cn", HOLDER)):
+        evidence = world.members.client(name).evidence(key=world.members.by_name[org].recipient)
+        assert made["lastIndex"] in [entry["index"] for entry in evidence["entries"]]
+    pasar = world.members.client("pasar.officer").evidence(key=world.members.by_name["pasar"].recipient)
+    assert made["lastIndex"] not in [entry["index"] for entry in pasar["entries"]]
+
+
+def test_replays_stale_acts_and_wrong_sides_are_refused(world: World) -> None:
+    client = world.members.client(ASKER)
+    compact = world.members.sign(ASKER, "disclosure-request", "customs-cn", world.body(), head_of(client))
+    world.request = carry_out(client, "disclosure-request", compact)["id"]
+    assert refused(carry_out, client, "disclosure-request", compact) == (409, "act_replayed")
+    before = head_of(client)
+    world.members.act(ASKER, "request-remind", world.request, {})
+    assert refused(world.decide, after=before, decision="refuse", reason="no") == (409, "object_changed")
+    assert refused(world.decide, name=ASKER, decision="refuse", reason="no") == (403, "denied")
+    assert refused(world.members.act, HOLDER, "request-withdraw", world.request, {}) == (403, "denied")
+    assert refused(world.decide, name="customs-cn.feed", decision="refuse", reason="no") == (403, "denied")
+    assert world.members.act(ASKER, "request-withdraw", world.request, {})["state"] == "withdrawn"
+
+
+def test_what_is_asked_and_granted_must_hold_together(world: World, tmp_path: Path) -> None:
+    act = world.members.act
+    for changes, code in (
+        ({"holder": "police-ke"}, "bad_act"),
+        ({"holder": "nobody-there"}, "unknown_organisation"),
+        ({"case": "none such"}, "unknown_case"),
+        ({"purpose": "curiosity"}, "not_in_list"),
+        ({"deadline": "2020-01-01T00:00:00Z"}, "bad_act"),
+        ({"identifiers": []}, "bad_act"),
+        ({"groups": ["everything"]}, "bad_act"),
+        ({"more": 1}, "bad_act"),
+    ):
+        assert refused(act, ASKER, "disclosure-request", "x", world.body(**changes)) == (400, code), changes
+    assert refused(act, ASKER, "disclosure-request", "x", world.body(records=["A" * 34])) == (404, "not_found")
+    world.ask(identifiers=[{"kind": "Phone", "key": {"value": phone(world.number)}}])
+    (meant,) = world.handles()
+    one = world.request
+    world.ask(identifiers=[{"kind": "Phone", "key": {"value": phone(world.number + 1)}}])
+    assert refused(world.give, records=[meant]) == (400, "not_asked_for")
+    assert refused(world.give, groups=[]) == (400, "bad_act")
+    world.request = one
+    assert world.give()["state"] == "granted"
+
+
+def test_what_policies_keep_from_the_grantee_all_the_same_is_not_granted(world: World, tmp_path: Path) -> None:
+    red = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="customs-law", pap="RED")
+    outgoing = file_of(tmp_path / "red.ndjson", [suspect(world.number + 2, "Shu Jin")], red)
+    client = world.members.client("customs-cn.feed")
+    index = client.submit(outgoing, "customs-cn", world.members.by_name["customs-cn"].working).index
+    world.seen()
+    world.ask(identifiers=[{"kind": "Phone", "key": {"value": phone(world.number + 2)}}])
+    held = world.file()
+    assert held is not None and [record["submission"] for record in held["records"]] == [index]
+    assert refused(world.give) == (400, "grant_void")
+
+
+def test_overdue_is_seen_by_both(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not world.ask(deadline=later(days=2))["overdue"]
+    move_clock(monkeypatch, days=2)
+    found = world.file(ASKER)
+    assert found is not None and found["request"]["overdue"]
+    listed = world.members.client(HOLDER).query(REQUESTS, {"role": "HELD", "state": "open", "first": 1})
+    assert [(one["id"], one["overdue"]) for one in listed.data["disclosureRequests"]] == [(world.request, True)]

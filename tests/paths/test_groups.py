@@ -1,0 +1,186 @@
+"""Sharing groups through HTTP: who belongs is in the ledger; records shared with a group are seen by its members."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from graphsvc.app import LocalService
+from graphsvc.client import Client, Outgoing, Refused, fixed_token
+from graphsvc.client.acts import GROUPS, head_of
+from graphsvc.client.service import Submitted
+from graphsvc.local.cast import CLIENTS
+from graphsvc.local.company import Members
+from tests.paths.conftest import FOOTING
+from tests.paths.test_disclosure import STRICT, later, move_clock, refused
+from tests.paths.wire import MintingIdentity, account_key, file_of, row
+
+POLICE, CUSTOMS, PASAR = "police-ke.investigator", "customs-cn.officer", "pasar.officer"
+SEEN = """query($kind: String!, $parts: [KeyPart!]!, $after: Int) {
+  search(kind: $kind, parts: $parts, after: $after) { records { owner handle } } }"""
+
+
+@dataclass
+class World:
+    """A group founded by the police; customs have a file of two records that stay at home."""
+
+    members: Members
+    group: str
+    outgoing: Outgoing
+
+    def act(self, name: str, kind: str, **body: Any) -> dict[str, Any]:
+        return self.members.act(name, kind, self.group, body)
+
+    def join(self, name: str = CUSTOMS, until: str = "") -> dict[str, Any]:
+        self.act(POLICE, "group-invite", org=name.partition(".")[0], until=until)
+        return self.act(name, "group-accept")
+
+    def submit(self, org: str = "customs-cn", *groups: str) -> Submitted:
+        defaults = replace_groups(self.outgoing, groups)
+        return self.members.client(f"{org}.feed").submit(defaults, org, self.members.by_name[org].working)
+
+    def seen(self, n: int = 0, name: str = POLICE, wait: bool = True) -> list[str]:
+        """Handles of the records that a reader sees of the file's row ``n``."""
+        client = self.members.client(name)
+        after = head_of(client) if wait else None
+        found = client.query(SEEN, account_key(f"{self.group}-{n}"), FOOTING, after)
+        return [record["handle"] for one in found.data["search"] for record in one["records"]]
+
+    def groups(self, name: str) -> dict[str, dict[str, Any]]:
+        return {one["id"]: one for one in self.members.client(name).query(GROUPS).data["sharingGroups"]}
+
+
+def replace_groups(outgoing: Outgoing, groups: tuple[str, ...]) -> Outgoing:
+    return replace(outgoing, defaults=msgspec.structs.replace(outgoing.defaults, groups=list(groups)))
+
+
+@pytest.fixture
+def world(members: Members, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    group = request.node.name.removeprefix("test_").replace("_", "-")[:36].rstrip("-")
+    outgoing = file_of(tmp_path / "rows.ndjson", [row(f"{group}-{n}", 9_000 + n) for n in (0, 1)], STRICT)
+    world = World(members, group, outgoing)
+    made = world.act(POLICE, "group-create", purpose="ivory on the route", rulebook="task-force")
+    assert (made["id"], made["state"], made["founder"]) == (group, "member", "police-ke")
+    yield world
+
+
+def test_members_see_what_is_shared_at_submission(world: World) -> None:
+    assert refused(world.submit, "customs-cn", world.group) == (422, "no_row_accepted")
+    assert world.join()["members"] == [
+        {"org": "customs-cn", "state": "member", "until": None},
+        {"org": "police-ke", "state": "member", "until": None},
+    ]
+    assert world.submit("customs-cn", world.group).accepted == 2
+    assert len(world.seen()) == 1 and world.seen(name="swiftline.officer") == []
+    assert world.act(CUSTOMS, "group-leave")["state"] == "left"
+    assert refused(world.submit, "customs-cn", world.group) == (422, "no_row_accepted")
+    assert len(world.seen()) == 1, "leaving takes nothing back: the owner does"
+
+
+def test_a_row_that_names_a_foreign_group_is_told(world: World, tmp_path: Path) -> None:
+    good, bad = row(f"{world.group}-a", 9_010), json.loads(row(f"{world.group}-b", 9_011))
+    mixed = file_of(tmp_path / "mixed.ndjson", [good, json.dumps({**bad, "groups": [world.group]}).encode()], STRICT)
+    taken = world.members.client("customs-cn.feed").submit(
+        mixed, "customs-cn", world.members.by_name["customs-cn"].working
+    )
+    assert taken.accepted == 1
+    assert [(one.row, one.code, one.pointer) for one in taken.problems] == [(1, "not_a_member", "/groups")]
+
+
+def test_shared_later_and_taken_back(world: World) -> None:
+    index = world.submit().index
+    assert world.seen() == []
+    assert refused(world.act, CUSTOMS, "records-share", submission=index) == (404, "not_found"), "no member yet"
+    world.join()
+    assert world.act(CUSTOMS, "records-share", submission=index, rows=[0])["records"] == 1
+    assert len(world.seen(0)) == 1 and world.seen(1) == []
+    own = world.members.client(CUSTOMS).query(SEEN, account_key(f"{world.group}-1")).data["search"][0]["records"]
+    assert world.act(CUSTOMS, "records-share", records=[own[0]["handle"]])["records"] == 1
+    assert len(world.seen(1)) == 1
+    assert refused(world.act, CUSTOMS, "records-share", submission=index) == (409, "no_change")
+    assert world.act(CUSTOMS, "records-unshare", submission=index)["records"] == 2
+    # Not waited for: hidden from the moment that it is durable.
+    assert world.seen(0, wait=False) == world.seen(1, wait=False) == []
+    assert world.seen() == []
+
+
+def test_only_own_records_are_shared(world: World) -> None:
+    world.join()
+    index = world.submit("customs-cn", world.group).index
+    (foreign,) = world.seen()
+    for body in ({"submission": index}, {"records": [foreign]}, {"records": ["A" * 34]}, {"submission": 10**6}, {}):
+        assert refused(world.act, POLICE, "records-share", **body) == (404, "not_found"), body
+    assert refused(world.act, POLICE, "records-share", rows=[1]) == (400, "bad_act")
+
+
+def test_who_leaves_or_is_removed_sees_no_longer(world: World) -> None:
+    """Customs found a group of their own; the police come and go."""
+    world.members.act(CUSTOMS, "group-create", f"{world.group}-c", {"purpose": "ours"})
+    own = replace(world, group=f"{world.group}-c")
+    own.outgoing = file_of(world.outgoing.path.with_name("own.ndjson"), [row(f"{own.group}-0", 9_020)], STRICT)
+    own.submit("customs-cn", own.group)
+    assert own.seen() == []
+    own.act(CUSTOMS, "group-invite", org="police-ke")
+    assert own.groups(POLICE)[own.group]["state"] == "invited" and own.seen() == [], "invited is not in"
+    assert own.groups(POLICE)[own.group]["members"] == [{"org": "police-ke", "state": "invited", "until": None}]
+    own.act(POLICE, "group-accept")
+    assert len(own.seen()) == 1
+    assert refused(own.act, CUSTOMS, "group-leave") == (409, "wrong_state"), "the founder leaves last"
+    own.act(CUSTOMS, "group-remove", org="police-ke")
+    assert own.seen(wait=False) == [] and own.group not in own.groups(POLICE)
+    own.act(CUSTOMS, "group-invite", org="police-ke")
+    own.act(POLICE, "group-accept")
+    assert len(own.seen()) == 1
+    own.act(POLICE, "group-leave")
+    assert own.seen(wait=False) == []
+    assert own.act(CUSTOMS, "group-leave")["state"] == "left"
+
+
+def test_a_membership_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.members.act(CUSTOMS, "group-create", f"{world.group}-c", {"purpose": "for a while"})
+    own = replace(world, group=f"{world.group}-c")
+    own.outgoing = file_of(world.outgoing.path.with_name("own.ndjson"), [row(f"{own.group}-0", 9_030)], STRICT)
+    own.submit("customs-cn", own.group)
+    own.act(CUSTOMS, "group-invite", org="police-ke", until=later(days=2))
+    own.act(POLICE, "group-accept")
+    assert len(own.seen()) == 1
+    move_clock(monkeypatch, days=2)
+    assert own.seen() == [] and own.group not in own.groups(POLICE)
+    assert refused(own.act, POLICE, "records-share", submission=0) == (404, "not_found")
+
+
+def test_strangers_learn_nothing(world: World) -> None:
+    world.join()
+    assert world.group not in world.groups(PASAR)
+    for kind, body in (
+        ("group-accept", {}),
+        ("group-leave", {}),
+        ("group-invite", {"org": "swiftline"}),
+        ("group-remove", {"org": "customs-cn"}),
+        ("records-share", {"submission": 0}),
+    ):
+        foreign = refused(world.act, PASAR, kind, **body)
+        assert foreign == refused(world.members.act, PASAR, kind, "no-such-group", body) == (404, "not_found"), kind
+    assert refused(world.act, CUSTOMS, "group-invite", org="pasar") == (403, "denied"), "only the founder invites"
+    assert refused(world.act, POLICE, "group-create", purpose="again") == (409, "group_exists")
+    assert refused(world.members.act, POLICE, "group-create", "No Slug", {"purpose": "x"}) == (400, "bad_act")
+
+
+def test_groups_in_a_token_count_for_nothing(
+    world: World, identity: MintingIdentity, local_service: LocalService
+) -> None:
+    world.join()
+    world.submit("customs-cn", world.group)
+    analyst = next(client for client in CLIENTS if client.client_id == "swiftline.officer")
+    token = identity.mint(analyst, groups=[world.group], roles=["investigator"])
+    with Client(local_service.url, fixed_token(token), world.members.trust()) as client:
+        assert client.query(SEEN, account_key(f"{world.group}-0"), FOOTING).data["search"] == []
+        assert client.query(GROUPS).data["sharingGroups"] == [] or world.group not in str(client.query(GROUPS).raw)
+    with pytest.raises(Refused):
+        world.submit("swiftline", world.group)

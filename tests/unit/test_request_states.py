@@ -1,0 +1,137 @@
+"""The state of requests: a fold over events, every step by its own side only, time as the only other mover."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphsvc.model.errors import Conflict, Denied
+from graphsvc.share.states import (
+    ASKER,
+    DISCLOSURE,
+    HOLDER,
+    PRESERVATION,
+    STATES,
+    Event,
+    Standing,
+    allow,
+    stand,
+)
+
+NOW = 1_800_000_000.0
+PAST, AHEAD = "2026-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
+STEPS = {
+    DISCLOSURE: {
+        "disclosure-request": ASKER,
+        "disclosure-decision:ask": HOLDER,
+        "disclosure-decision:refuse": HOLDER,
+        "disclosure-decision:full": HOLDER,
+        "disclosure-decision:partial": HOLDER,
+        "disclosure-answer": ASKER,
+        "request-remind": ASKER,
+        "request-withdraw": ASKER,
+        "grant-revoke": HOLDER,
+        "submission": HOLDER,
+    },
+    PRESERVATION: {
+        "preservation-request": ASKER,
+        "preservation-acknowledge:accept": HOLDER,
+        "preservation-acknowledge:refuse": HOLDER,
+        "preservation-extend": ASKER,
+        "request-remind": ASKER,
+        "preservation-lift": ASKER,
+        "production-request": ASKER,
+        "submission": HOLDER,
+    },
+}
+
+
+def event(index: int, step: str, **body: Any) -> Event:
+    kind, _, way = step.partition(":")
+    return Event(index, "2026-06-01T00:00:00.000Z", kind, "org", "person", body | ({"way": way} if way else {}))
+
+
+def state(kind: str, *steps: str, **body: Any) -> Standing:
+    return stand(kind, [event(index, step, **body) for index, step in enumerate(steps)], NOW)
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps", "wanted"),
+    [
+        (DISCLOSURE, ["disclosure-request"], "open"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask"], "asked-back"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask", "disclosure-answer"], "open"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:full"], "granted"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:partial"], "partly-granted"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:full", "grant-revoke"], "revoked"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask", "disclosure-decision:refuse"], "refused"),
+        (DISCLOSURE, ["disclosure-request", "request-remind", "request-withdraw"], "withdrawn"),
+        (DISCLOSURE, ["disclosure-request", "submission"], "answered"),
+        (PRESERVATION, ["preservation-request", "preservation-acknowledge:accept"], "acknowledged"),
+        (PRESERVATION, ["preservation-request", "preservation-acknowledge:refuse"], "refused"),
+        (PRESERVATION, ["preservation-request", "preservation-lift"], "lifted"),
+        (PRESERVATION, ["preservation-request", "production-request"], "production"),
+        (PRESERVATION, ["preservation-request", "production-request", "submission"], "answered"),
+    ],
+)
+def test_where_steps_lead(kind: str, steps: list[str], wanted: str) -> None:
+    assert state(kind, *steps).state == wanted
+
+
+def test_time_ends_grants_and_preservations_and_passes_deadlines() -> None:
+    granted = ["disclosure-request", "disclosure-decision:full"]
+    assert state(DISCLOSURE, *granted, until=AHEAD).state == "granted"
+    assert state(DISCLOSURE, *granted, until=PAST).state == "expired"
+    kept = ["preservation-request", "preservation-acknowledge:accept"]
+    assert state(PRESERVATION, *kept, until=PAST).state == "expired"
+    extended = [event(0, kept[0], until=PAST), event(1, kept[1]), event(2, "preservation-extend", until=AHEAD)]
+    assert stand(PRESERVATION, extended, NOW).state == "acknowledged"
+    assert state(PRESERVATION, *kept, "production-request", until=PAST).state == "production", "asked for in time"
+    assert state(DISCLOSURE, "disclosure-request", deadline=PAST).overdue
+    assert not state(DISCLOSURE, "disclosure-request", deadline=AHEAD).overdue
+    assert not state(DISCLOSURE, "disclosure-request", "disclosure-decision:ask", deadline=PAST).overdue
+
+
+def test_what_is_remembered() -> None:
+    events = [
+        event(3, "disclosure-request", deadline=AHEAD),
+        event(5, "request-remind", note="please"),
+        event(6, "request-remind"),
+        event(8, "disclosure-decision:ask", question="which?"),
+        event(9, "disclosure-answer", answer="that one"),
+        event(11, "submission"),
+    ]
+    standing = stand(DISCLOSURE, events, NOW)
+    assert (standing.reminders, standing.question, standing.last, standing.answered_by) == (2, "which?", 11, 11)
+
+
+@pytest.mark.parametrize("kind", [DISCLOSURE, PRESERVATION])
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_every_walk_stays_within_the_rules(kind: str, data: st.DataObject) -> None:
+    """Whatever is tried in whatever order: only steps of the right side in a right state move, ends are ends."""
+    events: list[Event] = []
+    for index in range(data.draw(st.integers(1, 12))):
+        step = data.draw(st.sampled_from(sorted(STEPS[kind])))
+        side = data.draw(st.sampled_from([ASKER, HOLDER]))
+        before = stand(kind, events, NOW)
+        try:
+            allow(kind, before, step, side)
+        except (Denied, Conflict):
+            continue
+        assert side == STEPS[kind][step]
+        assert before.state not in ("refused", "revoked", "withdrawn", "answered", "lifted", "expired")
+        events.append(event(index, step, until=data.draw(st.sampled_from([AHEAD, PAST]))))
+        assert stand(kind, events, NOW).state in STATES
+    assert not events or events[0].step in (f"{kind}-request",)
+
+
+@pytest.mark.parametrize("kind", [DISCLOSURE, PRESERVATION])
+def test_the_other_side_is_denied_whatever_the_state(kind: str) -> None:
+    for step, side in STEPS[kind].items():
+        for name in STATES:
+            with pytest.raises(Denied):
+                allow(kind, Standing(state=name), step, HOLDER if side == ASKER else ASKER)
