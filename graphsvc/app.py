@@ -28,9 +28,13 @@ from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
 from graphsvc.budget import LIMITS_FILE, Budget, Limits, load_limits
 from graphsvc.columns.store import Columns
+from graphsvc.custody.desk import Custody, CustodyWorker
+from graphsvc.custody.retention import load_rules
+from graphsvc.custody.targets import Parts
 from graphsvc.erasures import replay_erasures
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.graph.holdings import Holdings
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import open_payloads
@@ -64,6 +68,7 @@ class Service:
     ledger: Ledger
     applier: Applier
     graph: Graph
+    custody: Custody
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +124,21 @@ def run_service(
         stack.callback(budget.close)
         reader = graph.reader(schema)
         entitled = Entitled(ledger)
-        sources = Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget)
+        custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
+        sources = Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody)
         asking = Asking(sources)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups)),
+            submitting=Submitting(
+                Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups, custody.corrected)
+            ),
             log=ledger,
             administering=Administering(ledger, applier, schema),
-            acting=Acting(ledger, sharing_handlers(sources, asking)),
+            acting=Acting(ledger, {**sharing_handlers(sources, asking), **custody.handlers()}),
+            keeping=custody,
         )
-        yield Service(build_api(ports, settings), ledger, applier, graph)
+        yield Service(build_api(ports, settings), ledger, applier, graph, custody)
 
 
 @contextmanager
@@ -192,7 +201,22 @@ def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[Development
 
 
 def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:
-    return lambda org: OPERATOR if org == OPERATOR.org else ledger.organisations().get(org)
+    def find(org: str) -> Organisation | None:
+        if org == OPERATOR.org:
+            return OPERATOR
+        return None if org in ledger.departed else ledger.organisations().get(org)
+
+    return find
+
+
+def _custody(settings: Settings, parts: Parts, stack: ExitStack) -> Custody:
+    """Custody with its worker running."""
+    rules = load_rules(Path(settings.retention) if settings.retention else product_data("policies") / "retention.yaml")
+    custody = Custody(parts, rules)
+    worker = CustodyWorker(custody, float(settings.purge_every))
+    worker.start()
+    stack.callback(worker.stop)
+    return custody
 
 
 def _budget(settings: Settings) -> Budget:

@@ -15,6 +15,7 @@ from typing import Any
 from graphsvc.apply import Applier
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
+from graphsvc.custody.desk import Custody
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
@@ -52,6 +53,7 @@ class Sources:
     handles: Callable[[str], Handles]
     entitled: Callable[[Principal, Footing, float], Entitlements]
     budget: Budget
+    custody: Custody
 
 
 class Asking:

@@ -12,7 +12,8 @@ class Settings:
     """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child.
 
     ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
-    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads.
+    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``retention`` is a
+    file of rules (empty: the product's own), ``purge_every`` how long it is from one purge to the next.
     """
 
     data: Path
@@ -37,6 +38,8 @@ class Settings:
     standby: int = 0
     payloads: str = ""
     s3_endpoint: str = ""
+    retention: str = ""
+    purge_every: int = 3600
 
     @property
     def payload_location(self) -> str:

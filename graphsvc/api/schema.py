@@ -14,12 +14,13 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from graphsvc.api import roots
+from graphsvc.api.custody import CustodyMutation, CustodyQuery
 from graphsvc.api.shapes import AccessLog, Budget, Case, Entity, Match, Network, Path, RingReport, Submission, shape
 from graphsvc.api.sharing import SharingMutation, SharingQuery
 
 
 @shape
-class Query(SharingQuery):
+class Query(SharingQuery, CustodyQuery):
     """Questions. after: wait until this ledger index is applied."""
 
     entity = strawberry.field(
@@ -75,7 +76,7 @@ class Query(SharingQuery):
 
 
 @shape
-class Mutation(SharingMutation):
+class Mutation(SharingMutation, CustodyMutation):
     """Acts; one an operation."""
 
     register_case = strawberry.field(

@@ -41,6 +41,12 @@ MUTATIONS = {
     "group-remove": ("removeFromGroup", _GROUP),
     "records-share": ("shareRecords", "index group records"),
     "records-unshare": ("unshareRecords", "index group records"),
+    "recall": ("recall", "index records organisations"),
+    "recall-ack": ("acknowledgeRecall", "index notice outcome"),
+    "hold": ("hold", "index records case"),
+    "release": ("release", "index records case"),
+    "erase": ("erase", "index records organisations"),
+    "update-organisation": ("updateOrganisation", "index org name contact"),
 }
 """By kind of act: the mutation that takes it, and what is asked of the answer."""
 

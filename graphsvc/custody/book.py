@@ -1,4 +1,4 @@
-"""What the ledger's side tables know of an owner's records: which there are, which went, which are held, who saw them."""
+"""What the ledger's side tables know of an owner's records: which went, which are held, who saw them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Book:
         self._store = store
 
     def submissions(self, org: str, since: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
-        """The organisation's submissions (index, t, rows), ascending; ``since``, ``until`` bound the time of receipt."""
+        """The organisation's submissions (index, t, rows), ascending, received from ``since`` to ``until``."""
         table = tables.submissions
         query = select(table.c["index"], table.c.t, table.c.rows).where(table.c.org == org).order_by(table.c["index"])
         with self._ledger.reading() as connection:
@@ -89,17 +89,15 @@ class Book:
             if found is None:
                 raise NotFound("there is no such record")
             query = select(rows.c.submission, rows.c.rows).where(rows.c["index"] == index).order_by(rows.c.submission)
-            named = [part for submission, packed in connection.execute(query) for part in ranges.unpack(submission, packed)]
+            named = [
+                part for submission, packed in connection.execute(query) for part in ranges.unpack(submission, packed)
+            ]
         return dict(found), tuple(named)
 
     def held(self, org: str) -> Ranges:
         """Everything of the organisation's that is under a hold now."""
-        table = tables.holds
-        query = select(table.c.ranges, table.c.case).where(table.c.org == org, table.c.released.is_(None))
         with self._ledger.reading() as connection:
-            holds = connection.execute(query).all()
-            cases = [_shown_in(connection, org, case) for _, case in holds if case]
-        return ranges.union(*(ranges.ranges(named) for named, case in holds if not case), *cases)
+            return held(connection, org)
 
     def seen(self, owner: str, of: Ranges, before: int) -> dict[str, Seen]:
         """By organisation: what others than the owner were shown of some of its records in entries below ``before``."""
@@ -137,6 +135,15 @@ class Book:
                 query = select(table).where(table.c["index"].in_(indexes[start : start + _CHUNK]))
                 found |= {row["index"]: dict(row) for row in connection.execute(query).mappings()}
         return found
+
+
+def held(connection: Connection, org: str) -> Ranges:
+    """Everything of an organisation's that is under a hold, as the connection sees it."""
+    table = tables.holds
+    query = select(table.c.ranges, table.c.case).where(table.c.org == org, table.c.released.is_(None))
+    holds = connection.execute(query).all()
+    cases = [_shown_in(connection, org, case) for _, case in holds if case]
+    return ranges.union(*(ranges.ranges(named) for named, case in holds if not case), *cases)
 
 
 def _gone(connection: Connection, submissions: Sequence[int], causes: Sequence[str] | None) -> Ranges:

@@ -7,7 +7,9 @@ takes them out of graph and columns, and every start destroys the keys of all th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import threading
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import Any
 
@@ -17,7 +19,7 @@ from sqlalchemy import Connection
 from graphsvc.acts import Acted, SignedAct
 from graphsvc.changes import ERASURE, DraftReader, Remains
 from graphsvc.custody import forms, ranges
-from graphsvc.custody.book import DESTROYING, ERASED
+from graphsvc.custody.book import DESTROYING, ERASED, held
 from graphsvc.custody.destroying import destroy, forget_rows
 from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.sealed import open_records
@@ -25,7 +27,7 @@ from graphsvc.custody.targets import Parts, records_of, resolve
 from graphsvc.custody.withdrawing import Decision, checked_deadline, tell, unchanged, withdrawal_entry
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.drafts import CleanDraft
-from graphsvc.model.errors import Conflict, NotFound
+from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 
 MOST = 20_000
 """So many rows at most go with one entry of a purge: what remains of them is worked out in memory."""
@@ -36,7 +38,7 @@ class Erasing:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._turn = asyncio.Lock()
+        self._lock = threading.Lock()
 
     async def carry_out(self, act: SignedAct) -> Acted:
         """Carry a signed erasure out: by the owner's officers, of own records, those taken back before included.
@@ -61,7 +63,7 @@ class Erasing:
         Raises Conflict when something of it is under a hold, Unavailable when the applier is too far behind.
         """
         parts = self._parts
-        async with self._turn:
+        async with self._turn():
             # 1. What stays of them in the numbering of the graph, while they can still be read.
             await parts.applier.wait(parts.ledger.head - 1)
             at = parts.ledger.head
@@ -74,7 +76,7 @@ class Erasing:
 
             def effects(connection: Connection, index: int, t: str) -> None:
                 insert_rows(connection, index, t)
-                if ranges.both(parts.book.held(decision.owner), named):
+                if ranges.both(held(connection, decision.owner), named):
                     raise Conflict("records are under a legal hold: release it first", code="held")
                 forget_rows(connection, named)
 
@@ -88,8 +90,20 @@ class Erasing:
             await asyncio.to_thread(destroy, parts.ledger, parts.payloads.store, parts.payloads.keys, named)
         return appended, records
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        # Requests and the worker run in loops of their own, so a lock of asyncio would not do.
+        await asyncio.to_thread(self._lock.acquire)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _named(self, act: SignedAct, target: forms.Target) -> Ranges:
         parts = self._parts
+        if target.select is not None and target.select.entity is not None:
+            message = "an act is kept for ever: name what is to be erased by submission and rows, or by handle"
+            raise InvalidInput(message, code="bad_act", where="act body target select entity")
         named = resolve(parts, act.org, target)
         submissions = ranges.submissions(named)
         left = ranges.minus(named, parts.book.gone(submissions, DESTROYING))

@@ -117,7 +117,7 @@ async def tell(parts: Parts, index: int) -> dict[str, int]:
 
     Done once: when it was done before, says whom it told. Raises NotFound.
     """
-    withdrawal, named, seen = await asyncio.to_thread(_whom, parts, index)
+    withdrawal, seen = await asyncio.to_thread(_whom, parts, index)
     told = {org: ranges.count(one.rows) for org, one in seen.items()}
     if withdrawal["told"] is not None or withdrawal["cause"] not in TOLD:
         return told
@@ -172,10 +172,10 @@ def _live(parts: Parts, act: SignedAct, target: forms.Target) -> Ranges:
     return live
 
 
-def _whom(parts: Parts, index: int) -> tuple[dict[str, Any], Ranges, dict[str, Seen]]:
+def _whom(parts: Parts, index: int) -> tuple[dict[str, Any], dict[str, Seen]]:
     book = parts.book
     withdrawal, named = book.withdrawal(index)
-    return withdrawal, named, book.seen(withdrawal["owner"], named, index)
+    return withdrawal, book.seen(withdrawal["owner"], named, index)
 
 
 def _notice(parts: Parts, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> EntryDraft:

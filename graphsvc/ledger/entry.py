@@ -106,7 +106,8 @@ class EntryDraft:
     ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
     ``acts`` compact JWS; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a ``scope_event``
-    entry has an index above ``at``. A ``registry`` entry changes organisations. ``effects`` runs in the entry's transaction; if it raises, only this entry fails.
+    entry has an index above ``at``. A ``registry`` entry changes organisations or keys. ``effects`` runs in the entry's
+    transaction; if it raises, only this entry fails.
     """
 
     type: str

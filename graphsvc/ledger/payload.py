@@ -137,9 +137,7 @@ def _table(pack: bytes) -> tuple[int, int]:
     return int(start), int(count)
 
 
-def read_rows(
-    pack: bytes, keys: bytes, name: str, wanted: Callable[[int], bool]
-) -> Iterator[tuple[int, bytes, bytes]]:
+def read_rows(pack: bytes, keys: bytes, name: str, wanted: Callable[[int], bool]) -> Iterator[tuple[int, bytes, bytes]]:
     """(row, row as received, draft) of the ``wanted`` items of a pack that are not erased. Raises IntegrityError."""
     start, count = _table(pack)
     if len(keys) != count * 2 * _KEY:

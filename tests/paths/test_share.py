@@ -168,6 +168,7 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
             *(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__),
             Entitled(parts.ledger),
             budget,
+            parts.custody,
         )
     )
 
