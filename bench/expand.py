@@ -86,7 +86,13 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     decider = Decider(load_policies(product_data("policies")))
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
-    view = {"view": list(scope.allowed("view")), "now": int(time.time()), "withdrawn": [], **scope.masks()}
+    view = {
+        "view": list(scope.allowed("view")),
+        "now": int(time.time()),
+        "withdrawn": [],
+        "leaving": [],
+        **scope.masks(),
+    }
     return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1}
 
 

@@ -17,6 +17,7 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.model.schema import Schema
+from graphsvc.witnessing import Witnessing, parts_ready
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_:-]{0,79}")
@@ -28,10 +29,11 @@ CASE_ROLES = frozenset({"investigator", "analyst"})
 class Administering:
     """Acts beside submitting and asking. Holds no state."""
 
-    def __init__(self, ledger: Ledger, applier: Applier, schema: Schema) -> None:
+    def __init__(self, ledger: Ledger, applier: Applier, schema: Schema, witnessing: Witnessing | None = None) -> None:
         self._ledger = ledger
         self._applier = applier
         self._schema = schema
+        self._witnessing = witnessing
 
     async def admit(self, principal: Principal, organisation: Organisation, root_key: bytes) -> Acted:
         """Admit an organisation with its root key (raw Ed25519). Operators only; Conflict for a member."""
@@ -76,11 +78,17 @@ class Administering:
         """
         if not {"officer", "investigator"} & set(principal.roles):
             raise Denied("only data-protection officers and investigators take evidence")
-        return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since)
+        # Proved to a witnessed checkpoint of all there is now, or to the newest where there is none in time.
+        head = None if self._witnessing is None else await self._witnessing.wait(self._ledger.head)
+        return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since, head)
 
     async def ready(self) -> Mapping[str, bool]:
         """Whether the ledger takes entries and the applier keeps up."""
-        return {"ledger": self._ledger.closed_by is None, "applier": self._applier.failed is None}
+        return {
+            "ledger": self._ledger.closed_by is None,
+            "applier": self._applier.failed is None,
+            **parts_ready(self._witnessing),
+        }
 
 
 def _case_entry(principal: Principal, reference: str, title: str, legal_basis: str) -> EntryDraft:

@@ -32,9 +32,11 @@ from graphsvc.custody.desk import Custody, CustodyWorker
 from graphsvc.custody.retention import load_rules
 from graphsvc.custody.targets import Parts
 from graphsvc.erasures import replay_erasures
+from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.holdings import Holdings
+from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import open_payloads
@@ -45,12 +47,12 @@ from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
-from graphsvc.policy.rules import load_policies
 from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.handlers import sharing_handlers
 from graphsvc.submit import Intakes, Submitting
+from graphsvc.witnessing import WitnessedLog, Witnessing, read_witness_policy
 from graphsvc.workers import Places, Workers
 
 INTAKE_WORKERS = 2
@@ -97,9 +99,8 @@ def run_service(
     Neo4j or the ledger can't be had.
     """
     schema = load_schema(product_data("schema"))
-    decider = Decider(load_policies(product_data("policies")))
     sweep(settings.spool)
-    places = Places(product_data("schema"), product_data("policies"), settings.payload_location, settings.s3_endpoint)
+    places = Places(product_data("schema"), settings.payload_location, settings.s3_endpoint)
     with ExitStack() as stack:
         workers = Workers(places, INTAKE_WORKERS)
         stack.callback(workers.close)
@@ -107,6 +108,9 @@ def run_service(
             settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
         )
         stack.callback(ledger.close)
+        governing = Governing(ledger, product_data("policies"))
+        decider = Decider(governing.in_force(), governing.in_force)
+        witnessing = _witnessing(settings, ledger, stack)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
         stack.callback(row_keys.close)
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
@@ -122,20 +126,24 @@ def run_service(
         handles = _handle_keys(settings.data / "keys" / "handles.key")
         budget = _budget(settings)
         stack.callback(budget.close)
-        reader = graph.reader(schema)
         entitled = Entitled(ledger)
+        reader = graph.reader(schema)
         custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
-        sources = Sources(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody)
+        sources = Sources(
+            *(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody),
+            witnessing=witnessing,
+            governing=governing,
+        )
         asking = Asking(sources)
+        groups = entitled.groups
+        intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(
-                Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups, custody.corrected)
-            ),
-            log=ledger,
-            administering=Administering(ledger, applier, schema),
-            acting=Acting(ledger, {**sharing_handlers(sources, asking), **custody.handlers()}),
+            submitting=Submitting(intakes),
+            log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
+            administering=Administering(ledger, applier, schema, witnessing),
+            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers(), **custody.handlers()}),
             keeping=custody,
         )
         yield Service(build_api(ports, settings), ledger, applier, graph, custody)
@@ -162,6 +170,16 @@ def run_local(
         url = stack.enter_context(_serve(service.app, settings))
         log_vkey = service.ledger.log_vkey
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
+
+
+def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:
+    if not settings.witnesses:
+        return None
+    policy = read_witness_policy(Path(settings.witnesses))
+    witnessing = Witnessing(ledger, policy, settings.data / "ledger")
+    witnessing.start()
+    stack.callback(witnessing.stop)
+    return witnessing
 
 
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
@@ -242,15 +260,8 @@ def _handle_keys(path: Path) -> Callable[[str], Handles]:
 
 def _secret(path: Path) -> bytes:
     """32 bytes from a file, mode 0600, that is made at first."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_durably(path, secrets.token_bytes(32))
     return path.read_bytes()
 
 

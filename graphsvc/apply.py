@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, ROW_BITS, SUBMISSION, Plan, read_change, read_plan
+from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.write import Applied, Writer
 from graphsvc.ledger.log import Ledger
@@ -24,6 +24,7 @@ from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS
 
 BATCH = 5_000
 LISTED = 2_000
@@ -148,9 +149,10 @@ class Applier:
         writer = self._projections.writer
         mark = writer.watermark()
         head = self._ledger.head
-        plan = read_plan(self._ledger, mark.index + 1, head)
+        effective = self._ledger.indexes(mark.index + 1, head, EFFECTIVE)
+        plan = read_plan(self._ledger, effective)
         writer.reserve(plan.labels)
-        for done, (index, kind) in enumerate(self._ledger.indexes(mark.index + 1, head, EFFECTIVE), 1):
+        for done, (index, kind) in enumerate(effective, 1):
             if self._stop.is_set():
                 return
             if index > mark.index + 1 and not mark.batch:

@@ -16,16 +16,20 @@ from graphsvc.apply import Applier
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
 from graphsvc.custody.desk import Custody
+from graphsvc.govern.governing import Governing
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import ScopeMoved, Unavailable
+from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import Reading
+from graphsvc.witnessing import Witnessing
 
 ATTEMPTS = 4
 """How often a question is run again because access rules changed meanwhile."""
@@ -54,6 +58,8 @@ class Sources:
     entitled: Callable[[Principal, Footing, float], Entitlements]
     budget: Budget
     custody: Custody
+    witnessing: Witnessing | None = None
+    governing: Governing | None = None
 
 
 class Asking:
@@ -93,9 +99,22 @@ class Asking:
                 appended = await asyncio.wrap_future(self._sources.ledger.append(draft))
             except ScopeMoved:
                 continue
-            # 5. Only now may the answer leave, with its receipt.
+            # 5. Seen by other parties, where that is demanded (witnessing).
+            appended = await self._witnessed(appended)
+            # 6. Only now may the answer leave, with its receipt.
             return Released(data, appended.receipt, self._sources.applier.applied)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
+
+    async def _witnessed(self, appended: Appended) -> Appended:
+        """The entry, proved to a checkpoint that enough witnesses signed. Raises Unavailable if they don't."""
+        witnessing = self._sources.witnessing
+        if witnessing is None or not witnessing.policy.require:
+            return appended
+        head = await witnessing.wait(appended.index + 1)
+        if head is None:
+            message = "too few witnesses have signed that this was logged; nothing leaves before they have"
+            raise Unavailable(message, code="not_witnessed")
+        return witnessing.proved(appended, head)
 
     def scope(self, principal: Principal, footing: Footing) -> Scope:
         """The caller's scope now, with what is withdrawn but not yet applied taken off."""
@@ -146,7 +165,7 @@ def _disclosures(records: Mapping[int, tuple[str, tuple[str, ...]]]) -> list[Dis
     # Ordered by handle: the requester gets the leaves, and ledger order would tell it when others submitted.
     return sorted(
         (
-            Disclosure(submission=record >> 28, row=record & 0xFFFFFFF, handle=handle, groups=groups)
+            Disclosure(submission=record >> ROW_BITS, row=record & ROW_MASK, handle=handle, groups=groups)
             for record, (handle, groups) in records.items()
         ),
         key=lambda disclosure: disclosure.handle,

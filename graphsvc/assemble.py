@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from graphsvc.changes import EFFECTIVE, MOVE, ROW_BITS, SUBMISSION, Plan, read_change, read_plan
+from graphsvc.changes import EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import DraftFiles, write_rest
 from graphsvc.graph.numbering import Numbering
@@ -27,6 +27,7 @@ from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS, record_int
 
 FOREVER = (1 << 62) - 1
 Progress = Callable[[int, int], None]
@@ -84,8 +85,8 @@ def assemble(
     """
     files, columns = folders
     head = ledger.head
-    plan = read_plan(ledger, 0, head)
     effective = ledger.indexes(0, head, EFFECTIVE)
+    plan = read_plan(ledger, effective)
     with _Workers(folders, plan, os.cpu_count() or 1) as workers:
         numbering = Numbering(plan.labels)
         if plan.moves:
@@ -296,7 +297,7 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
     labels: list[int | None] = []
     places: list[list[int]] = []
     for draft, ordinal in zip(drafts, begins, strict=True):
-        record = pack.entry << ROW_BITS | draft.row
+        record = record_int(pack.entry, draft.row)
         fate = plan.fate(record, draft.label)
         label = None if fate is None else known.setdefault(fate, len(known))
         labels.append(label)

@@ -17,16 +17,15 @@ import shutil
 import tarfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from graphsvc.changes import SUBMISSION
 from graphsvc.erasures import replay_erasures
 from graphsvc.ledger.database import snapshot_head
-from graphsvc.ledger.keyfiles import write_durably
+from graphsvc.ledger.keyfiles import signing_key, write_durably
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
 from graphsvc.ledger.pins import pin
@@ -138,7 +137,7 @@ def restore(
                 erased = replay_erasures(ledger, there, keys)
                 _check_complete(ledger, there, keys)
             # 3. Payloads, each checked against its digest.
-            final = store(_at(settings, part))
+            final = store(replace(settings, data=part))
             names = sorted(there.names())
             for name in names:
                 final.put(there.get(name))
@@ -152,11 +151,6 @@ def restore(
         data.rmdir()
     part.rename(data)
     return Restored(size, len(names), erased)
-
-
-def _at(settings: Settings, data: Path) -> Settings:
-    fields = {name: getattr(settings, name) for name in Settings.__annotations__}
-    return Settings(**{**fields, "data": data})
 
 
 def _size(backup: Path, origin: str) -> int:
@@ -196,7 +190,7 @@ def _lay_out(backup: Path, secrets: Path, part: Path) -> None:
 def _check_complete(ledger: Ledger, store: PayloadStore, keys: RowKeys) -> None:
     """Every pack of every submission is there, and its keys."""
     names = set(store.names())
-    for index, _ in ledger.indexes(0, ledger.head, ("submission",)):
+    for index, _ in ledger.indexes(0, ledger.head, (SUBMISSION,)):
         for pack in ledger.open_header(index)["body"]["packs"]:
             if pack not in names or not keys.has(pack):
                 raise IntegrityError("a payload or its keys are missing in the backup", where=f"entry {index}")
@@ -204,10 +198,10 @@ def _check_complete(ledger: Ledger, store: PayloadStore, keys: RowKeys) -> None:
 
 def _log_key(path: Path, origin: str) -> NoteKey:
     try:
-        secret = path.read_bytes()
+        key = signing_key(path, create=False)
     except FileNotFoundError:
         raise NotFound("there is no ledger in this directory", code="no_ledger") from None
-    return NoteKey(origin, Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw())
+    return NoteKey(origin, key.public_key().public_bytes_raw())
 
 
 def _archive(data: Path, names: Sequence[str], more: dict[str, bytes] | None = None) -> bytes:

@@ -1,31 +1,29 @@
 """What ledger entries do to records that are in the graph: one reading of it, for the applier and for a rebuild.
 
 A record moves to another label, or goes. An *erasure* destroys the record's key as well, so a later rebuild can't read
-what the record held; its entry therefore names what must come out equal without it (:func:`remains`).
+what the record held; its entry therefore names what must come out equal without it (:class:`Remains`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from graphsvc.custody import ranges
-from graphsvc.graph.write import Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label, Move
+from graphsvc.model.places import ROW_BITS, ROW_MASK
 
 SUBMISSION, MOVE, WITHDRAWAL, ERASURE = "submission", "label", "withdrawal", "erasure"
 CHANGES = (MOVE, WITHDRAWAL, ERASURE)
 EFFECTIVE = (SUBMISSION, *CHANGES)
 """The types of entries that change the graph; all others only move the watermark's meaning along."""
-ROW_BITS = 28
 
 _decode = msgspec.json.Decoder(CleanDraft).decode
 
@@ -82,18 +80,17 @@ def read_change(kind: str, body: Mapping[str, Any]) -> Change:
     try:
         if kind == MOVE:
             return Change(moves=msgspec.convert(body["moves"], list[Move]))
-        if "ranges" in body:
-            named = ranges.ranges(msgspec.convert(body["ranges"], list[ranges.Range]))
-            return Change(gone=list(ranges.records(named)))
-        return Change(gone=msgspec.convert(body["records"], list[int]))
+        return Change(gone=list(ranges.records(ranges.ranges(msgspec.convert(body["ranges"], list[ranges.Range])))))
     except (KeyError, ValueError):
         raise IntegrityError("an entry that changes records can't be read", where=kind) from None
 
 
-def read_plan(ledger: Ledger, start: int, head: int) -> Plan:
-    """The plan of the entries from ``start`` below ``head``."""
+def read_plan(ledger: Ledger, effective: Sequence[tuple[int, str]]) -> Plan:
+    """The plan of some :data:`EFFECTIVE` entries, given as (index, type) in ledger order."""
     plan = Plan()
-    for index, kind in ledger.indexes(start, head, CHANGES):
+    for index, kind in effective:
+        if kind == SUBMISSION:
+            continue
         body = ledger.open_header(index)["body"]
         change = read_change(kind, body)
         for record in change.gone:
@@ -108,25 +105,6 @@ def read_plan(ledger: Ledger, start: int, head: int) -> Plan:
     return plan
 
 
-def remains(
-    writer: Writer, lids: Mapping[int, Label], draft_of: Callable[[int], CleanDraft], records: Sequence[int]
-) -> dict[str, Any]:
-    """The member ``remains`` for the body of an erasure of ``records``, worked out before their keys are destroyed.
-
-    The whole ledger must be applied, and no other erasure may come between this and the entry. ``lids`` is the
-    applier's label table, ``draft_of`` a :class:`DraftReader`.
-    """
-    numbers = {label: lid for lid, label in lids.items()}
-    heirs = []
-    for entity, key, heir in writer.shared_entities(records):
-        position = next(n for n, other in enumerate(draft_of(heir).entities) if other.key == key)
-        heirs.append((entity, heir, position))
-    came = {draft_of(record).label for record in records}
-    return dict(
-        msgspec.to_builtins(Remains(heirs, sorted(((numbers[label], label) for label in came), key=itemgetter(0))))
-    )
-
-
 class DraftReader:
     """Reads single records' drafts out of their packs. Raises IntegrityError for one that is erased or absent."""
 
@@ -138,7 +116,7 @@ class DraftReader:
     def __call__(self, record: int) -> CleanDraft:
         """The draft of a record."""
         body = self._ledger.open_header(record >> ROW_BITS)["body"]
-        row = record & ((1 << ROW_BITS) - 1)
+        row = record & ROW_MASK
         for pack in body["packs"]:
             for sealed in read_drafts(self._store.get(pack), self._keys.open(pack), body["name"]):
                 if sealed.row == row and sealed.draft is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from graphsvc.custody.listing import CustodyReading
+from graphsvc.govern.listing import GovernedReading
 from graphsvc.graph.facts import EntityFacts, LinkClaim
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
@@ -56,6 +57,11 @@ class Reading:
     def custody(self) -> CustodyReading:
         """What the caller's organisation reads of what it holds, took back and was told."""
         return self._sources.custody.reading(self._scope, self._shapes, self._now)
+
+    @property
+    def governing(self) -> GovernedReading:
+        """What the caller's organisation reads of policies."""
+        return GovernedReading(self._sources, self._scope, self._shapes, self._now)
 
     async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> Shape | None:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""

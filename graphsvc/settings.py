@@ -12,8 +12,9 @@ class Settings:
     """All that can be set. Sizes are bytes, times seconds; ``neo4j_uri`` empty means: run an own Neo4j child.
 
     ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
-    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``retention`` is a
-    file of rules (empty: the product's own), ``purge_every`` how long it is from one purge to the next.
+    SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``witnesses`` is the
+    file that names who cosigns the log's checkpoints; empty: nobody. ``retention`` is a file of rules (empty: the
+    product's own), ``purge_every`` how long it is from one purge to the next.
     """
 
     data: Path
@@ -40,6 +41,7 @@ class Settings:
     s3_endpoint: str = ""
     retention: str = ""
     purge_every: int = 3600
+    witnesses: str = ""
 
     @property
     def payload_location(self) -> str:

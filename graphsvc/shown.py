@@ -17,6 +17,7 @@ from graphsvc.detect.score import Ring
 from graphsvc.graph.facts import EntityFacts, LinkClaim, RecordClaim
 from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.schema import Schema
 from graphsvc.policy.scope import Scope
 from graphsvc.provenance import Said, circular, independent_sources
@@ -128,6 +129,10 @@ class Shapes:
         known = {record: handle for owned in self.shown.values() for record, (handle, _) in owned.items()}
         return sorted(known[record] for record in records if record in known)[:CITED]
 
+    def note(self, record: int, lid: int) -> None:
+        """Note down that something was told of a record under a label, though no shape of it is shown."""
+        self._note(record, self._terms_of(lid))
+
     def _record(self, claim: RecordClaim) -> Shape:
         terms = self._terms_of(claim.lid)
         return {
@@ -144,8 +149,8 @@ class Shapes:
             "expires": None if claim.exp >= NEVER else _time(claim.exp),
             "attributes": self._attributes(claim),
             "withheld": terms.withheld,
-            "submission": claim.rec >> 28 if terms.own else None,
-            "row": claim.rec & 0xFFFFFFF if terms.own else None,
+            "submission": claim.rec >> ROW_BITS if terms.own else None,
+            "row": claim.rec & ROW_MASK if terms.own else None,
         }
 
     def note_own(self, owner: str, record: int, handle: str) -> None:

@@ -25,14 +25,16 @@ from sqlalchemy import Connection, insert, select
 from graphsvc.apply import Applier, Payloads
 from graphsvc.custody.book import Book
 from graphsvc.custody.correcting import check_superseded, note_superseded
+from graphsvc.govern.governing import Governing
 from graphsvc.intake import Intake
 from graphsvc.ledger import tables
-from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.drafts import Defaults, RowProblem
-from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, Unavailable
+from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, ScopeMoved, Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema
+from graphsvc.policy.rules import digest_of
 from graphsvc.settings import Settings
 from graphsvc.share.book import Request
 from graphsvc.share.preservations import answered, note_answer
@@ -42,6 +44,8 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
 
 TYPE = "graphsvc-submission+jws"
+ATTEMPTS = 4
+"""How often rows are taken in again because another version of the policies came into force meanwhile."""
 SHOWN_PROBLEMS = 100
 """So many row problems travel in the answer itself; all of them are behind ``errors``."""
 MAX_AGE = timedelta(days=7)
@@ -110,6 +114,7 @@ class Intakes:
     settings: Settings
     groups: Callable[[str, float], frozenset[str]]
     """The sharing groups that an organisation belongs to at a moment (epoch seconds)."""
+    governing: Governing
     corrected: Callable[[int], Awaitable[None]]
     """Takes back what a submission, by its ledger index, supersedes."""
 
@@ -161,27 +166,42 @@ class Submitting:
             check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, checked.supersedes)
             return Result(200, {**_answer(_agreeing(checked, manifest)), "dryRun": True})
         with self._claim(principal.org, upload.idempotency_key), _disk_errors():
-            # 2. Seen before? The same answer again, or a refusal if the body differs.
-            if (seen := self._seen(manifest, upload)) is not None:
-                return seen
-            request = self._answered(manifest)
-            # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
-            name = f"{manifest.iss}|{manifest.jti}"
-            taken = parts.workers.take_in(self._task(principal, upload, manifest, name))
-            with parts.payloads.store.or_removed(taken.packs):
-                intake = _agreeing(taken.intake, manifest)
-                check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, intake.supersedes)
-                answer = _answer(intake)
-                if not intake.accepted:
-                    return Result(422, {**answer, "code": "no_row_accepted"})
-                # 4. The keys, apart from the packs; until the next step nothing refers to either.
-                body = self._kept(name, upload, taken)
+            for _ in range(ATTEMPTS):
+                try:
+                    return self._take(principal, upload, manifest)
+                except ScopeMoved:
+                    # Another version of the policies came into force meanwhile: what it allows is asked anew.
+                    continue
+        raise Unavailable("access rules are changing; send it again", code="scope_moved")
+
+    def _take(self, principal: Principal, upload: Upload, manifest: Manifest) -> Result:
+        parts = self._parts
+        # 2. Seen before? The same answer again, or a refusal if the body differs.
+        if (seen := self._seen(manifest, upload)) is not None:
+            return seen
+        request = self._answered(manifest)
+        # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
+        task = self._task(principal, upload, manifest, f"{manifest.iss}|{manifest.jti}")
+        taken = parts.workers.take_in(task)
+        with parts.payloads.store.or_removed(taken.packs):
+            intake = _agreeing(taken.intake, manifest)
+            check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, intake.supersedes)
+            answer = _answer(intake)
+            if not intake.accepted:
+                return Result(422, {**answer, "code": "no_row_accepted"})
+            # 4. The keys, apart from the packs; until the next step nothing refers to either.
+            body = self._kept(task.name, upload, taken)
             # 5. One entry, durable when this returns; its side rows are in the same transaction.
-            draft = _entry(principal, upload, (manifest, intake, body, answer), request)
+            draft = _entry(principal, upload, (manifest, intake, body, answer), request, self._still(task))
             appended = parts.ledger.append(draft).result()
         # 6. Acknowledge; the applier takes it from the ledger.
         parts.applier.notify()
         return Result(201, {**answer, "index": appended.index, "receipt": appended.receipt})
+
+    def _still(self, task: Task) -> Effects:
+        """Within the entry's transaction: the policies that the rows were allowed by are still in force."""
+        used = digest_of(task.policies)
+        return lambda connection, _index, _t: self._parts.governing.unmoved(connection, used)
 
     def _checked_manifest(self, principal: Principal, upload: Upload) -> Manifest:
         try:
@@ -224,6 +244,7 @@ class Submitting:
             principal=principal,
             name=name,
             max_row=self._parts.settings.max_row,
+            policies=dict(self._parts.governing.in_force().files),
             groups=self._parts.groups(principal.org, time.time()),
         )
 
@@ -310,10 +331,12 @@ def _entry(
     upload: Upload,
     made: tuple[Manifest, Intake, dict[str, Any], dict[str, Any]],
     request: Request | None,
+    still: Effects,
 ) -> EntryDraft:
     manifest, intake, body, answer = made
 
     def effects(connection: Connection, index: int, t: str) -> None:
+        still(connection, index, t)
         connection.execute(
             insert(tables.idempotency),
             {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,7 @@ from graphsvc.model.errors import GraphsvcError, InvalidInput, Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
-from graphsvc.policy.rules import load_policies
+from graphsvc.policy.rules import policies_of
 from importers.mapping import load_mapping
 
 
@@ -34,7 +34,6 @@ class Places:
     """Where a worker finds what it needs."""
 
     schema: Path
-    policies: Path
     payloads: str
     s3_endpoint: str = ""
 
@@ -51,6 +50,8 @@ class Task:
     principal: Principal
     name: str
     max_row: int
+    policies: Mapping[str, str]
+    """The texts of the policy files in force."""
     groups: frozenset[str] = frozenset()
     """The sharing groups that the submitter's organisation belongs to."""
 
@@ -149,11 +150,18 @@ class _Worker:
             self._process.join()
 
 
+@lru_cache(maxsize=1)
+def _decider(files: tuple[tuple[str, str], ...]) -> Decider:
+    """The decider for policies by their texts: made again only when another version is in force."""
+    return Decider(policies_of(dict(files)))
+
+
 def _work(pipe: Connection, places: Places) -> None:
-    schema, decider = load_schema(places.schema), Decider(load_policies(places.policies))
+    schema = load_schema(places.schema)
     store = open_payloads(places.payloads, places.s3_endpoint)
 
     def run(task: Task) -> Taken:
+        decider = _decider(tuple(task.policies.items()))
         allowed = lru_cache(maxsize=None)(lambda label: decider.may_submit(task.principal, label))
         order = Order(
             path=task.path,

@@ -45,6 +45,11 @@ class Reading(Protocol):
         """Reads of recalls, notices, holds and what one holds: :class:`graphsvc.api.custody.CustodyReading`."""
         ...
 
+    @property
+    def governing(self) -> Any:
+        """Reads of policies: :class:`graphsvc.api.governing.GovernedReading`."""
+        ...
+
     async def entity(self, handle: str, after: int | None, grading: Minimum | None, /) -> Shape | None:
         """One entity."""
         ...

@@ -15,12 +15,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from graphsvc.api import roots
 from graphsvc.api.custody import CustodyMutation, CustodyQuery
+from graphsvc.api.governing import GoverningMutation, GoverningQuery
 from graphsvc.api.shapes import AccessLog, Budget, Case, Entity, Match, Network, Path, RingReport, Submission, shape
 from graphsvc.api.sharing import SharingMutation, SharingQuery
 
 
 @shape
-class Query(SharingQuery, CustodyQuery):
+class Query(SharingQuery, CustodyQuery, GoverningQuery):
     """Questions. after: wait until this ledger index is applied."""
 
     entity = strawberry.field(
@@ -76,7 +77,7 @@ class Query(SharingQuery, CustodyQuery):
 
 
 @shape
-class Mutation(SharingMutation, CustodyMutation):
+class Mutation(SharingMutation, CustodyMutation, GoverningMutation):
     """Acts; one an operation."""
 
     register_case = strawberry.field(

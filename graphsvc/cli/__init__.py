@@ -8,7 +8,24 @@ import typer
 from rich.console import Console
 
 import graphsvc
-from graphsvc.cli import backup, group, keys, match, rebuild, run, sharing, submit, token, verify
+from graphsvc.cli import (
+    backup,
+    evidence,
+    group,
+    keys,
+    match,
+    policy,
+    policyversions,
+    rebuild,
+    run,
+    scan,
+    sharing,
+    sign,
+    submit,
+    token,
+    verify,
+    witness,
+)
 from graphsvc.cli.output import BAD_INPUT, JSON_FLAG, exit_code, fail
 from graphsvc.model.errors import GraphsvcError
 from graphsvc_verify.errors import VerifyError
@@ -27,11 +44,15 @@ app = typer.Typer(
 app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
+app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
+app.command("scan")(scan.scan)
+app.command("witness")(witness.witness)
 app.command("match")(match.match)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore_backup)
 app.command("rebuild")(rebuild.rebuild)
+app.command("sign")(sign.sign)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
 app.command("act")(sharing.act)
@@ -39,6 +60,8 @@ app.command("requests")(sharing.requests)
 app.command("decide")(sharing.decide)
 app.command("grants")(sharing.grants)
 app.add_typer(group.app, name="group")
+app.add_typer(policy.app, name="policy")
+policyversions.add(policy.app)
 
 
 def _version(wanted: bool) -> None:

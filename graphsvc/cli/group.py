@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from graphsvc.cli.options import grouped
 from graphsvc.cli.output import write_json
 from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, table, tell
@@ -84,43 +86,38 @@ def remove(
     _act(profile, sign, ("group-remove", group, {"org": org}), json)
 
 
-RecordOption = Annotated[list[str] | None, typer.Option("--record", help="One of your records, by handle; repeat.")]
-SubmissionOption = Annotated[int | None, typer.Option("--submission", help="One of your submissions, by ledger index.")]
-RowOption = Annotated[list[int] | None, typer.Option("--row", help="Only this row of the submission; repeat.")]
+@dataclass(frozen=True)
+class Records:
+    """Records of one's own organisation: by handle, or a submission as a whole or in some rows."""
+
+    record: Annotated[list[str] | None, typer.Option("--record", help="One of your records, by handle; repeat.")] = None
+    submission: Annotated[
+        int | None, typer.Option("--submission", help="One of your submissions, by ledger index.")
+    ] = None
+    row: Annotated[list[int] | None, typer.Option("--row", help="Only this row of the submission; repeat.")] = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What an act says of them."""
+        return {"records": list(self.record or ()), "submission": self.submission, "rows": self.row}
 
 
 @app.command("share")
+@grouped
 def share(
-    group: GroupArgument,
-    *,
-    record: RecordOption = None,
-    submission: SubmissionOption = None,
-    row: RowOption = None,
-    sign: SignOption,
-    profile: ProfileOption = None,
-    json: JsonFlag = False,
+    group: GroupArgument, *, records: Records, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
     """Share records of your organisation with a group."""
-    _act(profile, sign, ("records-share", group, _records(record, submission, row)), json)
+    _act(profile, sign, ("records-share", group, records.body), json)
 
 
 @app.command("unshare")
+@grouped
 def unshare(
-    group: GroupArgument,
-    *,
-    record: RecordOption = None,
-    submission: SubmissionOption = None,
-    row: RowOption = None,
-    sign: SignOption,
-    profile: ProfileOption = None,
-    json: JsonFlag = False,
+    group: GroupArgument, *, records: Records, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
     """Take records of your organisation back from a group."""
-    _act(profile, sign, ("records-unshare", group, _records(record, submission, row)), json)
-
-
-def _records(record: list[str] | None, submission: int | None, row: list[int] | None) -> dict[str, Any]:
-    return {"records": list(record or ()), "submission": submission, "rows": row}
+    _act(profile, sign, ("records-unshare", group, records.body), json)
 
 
 def _act(profile: Path | None, sign: Path, said: tuple[str, str, dict[str, Any]], as_json: bool) -> None:

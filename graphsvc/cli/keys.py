@@ -9,12 +9,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from graphsvc.cli import keyevents
 from graphsvc.cli.output import write_json
 from graphsvc.client.keys import HpkeKey, SigningKey, load_hpke_key, load_signing_key, save_hpke_key, save_signing_key
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
 
-app = typer.Typer(help="Make and look at keys.", no_args_is_help=True)
+app = typer.Typer(help="Make and look at keys; enrol and revoke them from the offline root key.", no_args_is_help=True)
+app.command("request")(keyevents.request)
+app.command("enrol")(keyevents.enrol)
+app.command("revoke")(keyevents.revoke)
+app.command("send")(keyevents.send)
+app.command("list")(keyevents.show_all)
 
 
 class Use(StrEnum):

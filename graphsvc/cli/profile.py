@@ -47,9 +47,9 @@ class Profile:
     file: ProfileFile
     folder: Path
 
-    def client(self) -> Client:
-        """A client of the service."""
-        return Client(self.file.url, self.tokens(), self.trust())
+    def client(self, trust: Trust | None = None) -> Client:
+        """A client of the service, under the profile's own pinned keys or others."""
+        return Client(self.file.url, self.tokens(), self.trust() if trust is None else trust)
 
     def trust(self) -> Trust:
         """The pinned keys."""

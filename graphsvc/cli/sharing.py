@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from graphsvc.cli.options import grouped
 from graphsvc.cli.output import write_json
 from graphsvc.cli.profile import Profile, read_profile
 from graphsvc.client import Client
@@ -93,17 +95,25 @@ def requests(
     table(columns, rows)
 
 
+@dataclass(frozen=True)
+class Decision:
+    """What a holder says to a request: one of grant, refuse and ask."""
+
+    grant: Annotated[list[str] | None, typer.Option("--grant", help="Grant a field group; repeat, or 'all'.")] = None
+    record: Annotated[list[str] | None, typer.Option("--record", help="Only this record; repeat.")] = None
+    until: Annotated[str, typer.Option("--until", help="When the grant ends, as 2026-12-31T00:00:00Z.")] = ""
+    conditions: Annotated[str, typer.Option("--conditions", help="What the grantee must keep to.")] = ""
+    legal_basis: Annotated[str, typer.Option("--legal-basis", help="The only legal basis that it serves.")] = ""
+    refuse: Annotated[str, typer.Option("--refuse", help="Refuse, for this reason.")] = ""
+    ask: Annotated[str, typer.Option("--ask", help="Ask back.")] = ""
+
+
+@grouped
 def decide(
     request: Annotated[str, typer.Argument(help="The request's id.")],
     *,
     sign: SignOption,
-    grant: Annotated[list[str] | None, typer.Option("--grant", help="Grant a field group; repeat, or 'all'.")] = None,
-    record: Annotated[list[str] | None, typer.Option("--record", help="Only this record; repeat.")] = None,
-    until: Annotated[str, typer.Option("--until", help="When the grant ends, as 2026-12-31T00:00:00Z.")] = "",
-    conditions: Annotated[str, typer.Option("--conditions", help="What the grantee must keep to.")] = "",
-    legal_basis: Annotated[str, typer.Option("--legal-basis", help="The only legal basis that it serves.")] = "",
-    refuse: Annotated[str, typer.Option("--refuse", help="Refuse, for this reason.")] = "",
-    ask: Annotated[str, typer.Option("--ask", help="Ask back.")] = "",
+    decision: Decision,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
@@ -112,23 +122,24 @@ def decide(
     What you sign is about the request as it stands when this command reads it; if it changes meanwhile, the decision is
     refused.
     """
-    if sum(map(bool, (grant, refuse, ask))) != 1:
+    if sum(map(bool, (decision.grant, decision.refuse, decision.ask))) != 1:
         raise InvalidInput("say one of --grant, --refuse and --ask", code="no_decision")
     reach = read_profile(profile)
     with reach.client() as client:
         found, after = _file(client, request)
-        if grant:
-            if found["truncated"] and not record:
+        if decision.grant:
+            if found["truncated"] and not decision.record:
                 raise InvalidInput("it means more records than one grant holds: choose with --record", code="too_large")
             body = {
                 "decision": "grant",
-                "groups": found["request"]["groups"] if grant == ["all"] else list(grant),
-                "records": list(record or (one["handle"] for one in found["records"])),
-                "until": until,
-                "conditions": conditions,
-                "legalBasis": legal_basis,
+                "groups": found["request"]["groups"] if decision.grant == ["all"] else list(decision.grant),
+                "records": list(decision.record or (one["handle"] for one in found["records"])),
+                "until": decision.until,
+                "conditions": decision.conditions,
+                "legalBasis": decision.legal_basis,
             }
         else:
+            refuse, ask = decision.refuse, decision.ask
             body = {"decision": "refuse", "reason": refuse} if refuse else {"decision": "ask", "question": ask}
         made = sign_and_send(reach, client, sign, ("disclosure-decision", request, body), after)
     tell(made, json)

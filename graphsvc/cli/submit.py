@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from graphsvc.cli.options import grouped
 from graphsvc.cli.output import NOT_HOLDING, write_json
 from graphsvc.cli.profile import Profile, read_profile
 from graphsvc.client.check import Checked, check_file
@@ -29,17 +30,25 @@ from graphsvc.settings import product_data
 SHOWN = 20
 
 
+@dataclass(frozen=True)
+class Content:
+    """What a file is to be read by, and what it answers."""
+
+    mapping: Annotated[Path | None, typer.Option("--map", help="Mapping file (YAML): columns to entities.")] = None
+    defaults: Annotated[Path | None, typer.Option("--defaults", help="YAML or JSON: handling, purposes, …")] = None
+    answers: Annotated[str | None, typer.Option("--answers", help="The request that this answers, by its id.")] = None
+
+
+@grouped
 def submit(
     file: Annotated[Path, typer.Argument(help="NDJSON of drafts, or CSV with a mapping.", exists=True, dir_okay=False)],
     *,
-    mapping: Annotated[Path | None, typer.Option("--map", help="Mapping file (YAML): columns to entities.")] = None,
+    content: Content,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only. With --sign the service checks too.")] = False,
     sign: Annotated[Path | None, typer.Option("--sign", help="Private key that signs the manifest.")] = None,
-    defaults: Annotated[Path | None, typer.Option("--defaults", help="YAML or JSON: handling, purposes, …")] = None,
     profile: Annotated[
         Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
     ] = None,
-    answers: Annotated[str | None, typer.Option("--answers", help="The request that this answers, by its id.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Submit a file of records, signed.
@@ -52,7 +61,7 @@ def submit(
     if not dry_run and sign is None:
         raise InvalidInput("name the key that signs with --sign, or check only with --dry-run", code="no_key")
     reach = read_profile(profile) if sign is not None or profile is not None else None
-    outgoing = replace(_outgoing(file, mapping, defaults, reach), answers=answers)
+    outgoing = replace(_outgoing(file, content.mapping, content.defaults, reach), answers=content.answers)
     if dry_run:
         with _Bar(console, "checking", file, quiet=json) as advance:
             checked = check_file(outgoing, load_schema(product_data("schema")), _organisation(reach), advance)

@@ -12,12 +12,13 @@ from graphsvc.cli.output import DONE, NOT_HOLDING
 
 def verify(
     file: Annotated[
-        Path, typer.Argument(help="Evidence file, receipt or saved GraphQL answer.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(help="Evidence zip or file, saved GraphQL answer, or receipt.", exists=True, dir_okay=False),
     ],
     trust: Annotated[Path, typer.Option("--trust", help="Pinned keys: log, organisations' roots.", exists=True)],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check an evidence file, a receipt or a saved answer offline.
+    """Check an evidence package or file, a saved answer or a receipt offline.
 
     The same as ``python -m graphsvc_verify``, which depends on nothing of this service but the cryptography package.
     """

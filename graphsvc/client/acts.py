@@ -20,6 +20,8 @@ HEAD = "{ cases { reference } }"
 _REQUEST = """id kind asker holder state overdue index lastIndex askedAt deadline until urgency purpose legalBasis case
   groups identifiers { kind key } records justification question reason reminders answeredBy
   grant { id state owner grantee case purpose legalBasis groups uses conditions until records index revokedIndex }"""
+_VERSION = """object part state returns version base note missing index since until
+  proposer { org person index } approvals { org person index }"""
 _GROUP = "id founder purpose rulebook foundedAt state members { org state until }"
 
 MUTATIONS = {
@@ -47,6 +49,9 @@ MUTATIONS = {
     "release": ("release", "index records case"),
     "erase": ("erase", "index records organisations"),
     "update-organisation": ("updateOrganisation", "index org name contact"),
+    "policy-propose": ("proposePolicy", _VERSION),
+    "policy-approve": ("approvePolicy", _VERSION),
+    "policy-rollback": ("rollBackPolicy", _VERSION),
 }
 """By kind of act: the mutation that takes it, and what is asked of the answer."""
 
@@ -63,6 +68,11 @@ GRANTS = """query($role: Role!, $first: Int!, $before: Int) {
   grants(role: $role, first: $first, before: $before) {
     id request owner grantee state case purpose legalBasis groups uses conditions until records index revokedIndex
   } }"""
+VERSIONS = f"""query($part: String, $first: Int!) {{
+  policyVersions(part: $part, first: $first) {{ {_VERSION} body files {{ name text }} }} }}"""
+WHY = """query($record: ID, $submission: Int, $row: Int, $reader: ReaderInput) {
+  explainAccess(record: $record, submission: $submission, row: $row, reader: $reader) {
+    policy owner actions { action allowed allowedByRules rule rules { id file } invariant } } }"""
 GROUPS = f"{{ sharingGroups {{ {_GROUP} }} }}"
 
 
@@ -75,8 +85,15 @@ def sign_act(
     ``place`` is the log's origin and the signer's organisation; ``after`` the last ledger index that the signer has
     seen: the service refuses the act if what it decides on has changed since.
     """
+    return key.sign_act(f"graphsvc-{kind}+jws", act_payload(place, sub, ("body", body), after, valid))
+
+
+def act_payload(
+    place: tuple[str, str], sub: str, said: tuple[str, dict[str, Any]], after: int, valid: timedelta
+) -> dict[str, Any]:
+    """What an act's signature covers; ``said`` is what it says, with the name of the member that holds it."""
     now = datetime.now(UTC)
-    payload = {
+    return {
         "v": 1,
         "aud": place[0],
         "iss": place[1],
@@ -84,11 +101,10 @@ def sign_act(
         "jti": secrets.token_urlsafe(18),
         "iat": _text(now),
         "exp": _text(now + valid),
-        "object": digest(encode(body)),
+        "object": digest(encode(said[1])),
         "after": after,
-        "body": body,
+        said[0]: said[1],
     }
-    return key.sign_act(f"graphsvc-{kind}+jws", payload)
 
 
 def carry_out(client: Client, kind: str, compact: str) -> dict[str, Any]:

@@ -30,7 +30,10 @@ class _Envelope(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A checked answer: ``data`` decoded, ``raw`` as sent, and what its receipt proves."""
+    """A checked answer: ``data`` decoded, ``raw`` as sent, and what its receipt proves.
+
+    ``body`` is the whole response as it came: kept in a file, it can go into evidence later.
+    """
 
     data: dict[str, Any]
     raw: bytes
@@ -38,6 +41,7 @@ class Answer:
     applied_index: int
     receipt: dict[str, Any]
     proof: ReceiptReport
+    body: bytes = b""
 
 
 def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
@@ -80,7 +84,7 @@ def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
         raise VerifyError("no_receipt", "the answer came without a receipt")
     proof = check_receipt(receipt, trust, raw if shown else None)
     data = msgspec.json.decode(raw, type=dict[str, Any] | None) or {}
-    return Answer(data, raw, tuple(envelope.errors), envelope.extensions.applied_index, receipt, proof)
+    return Answer(data, raw, tuple(envelope.errors), envelope.extensions.applied_index, receipt, proof, body)
 
 
 def _check_question(proof: ReceiptReport, asked: bytes, footing: Footing) -> None:

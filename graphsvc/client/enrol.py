@@ -2,66 +2,119 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from graphsvc.client.acts import VALID, act_payload
 from graphsvc.client.keys import HpkeKey, SigningKey
-from graphsvc_verify.canonical import b64u, digest, encode
-from graphsvc_verify.keyevents import ENROL, possession_message
-
-_VALID = timedelta(hours=1)
+from graphsvc.model.errors import InvalidInput
+from graphsvc_verify.canonical import b64u, encode, parse, unb64u
+from graphsvc_verify.ed25519 import verify_signature
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import kid_of
+from graphsvc_verify.keyevents import ENROL, REVOKE, possession_message
 
 
 @dataclass(frozen=True, slots=True)
 class Enroller:
-    """One organisation's root key at one log; ``origin`` is the log's."""
+    """One organisation's root key at one log; ``origin`` is the log's, ``valid`` how long an act may be carried."""
 
     org: str
     origin: str
     root: SigningKey
+    valid: timedelta = VALID
 
     def signing(self, key: SigningKey, person: str, roles: tuple[str, ...], prev: int | None) -> str:
         """The act that enrols a signing key of ``person``; ``prev`` is the organisation's last key event, or None.
 
         The new key signs as well, so nobody can enrol a key that somebody else holds.
         """
-        message = possession_message(self.origin, self.org, key.public, person)
-        event = self._event("sig", key.public, person, roles) | {"possession": b64u(key.private.sign(message))}
-        return self._act(key.kid, event | {"prev": prev})
+        return self.enrol(KeyRequest.of(key, self.org, self.origin, person), roles, prev)
 
     def recipient(self, key: HpkeKey, prev: int | None) -> str:
         """The act that enrols the key under which the organisation receives its day keys."""
-        return self._act(key.kid, self._event("hpke", key.public, "", ()) | {"possession": None, "prev": prev})
+        return self.enrol(KeyRequest.of(key, self.org, self.origin, ""), (), prev)
 
-    @staticmethod
-    def _event(use: str, public: bytes, person: str, roles: tuple[str, ...]) -> dict[str, Any]:
-        return {
+    def enrol(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> str:
+        """The act that enrols a key by its holder's request. Raises InvalidInput for one made for elsewhere."""
+        if (request.org, request.origin) != (self.org, self.origin):
+            raise InvalidInput("the request is of another organisation or log", code="bad_request")
+        event = {
             "v": 1,
-            "use": use,
-            "publicKey": b64u(public),
-            "person": person,
+            "use": request.use,
+            "publicKey": b64u(request.public),
+            "person": request.person,
             "roles": list(roles),
             "via": "client",
+            "possession": None if request.possession is None else b64u(request.possession),
+            "prev": prev,
         }
+        return self._act(request.kid, event)
 
-    def _act(self, kid: str, event: dict[str, Any]) -> str:
-        now = datetime.now(UTC)
-        payload = {
+    def revoke(self, kid: str, reason: str, prev: int) -> str:
+        """The act after which nothing that the key signs counts any more."""
+        return self._act(kid, {"v": 1, "kid": kid, "reason": reason, "prev": prev}, REVOKE)
+
+    def _act(self, kid: str, event: dict[str, Any], typ: str = ENROL) -> str:
+        place, after = (self.origin, self.org), event["prev"] or 0
+        return self.root.sign_act(typ, act_payload(place, kid, ("event", event), after, self.valid))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRequest:
+    """What the holder of a new key gives to where the root key is: nothing in it is secret.
+
+    ``possession`` is the new key's own signature (:func:`graphsvc_verify.keyevents.possession_message`), None for a
+    receiving key, which can't sign.
+    """
+
+    org: str
+    origin: str
+    use: str
+    public: bytes
+    person: str
+    possession: bytes | None
+
+    @classmethod
+    def of(cls, key: SigningKey | HpkeKey, org: str, origin: str, person: str) -> KeyRequest:
+        """The request for ``key``; ``person`` holds it (empty for a receiving key)."""
+        if isinstance(key, HpkeKey):
+            return cls(org, origin, "hpke", key.public, "", None)
+        message = possession_message(origin, org, key.public, person)
+        return cls(org, origin, "sig", key.public, person, key.private.sign(message))
+
+    @classmethod
+    def read(cls, data: bytes) -> KeyRequest:
+        """A request from its file. Raises InvalidInput."""
+        try:
+            value = parse(data)
+            org, origin, use = (str(value[name]) for name in ("org", "origin", "use"))
+            proof = None if value["possession"] is None else unb64u(str(value["possession"]), 64)
+            found = cls(org, origin, use, unb64u(str(value["publicKey"])), str(value["person"]), proof)
+            if value["v"] != 1 or found.use not in ("sig", "hpke") or (found.use == "sig") is (proof is None):
+                raise VerifyError("bad_request", "another version or use")
+            if proof is not None:
+                message = possession_message(found.origin, found.org, found.public, found.person)
+                verify_signature(found.public, proof, message)
+        except (VerifyError, LookupError, TypeError) as error:
+            raise InvalidInput(f"not a request for a key: {type(error).__name__}", code="bad_request") from None
+        return found
+
+    @property
+    def kid(self) -> str:
+        """The key's id."""
+        return kid_of(self.public)
+
+    def write(self) -> bytes:
+        """The request as a file."""
+        value = {
             "v": 1,
-            "aud": self.origin,
-            "iss": self.org,
-            "sub": kid,
-            "jti": secrets.token_urlsafe(18),
-            "iat": _text(now),
-            "exp": _text(now + _VALID),
-            "object": digest(encode(event)),
-            "after": event["prev"] or 0,
-            "event": event,
+            "org": self.org,
+            "origin": self.origin,
+            "use": self.use,
+            "publicKey": b64u(self.public),
+            "person": self.person,
+            "possession": None if self.possession is None else b64u(self.possession),
         }
-        return self.root.sign_act(ENROL, payload)
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return encode(value) + b"\n"

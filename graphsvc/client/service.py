@@ -165,6 +165,12 @@ class Client:
         sealed = self._json(self._patiently(lambda: self._send("POST", "/v1/evidence", content=content, headers=_JSON)))
         return sealed if key is None else open_evidence(sealed, key.private)
 
+    def growth(self, old: int, new: int) -> dict[str, Any]:
+        """The proof that the log's tree of ``new`` entries extends that of ``old``, as ``{old, proof}``."""
+        path = f"/v1/log/consistency?old={old}&new={new}"
+        shown = self._json(self._patiently(lambda: self._send("GET", path)))
+        return {"old": old, "proof": shown.get("proof")}
+
     def checkpoint(self) -> str:
         """The log's last published checkpoint, a signed note."""
         response = self._patiently(lambda: self._send("GET", "/log/checkpoint"))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.places import record_int
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -20,8 +21,6 @@ NEVER = 253402300799
 """Expiry of what does not expire: the end of year 9999 in epoch seconds."""
 UNKNOWN = -(1 << 62)
 """Stands in ``since`` and ``until`` where the contributor left that end open."""
-ROW_BITS = 28
-"""A record's integer is (ledger index << 28) | row."""
 
 WORDS = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
@@ -77,7 +76,7 @@ def _rows(
     entry_index: int, drafts: Sequence[CleanDraft], ids: Sequence[Sequence[int]], lids: Sequence[int]
 ) -> Iterator[tuple[int | str, ...]]:
     for draft, entities, lid in zip(drafts, ids, lids, strict=True):
-        record = entry_index << ROW_BITS | draft.row
+        record = record_int(entry_index, draft.row)
         expires = epoch(draft.expires, NEVER)
         for link in draft.links:
             yield (

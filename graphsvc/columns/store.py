@@ -21,9 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from graphsvc.columns.claims import ROW_BITS, SCHEMA, ClaimArrays, claim_arrays, claims_table
+from graphsvc.columns.claims import SCHEMA, ClaimArrays, claim_arrays, claims_table
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.places import ROW_BITS
 from graphsvc.policy.scope import Scope
 
 _PART = re.compile(r"claims-(\d{12})-(\d{6})\.parquet")

@@ -17,6 +17,7 @@ from graphsvc.custody.targets import Parts
 from graphsvc.graph.handles import RECORD
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS, ROW_MASK, record_int
 from graphsvc.model.scalars import ValueProblem
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class SubjectAccess:
         records = list(self._records(shown, recalled))
         handles = self._parts.handles(self._org)
         for one in records:
-            record = one["submission"] << ranges.ROW_BITS | one["row"]
+            record = record_int(one["submission"], one["row"])
             one["handle"] = handles.seal(RECORD, record)
             shapes.note_own(self._org, record, one["handle"])
         return {
@@ -76,7 +77,7 @@ class SubjectAccess:
         states = self._parts.holdings.states(list(ranges.records(of)))
         labels = self._parts.labels_of(self._org)
         for opened in open_records(self._parts.ledger, self._parts.payloads, of):
-            submission, row = opened.record >> ranges.ROW_BITS, opened.record & ((1 << ranges.ROW_BITS) - 1)
+            submission, row = opened.record >> ROW_BITS, opened.record & ROW_MASK
             lid, _ = states.get(opened.record, (-1, 0))
             disclosures = sorted(entry for one in seen.values() for entry in one.reads.get(opened.record, ()))
             yield {

@@ -7,20 +7,19 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
+from graphsvc.model.places import ROW_BITS, ROW_MASK, record_int
+
 Range = tuple[int, int, int]
 """A submission's ledger index, and its first and last row."""
 Ranges = tuple[Range, ...]
 """Sorted, disjoint and not adjacent."""
-
-ROW_BITS = 28
-_ROW = (1 << ROW_BITS) - 1
 
 
 def ranges(parts: Iterable[Iterable[int]]) -> Ranges:
     """The union of ranges in any order. Raises ValueError for what is no range of rows."""
     found: list[Range] = []
     for submission, first, last in sorted((s, f, t) for s, f, t in parts):
-        if submission < 0 or not 0 <= first <= last <= _ROW:
+        if submission < 0 or not 0 <= first <= last <= ROW_MASK:
             raise ValueError("not a range of rows")
         if found and found[-1][0] == submission and first <= found[-1][2] + 1:
             found[-1] = (submission, found[-1][1], max(last, found[-1][2]))
@@ -31,7 +30,7 @@ def ranges(parts: Iterable[Iterable[int]]) -> Ranges:
 
 def of_records(records: Iterable[int]) -> Ranges:
     """The ranges of record integers."""
-    return ranges((record >> ROW_BITS, record & _ROW, record & _ROW) for record in records)
+    return ranges((record >> ROW_BITS, record & ROW_MASK, record & ROW_MASK) for record in records)
 
 
 def of_rows(submission: int, rows: Iterable[int]) -> Ranges:
@@ -42,8 +41,7 @@ def of_rows(submission: int, rows: Iterable[int]) -> Ranges:
 def records(of: Ranges) -> Iterator[int]:
     """Every record integer, ascending."""
     for submission, first, last in of:
-        base = submission << ROW_BITS
-        yield from range(base + first, base + last + 1)
+        yield from range(record_int(submission, first), record_int(submission, last) + 1)
 
 
 def count(of: Ranges) -> int:

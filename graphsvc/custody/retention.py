@@ -16,6 +16,7 @@ from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.targets import Parts
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label
+from graphsvc.model.places import record_int
 
 DAY = 86_400.0
 
@@ -99,7 +100,7 @@ def _of_owner(
     for one in parts.book.submissions(own[0]) if own[1] else ():
         age = now - datetime.fromisoformat(one["t"]).timestamp()
         old = [lid for lid, most in ages.items() if age > most]
-        low = one["index"] << ranges.ROW_BITS
+        low = record_int(one["index"], 0)
         for record, has_expired in parts.holdings.due(list(own[1]), old, low, low + one["rows"], now):
             (expired if has_expired else over_age).append(record)
     return ranges.of_records(expired), ranges.of_records(over_age)

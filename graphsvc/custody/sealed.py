@@ -13,6 +13,7 @@ from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import read_rows
 from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.places import record_int
 
 _decode = msgspec.json.Decoder(CleanDraft).decode
 
@@ -39,4 +40,4 @@ def open_records(ledger: Ledger, payloads: Payloads, wanted: Ranges) -> Iterator
                 lambda row, rows=rows: ranges.covers(rows, rows[0][0], row),  # type: ignore[misc]
             )
             for row, raw, draft in items:
-                yield Opened((submission << ranges.ROW_BITS) | row, raw, _decode(draft))
+                yield Opened(record_int(submission, row), raw, _decode(draft))

@@ -15,6 +15,7 @@ from graphsvc.graph.holdings import Holdings
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.labels import Label
+from graphsvc.model.places import record_int
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
 
@@ -87,7 +88,7 @@ def _select(parts: Parts, org: str, chosen: Selection, where: str) -> Ranges:
             found.append(ranges.both(ranges.of_records([opened[1]]), received))
     else:
         for one in own:
-            low = one["index"] << ranges.ROW_BITS
+            low = record_int(one["index"], 0)
             found.append(ranges.of_records(parts.holdings.under(lids, low, low + one["rows"])))
     selected = ranges.union(*found)
     if not selected:

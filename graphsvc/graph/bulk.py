@@ -11,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from graphsvc.graph.prepare import epoch, packed_attributes, packed_origin, record_int
+from graphsvc.graph.prepare import epoch, packed_attributes, packed_origin
 from graphsvc.model.drafts import CleanDraft, Grading
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, Label, label_key
+from graphsvc.model.places import record_int
 
 _FACTS = "gs gi gsch since until " + " ".join(GROUPS) + " origin"
 _HEADERS = {

@@ -19,12 +19,10 @@ from graphsvc.graph import statements
 from graphsvc.model.drafts import CleanDraft, Origin
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, Label
+from graphsvc.model.places import record_int
 
 NEVER = 253402300799
 """``exp`` of what never expires: the last second of the year 9999."""
-
-SHIFT = 28
-"""Record and entity integers are ``entry index << SHIFT | row or ordinal``."""
 
 Statement = tuple[str, dict[str, Any]]
 
@@ -153,13 +151,6 @@ def prepare(
         entry_index,
         forced,
     )
-
-
-def record_int(entry_index: int, row: int) -> int:
-    """The integer of a record (or, with an ordinal, of an entity) that first came with an entry."""
-    if not 0 <= row < 1 << SHIFT:
-        raise IntegrityError("a submission may hold 268,435,455 rows", code="row_range")
-    return entry_index << SHIFT | row
 
 
 @lru_cache(4096)

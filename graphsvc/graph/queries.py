@@ -18,6 +18,7 @@ import re
 from functools import cache
 
 from graphsvc.model.labels import GROUPS, ORIGIN
+from graphsvc.model.places import ROW_BITS
 
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
@@ -31,7 +32,7 @@ def _columns(claim: str) -> str:
 
 def _live(claim: str) -> str:
     # A record's integer begins with its submission's: a large one is hidden whole until it is gone.
-    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn AND NOT {claim}.rec / {1 << 28} IN $leaving"
+    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn AND NOT {claim}.rec / {1 << ROW_BITS} IN $leaving"
 
 
 def _scrambled(claim: str) -> str:

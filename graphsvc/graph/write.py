@@ -164,11 +164,6 @@ class Writer:
             transaction.run(statements.DELETE_BARE, ids=sorted({pair[0] for pair in left})).consume()
             transaction.commit()
 
-    def shared_entities(self, record_ids: Sequence[int]) -> list[tuple[int, str, int]]:
-        """Entities of these records that others are about as well: (integer, key, the first of those others)."""
-        (found,) = self._graph.answer(statements.SHARED_ENTITIES, {"records": list(record_ids)})
-        return [(entity, key, heir) for entity, key, heir in found]
-
     def reserve(self, labels: Mapping[Label, int]) -> None:
         """Enter labels under the numbers that they had, where they are missing: before anything else is applied."""
         known = self._known()

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from graphsvc.ledger.tables import acts, disclosures, entries, key_events, objects, reads, sections
 from graphsvc.ledger.tree import View
+from graphsvc.model.errors import NotFound
 from graphsvc_verify.canonical import b64u, decode
 
 MAX_PAGE = 1000
@@ -86,6 +87,23 @@ def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
         query = select(entries.c["index"], entries.c.type, entries.c.t).where(entries.c["index"].in_(chunk))
         found += [OwnerEntry(index, kind, t, own.get(index)) for index, kind, t in connection.execute(query)]
     return sorted(found, key=lambda entry: entry.index)
+
+
+def choose(connection: Connection, owner: str, indexes: Iterable[int] | None, size: int) -> Iterable[int]:
+    """The entries for evidence: all of the owner's below ``size``, or those asked for, its own reads among them.
+
+    Raises NotFound for an entry that is neither, or lies beyond ``size``.
+    """
+    own = {entry.index for entry in owner_entries(connection, owner) if entry.index < size}
+    if indexes is None:
+        return own
+    others = {index for index in indexes if index not in own}
+    for chunk in _chunks(sorted(others)):
+        query = select(reads.c["index"]).where(reads.c["index"].in_(chunk), reads.c.org == owner)
+        others.difference_update(index for index in connection.execute(query).scalars() if index < size)
+    if others:
+        raise NotFound("no such entry")
+    return indexes
 
 
 def evidence_parts(connection: Connection, view: View, indexes: Iterable[int], size: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Key events: enrolment and revocation of working keys, each signed by the organisation's offline root key."""
+"""Who may act: organisations admitted with their root keys, and the key events that those root keys sign."""
 
 from __future__ import annotations
 
@@ -8,13 +8,44 @@ from typing import Any
 from sqlalchemy import Connection, insert, update
 
 from graphsvc.ledger import tables
+from graphsvc.ledger.daykeys import OVERSIGHT
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.registry import Registry
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
-from graphsvc_verify.canonical import digest
+from graphsvc.model.principals import Organisation
+from graphsvc_verify.canonical import b64u, digest
+from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import Act, check_times, read_act, verify_act
 from graphsvc_verify.keyevents import ENROL, REVOKE, KeyEvent, check_key_event
+
+
+def prepare_admission(organisation: Organisation, root_key: bytes, by: str, registry: Registry) -> Prepared:
+    """Make the admission of an organisation with its raw root public key an entry; ``by`` says who decided.
+
+    Raises InvalidInput on a bad key or slug, Conflict when it is admitted already.
+    """
+    try:
+        check_public_key(root_key)
+    except VerifyError as error:
+        raise InvalidInput(error.message, code=error.code) from None
+    org = organisation.org
+    if not org.replace("-", "a").isalnum() or not org.isascii() or org != org.lower() or org == OVERSIGHT:
+        raise InvalidInput("an organisation's slug is made of a-z, 0-9 and -")
+    if org in registry.organisations:
+        raise Conflict("the organisation is admitted already", code="already_exists")
+    fields = {name: getattr(organisation, name) for name in organisation.__struct_fields__}
+
+    def effects(connection: Connection, index: int, _t: str) -> None:
+        connection.execute(insert(tables.organisations), {**fields, "index": index, "root_key": root_key})
+
+    draft = EntryDraft(
+        type="organisation",
+        body={"organisation": fields, "rootKey": b64u(root_key), "by": by},
+        scope_event=True,
+        effects=effects,
+    )
+    return draft.prepare().as_registry_event(key_event=False)
 
 
 def prepare_key_event(compact: str, registry: Registry, origin: str, now: datetime) -> Prepared:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from graphsvc.ledger import access, tables
 from graphsvc.ledger.batch import Batch
 from graphsvc.ledger.checkpoint import LogSigner
 from graphsvc.ledger.daykeys import OVERSIGHT, DayKeys
-from graphsvc.ledger.enrolment import prepare_key_event
+from graphsvc.ledger.enrolment import prepare_admission, prepare_key_event
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.ledger.lock import lock_directory
@@ -28,11 +28,10 @@ from graphsvc.ledger.sequencer import Sequencer
 from graphsvc.ledger.store import open_store
 from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
-from graphsvc.model.errors import Conflict, InvalidInput, NotFound
+from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.boxes import section_info, section_key, section_tag
 from graphsvc_verify.canonical import b64u, unb64u
-from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.entry import open_header, open_section, parse_leaf
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import Act, check_times, read_act, verify_act
@@ -156,29 +155,9 @@ class Ledger:
     def admit(self, organisation: Organisation, root_key: bytes, by: str) -> Appended:
         """Admit an organisation with its raw root public key; ``by`` says who decided.
 
-        Raises InvalidInput on a bad key or slug, Conflict when it is admitted already.
+        Raises what :func:`graphsvc.ledger.enrolment.prepare_admission` raises.
         """
-        try:
-            check_public_key(root_key)
-        except VerifyError as error:
-            raise InvalidInput(error.message, code=error.code) from None
-        org = organisation.org
-        if not org.replace("-", "a").isalnum() or not org.isascii() or org != org.lower() or org == OVERSIGHT:
-            raise InvalidInput("an organisation's slug is made of a-z, 0-9 and -")
-        if org in self._registry.organisations:
-            raise Conflict("the organisation is admitted already", code="already_exists")
-        fields = {name: getattr(organisation, name) for name in organisation.__struct_fields__}
-
-        def effects(connection: Connection, index: int, _t: str) -> None:
-            connection.execute(insert(tables.organisations), {**fields, "index": index, "root_key": root_key})
-
-        draft = EntryDraft(
-            type="organisation",
-            body={"organisation": fields, "rootKey": b64u(root_key), "by": by},
-            scope_event=True,
-            effects=effects,
-        )
-        return self._wait(draft.prepare().as_registry_event(key_event=False))
+        return self._wait(prepare_admission(organisation, root_key, by, self._registry))
 
     def enrol(self, act: str) -> int:
         """Enter a root-signed key event (enrolment or revocation, :mod:`graphsvc_verify.keyevents`); returns its index.
@@ -320,28 +299,31 @@ class Ledger:
         before: int | None = None,
     ) -> list[dict[str, Any]]:
         """Who saw records of ``owner``, newest first (:func:`graphsvc.ledger.access.access_log`)."""
-        window = access.Window(since, until, limit, before)
         with self.reading() as connection:
-            return access.access_log(connection, owner, window, self._head)
+            return access.access_log(connection, owner, access.Window(since, until, limit, before), self._head)
 
     def owner_entries(self, owner: str) -> list[access.OwnerEntry]:
         """The entries with a section of ``owner`` or an act that it issued, in ledger order."""
         with self.reading() as connection:
             return access.owner_entries(connection, owner)
 
-    def evidence(self, owner: str, indexes: Sequence[int] | None = None, since: int | None = None) -> dict[str, Any]:
-        """The content of an evidence file for ``owner``, nothing opened yet; the owner opens it with its own key.
+    def evidence(
+        self,
+        owner: str,
+        indexes: Sequence[int] | None = None,
+        since: int | None = None,
+        head: tuple[int, str] | None = None,
+    ) -> dict[str, Any]:
+        """The content of an evidence file for ``owner``, nothing opened yet: it opens it with its own key.
 
-        ``indexes`` chooses among its entries (None: all); ``since`` is the size of an older checkpoint that the
-        verifier pins. Raises NotFound for an entry that is not the owner's.
+        ``indexes`` chooses among its entries and own reads (None: all its entries), ``since`` is the size of a pinned
+        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound (access.choose).
         """
         with self.reading() as connection:
-            size, note = self._committed_head(connection)
-            own = [entry.index for entry in access.owner_entries(connection, owner) if entry.index < size]
-            if indexes is not None and not set(indexes) <= set(own):
-                raise NotFound("no such entry")
+            size, note = head or self._committed_head(connection)
+            chosen = access.choose(connection, owner, indexes, size)
             view = View(self._state.tree, size)
-            parts = access.evidence_parts(connection, view, own if indexes is None else indexes, size)
+            parts = access.evidence_parts(connection, view, chosen, size)
         old = size if since is None or since > size else since
         return {
             "v": 1,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from graphsvc.ledger.keyfiles import sync_directory
+from graphsvc.ledger.keyfiles import sync_directory, write_durably
 from graphsvc.model.errors import IntegrityError, InvalidInput
 from graphsvc_verify.canonical import digest
 
@@ -72,17 +71,7 @@ class FilePayloadStore(PayloadStore):
         if not target.parent.exists():
             target.parent.mkdir(exist_ok=True, mode=0o700)
             sync_directory(self._directory)
-        temporary = target.with_suffix(f".{os.getpid()}.{os.urandom(4).hex()}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_directory(target.parent)
+        write_durably(target, data)
         return name
 
     def remove(self, name: str) -> None:

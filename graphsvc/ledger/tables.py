@@ -361,3 +361,18 @@ departures = Table(
     Column("reason", Text, nullable=False),
 )
 """Organisations that have left, and what becomes of their records: ``keep`` or ``recall``."""
+
+policy_events = Table(
+    "policy_events",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("t", String(24), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("part", String(64), nullable=False),
+    Column("org", String(64), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("object", String(71), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("digest", String(71), nullable=False),
+)
+"""What was decided about policies: ``body`` is the signed one, ``digest`` names what is in force from then on."""

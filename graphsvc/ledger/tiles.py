@@ -17,6 +17,7 @@ from graphsvc.ledger.tree import TILE, Tree
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import NoteKey, verify_checkpoint
+from graphsvc_verify.tiles import tile_path
 
 INTERVAL = 1.0
 """Seconds between two publications, at least."""
@@ -34,13 +35,7 @@ class TileName:
     @property
     def path(self) -> str:
         """The tile's path, relative to the log's prefix."""
-        name = f"{self.n % 1000:03d}"
-        rest = self.n // 1000
-        while rest:
-            name = f"x{rest % 1000:03d}/{name}"
-            rest //= 1000
-        kind = "entries" if self.level is None else str(self.level)
-        return f"tile/{kind}/{name}" + (f".p/{self.width}" if self.width < TILE else "")
+        return tile_path(self.level, self.n, self.width)
 
 
 def parse_tile(path: str) -> TileName | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from graphsvc.client import Client
+from graphsvc.client.package import take_package
 from graphsvc.local.company import Members
 from graphsvc.local.scenario.truth import PlantedRing
 from graphsvc.local.stage import Stage
 from graphsvc.model.principals import Footing
+from graphsvc_verify.archive import read_archive, write_archive
+from graphsvc_verify.canonical import digest, encode, parse
 
 Shape = dict[str, Any]
 Row = tuple[object, ...]
@@ -163,19 +165,21 @@ def codes(network: Shape) -> set[str]:
 
 
 def take_evidence(stage: Stage, officer: Client, members: Members) -> Path:
-    """Fetch the evidence, open the owner's sections with its own key, and let the separate verifier check it."""
+    """Take the evidence, open the owner's sections with its own key, and let the separate verifier check the zip."""
     member = members.by_name["pasar"]
-    evidence = officer.evidence(key=member.recipient)
-    file = members.folder / "pasar" / "evidence.json"
-    file.write_text(json.dumps(evidence))
+    file = members.folder / "pasar" / "evidence.zip"
+    file.write_bytes(take_package(officer, members.trust(), keys=[member.recipient]))
+    stage.say(f"[dim]$ graphsvc evidence --key recipient.json --out {file.name}[/dim]")
     stage.say(f"[dim]$ graphsvc verify {file.name} --trust {members.trust_file.name}[/dim]")
     code, report = verify(file, members.trust_file)
     stage.say(report.strip())
     stage.expect("the evidence holds, offline, from pinned keys alone", code == 0, report)
-    spoilt = file.with_name("evidence-altered.json")
-    spoilt.write_text(json.dumps(_altered(evidence)))
-    code, _ = verify(spoilt, members.trust_file)
-    stage.expect("the same file with one byte of one entry changed does not", code != 0)
+    spoilt = file.with_name("evidence-altered.zip")
+    spoilt.write_bytes(_altered(file.read_bytes()))
+    stage.say(f"[dim]$ graphsvc verify {spoilt.name} --trust {members.trust_file.name}[/dim]")
+    code, report = verify(spoilt, members.trust_file)
+    stage.say(report.strip())
+    stage.expect("a copy in which one entry says another time does not, and says why", code == 1, report)
     return file
 
 
@@ -186,14 +190,15 @@ def verify(file: Path, trust: Path) -> tuple[int, str]:
     return done.returncode, done.stdout or done.stderr
 
 
-def _altered(evidence: Shape) -> Shape:
-    changed: Shape = json.loads(json.dumps(evidence))
-    entry = changed["entries"][-1]
-    middle = len(entry["leaf"]) // 2
-    entry["leaf"] = (
-        entry["leaf"][:middle] + ("A" if entry["leaf"][middle] != "A" else "B") + entry["leaf"][middle + 1 :]
-    )
-    return changed
+def _altered(package: bytes) -> bytes:
+    """The package with the time of its last entry changed, listed and zipped anew as a forger would."""
+    files = read_archive(package)
+    said = parse(files["manifest.json"])
+    name = f"entries/{said['entries'][-1]['index']:012d}.json"
+    entry = parse(files[name])
+    files[name] = encode({**entry, "t": f"2001{entry['t'][4:]}"})
+    said["files"][name] = digest(files[name])
+    return write_archive({**files, "manifest.json": encode(said)})
 
 
 def _grading(grading: Shape | None) -> str:

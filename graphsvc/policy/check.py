@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cedarpy
 
-from graphsvc.policy.invariants import SOMEBODY, breaches, labels, readers
-from graphsvc.policy.rules import OWNERS_FOLDER, SHARED_FILE, InvalidPolicy, Policies, load_policies
-from graphsvc.policy.tables import read_table, run_table
+from graphsvc.policy.invariants import breaches
+from graphsvc.policy.rules import InvalidPolicy, Policies, is_rulebook, owner_of, policies_of, read_files
+from graphsvc.policy.tables import parse_table, run_table
 
 TABLES_FOLDER = "tests"
 LINE_WIDTH = 120
@@ -26,61 +26,75 @@ class Finding:
 
 
 def check(directory: Path) -> list[Finding]:
-    """Everything wrong with the policies in ``directory``; empty when all is well. Never raises for what it finds.
-
-    Takes seconds: the invariants are proven by enumeration. :func:`check_files` leaves them out.
-    """
+    """Everything wrong with the policies in ``directory``; empty when all is well. Never raises for what it finds."""
     findings = check_files(directory)
     if any(finding.code == InvalidPolicy.code and not finding.where.startswith(TABLES_FOLDER) for finding in findings):
         return findings
-    return [*findings, *_invariants(load_policies(directory))]
+    return [*findings, *broken(policies_of(read_files(directory)))]
 
 
 def check_files(directory: Path) -> list[Finding]:
-    """What is wrong with the files themselves and with what they decide in the tables; takes well below a second."""
+    """What is wrong with the files themselves and with what they decide in the tables."""
+    try:
+        return check_texts(read_files(directory), read_tables(directory))
+    except InvalidPolicy as error:
+        return [Finding(error.code, error.where, error.message)]
+
+
+def check_texts(files: Mapping[str, str], tables: Mapping[str, str]) -> list[Finding]:
+    """As :func:`check_files`, for the texts of policy files and of decision tables by their names."""
     # 1. Parse, fit to the schema, names: without these nothing else can be said (rules).
     try:
-        policies = load_policies(directory)
+        policies = policies_of(files)
     except InvalidPolicy as error:
         return [Finding(error.code, error.where, error.message)]
     # 2. Format and decision tables.
-    return [*_format(directory), *_tables(directory, policies)]
+    return [*_format(files), *_tables(tables, policies)]
+
+
+def broken(policies: Policies, owners: Sequence[str] | None = None) -> Iterator[Finding]:
+    """The invariants that the policies break, each once for an owner, with one decision that breaks it."""
+    told: set[tuple[str, str]] = set()
+    for breach in breaches(policies, owners):
+        if (breach.invariant, breach.owner) in told:
+            continue
+        told.add((breach.invariant, breach.owner))
+        example = ", ".join(f"{name} {value}" for name, value in breach.example.items())
+        message = f"broken: {breach.invariant} ({breach.action}; for example {example})"
+        yield Finding("invariant", f"labels of {breach.owner}", message)
+
+
+def read_tables(directory: Path) -> dict[str, str]:
+    """The texts of all decision tables below ``directory``, by their path. Raises InvalidPolicy."""
+    tables: dict[str, str] = {}
+    for path in sorted((directory / TABLES_FOLDER).glob("**/*.yaml")):
+        try:
+            tables[path.relative_to(directory).as_posix()] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise InvalidPolicy("the table can't be read as UTF-8", where=path.name) from None
+    return tables
 
 
 def formatted(text: str) -> str:
-    """``text`` in the one format that policy files are kept in."""
-    return cedarpy.format_policies(text, line_width=LINE_WIDTH).rstrip("\n") + "\n"
+    """``text`` in the one format that policy files are kept in. Raises InvalidPolicy when it does not parse."""
+    try:
+        return cedarpy.format_policies(text, line_width=LINE_WIDTH).rstrip("\n") + "\n"
+    except ValueError as error:
+        raise InvalidPolicy(f"the file does not parse: {error}") from None
 
 
-def _format(directory: Path) -> Iterator[Finding]:
-    for path in [directory / SHARED_FILE, *sorted((directory / OWNERS_FOLDER).glob("*.cedar"))]:
-        if formatted(path.read_text(encoding="utf-8")) != path.read_text(encoding="utf-8"):
-            yield Finding("format", str(path.relative_to(directory)), "the file is not formatted")
+def _format(files: Mapping[str, str]) -> Iterator[Finding]:
+    for name, text in files.items():
+        if (is_rulebook(name) or owner_of(name)) and formatted(text) != text:
+            yield Finding("format", name, "the file is not formatted; run graphsvc policy fmt")
 
 
-def _tables(directory: Path, policies: Policies) -> Iterator[Finding]:
-    for path in sorted((directory / TABLES_FOLDER).glob("*.yaml")):
-        where = str(path.relative_to(directory))
+def _tables(tables: Mapping[str, str], policies: Policies) -> Iterator[Finding]:
+    for name, text in tables.items():
         try:
-            table = read_table(path)
+            table = parse_table(text, name)
         except InvalidPolicy as error:
-            yield Finding(error.code, where, error.message)
+            yield Finding(error.code, error.where or name, error.message)
             continue
         for mismatch in run_table(policies, table):
-            yield Finding("decision", f"{where} {mismatch.case}", mismatch.message)
-
-
-def _invariants(policies: Policies) -> Iterator[Finding]:
-    # Only what is broken is listed, once for each invariant and owner: a broken one breaks for many readers.
-    groups: tuple[tuple[str, ...], ...] = ((), ("group",))
-    over = list(labels([*policies.owners, SOMEBODY], "investigation", groups))
-    told: set[tuple[str, str]] = set()
-    kinds = [*policies.standings, "unknown-kind"]
-    profiles = readers(kinds, ["investigation", "prosecution"], groups)
-    for breach in breaches(policies, profiles, over):
-        if (breach.invariant, breach.label.owner) in told:
-            continue
-        told.add((breach.invariant, breach.label.owner))
-        handling = f"{breach.label.handling.scheme} {breach.label.handling.code}".strip()
-        message = f"broken: {breach.invariant} (a reader of kind {breach.profile.kind}, handling {handling})"
-        yield Finding("invariant", f"labels of {breach.label.owner}", message)
+            yield Finding("decision", f"{name} {mismatch.case}", mismatch.message)

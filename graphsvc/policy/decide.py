@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -52,12 +52,20 @@ class _Table:
 
 
 class Decider:
-    """Makes scopes from policies. Thread-safe; decisions are kept per reader profile, never per person or case."""
+    """Makes scopes from policies. Thread-safe; decisions are kept per policies and reader profile, never per person.
 
-    def __init__(self, policies: Policies) -> None:
-        self.policies = policies
-        self._known: OrderedDict[Profile, _Known] = OrderedDict()
+    ``in_force`` gives the policies anew at each question; without it they are ``policies`` for good.
+    """
+
+    def __init__(self, policies: Policies, in_force: Callable[[], Policies] | None = None) -> None:
+        self._in_force = in_force or (lambda: policies)
+        self._known: OrderedDict[tuple[str, Profile], _Known] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def policies(self) -> Policies:
+        """The policies in force."""
+        return self._in_force()
 
     def scope(
         self,
@@ -74,12 +82,13 @@ class Decider:
         basis and a registered case, or when a rule fails, only what is left after denying is in scope: the caller's own
         labels or less. Whatever the policies say, every field group ⊆ view, export ⊆ view and analyse ⊆ view ⊆ match.
         """
-        table = self._table(profile_of(principal, footing, case_registered, entitlements), labels)
+        policies = self.policies
+        table = self._table(policies, profile_of(principal, footing, case_registered, entitlements), labels)
         return Scope(
             principal=principal,
             footing=footing,
             at=at,
-            policy=self.policies.digest,
+            policy=policies.digest,
             valid_until=entitlements.valid_until,
             lids=table.lids,
             labels=table.labels,
@@ -106,10 +115,11 @@ class Decider:
         profile = profile_of(principal, footing, case_registered, entitlements)
         return evaluate(self.policies, profile, [label], READS)[0]
 
-    def _table(self, profile: Profile, labels: Mapping[int, Label]) -> _Table:
+    def _table(self, policies: Policies, profile: Profile, labels: Mapping[int, Label]) -> _Table:
+        key = policies.digest, profile
         with self._lock:
-            known = self._known.setdefault(profile, _Known())
-            self._known.move_to_end(profile)
+            known = self._known.setdefault(key, _Known())
+            self._known.move_to_end(key)
             while len(self._known) > PROFILES:
                 self._known.popitem(last=False)
         # Deciding takes a while for a new profile: readers whose decisions are known need not wait for it.
@@ -118,7 +128,7 @@ class Decider:
             if known.table is not None and known.source is labels and isinstance(labels, MappingProxyType):
                 return known.table
             missing = list({label: None for label in labels.values() if label not in known.verdicts})
-            known.verdicts.update(zip(missing, decide(self.policies, profile, missing), strict=True))
+            known.verdicts.update(zip(missing, decide(policies, profile, missing), strict=True))
             known.source, known.table = labels, _tabulate(known.verdicts, labels)
             return known.table
 

@@ -36,10 +36,14 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``rule`` is what permits or, when denied, what denies: a ``@id``, ``default-deny`` or ``evaluation-error``."""
+    """``rule`` is what permits or, when denied, what denies: a ``@id``, ``default-deny`` or ``evaluation-error``.
+
+    ``rules`` are all that permit or all that deny, in the order in which they are preferred.
+    """
 
     allowed: bool
     rule: str
+    rules: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -93,7 +97,7 @@ def _decision(result: Any, book: Rulebook) -> Decision:
     # The owner's own rules are named first, then the rulebook's, so that the name shown is the nearest reason and
     # does not hang on the order of files.
     names = sorted((book.ids[reason] for reason in diagnostics.reasons), key=lambda name: (name not in book.own, name))
-    return Decision(bool(result.allowed), names[0] if names else DEFAULT_DENY)
+    return Decision(bool(result.allowed), names[0] if names else DEFAULT_DENY, tuple(names))
 
 
 def _entities(policies: Policies, profile: Profile, labels: Iterable[tuple[int, Label]]) -> Any | None:

@@ -1,103 +1,127 @@
-"""What must hold whatever the policies say, proven by going through every combination of what they can tell apart."""
+"""What must hold whatever the policies say, proven over every decision that there is (:mod:`graphsvc.policy.grid`)."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphsvc.model.labels import Handling, Label
-from graphsvc.policy.decide import Verdict, decide
-from graphsvc.policy.evaluate import Profile
+import numpy as np
+
+from graphsvc.policy.axes import SOMEBODY
+from graphsvc.policy.grid import READS, Bools, Enumeration, Grid
 from graphsvc.policy.rules import Policies
 
-HANDLINGS = (
-    *(Handling("tlp-2.0", code) for code in ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")),
-    *(Handling("europol", code) for code in ("H0", "H1", "H2", "H3")),
-    *(Handling("uk-3x5x2", code) for code in ("P", "C")),
-    Handling("none", ""),
-)
-"""Every handling code that a label can carry."""
-
-SOMEBODY = "somebody"
-"""Stands for an organisation without a file of its own; no organisation has this slug."""
+CONTENT = tuple(action for action in READS if action != "match")
+OWNER_ACTS = ("submit", "recall", "disclose", "hold")
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """An invariant that a decision breaks: which, for whom, on which label."""
+    """An invariant that some decisions break: on whose labels, for which action, and one such reader and label."""
 
     invariant: str
-    profile: Profile
-    label: Label
+    owner: str
+    action: str
+    example: Mapping[str, str]
 
 
-def readers(kinds: Sequence[str], purposes: Sequence[str], groups: Sequence[tuple[str, ...]]) -> Iterator[Profile]:
-    """Readers of every kind with all reading roles: each purpose stated and none, with each choice of ``groups``."""
-    for kind, purpose, group in itertools.product(kinds, ("", *purposes), groups):
-        yield Profile(
-            org="reader-org",
-            kind=kind,
-            jurisdiction="KE",
-            roles=("analyst", "investigator", "submitter"),
-            groups=group,
-            purpose=purpose,
-            legal_basis="court-order" if purpose else "",
-            stated=bool(purpose),
-        )
+def breaches(policies: Policies, owners: Sequence[str] | None = None) -> Iterator[Breach]:
+    """Every invariant broken on labels of ``owners`` (None: of those with a file, and of one without)."""
+    enumeration = Enumeration([policies])
+    for owner in [SOMEBODY, *policies.owners] if owners is None else owners:
+        # What is about acts looks at other attributes than what is about reading: two small spaces, not one large.
+        for actions, invariants in ((READS, INVARIANTS), (OWNER_ACTS, ACT_INVARIANTS)):
+            (grid,) = enumeration.grids(owner, actions)
+            for name, broken in invariants.items():
+                for action, cells in broken(grid).items():
+                    wrong = cells & grid.reachable
+                    if wrong.any():
+                        yield Breach(name, owner, action, _example(grid, wrong))
 
 
-def labels(owners: Sequence[str], purpose: str, groups: Sequence[tuple[str, ...]]) -> Iterator[Label]:
-    """Labels of every handling code of each owner: given for any purpose and for one, with each of ``groups``."""
-    for owner, handling, purposes, group in itertools.product(owners, HANDLINGS, ((), (purpose,)), groups):
-        yield Label(owner, "company", "ID", handling, "GREEN", "consent", purposes, group)
+def _example(grid: Grid, wrong: Bools) -> dict[str, str]:
+    place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+    example: dict[str, str] = {}
+    for classes, at in zip(grid.space, place, strict=True):
+        if len(classes.members) > 1:
+            point = classes.axis.points[classes.members[int(at)][0]]
+            example |= {name: _plain(value) for name, value in zip(classes.axis.attributes, point, strict=True)}
+    return example
 
 
-def breaches(policies: Policies, profiles: Iterator[Profile], over: Sequence[Label]) -> Iterator[Breach]:
-    """Every breach by ``profiles`` of any invariant on the labels ``over``."""
-    for profile in profiles:
-        for label, verdict in zip(over, decide(policies, profile, over), strict=True):
-            for name, holds in INVARIANTS.items():
-                if not holds(profile, label, verdict):
-                    yield Breach(name, profile, label)
+def _plain(value: object) -> str:
+    return "+".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value) or "none"
 
 
-def _nested(profile: Profile, label: Label, verdict: Verdict) -> bool:
-    allowed = verdict.allowed
-    return ("match" in allowed or not allowed) and ("view" in allowed or allowed <= {"match"})
+def _nested(grid: Grid) -> dict[str, Bools]:
+    outer = {action: "match" if action == "view" else "view" for action in CONTENT}
+    return {action: grid.decisions[action] & ~grid.decisions[within] for action, within in outer.items()}
 
 
-def _company(profile: Profile, label: Label, verdict: Verdict) -> bool:
-    foreign = label.owner != profile.org
-    return not (foreign and profile.kind in {"company", "courier", "payment"} and "view" in verdict.allowed)
+def _company(grid: Grid) -> dict[str, Bools]:
+    foreign = ~grid.tagged("reader", 0) & grid.tagged("kind", 0)
+    return {action: grid.decisions[action] & foreign for action in CONTENT}
 
 
-def _red(profile: Profile, label: Label, verdict: Verdict) -> bool:
-    return label.owner == profile.org or label.handling.code != "RED" or "view" not in verdict.allowed
+def _red(grid: Grid) -> dict[str, Bools]:
+    foreign = ~grid.tagged("reader", 0) & grid.tagged("handling", 0)
+    return {action: grid.decisions[action] & foreign for action in CONTENT}
 
 
-def _footing(profile: Profile, label: Label, verdict: Verdict) -> bool:
-    return profile.stated or label.owner == profile.org or not verdict.allowed
+def _footing(grid: Grid) -> dict[str, Bools]:
+    foreign = ~grid.tagged("reader", 0) & ~grid.tagged("purpose", 0)
+    return {action: grid.decisions[action] & foreign for action in READS}
 
 
-def _purpose(profile: Profile, label: Label, verdict: Verdict) -> bool:
-    granted = {grant for grant, _ in profile.grants} & set(label.grants)
-    foreign = label.owner != profile.org and not granted
-    bound = foreign and bool(label.purposes) and profile.purpose not in label.purposes
-    return not (bound and verdict.allowed)
+def _purpose(grid: Grid) -> dict[str, Bools]:
+    bound = ~grid.tagged("reader", 0) & grid.tagged("purpose", 1) & ~grid.tagged("grants", 1)
+    return {action: grid.decisions[action] & bound for action in READS}
 
 
-def _withheld(profile: Profile, label: Label, verdict: Verdict) -> bool:
-    shown = {action.removeprefix("view:") for action in verdict.allowed if action.startswith("view:")}
-    withheld = set(verdict.rules)
-    return not shown & withheld and ("view" in verdict.allowed or not withheld) and all(verdict.rules.values())
+def _owner(grid: Grid) -> dict[str, Bools]:
+    foreign = ~grid.tagged("reader", 0)
+    return {action: grid.decisions[action] & foreign for action in OWNER_ACTS if action in grid.decisions}
 
 
-INVARIANTS: dict[str, Callable[[Profile, Label, Verdict], bool]] = {
+def _group_moved(grid: Grid) -> dict[str, Bools]:
+    return _moved(grid, "groups", "resource.groups")
+
+
+def _grant_moved(grid: Grid) -> dict[str, Bools]:
+    return _moved(grid, "grants", "resource.grants")
+
+
+def _moved(grid: Grid, name: str, attribute: str) -> dict[str, Bools]:
+    """Decisions for readers who share no group (grant) with the label that are others than on a label without any."""
+    place = grid.axis(name)
+    axis, members = grid.space[place].axis, grid.space[place].members
+    class_of = {point: number for number, points in enumerate(members) for point in points}
+    at = axis.attributes.index(attribute)
+    pairs = []
+    for point, values in enumerate(axis.points):
+        if not set(values[0]) & set(values[1]):
+            bare = axis.points.index(tuple(() if n == at else value for n, value in enumerate(values)))
+            pairs.append((class_of[point], class_of[bare]))
+    differs: dict[str, Bools] = {}
+    for action, decided in grid.decisions.items():
+        along = np.moveaxis(decided, place, 0)
+        cells = np.zeros_like(along)
+        for moved, bare in set(pairs):
+            cells[moved] |= along[moved] != along[bare]
+        differs[action] = np.moveaxis(cells, 0, place)
+    return differs
+
+
+INVARIANTS: dict[str, Callable[[Grid], Mapping[str, Bools]]] = {
     "fields ⊆ view, analyse ⊆ view ⊆ match": _nested,
     "a company sees only its own": _company,
     "TLP:RED never leaves home": _red,
     "without a stated footing only one's own": _footing,
     "a record is used only for its purposes": _purpose,
-    "a rule is named for every withheld group, and only on a visible record": _withheld,
+    "a group added to a label changes decisions only for its members": _group_moved,
+    "a grant added to a label changes decisions only for whom it is in force; one that ended is as if never given":
+        _grant_moved,
+}  # fmt: skip
+ACT_INVARIANTS: dict[str, Callable[[Grid], Mapping[str, Bools]]] = {
+    "only an owner submits, recalls, discloses and holds its records": _owner,
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,16 +26,43 @@ SCHEMA_FILE = "schema.cedarschema"
 SHARED_FILE = "shared.cedar"
 STANDINGS_FILE = "standings.yaml"
 OWNERS_FOLDER = "orgs"
+RULEBOOKS_FOLDER = "rulebooks"
 RESERVED = frozenset({"default-deny", "evaluation-error"})
 """Names that the decider gives where no rule of a file does."""
 
 _RULE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_OWNER_FILE = re.compile(rf"{OWNERS_FOLDER}/([a-z][a-z0-9-]*)\.cedar")
+_RULEBOOK_FILE = re.compile(rf"{RULEBOOKS_FOLDER}/[a-z0-9][a-z0-9.-]*\.cedar")
 
 
 class InvalidPolicy(InvalidInput):
     """A policy file that can't be used; ``where`` names the file and the rule."""
 
     code = "invalid_policy"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One rule: its ``@id``, the file it stands in, and its syntax tree (Cedar's JSON policy format)."""
+
+    id: str
+    file: str
+    tree: Mapping[str, Any]
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it denies; otherwise it permits."""
+        return bool(self.tree["effect"] == "forbid")
+
+    @property
+    def conditions(self) -> list[tuple[str, Any]]:
+        """Its conditions as (``when`` or ``unless``, expression), all of which must be met, in order.
+
+        Whom the rule's head is about comes first, as a condition like the others.
+        """
+        heads = [("when", _head(part, self.tree[part])) for part in ("principal", "resource")]
+        said = [(condition["kind"], condition["body"]) for condition in self.tree["conditions"]]
+        return [(kind, body) for kind, body in heads if body is not None] + said
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +75,22 @@ class Rulebook:
     policies: Any
     ids: Mapping[str, str]
     own: frozenset[str]
+    rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """All policies of the service, checked. Immutable; ``digest`` (``sha256:<hex>``) is over the bytes of all files."""
+    """All policies of the service, checked. Immutable; ``digest`` (``sha256:<hex>``) is over the bytes of all files.
+
+    ``files`` are the texts that it was made of, by their path below the policies' folder.
+    """
 
     digest: str
     schema: Any
     shared: Rulebook
     owners: Mapping[str, Rulebook]
     standings: Mapping[str, str]
+    files: Mapping[str, str]
 
     def rulebook(self, owner: str) -> Rulebook:
         """The rules for labels of ``owner``: the shared ones alone where it has no file of its own."""
@@ -71,79 +103,147 @@ def load_policies(directory: Path) -> Policies:
     Raises InvalidPolicy when a file is missing or does not parse, a rule does not fit the schema, lacks an ``@id`` or
     has one that is taken, or when an organisation's rule is not named after it.
     """
-    owner_files = sorted((directory / OWNERS_FOLDER).glob("*.cedar"))
-    texts = {name: _read(directory / name) for name in (SCHEMA_FILE, SHARED_FILE, STANDINGS_FILE)}
-    owner_texts = {path.stem: _read(path) for path in owner_files}
-    return make_policies(texts[SCHEMA_FILE], texts[SHARED_FILE], owner_texts, texts[STANDINGS_FILE])
+    return policies_of(read_files(directory))
+
+
+def read_files(directory: Path) -> dict[str, str]:
+    """The texts of all files that decide something, by their path below ``directory``. Raises InvalidPolicy."""
+    paths = [directory / name for name in (SCHEMA_FILE, SHARED_FILE, STANDINGS_FILE)]
+    for folder in (RULEBOOKS_FOLDER, OWNERS_FOLDER):
+        paths += sorted((directory / folder).glob("*.cedar"))
+    return {path.relative_to(directory).as_posix(): _read(path) for path in paths}
 
 
 def make_policies(schema: str, shared: str, owners: Mapping[str, str], standings: str) -> Policies:
-    """Policies from texts, as :func:`load_policies`; ``owners`` maps organisations' slugs to their files' texts."""
-    try:
-        parsed = cedarpy.Schema.from_str(schema)
-    except ValueError as error:
-        raise InvalidPolicy(f"the schema does not parse: {error}", where=SCHEMA_FILE) from None
-    base = _rulebook(shared, "", parsed, owner=None)
-    books = {owner: _rulebook(shared, text, parsed, owner=owner) for owner, text in sorted(owners.items())}
+    """Policies from texts, as :func:`policies_of`; ``owners`` maps organisations' slugs to their files' texts."""
+    own = {f"{OWNERS_FOLDER}/{owner}.cedar": text for owner, text in owners.items()}
+    return policies_of({SCHEMA_FILE: schema, SHARED_FILE: shared, STANDINGS_FILE: standings, **own})
+
+
+def policies_of(files: Mapping[str, str]) -> Policies:
+    """Policies from the texts of their files, by path below the policies' folder. Raises InvalidPolicy."""
+    schema = _schema(files)
+    books = sorted(filter(is_rulebook, files), key=lambda name: (name != SHARED_FILE, name))
+    shared = {name: files[name] for name in books}
+    base = _rulebook(shared, "", schema, owner=None)
+    owners = {owner: files[name] for name in sorted(files) if (owner := owner_of(name))}
+    own = {owner: _rulebook(shared, text, schema, owner=owner) for owner, text in owners.items()}
     return Policies(
-        digest=_digest({SCHEMA_FILE: schema, SHARED_FILE: shared, STANDINGS_FILE: standings}, owners),
-        schema=parsed,
+        digest=digest_of(files),
+        schema=schema,
         shared=base,
-        owners=MappingProxyType(books),
-        standings=MappingProxyType(_standings(standings)),
+        owners=MappingProxyType(own),
+        standings=MappingProxyType(_standings(files[STANDINGS_FILE])),
+        files=MappingProxyType(dict(files)),
     )
 
 
-def _rulebook(shared: str, own: str, schema: Any, owner: str | None) -> Rulebook:
-    where = SHARED_FILE if owner is None else f"{OWNERS_FOLDER}/{owner}.cedar"
-    shared_ids = list(_ids(shared, SHARED_FILE).values())
-    own_ids = list(_ids(own, where).values()) if owner is not None else []
-    for rule in own_ids:
+def owner_of(name: str) -> str:
+    """The organisation whose rules the file ``name`` holds; empty for a file of the shared rulebook."""
+    found = _OWNER_FILE.fullmatch(name)
+    return found[1] if found else ""
+
+
+def is_rulebook(name: str) -> bool:
+    """Whether the file ``name`` holds rules for every label."""
+    return name == SHARED_FILE or _RULEBOOK_FILE.fullmatch(name) is not None
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """``sha256:<hex>`` over the listing of all files, one ``<sha256>  <name>`` a line, sorted by name."""
+    listing = "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in sorted(files.items()))
+    return f"sha256:{hashlib.sha256(listing.encode()).hexdigest()}"
+
+
+def _schema(files: Mapping[str, str]) -> Any:
+    for name in (SCHEMA_FILE, SHARED_FILE, STANDINGS_FILE):
+        if name not in files:
+            raise InvalidPolicy("the file is missing", where=name)
+    for name in files:
+        if name not in (SCHEMA_FILE, STANDINGS_FILE) and not is_rulebook(name) and not owner_of(name):
+            raise InvalidPolicy("not the name of a policy file", where=name)
+    try:
+        return cedarpy.Schema.from_str(files[SCHEMA_FILE])
+    except ValueError as error:
+        raise InvalidPolicy(f"the schema does not parse: {error}", where=SCHEMA_FILE) from None
+
+
+def _rulebook(shared: Mapping[str, str], own: str, schema: Any, owner: str | None) -> Rulebook:
+    texts = dict(shared) if owner is None else {**shared, f"{OWNERS_FOLDER}/{owner}.cedar": own}
+    rules = [rule for name, text in texts.items() for rule in _rules(text, name)]
+    for rule in rules:
         # So that nobody can pass a rule off as the rulebook's or as another organisation's.
-        if owner is not None and not rule.startswith(f"{owner}-"):
-            raise InvalidPolicy(f"rules of this file must be named {owner}-…", where=f"{where} @id {rule}")
-    doubles = sorted({rule for rule in shared_ids + own_ids if (shared_ids + own_ids).count(rule) > 1})
-    if doubles:
-        raise InvalidPolicy("the rule's @id is taken", where=f"{where} @id {doubles[0]}")
-    text = f"{shared}\n{own}"
-    result = cedarpy.validate_policies(text, schema)
-    if not result.validation_passed:
-        first = result.errors[0]
-        raise InvalidPolicy(f"the rule does not fit the schema: {first.error}", where=where)
-    return Rulebook(cedarpy.PolicySet.from_str(text), MappingProxyType(_ids(text, where)), frozenset(own_ids))
+        if owner is not None and owner_of(rule.file) and not rule.id.startswith(f"{owner}-"):
+            raise InvalidPolicy(f"rules of this file must be named {owner}-…", where=f"{rule.file} @id {rule.id}")
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.id in seen:
+            raise InvalidPolicy("the rule's @id is taken", where=f"{rule.file} @id {rule.id}")
+        seen.add(rule.id)
+    for name, text in texts.items():
+        result = cedarpy.validate_policies(text, schema)
+        if not result.validation_passed:
+            raise InvalidPolicy(f"the rule does not fit the schema: {result.errors[0].error}", where=name)
+    # Cedar numbers policies in the order of the text, which is the order of the rules.
+    return Rulebook(
+        policies=cedarpy.PolicySet.from_str("\n".join(texts.values())),
+        ids=MappingProxyType({f"policy{number}": rule.id for number, rule in enumerate(rules)}),
+        own=frozenset(rule.id for rule in rules if owner_of(rule.file)),
+        rules=tuple(rules),
+    )
 
 
-def _ids(text: str, where: str) -> dict[str, str]:
-    """Cedar's positional policy ids and the ``@id`` of each."""
+def _rules(text: str, where: str) -> Iterator[Rule]:
+    """The rules of one file, in the order of the text."""
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except ValueError as error:
         raise InvalidPolicy(f"the file does not parse: {error}", where=where) from None
     if parsed.get("templates"):
         raise InvalidPolicy("templates are not supported in policy files", where=where)
-    ids: dict[str, str] = {}
-    for position, policy in parsed.get("staticPolicies", {}).items():
-        rule = policy.get("annotations", {}).get("id") or ""
+    policies = parsed.get("staticPolicies", {})
+    for number in range(len(policies)):
+        tree = policies[f"policy{number}"]
+        rule = tree.get("annotations", {}).get("id") or ""
         if not _RULE_ID.fullmatch(rule) or rule in RESERVED:
             raise InvalidPolicy('every rule needs an @id("…") of lower-case letters, digits and hyphens', where=where)
-        ids[position] = rule
-    return ids
+        texts = json.dumps(tree)
+        if '"type": "Reader"' in texts or '"type": "Label"' in texts or '"op": "is"' in texts:
+            raise InvalidPolicy(
+                "a rule is about attributes, not about one reader or label", where=f"{where} @id {rule}"
+            )
+        if _has(tree["conditions"], "like") or _has(tree["conditions"], "Var", "action"):
+            # With words that are only compared every decision can be enumerated (policy.grid).
+            message = "a condition names values, not patterns (like), and actions stand in the rule's head"
+            raise InvalidPolicy(message, where=f"{where} @id {rule}")
+        yield Rule(rule, where, tree)
+
+
+def _head(variable: str, constraint: Mapping[str, Any]) -> Any | None:
+    """A head's ``principal in Standing::"…"`` as an expression; None where it names nobody."""
+    if constraint.get("op") != "in":
+        return None
+    return {"in": {"left": {"Var": variable}, "right": {"Value": {"__entity": constraint["entity"]}}}}
+
+
+def _has(node: Any, name: str, value: str | None = None) -> bool:
+    """Whether a member of this name (and value) is anywhere in a syntax tree."""
+    if isinstance(node, dict):
+        return any((key == name and value in (None, item)) or _has(item, name, value) for key, item in node.items())
+    return isinstance(node, list) and any(_has(item, name, value) for item in node)
 
 
 def _standings(text: str) -> dict[str, str]:
-    loaded = yaml.safe_load(text)
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InvalidPolicy("this is no YAML", where=STANDINGS_FILE) from None
     if not isinstance(loaded, dict) or not all(isinstance(kinds, list) for kinds in loaded.values()):
         raise InvalidPolicy("must map each standing to a list of organisation kinds", where=STANDINGS_FILE)
     pairs = [(str(kind), str(standing)) for standing, kinds in loaded.items() for kind in kinds]
     if len({kind for kind, _ in pairs}) != len(pairs):
         raise InvalidPolicy("a kind of organisation has two standings", where=STANDINGS_FILE)
     return dict(pairs)
-
-
-def _digest(texts: Mapping[str, str], owners: Mapping[str, str]) -> str:
-    files = {**texts, **{f"{OWNERS_FOLDER}/{owner}.cedar": text for owner, text in owners.items()}}
-    listing = "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in sorted(files.items()))
-    return f"sha256:{hashlib.sha256(listing.encode()).hexdigest()}"
 
 
 def _read(path: Path) -> str:

@@ -2,8 +2,9 @@
 
 A table is YAML: ``readers`` (name → organisation, kind, jurisdiction, roles, groups), ``footings`` (name → purpose,
 legalBasis; a footing named is taken as stated, with a registered case) and ``cases``, each with a reader, a footing or
-none, a label, ``allow`` (the exact actions and field groups allowed) and, where wanted, ``rules`` (field group → the
-rule shown as withholding it). ``label`` names owner, ownerKind, jurisdiction and handling as ``<scheme> <code>``.
+none, a label, ``allow`` (the exact actions and field groups allowed) and, where wanted, ``granted`` (disclosures in
+force for the reader: grant → the actions and field groups covered, or ``all``) and ``rules`` (field group → the rule
+shown as withholding it). ``label`` names owner, ownerKind, jurisdiction and handling as ``<scheme> <code>``.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
 
-from graphsvc.model.labels import Handling, Label
+from graphsvc.model.labels import GROUPS, Handling, Label
 from graphsvc.policy.decide import Verdict, decide
 from graphsvc.policy.evaluate import Profile
 from graphsvc.policy.rules import InvalidPolicy, Policies
+from graphsvc.policy.scope import ACTIONS
 
 
 class TableReader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +52,7 @@ class TableLabel(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     legal_basis: str = "legitimate-interest"
     purposes: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
 
     def label(self) -> Label:
         """The label that is decided over."""
@@ -63,6 +66,7 @@ class TableLabel(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
             legal_basis=self.legal_basis,
             purposes=tuple(sorted(self.purposes)),
             groups=tuple(sorted(self.groups)),
+            grants=tuple(sorted(self.grants)),
         )
 
 
@@ -74,6 +78,7 @@ class TableCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: TableLabel
     allow: tuple[str, ...]
     footing: str = ""
+    granted: dict[str, tuple[str, ...] | Literal["all"]] = {}
     rules: dict[str, str] = {}
 
 
@@ -96,15 +101,24 @@ class Mismatch:
 def read_table(path: Path) -> Table:
     """Read a decision table; raises InvalidPolicy with the place of the first mistake."""
     try:
-        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        table = msgspec.convert(loaded, Table)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+        return parse_table(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
         raise InvalidPolicy(f"the decision table can't be read: {error}", where=path.name) from None
+
+
+def parse_table(text: str, name: str) -> Table:
+    """A decision table from its text; raises InvalidPolicy with the place of the first mistake."""
+    try:
+        loaded: Any = yaml.safe_load(text)
+        table = msgspec.convert(loaded, Table)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise InvalidPolicy(f"the decision table can't be read: {error}", where=name) from None
     for case in table.cases:
         if case.reader not in table.readers or (case.footing and case.footing not in table.footings):
-            raise InvalidPolicy(
-                "a case names a reader or a footing that is not there", where=f"{path.name} {case.name}"
-            )
+            raise InvalidPolicy("a case names a reader or a footing that is not there", where=f"{name} {case.name}")
+        covered = {action for actions in case.granted.values() if actions != "all" for action in actions}
+        if unknown := sorted({*case.allow, *case.rules, *covered} - set(_ACTIONS)):
+            raise InvalidPolicy(f"there is no action {unknown[0]}", where=f"{name} {case.name}")
     return table
 
 
@@ -112,7 +126,7 @@ def run_table(policies: Policies, table: Table) -> list[Mismatch]:
     """Every case of ``table`` that is decided otherwise; empty when all hold."""
     mismatches: list[Mismatch] = []
     for case in table.cases:
-        profile = _profile(table.readers[case.reader], table.footings.get(case.footing))
+        profile = profile_from(table.readers[case.reader], table.footings.get(case.footing), case.granted)
         verdict = decide(policies, profile, [case.label.label()])[0]
         mismatches += [Mismatch(case.name, message) for message in _differences(case, verdict)]
     return mismatches
@@ -134,7 +148,11 @@ def _differences(case: TableCase, verdict: Verdict) -> list[str]:
     return differences
 
 
-def _profile(reader: TableReader, footing: TableFooting | None) -> Profile:
+def profile_from(
+    reader: TableReader, footing: TableFooting | None, granted: Mapping[str, tuple[str, ...] | Literal["all"]]
+) -> Profile:
+    """The profile of a reader on a stated footing or none, with the disclosures ``granted`` to it."""
+    grants = {grant: _ACTIONS if actions == "all" else actions for grant, actions in granted.items()}
     return Profile(
         org=reader.org,
         kind=reader.kind,
@@ -144,4 +162,14 @@ def _profile(reader: TableReader, footing: TableFooting | None) -> Profile:
         purpose=footing.purpose if footing else "",
         legal_basis=footing.legal_basis if footing else "",
         stated=footing is not None,
+        grants=tuple((grant, tuple(map(_full, actions))) for grant, actions in sorted(grants.items()))
+        if footing
+        else (),
     )
+
+
+_ACTIONS = (*ACTIONS, *GROUPS)
+
+
+def _full(action: str) -> str:
+    return f"view:{action}" if action in GROUPS else action

@@ -19,6 +19,7 @@ from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.labels import Move
+from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Entitlements, Footing, Organisation, Principal
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.share import book, forms
@@ -176,7 +177,7 @@ class Disclosures:
         records = sorted({found[1] for found in opened if found is not None and found[0] == RECORD})
         if None in opened or any(found is not None and found[0] != RECORD for found in opened):
             raise NotFound("there is no such record")
-        owners = book.owners(self._desk.ledger, {record >> 28 for record in records})
-        if any(owners.get(record >> 28) != holder for record in records):
+        owners = book.owners(self._desk.ledger, {record >> ROW_BITS for record in records})
+        if any(owners.get(record >> ROW_BITS) != holder for record in records):
             raise NotFound("there is no such record")
         return records

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.places import ROW_MASK
 
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$")]
 Text = Annotated[str, Meta(min_length=1, max_length=4_000)]
@@ -153,7 +154,7 @@ class Sharing(_Form):
 
     records: Annotated[list[Handle], Meta(max_length=MAX_SHARED)] = []
     submission: Annotated[int, Meta(ge=0)] | None = None
-    rows: Annotated[list[Annotated[int, Meta(ge=0, lt=1 << 28)]], Meta(min_length=1)] | None = None
+    rows: Annotated[list[Annotated[int, Meta(ge=0, le=ROW_MASK)]], Meta(min_length=1)] | None = None
 
 
 def coming(moment: str, where: str) -> str:

@@ -17,6 +17,7 @@ from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
+from graphsvc.model.places import ROW_BITS
 from graphsvc.share import book, forms
 from graphsvc.share.desk import DECIDERS, Desk, Effect, Told
 from graphsvc.share.listing import group_shape
@@ -24,7 +25,6 @@ from graphsvc.share.moving import Mover, until_settled, with_group, without_grou
 from graphsvc.share.states import seconds
 
 _ID = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]")
-ROW_BITS = 28
 
 
 class Groups:

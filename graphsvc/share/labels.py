@@ -19,6 +19,7 @@ from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Denied, NotFound
 from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Principal
 
 
@@ -51,7 +52,7 @@ async def move_label(ledger: Ledger, principal: Principal, records: Sequence[int
 
 def _check_own(ledger: Ledger, org: str, records: Sequence[int]) -> None:
     table = tables.submissions
-    indexes = {record >> 28 for record in records}
+    indexes = {record >> ROW_BITS for record in records}
     with ledger.reading() as connection:
         own = set(connection.execute(select(table.c.index).where(table.c.org == org)).scalars())
     if not indexes <= own:

@@ -16,6 +16,7 @@ from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.model.errors import NotFound
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.policy.scope import Scope
 from graphsvc.share import book
 from graphsvc.share.book import Request
@@ -116,8 +117,8 @@ class SharedReading:
         said = {"identity", *(attribute["group"] for claim in records for attribute in claim["attributes"])}
         return {
             "handle": self._sources.handles(self._org).seal(RECORD, record),
-            "submission": record >> 28,
-            "row": record & 0xFFFFFFF,
+            "submission": record >> ROW_BITS,
+            "row": record & ROW_MASK,
             "handling": {"scheme": label.handling.scheme, "code": label.handling.code},
             "groups": [group for group in GROUPS if group in said],
             "entities": entities,

@@ -225,7 +225,16 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
 
 def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("view", "match", "identity", "personal", "content", "financial", "operational")}
-    parameters = {**lists, "now": NOW, "withdrawn": [], "ids": [1], "keys": ["k"], "start": 1, "kinds": ["USES"]}
+    parameters = {
+        **lists,
+        "now": NOW,
+        "withdrawn": [],
+        "leaving": [],
+        "ids": [1],
+        "keys": ["k"],
+        "start": 1,
+        "kinds": ["USES"],
+    }
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""]}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
     statements += [queries.expand(hops, chosen) for hops in range(1, MAX_HOPS + 1) for chosen in (False, True)]
@@ -247,10 +256,18 @@ def test_a_hub_of_hidden_claims_costs_nothing(graph_database: Graph, count: int)
     ids = load(graph_database, hidden)
     statement = queries.expand(2, False)
     seen = scope(LABELS, [1])
-    parameters = {"view": [1], "now": NOW, "withdrawn": [], "start": ids["phone:x:hub"], "most": 100, "records": 10}
+    parameters = {
+        "view": [1],
+        "now": NOW,
+        "withdrawn": [],
+        "leaving": [],
+        "start": ids["phone:x:hub"],
+        "most": 100,
+        "records": 10,
+    }
     with graph_database.session() as session:
         profile = session.run("PROFILE " + statement, {**parameters, **seen.masks()}).consume().profile
-        matched = {"keys": ["phone:x:hub"], "match": [3], "now": NOW, "withdrawn": []}
+        matched = {"keys": ["phone:x:hub"], "match": [3], "now": NOW, "withdrawn": [], "leaving": []}
         hit = session.run("PROFILE " + queries.MATCH, matched).consume().profile
         miss = session.run("PROFILE " + queries.MATCH, {**matched, "keys": ["phone:x:nobody"]}).consume().profile
     assert _hits(profile) < 1000, "as many database hits as visible claims ask for, whatever is hidden"
@@ -280,7 +297,9 @@ MATCH p = SHORTEST 1 (a:Entity {{id: $a}})
 RETURN length(p)"""
     parameters = {"a": source, "b": target, "view": list(reader_scope.allowed("view")), "now": NOW, "grades": grades}
     with graph.session() as session:
-        rows = session.run(statement, {**parameters, "withdrawn": list(reader_scope.withdrawn)}).values()
+        rows = session.run(
+            statement, {**parameters, "withdrawn": list(reader_scope.withdrawn), "leaving": list(reader_scope.leaving)}
+        ).values()
     return int(rows[0][0]) if rows else None
 
 

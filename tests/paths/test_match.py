@@ -41,7 +41,7 @@ from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.settings import Settings, product_data
-from graphsvc.share.entitlements import entitled
+from graphsvc.share.entitlements import Entitled
 from tests.paths.conftest import FOOTING
 from tests.paths.process import ROOT, environment
 from tests.paths.wire import DEFAULTS, MintingIdentity, account_key, file_of, row
@@ -173,7 +173,7 @@ class Rationed:
         decider = Decider(load_policies(product_data("policies")))
         handles = Handles(bytes(range(64)))
         columns = Columns(data / "columns")
-        rest = (decider, schema, lambda _: handles, entitled, self.budget)
+        rest = (decider, schema, lambda _: handles, Entitled(parts.ledger), self.budget)
         asking = Asking(Sources(parts.ledger, reader, columns, parts.applier, *rest))
         keys = FetchedKeys(f"{self.identity.issuer}/jwks")
         authenticator = Authenticator(self.identity.issuer, "graphsvc", keys, parts.ledger.organisations().get)
@@ -288,7 +288,7 @@ def test_a_file_is_matched_at_the_command_line(members: Members, held: dict[str,
     profile = members.write_profile("police-ke", INVESTIGATOR, DEFAULTS)
     source, out = tmp_path / "asked.csv", tmp_path / "answers.csv"
     lines = ["kind,value,site,id,note", f"Phone,{held['known']},,,x", "Account,,shopee,match-shown,=1+1"]
-    source.write_text("\n".join([*lines, "Phone,12x,,,", f"Phone,{phone(3)},,,"]) + "\n")
+    source.write_text("\n".join([*lines, "Phone,12x,,,", f"Phone,{phone(next(FRESH))},,,"]) + "\n")
     words = ["match", str(source), "--profile", str(profile), "--out", str(out)]
     words += ["--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case]
     done = _run(*words)

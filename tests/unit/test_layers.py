@@ -20,7 +20,7 @@ PATHS = {
         "graphsvc.acts",
     ),
     *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
-    *("graphsvc.budget", "graphsvc.provenance"),
+    *("graphsvc.budget", "graphsvc.provenance", "graphsvc.govern"),
 }
 PARTS = {"importers", "graphsvc.policy", "graphsvc.graph", "graphsvc.columns", "graphsvc.detect", "graphsvc.ledger"}
 EDGE = {"graphsvc.api", "graphsvc.cli", "graphsvc.client", "graphsvc.local", "graphsvc.app", "graphsvc.auth"}
@@ -35,12 +35,15 @@ ALLOWED: dict[str, set[str]] = {
     "graphsvc.graph": BASE | {"graphsvc.policy.scope"},
     "graphsvc.columns": BASE | {"graphsvc.policy.scope"},
     "graphsvc.auth": BASE,
-    **dict.fromkeys(PATHS, BASE | PARTS | PATHS | {"graphsvc.settings"}),
+    **dict.fromkeys(PATHS, BASE | PARTS | PATHS | {"graphsvc.settings", "graphsvc.witnessing"}),
     "graphsvc.api": BASE | PATHS | {"graphsvc.auth", "graphsvc.settings", "graphsvc.policy.scope"},
+    # Servers of other parties, and what talks to them: they see the log and nothing else.
+    "graphsvc.witness": BASE | {"graphsvc.ledger"},
+    "graphsvc.witnessing": BASE | {"graphsvc.ledger"},
     "graphsvc.client": BASE | {"importers", "graphsvc.settings"},
     "graphsvc.local": BASE | EDGE | {"graphsvc.settings", "importers"},
-    "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings"},
-    "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings"},
+    "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witnessing"},
+    "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witness"},
     "graphsvc.__main__": EDGE,
 }
 MODULES = sorted(

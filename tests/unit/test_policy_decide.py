@@ -6,14 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-import yaml
 
 from graphsvc.model.labels import GROUPS, Handling, Label
 from graphsvc.model.principals import Entitlements, Footing, Organisation, Principal
 from graphsvc.policy import decide as decide_module
 from graphsvc.policy.decide import Decider, decide
-from graphsvc.policy.invariants import HANDLINGS, SOMEBODY, breaches, labels, readers
-from graphsvc.policy.rules import Policies, load_policies, make_policies
+from graphsvc.policy.rules import Policies, load_policies, policies_of, read_files
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
@@ -28,10 +26,6 @@ def label(owner: str, code: str = "GREEN", **more: object) -> Label:
     return Label(owner, "company", "ID", Handling("tlp-2.0", code), "GREEN", "consent", **more)  # type: ignore[arg-type]
 
 
-def codes(name: str) -> list[str]:
-    return list(yaml.safe_load((ROOT / "schema" / "codelists" / f"{name}.yaml").read_text())["codes"])
-
-
 @pytest.fixture(scope="module")
 def policies() -> Policies:
     return load_policies(POLICIES)
@@ -39,13 +33,7 @@ def policies() -> Policies:
 
 def with_owner_file(owner: str, text: str) -> Policies:
     """The product's policies with one owner's file replaced."""
-    own = {path.stem: path.read_text() for path in (POLICIES / "orgs").glob("*.cedar")}
-    return make_policies(
-        (POLICIES / "schema.cedarschema").read_text(),
-        (POLICIES / "shared.cedar").read_text(),
-        {**own, owner: text},
-        (POLICIES / "standings.yaml").read_text(),
-    )
+    return policies_of({**read_files(POLICIES), f"orgs/{owner}.cedar": text})
 
 
 def allowed(
@@ -114,29 +102,6 @@ def test_nesting_is_enforced_whatever_policies_say(action: str, left: set[str]) 
     raw = Decider(cut).explain(INVESTIGATOR, FOOTING, True, label("pasar"))
     assert raw["view:personal"].allowed, "the policies by themselves do break the nesting"
     assert allowed(cut, label("pasar")) == left
-
-
-def test_invariants_by_full_enumeration(policies: Policies) -> None:
-    kinds = [*codes("organisation-kinds"), "operator", "unknown-kind"]
-    over = list(labels([*policies.owners, SOMEBODY], "investigation", [()]))
-    assert len(over) == len(HANDLINGS) * (len(policies.owners) + 1) * 2
-    assert list(breaches(policies, readers(kinds, codes("purposes"), [()]), over)) == []
-
-
-def test_enumeration_sees_a_breach(policies: Policies, monkeypatch: pytest.MonkeyPatch) -> None:
-    wide = decide_module.Verdict(frozenset({"view", "view:personal"}), MappingProxyType({"personal": "x"}))
-    monkeypatch.setattr("graphsvc.policy.invariants.decide", lambda policies, profile, over: [wide] * len(over))
-    found = breaches(policies, readers(["company"], ["analysis"], [()]), list(labels(["pasar"], "investigation", [()])))
-    assert len({breach.invariant for breach in found}) == 6
-
-
-def test_handling_codes_are_all_enumerated() -> None:
-    listed = {
-        (scheme, code)
-        for scheme in ("tlp-2.0", "europol", "uk-3x5x2")
-        for code in codes(f"handling-{scheme}")
-    }  # fmt: skip
-    assert listed == {(handling.scheme, handling.code) for handling in HANDLINGS} - {("none", "")}
 
 
 def test_a_group_opens_to_its_members_only(policies: Policies) -> None:
@@ -222,3 +187,17 @@ def test_the_rulebook_itself_asks_for_a_footing(policies: Policies) -> None:
     answers = Decider(policies).explain(INVESTIGATOR, FOOTING, False, label("customs-cn"))
     assert {decision.allowed for decision in answers.values()} == {False}
     assert answers["view"].rule == "footing-required"
+
+
+def test_another_version_decides_from_the_next_question_on(policies: Policies) -> None:
+    closed = with_owner_file("pasar", '@id("pasar-closed") forbid (principal, action, resource);')
+    versions = [policies]
+    decider = Decider(policies, lambda: versions[-1])
+    of = MappingProxyType({1: label("pasar"), 2: label("swiftline")})
+    before = decider.scope(INVESTIGATOR, FOOTING, True, NOTHING, of, 0)
+    versions.append(closed)
+    after = decider.scope(INVESTIGATOR, FOOTING, True, NOTHING, of, 1)
+    assert (before.allowed("view"), before.policy) == ((1, 2), policies.digest)
+    assert (after.allowed("view"), after.policy) == ((2,), closed.digest)
+    versions.append(policies)
+    assert decider.scope(INVESTIGATOR, FOOTING, True, NOTHING, of, 2).allowed("view") == (1, 2)

@@ -1,4 +1,4 @@
-"""``python -m graphsvc_verify FILE --trust KEYS [--json]``: check a receipt, a saved answer or an evidence file.
+"""``python -m graphsvc_verify FILE --trust KEYS [--json]``: check evidence (zip or file), a saved answer or a receipt.
 
 Exit status 0: everything holds; 1: something does not; 2: the command was wrong.
 """
@@ -12,19 +12,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from graphsvc_verify.answers import answer_bytes
+from graphsvc_verify.archive import is_archive
 from graphsvc_verify.canonical import parse
+from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import FORMAT, EvidenceReport, check_evidence
+from graphsvc_verify.package import PackageReport, check_package
 from graphsvc_verify.receipt import ReceiptReport, check_receipt
 from graphsvc_verify.trust import Trust, parse_trust
-
-_START = b'{"data":'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="graphsvc-verify", description="Check receipts and evidence offline.")
-    parser.add_argument("file", type=Path, help="receipt, saved GraphQL answer, or evidence file (JSON)")
+    parser.add_argument("file", type=Path, help="evidence package (zip) or file, saved GraphQL answer, or receipt")
     parser.add_argument("--trust", type=Path, required=True, help="trust file: pinned keys (JSON)")
     parser.add_argument("--data", type=Path, help="the bytes of the answer's data, to check a bare receipt against")
     parser.add_argument("--json", action="store_true", help="machine-readable result")
@@ -46,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check_file(raw: bytes, trust: Trust, data: bytes | None = None) -> dict[str, Any]:
-    """Check the bytes of a file, whichever of the three kinds it is. Raises VerifyError."""
+    """Check the bytes of a file, whichever of the four kinds it is. Raises VerifyError."""
+    if is_archive(raw):
+        return _package_result(check_package(raw, trust))
     value = parse(raw)
     if isinstance(value, dict) and value.get("format") == FORMAT:
         return _evidence_result(check_evidence(value, trust))
@@ -54,18 +58,6 @@ def check_file(raw: bytes, trust: Trust, data: bytes | None = None) -> dict[str,
         receipt = (value["extensions"] or {}).get("receipt")
         return _receipt_result(check_receipt(receipt, trust, answer_bytes(raw)))
     return _receipt_result(check_receipt(value, trust, data))
-
-
-def answer_bytes(raw: bytes) -> bytes:
-    """The bytes of ``data`` in a GraphQL answer, exactly as sent. Raises VerifyError ``bad_answer``."""
-    if not raw.startswith(_START):
-        raise VerifyError("bad_answer", "an answer starts with its data")
-    try:
-        text = raw[len(_START) :].decode()
-        _, end = json.JSONDecoder().raw_decode(text)
-    except ValueError:
-        raise VerifyError("bad_answer", "the answer's data is not JSON") from None
-    return text[:end].encode()
 
 
 def _receipt_result(report: ReceiptReport) -> dict[str, Any]:
@@ -84,6 +76,7 @@ def _receipt_result(report: ReceiptReport) -> dict[str, Any]:
         "case": header["case"],
         "owners": {owner: len(handles) for owner, handles in report.disclosed.items()},
         "recordsChecked": report.records,
+        "witnesses": _witnesses(report.witnesses),
         "limits": list(report.limits),
     }
 
@@ -108,8 +101,20 @@ def _evidence_result(report: EvidenceReport) -> dict[str, Any]:
             for entry in report.entries
         ],
         "leftOut": [list(gap) for gap in report.missing],
+        "witnesses": _witnesses(report.witnesses),
         "limits": list(report.limits),
     }
+
+
+def _package_result(report: PackageReport) -> dict[str, Any]:
+    answers = [{"file": one.name, **_receipt_result(one.proof)} for one in report.answers]
+    for one in answers:
+        del one["ok"], one["kind"], one["limits"]
+    return {**_evidence_result(report.evidence), "kind": "package", "answers": answers, "limits": list(report.limits)}
+
+
+def _witnesses(found: tuple[Cosignature, ...]) -> list[dict[str, str]]:
+    return [{"name": one.name, "t": one.time.isoformat().replace("+00:00", "Z")} for one in found]
 
 
 def _records(section: Any) -> list[list[Any]]:
@@ -119,21 +124,39 @@ def _records(section: Any) -> list[list[Any]]:
 
 def _text(result: dict[str, Any]) -> str:
     lines = [f"HOLDS  {result['kind']} of {result['origin']}, log size {result['size']}"]
+    lines += [f"  witnessed by {one['name']} at {one['t']}" for one in result["witnesses"]]
     if result["kind"] == "receipt":
-        lines.append(f"  entry {result['index']} ({result['type']}) at {result['t']}")
-        lines += [f"  {owner}: {count} records" for owner, count in result["owners"].items()]
-        checked = result["recordsChecked"]
-        lines.append("  answer not given" if checked is None else f"  records found in the answer: {checked}")
+        lines += _answer_lines(result)
     else:
-        for entry in result["entries"]:
-            shown = "closed" if entry["records"] is None else f"{len(entry['records'])} records"
-            lines.append(f"  entry {entry['index']} ({entry['type']}) at {entry['t']}: {shown}, {entry['assurance']}")
-            lines += [
-                f"    {act['typ']} by {act['person'] or act['via']} of {act['iss']}: {act['assurance']}"
-                for act in entry["acts"]
-            ]
-        lines += [f"  left out on purpose: owner's entries {first} to {last}" for first, last in result["leftOut"]]
+        lines += _entry_lines(result)
+        for answer in result.get("answers", ()):
+            lines.append(f"  {answer['file']}: as the log committed to it")
+            lines += [f"  {line}" for line in _answer_lines(answer)]
     return "\n".join(lines + [f"  note: {limit}" for limit in result["limits"]]) + "\n"
+
+
+def _answer_lines(result: dict[str, Any]) -> list[str]:
+    lines = [f"  entry {result['index']} ({result['type']}) at {result['t']}"]
+    lines += [f"  {owner}: {count} records" for owner, count in result["owners"].items()]
+    checked = result["recordsChecked"]
+    return [*lines, "  answer not given" if checked is None else f"  records found in the answer: {checked}"]
+
+
+def _entry_lines(result: dict[str, Any]) -> list[str]:
+    """A table of the entries, and under each the acts that it carries."""
+    rows = []
+    for entry in result["entries"]:
+        shown = "closed" if entry["records"] is None else f"{len(entry['records'])} records"
+        rows.append((f"entry {entry['index']} ({entry['type']})", f"at {entry['t']}:", f"{shown},", entry["assurance"]))
+    widths = [max((len(row[at]) for row in rows), default=0) for at in range(3)]
+    lines = []
+    for row, entry in zip(rows, result["entries"], strict=True):
+        lines.append("  " + " ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]))
+        lines += [
+            f"    {act['typ']} by {act['person'] or act['via']} of {act['iss']}: {act['assurance']}"
+            for act in entry["acts"]
+        ]
+    return lines + [f"  left out on purpose: owner's entries {first} to {last}" for first, last in result["leftOut"]]
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ whole are committed to all the same.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.errors import VerifyError
+
+_START = b'{"data":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,18 @@ def check_answer(data: bytes, disclosed: Mapping[str, Mapping[str, frozenset[str
             raise VerifyError("unlisted_group", "the answer shows a field group that its owner was not told of")
         count += 1
     return count
+
+
+def answer_bytes(raw: bytes) -> bytes:
+    """The bytes of ``data`` in a GraphQL answer, exactly as sent. Raises VerifyError ``bad_answer``."""
+    if not raw.startswith(_START):
+        raise VerifyError("bad_answer", "an answer starts with its data")
+    try:
+        text = raw[len(_START) :].decode()
+        _, end = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        raise VerifyError("bad_answer", "the answer's data is not JSON") from None
+    return text[:end].encode()
 
 
 def records_in(value: Any) -> Iterator[Shown]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from graphsvc_verify.boxes import section_info, section_key, section_tag
 from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.disclosures import commitments, disclosures_root, facts_root
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
@@ -27,13 +28,15 @@ from graphsvc_verify.keychain import OPERATOR, Keychain, Place, ProvedEvent, che
 from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusion
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import read_objects
-from graphsvc_verify.trust import Trust
+from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
+from graphsvc_verify.trust import Trust, check_witnessed
 
 FORMAT = "graphsvc-evidence"
 LIMITS = (
-    "Times are asserted by the operator.",
     "Not detectable: entries after the last one shown here, and requester and operator colluding.",
+    "Not detectable: sections that the requester may not know of (match, silent alerts).",
 )
+NO_WITNESS = "No witness is pinned: two logs shown to two parties come out only when they compare checkpoints."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,17 @@ class EntryReport:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceReport:
-    """A checked evidence file. ``missing`` are ranges of the owner's numbering that were left out on purpose."""
+    """A checked evidence file. ``missing`` are ranges of the owner's numbering that were left out on purpose.
+
+    ``witnesses`` are the pinned ones that cosigned the checkpoint, oldest first.
+    """
 
     origin: str
     owner: str
     checkpoint: Checkpoint
     entries: list[EntryReport]
     missing: list[tuple[int, int]]
+    witnesses: tuple[Cosignature, ...] = ()
     limits: tuple[str, ...] = field(default=LIMITS)
 
 
@@ -117,6 +124,7 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
     if not isinstance(evidence, dict) or evidence.get("format") != FORMAT or evidence.get("v") != 1:
         raise VerifyError("bad_evidence", "not an evidence file of version 1")
     checkpoint = verify_checkpoint(str(evidence["checkpoint"]), trust.log)
+    witnesses = check_witnessed(checkpoint, trust)
     if evidence["origin"] != trust.origin:
         raise VerifyError("bad_evidence", "the evidence is of another log")
     _check_growth(evidence, checkpoint, trust)
@@ -128,12 +136,17 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
         entries.append(_check_entry(item, checkpoint, objects, chain))
     if any(first.index == second.index for first, second in pairwise(entries)):
         raise VerifyError("bad_evidence", "an entry is there twice")
-    for item in evidence["epochs"]:
-        if _proved(item, checkpoint).type != "keys":
-            raise VerifyError("bad_evidence", "an epoch is not a keys entry")
+    times = [(entry.index, entry.t) for entry in entries] + [(event.index, event.leaf.t) for event in events]
+    epochs = {item["index"]: _proved(item, checkpoint) for item in evidence["epochs"]}
+    if any(leaf.type != "keys" for leaf in epochs.values()):
+        raise VerifyError("bad_evidence", "an epoch is not a keys entry")
+    times += [(index, leaf.t) for index, leaf in epochs.items()]
+    check_time_order(times)
+    check_witness_times(times, witnesses, trust)
     owner = str(evidence["owner"])
     missing = _check_numbers(owner, entries, bool(evidence["selected"]))
-    return EvidenceReport(trust.origin, owner, checkpoint, entries, missing)
+    limits = (said_of_times(witnesses, trust), *([] if trust.witnesses else [NO_WITNESS]), *LIMITS)
+    return EvidenceReport(trust.origin, owner, checkpoint, entries, missing, witnesses, limits)
 
 
 def _check_growth(evidence: Mapping[str, Any], checkpoint: Checkpoint, trust: Trust) -> None:

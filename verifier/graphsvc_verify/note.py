@@ -10,12 +10,12 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 from graphsvc_verify.ed25519 import verify_signature
 from graphsvc_verify.errors import VerifyError
 
 _DASH = "— "
-_ALGORITHM = b"\x01"
 MAX_NOTE = 100_000
 
 
@@ -25,16 +25,21 @@ class NoteKey:
 
     name: str
     public: bytes
+    ALGORITHM: ClassVar[bytes] = b"\x01"
+    """The signature type of C2SP signed-note: a key of one type never counts as one of another."""
 
     @property
     def id(self) -> bytes:
-        """The 4-byte key id: SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)[:4]."""
-        return hashlib.sha256(self.name.encode() + b"\n" + _ALGORITHM + self.public).digest()[:4]
+        """The 4-byte key id: SHA-256(name ‖ 0x0A ‖ type ‖ public key)[:4]."""
+        return hashlib.sha256(self.name.encode() + b"\n" + self.ALGORITHM + self.public).digest()[:4]
 
     @property
     def vkey(self) -> str:
         """``name+id+key``, the text form that verifiers pin."""
-        return f"{self.name}+{self.id.hex()}+{_b64(_ALGORITHM + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{_b64(self.ALGORITHM + self.public)}"
+
+
+K = TypeVar("K", bound=NoteKey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,18 @@ class Checkpoint:
 
 
 def parse_vkey(vkey: str) -> NoteKey:
-    """The key behind a verifier key text. Raises VerifyError ``bad_vkey``."""
+    """The key behind a log's verifier key text. Raises VerifyError ``bad_vkey``."""
+    return parse_key(vkey, NoteKey)
+
+
+def parse_key(vkey: str, kind: type[K]) -> K:
+    """The key of a kind behind a verifier key text. Raises VerifyError ``bad_vkey``, also for one of another type."""
     name, _, rest = vkey.partition("+")
     identifier, _, encoded = rest.partition("+")
     data = _unb64(encoded, "bad_vkey")
-    if len(data) != 33 or data[:1] != _ALGORITHM or not _good_name(name):
-        raise VerifyError("bad_vkey", "not an Ed25519 note verifier key")
-    key = NoteKey(name, data[1:])
+    if len(data) != 33 or data[:1] != kind.ALGORITHM or not is_name(name):
+        raise VerifyError("bad_vkey", f"not an Ed25519 verifier key of type 0x{kind.ALGORITHM.hex()}")
+    key = kind(name, data[1:])
     if key.id.hex() != identifier:
         raise VerifyError("bad_vkey", "the key id does not fit name and key")
     return key
@@ -66,7 +76,7 @@ def checkpoint_body(origin: str, size: int, root: bytes) -> str:
 
 
 def signature_line(key: NoteKey, signature: bytes) -> str:
-    """A note's signature line for a raw Ed25519 signature over the body."""
+    """A note's signature line; ``signature`` is what follows the key id, by the key's type."""
     return f"{_DASH}{key.name} {_b64(key.id + signature)}\n"
 
 
@@ -97,7 +107,7 @@ def split_note(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     for line in tail[:-1].split("\n"):
         name, _, encoded = line.removeprefix(_DASH).partition(" ")
         data = _unb64(encoded, "bad_note")
-        if not line.startswith(_DASH) or not _good_name(name) or len(data) < 5:
+        if not line.startswith(_DASH) or not is_name(name) or len(data) < 5:
             raise VerifyError("bad_note", "a signature line is malformed")
         signatures.append((name, data[:4], data[4:]))
     return body + "\n", signatures
@@ -119,7 +129,8 @@ def is_number(text: str) -> bool:
     return len(text) < 19 and text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
 
 
-def _good_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a key may have this name: no blanks, no plus sign."""
     return bool(name) and "+" not in name and not any(sign.isspace() for sign in name)
 
 

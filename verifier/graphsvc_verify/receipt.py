@@ -15,6 +15,7 @@ from typing import Any
 
 from graphsvc_verify.answers import check_answer
 from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.cosignature import Cosignature, read_cosignatures
 from graphsvc_verify.disclosures import disclosures_root
 from graphsvc_verify.entry import Leaf, open_header, parse_leaf
 from graphsvc_verify.errors import VerifyError
@@ -26,11 +27,15 @@ LIMITS = (
     "Not detectable from a receipt: sections that the requester may not know of, and requester and operator colluding.",
     "The time is asserted by the operator.",
 )
+UNWITNESSED = "Fewer witnesses than needed have signed this receipt's checkpoint yet; take evidence, which needs them."
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReport:
-    """What a checked receipt proves. ``records`` counts the records found in the answer (None: no answer given)."""
+    """What a checked receipt proves. ``records`` counts the records found in the answer (None: no answer given).
+
+    ``witnesses`` are the pinned ones that cosigned its checkpoint.
+    """
 
     index: int
     leaf: Leaf
@@ -38,6 +43,7 @@ class ReceiptReport:
     checkpoint: Checkpoint
     disclosed: Mapping[str, Mapping[str, frozenset[str]]]
     records: int | None
+    witnesses: tuple[Cosignature, ...] = ()
     limits: tuple[str, ...] = field(default=LIMITS)
 
 
@@ -70,7 +76,9 @@ def _check(receipt: Any, trust: Trust, data: bytes | None) -> ReceiptReport:
         if answer_digest(data, unb64u(str(header["answerSalt"]), 32)) != header["answer"]:
             raise VerifyError("altered_answer", "the answer's bytes are not those that the entry commits to")
         records = check_answer(data, disclosed)
-    return ReceiptReport(index, leaf, header, checkpoint, disclosed, records)
+    witnesses = read_cosignatures(checkpoint.note, trust.witnesses)
+    limits = LIMITS if len(witnesses) >= trust.needed else (UNWITNESSED, *LIMITS)
+    return ReceiptReport(index, leaf, header, checkpoint, disclosed, records, witnesses, limits)
 
 
 def answer_digest(data: bytes, salt: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What a verifier pins outside the service: log key, organisations' root keys, perhaps an older checkpoint."""
+"""What a verifier pins outside the service: log key, organisations' root keys, perhaps witnesses and a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphsvc_verify.canonical import unb64u
+from graphsvc_verify.cosignature import Cosignature, WitnessKey, parse_witnesses, read_cosignatures
 from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import Checkpoint, NoteKey, parse_vkey, verify_checkpoint
@@ -14,12 +15,30 @@ from graphsvc_verify.note import Checkpoint, NoteKey, parse_vkey, verify_checkpo
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Pinned keys. ``organisations`` maps slugs to raw root public keys; ``checkpoint`` was seen earlier, or None."""
+    """Pinned keys. ``organisations`` maps slugs to raw root public keys; ``checkpoint`` was seen earlier, or None.
+
+    Of the ``witnesses``, ``needed`` must have cosigned a checkpoint that evidence rests on.
+    """
 
     origin: str
     log: NoteKey
     organisations: Mapping[str, bytes]
     checkpoint: Checkpoint | None = None
+    witnesses: tuple[WitnessKey, ...] = ()
+    needed: int = 0
+
+
+def check_witnessed(checkpoint: Checkpoint, trust: Trust) -> tuple[Cosignature, ...]:
+    """The cosignatures of pinned witnesses on a checkpoint, oldest first.
+
+    Raises VerifyError ``not_witnessed`` when there are fewer than needed, ``bad_signature`` when one does not hold.
+    """
+    found = read_cosignatures(checkpoint.note, trust.witnesses)
+    if len(found) < trust.needed:
+        raise VerifyError(
+            "not_witnessed", f"{len(found)} pinned witnesses signed the checkpoint, {trust.needed} needed"
+        )
+    return found
 
 
 def parse_trust(value: Any) -> Trust:
@@ -33,4 +52,5 @@ def parse_trust(value: Any) -> Trust:
     for public in roots.values():
         check_public_key(public)
     note = value.get("checkpoint")
-    return Trust(key.name, key, roots, None if note is None else verify_checkpoint(str(note), key))
+    pinned = None if note is None else verify_checkpoint(str(note), key)
+    return Trust(key.name, key, roots, pinned, *parse_witnesses(value.get("witnesses")))

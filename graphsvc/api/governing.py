@@ -1,0 +1,181 @@
+"""GraphQL of policies: versions of the rulebooks, the acts that change them, and why a record is shown or not.
+
+Every change is a signed act (``docs/formats.md``, Acts): a mutation takes the compact JWS and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import strawberry
+
+from graphsvc.api.ports import Shape
+from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, carrying_out
+from graphsvc.api.shapes import given, shape
+from graphsvc.model.errors import InvalidQuery
+
+MAX_ROLES = 8
+
+
+class GovernedReading(Protocol):
+    """Reads of policies, within a reading. Absent, and of others, look alike: None or empty."""
+
+    def versions(self, part: str | None, first: int, /) -> list[Shape]:
+        """Versions and proposals, newest first."""
+        ...
+
+    async def why(self, record: str | None, place: tuple[int, int] | None, reader: Shape, /) -> Shape | None:
+        """Every decision on one record, with the rules that take it."""
+        ...
+
+
+@shape
+class PolicySigner:
+    """Who stands behind a version. person: null for other organisations' people."""
+
+    org: str
+    person: str | None
+    index: int
+
+
+@shape
+class PolicyFile:
+    """One file of policies."""
+
+    name: str
+    text: str
+
+
+@shape
+class PolicyVersion:
+    """A version of the shared rulebook or of an organisation's file. since, until: the entries between which it holds.
+
+    body: what its proposer signed and approvers sign; null for what the service was started with.
+    """
+
+    object: strawberry.ID | None
+    part: str
+    state: str
+    returns: bool
+    version: str
+    base: str | None
+    note: str | None
+    proposer: PolicySigner | None
+    approvals: list[PolicySigner]
+    missing: str | None
+    index: int
+    since: int | None
+    until: int | None
+    files: list[PolicyFile]
+    body: str | None
+
+
+@shape
+class DecidingRule:
+    """A rule that decides, and the file that it stands in."""
+
+    id: str
+    file: str
+
+
+@shape
+class ActionDecision:
+    """One action. invariant: what the service enforces beyond the rules, where it denies what they permit."""
+
+    action: str
+    allowed: bool
+    allowed_by_rules: bool
+    rule: str
+    rules: list[DecidingRule]
+    invariant: str | None
+
+
+@shape
+class AccessExplanation:
+    """Every decision on one record under the policies in force."""
+
+    policy: str
+    owner: str
+    actions: list[ActionDecision]
+
+
+@given
+class ReaderInput:
+    """A reader that an owner asks about. Groups and grants of a member are those in force."""
+
+    org: str
+    kind: str
+    roles: list[str]
+    purpose: str = ""
+    legal_basis: str = ""
+    case: str = ""
+
+
+async def policy_versions(info: Info, part: str | None = None, first: int = 50) -> list[Shape]:
+    """Versions of the policies, newest first."""
+    name = None if part is None else _text("part", part, MAX_NAME)
+    return _governing(info).versions(name, _within("first", first, 1, MAX_PAGE))
+
+
+async def explain_access(
+    info: Info,
+    record: strawberry.ID | None = None,
+    submission: int | None = None,
+    row: int | None = None,
+    reader: ReaderInput | None = None,
+) -> Shape | None:
+    """Why the caller, or a reader of an own record, may do what with it."""
+    handle = None if record is None else _text("record", record)
+    place = None
+    if handle is None:
+        if submission is None or row is None:
+            raise InvalidQuery("name a record, or a submission and a row", code="out_of_range", where="record")
+        place = _index("submission", submission) or 0, _within("row", row, 0, 2**28 - 1)
+    context = info.context
+    return await context.in_turn(_governing(info).why(handle, place, _reader(reader)))
+
+
+def _reader(reader: ReaderInput | None) -> Shape:
+    if reader is None:
+        return {}
+    _within("reader/roles", len(reader.roles), 0, MAX_ROLES)
+    said = {name: getattr(reader, name) for name in ("org", "kind", "purpose", "legal_basis", "case")}
+    for name, value in said.items():
+        if value:
+            _text(f"reader/{name}", value, 200)
+    return {**said, "roles": [_text("reader/roles", role, MAX_NAME) for role in reader.roles]}
+
+
+def _governing(info: Info) -> GovernedReading:
+    reading: Any = info.context.scoped.governing
+    found: GovernedReading = reading
+    return found
+
+
+def _act(kind: str, description: str) -> Any:
+    return strawberry.field(resolver=carrying_out(kind), graphql_type=PolicyVersion | None, description=description)
+
+
+@shape
+class GoverningQuery:
+    """What policies there are, and what they decide."""
+
+    policy_versions = strawberry.field(
+        resolver=policy_versions,
+        graphql_type=list[PolicyVersion] | None,
+        description="Versions and proposals of the shared rulebook and of the caller's own file, newest first.",
+    )
+    explain_access = strawberry.field(
+        resolver=explain_access,
+        graphql_type=AccessExplanation | None,
+        description="Why the caller, or for an own record any reader, may do what with it; null when not visible.",
+    )
+
+
+@shape
+class GoverningMutation:
+    """Acts about policies."""
+
+    propose_policy = _act("policy-propose", "Propose a version of the shared rulebook or of the own file.")
+    approve_policy = _act("policy-approve", "Approve a version that another person proposed.")
+    roll_back_policy = _act("policy-rollback", "Propose to make an earlier version current again.")

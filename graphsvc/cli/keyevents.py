@@ -1,0 +1,157 @@
+"""``graphsvc keys request | enrol | revoke | send | list``: who may sign for an organisation, by its root key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from graphsvc.cli.output import write_json
+from graphsvc.cli.profile import read_profile
+from graphsvc.client.enrol import Enroller, KeyRequest
+from graphsvc.client.keys import load_hpke_key, load_signing_key
+from graphsvc.model.errors import InvalidInput
+from graphsvc_verify.canonical import unb64u
+from graphsvc_verify.entry import parse_leaf
+from graphsvc_verify.evidence import check_evidence
+from graphsvc_verify.keychain import OPERATOR, SIGNED, ProvedEvent, read_keychain
+from graphsvc_verify.trust import Trust
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Out = Annotated[Path, typer.Option("--out", help="Where to write it; must not exist.", dir_okay=False)]
+Root = Annotated[Path, typer.Option("--root", help="The organisation's root key. It never leaves this machine.")]
+Org = Annotated[str, typer.Option("--org", help="The organisation.")]
+Origin = Annotated[str, typer.Option("--origin", help="The log's name, as in the trust file.")]
+Days = Annotated[int, typer.Option("--days", help="For how many days the act may be carried.", min=1, max=90)]
+Reach = Annotated[Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")]
+
+
+def request(
+    key: Annotated[Path, typer.Argument(help="The new private key; it stays here.")],
+    org: Org,
+    origin: Origin,
+    out: Out,
+    person: Annotated[str, typer.Option("--person", help="Who holds the key; empty for a receiving key.")] = "",
+    hpke: Annotated[bool, typer.Option("--hpke", help="It is a receiving key.")] = False,
+) -> None:
+    """Ask for a key to be enrolled: its public half, and proof that you hold it, for where the root key is."""
+    loaded = load_hpke_key(key) if hpke else load_signing_key(key)
+    if not hpke and not person:
+        raise InvalidInput("say who holds the key with --person", code="no_person")
+    made = KeyRequest.of(loaded, org, origin, person)
+    _write(out, made.write())
+    typer.echo(f"{out}: key {made.kid}; carry it to where the root key is")
+
+
+def enrol(
+    file: Annotated[Path, typer.Argument(help="The holder's request.", exists=True, dir_okay=False)],
+    root: Root,
+    out: Out,
+    role: Annotated[list[str] | None, typer.Option("--role", help="What its acts may do. Repeatable.")] = None,
+    prev: Annotated[
+        int | None, typer.Option("--prev", help="Your last key event (keys list); left out for the first.", min=0)
+    ] = None,
+    days: Days = 7,
+) -> None:
+    """Sign, offline, that a key acts for your organisation. The file is carried to the service: keys send.
+
+    To rotate a key: enrol the new one, send it, and revoke the old one after that (keys revoke, whose --prev is the
+    index that sending gave).
+    """
+    asked = KeyRequest.read(file.read_bytes())
+    enroller = Enroller(asked.org, asked.origin, load_signing_key(root), timedelta(days=days))
+    _write(out, enroller.enrol(asked, tuple(role or ()), prev).encode() + b"\n")
+    typer.echo(f"{out}: enrols key {asked.kid} of {asked.org}; send it within {days} days: graphsvc keys send {out}")
+
+
+def revoke(
+    kid: Annotated[str, typer.Argument(help="The id of the key (keys list).")],
+    root: Root,
+    org: Org,
+    origin: Origin,
+    prev: Annotated[int, typer.Option("--prev", help="Your last key event (keys list).", min=0)],
+    out: Out,
+    reason: Annotated[str, typer.Option("--reason", help="Why; everyone who gets evidence reads it.")] = "rotated",
+) -> None:
+    """Sign, offline, that nothing counts any more that a key signs. Good for 7 days: graphsvc keys send."""
+    enroller = Enroller(org, origin, load_signing_key(root), timedelta(days=7))
+    _write(out, enroller.revoke(kid, reason, prev).encode() + b"\n")
+    typer.echo(f"{out}: revokes key {kid} of {org}; send it: graphsvc keys send {out}")
+
+
+def send(
+    file: Annotated[Path, typer.Argument(help="A signed key event.", exists=True, dir_okay=False)],
+    profile: Reach = None,
+    json: JsonFlag = False,
+) -> None:
+    """Carry a signed key event to the service; prints its ledger index, which the next one names."""
+    with read_profile(profile).client() as client:
+        answer = client.enrol(file.read_text().strip())
+    if json:
+        write_json({"index": answer["index"]})
+    else:
+        typer.echo(f"ledger index {answer['index']}, inclusion proof checked")
+
+
+def show_all(
+    org: Annotated[str, typer.Option("--org", help="Of this organisation only.")] = "",
+    profile: Reach = None,
+    json: JsonFlag = False,
+) -> None:
+    """List all keys as the log has them, checked from the pinned root keys on, and each organisation's last event."""
+    reach = read_profile(profile)
+    trust = reach.trust()
+    with reach.client(trust) as client:
+        evidence = client.evidence([])
+    check_evidence(evidence, trust)
+    rows, last = _keys(evidence, trust, org)
+    if json:
+        write_json({"origin": trust.origin, "keys": rows, "lastKeyEvent": last})
+        return
+    console = Console(highlight=False)
+    columns = ("organisation", "key", "use", "person", "roles", "enrolled", "revoked", "by")
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        cells = (row["org"], row["kid"], row["use"], row["person"] or "–", ", ".join(row["roles"]) or "–")
+        revoked = "–" if row["revoked"] is None else str(row["revoked"])
+        table.add_row(*(escape(cell) for cell in (*cells, str(row["enrolled"]), revoked, row["assurance"])))
+    console.print(table)
+    for name, index in last.items():
+        console.print(f"--prev for the next event of {escape(name)}: {index}")
+
+
+def _keys(evidence: dict[str, Any], trust: Trust, org: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The keys of a checked evidence file, and the index of each organisation's last key event."""
+    events = [
+        ProvedEvent(item["index"], parse_leaf(unb64u(item["leaf"])), item["act"]) for item in evidence["keyEvents"]
+    ]
+    chain = read_keychain(events, trust.origin, trust.organisations)
+    rows = [
+        {
+            "org": name,
+            "kid": kid,
+            "use": key.event.use,
+            "person": key.event.person,
+            "roles": list(key.event.roles),
+            "enrolled": key.enrolled,
+            "revoked": key.revoked,
+            "assurance": SIGNED if key.pinned else OPERATOR,
+        }
+        for (name, kid), key in chain.keys.items()
+        if org in ("", name)
+    ]
+    last = {str(said["iss"]): index for index, said in chain.events.items() if org in ("", said["iss"])}
+    return rows, last
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise InvalidInput("there is a file already", code="exists", where=str(path)) from None

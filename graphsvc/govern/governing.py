@@ -1,0 +1,291 @@
+"""The path of a policy version: proposed, checked, approved, in force from a ledger index on.
+
+What is in force is read off the ledger, never off the disk: the files under ``policies/`` are version 0, entered when
+the log is first opened. The entry that brings a version into force is a scope event, so the sequencer refuses every
+read whose scope was taken before it. A crash before that entry leaves the old version in force, after it the new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select
+
+from graphsvc.acts import Acted, Handler, SignedAct
+from graphsvc.govern import forms
+from graphsvc.govern.listing import version_shape
+from graphsvc.govern.versions import (
+    APPROVE,
+    BASE,
+    PROPOSE,
+    ROLL_BACK,
+    SCHEMA,
+    SHARED,
+    Event,
+    Proposal,
+    Versions,
+    missing,
+    part_of,
+    parts_of,
+)
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.receipts import Appended
+from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
+from graphsvc.policy.axes import SOMEBODY
+from graphsvc.policy.check import broken, check_texts
+from graphsvc.policy.rules import SCHEMA_FILE, Policies, digest_of, policies_of, read_files
+
+ROLE = "officer"
+"""The role of whoever proposes or approves a version: an organisation's officers."""
+
+_log = logging.getLogger("graphsvc.policy")
+
+
+class Governing:
+    """Knows what is in force and takes the acts that change it. Thread-safe."""
+
+    def __init__(self, ledger: Ledger, directory: Path) -> None:
+        """Follow ``ledger``; ``directory`` gives version 0 and the schema. Raises InvalidPolicy, Unavailable."""
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._known = -2
+        disk = read_files(directory)
+        self._schema = disk[SCHEMA_FILE]
+        self._versions = _read(ledger)
+        self._policies = self._started(disk)
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers of the acts about policies, by kind."""
+        return {PROPOSE: self.propose, ROLL_BACK: self.propose, APPROVE: self.approve}
+
+    def in_force(self) -> Policies:
+        """The policies in force at the ledger's head or later; asked by every question."""
+        event = self._ledger.last_scope_event
+        if self._known == event:
+            return self._policies
+        with self._lock:
+            # An event that is not durable yet is not in the tables: what is read now is not kept as what it made.
+            durable = event < self._ledger.head
+            self._follow()
+            if durable:
+                self._known = event
+            return self._policies
+
+    def versions(self) -> Versions:
+        """Where all versions and proposals stand."""
+        with self._lock:
+            self._follow()
+            return self._versions
+
+    def unmoved(self, connection: Connection, digest: str) -> None:
+        """Within an entry's transaction: raise ScopeMoved unless the policies ``digest`` are those in force."""
+        if _last_digest(connection) != digest:
+            raise ScopeMoved("another version of the policies is in force")
+
+    async def propose(self, act: SignedAct) -> Acted:
+        """Propose a version of the part that is the act's ``sub``, or the way back to an earlier one.
+
+        Raises Denied, Conflict when the base is not current, InvalidInput when the result does not pass the check.
+        """
+        # 1. Whose part is it, and who may?
+        part = self._part(act)
+        form: forms.Change | forms.Return = act.read(forms.Change) if act.kind == PROPOSE else act.read(forms.Return)
+        versions = await asyncio.to_thread(self.versions)
+        # 2. On top of what is current.
+        if form.base != versions.base(part):
+            raise Conflict("another version is current; propose it anew on top of that", code="object_changed")
+        if versions.proposal(part, act.object) is not None:
+            raise Conflict("this very version is proposed already; approve it", code="already_exists")
+        _named(part, form)
+        files = versions.proposed(part, act.kind, act.body)
+        if files is None:
+            raise NotFound("there has been no such version")
+        if digest_of(files) == form.base:
+            raise InvalidInput("this changes nothing", code="no_change", where="files")
+        # 3. Is it sound? Files, tables and every decision (policy.check).
+        await asyncio.to_thread(self._checked, versions, part, files, form)
+        # 4. Durable; nothing changes yet.
+        appended = await self._enter(act, part, versions, "")
+        return await self._shown(act, part, appended)
+
+    async def approve(self, act: SignedAct) -> Acted:
+        """Stand behind a proposal by signing the same body; in force when enough do.
+
+        Raises Denied for its own proposer, NotFound, Conflict when it can't be approved any more.
+        """
+        part = self._part(act)
+        versions = await asyncio.to_thread(self.versions)
+        # 1. The same body, hence the same digest.
+        proposal = versions.proposal(part, act.object)
+        if proposal is None:
+            raise NotFound("nothing with this content is proposed")
+        if versions.state(proposal) != "open":
+            raise Conflict(f"this proposal is {versions.state(proposal)}", code="wrong_state")
+        if (act.org, act.person) in proposal.signers:
+            raise Denied("another person must approve it")
+        act.unmoved(proposal.last())
+        # 2. Enough of them?
+        mine = Event(-1, "", act.kind, part, act.org, act.person, act.object, {}, "")
+        supported = replace(proposal, approvals=[*proposal.approvals, mine])
+        digest = ""
+        if not missing(supported, self._ledger.organisations()):
+            # 3. Checked again beside what the other parts are now; then in force from this entry on.
+            form = _form(proposal.kind, act.body)
+            policies = await asyncio.to_thread(self._checked, versions, part, dict(proposal.files), form)
+            digest = policies.digest
+        appended = await self._enter(act, part, versions, digest)
+        return await self._shown(act, part, appended)
+
+    def _part(self, act: SignedAct) -> str:
+        act.require(ROLE)
+        if act.sub not in (SHARED, act.org):
+            raise Denied("an organisation decides on its own file, and with others on the shared rulebook")
+        return act.sub
+
+    def _checked(
+        self, versions: Versions, part: str, files: Mapping[str, str], form: forms.Change | forms.Return
+    ) -> Policies:
+        composed = {**versions.with_part(part, files), SCHEMA_FILE: self._schema}
+        findings = check_texts(composed, form.tables if isinstance(form, forms.Change) else {})
+        if not findings:
+            policies = policies_of(composed)
+            # An organisation's file decides over its own labels only: no other can be broken by it.
+            owners = [SOMEBODY, *policies.owners] if part == SHARED else [part]
+            findings = list(broken(policies, owners))
+            if not findings:
+                return policies
+        first = findings[0]
+        raise InvalidInput(first.message, code="policy_check", where=first.where)
+
+    async def _enter(self, act: SignedAct, part: str, versions: Versions, digest: str) -> Appended:
+        row = {
+            "kind": act.kind,
+            "part": part,
+            "org": act.org,
+            "person": act.person,
+            "object": act.object,
+            "body": act.body if act.kind != APPROVE else {},
+            "digest": digest,
+        }
+        members = self._ledger.organisations()
+        if part == SHARED and set(members) != set(self._ledger.organisations()):
+            raise Conflict("members have changed meanwhile", code="object_changed")
+
+        def effects(connection: Connection, index: int, t: str) -> None:
+            _expect(connection, versions.last)
+            connection.execute(insert(tables.policy_events), {**row, "index": index, "t": t})
+
+        facts = {"action": act.kind, "by": act.org, "on": part, "object": act.object, "policy": digest or None}
+        own = {**facts, "person": act.person}
+        draft = EntryDraft(
+            type="policy",
+            who={"org": act.org, "person": act.person},
+            policy=digest or None,
+            requester=act.org,
+            owners=[
+                OwnerPart(owner=org, facts=own if org == act.org else facts, disclosures=[])
+                for org in sorted(members if part == SHARED else {act.org})
+            ],
+            acts=[act.compact],
+            body={"action": act.kind, "on": part, "object": act.object},
+            scope_event=bool(digest),
+            effects=effects,
+        )
+        return await asyncio.wrap_future(self._ledger.append(draft))
+
+    async def _shown(self, act: SignedAct, part: str, appended: Appended) -> Acted:
+        def read() -> dict[str, Any]:
+            versions = self.versions()
+            proposal = versions.proposal(part, act.object)
+            assert proposal is not None
+            return version_shape(versions, proposal, act.org, self._ledger.organisations())
+
+        return Acted(await asyncio.to_thread(read), appended.receipt)
+
+    def _started(self, disk: Mapping[str, str]) -> Policies:
+        """What is in force when the service starts; says in the ledger what is not said there yet."""
+        if self._versions.last < 0:
+            policies = policies_of(disk)
+            self._say(BASE, {"files": {name: text for name, text in disk.items() if part_of(name)}}, policies.digest)
+            return policies
+        policies = policies_of({**self._versions.with_part("", {}), SCHEMA_FILE: self._schema})
+        if policies.digest != self._versions.digest:
+            self._say(SCHEMA, {"schema": self._schema}, policies.digest)
+        if parts_of(disk) != {part: dict(one.files) for part, one in self._versions.current.items() if one.files}:
+            _log.warning("the policy files on disk are not those in force; propose them to change what is in force")
+        return policies
+
+    def _say(self, kind: str, body: dict[str, Any], digest: str) -> None:
+        last = self._versions.last
+        row = {"kind": kind, "part": "", "org": "", "person": "", "object": "", "body": body, "digest": digest}
+
+        def effects(connection: Connection, index: int, t: str) -> None:
+            _expect(connection, last)
+            connection.execute(insert(tables.policy_events), {**row, "index": index, "t": t})
+
+        draft = EntryDraft(
+            type="policy", policy=digest, body={"action": kind, **body}, scope_event=True, effects=effects
+        )
+        self._ledger.append(draft).result()
+        self._versions = _read(self._ledger)
+
+    def _follow(self) -> None:
+        """Take in what was decided since; holds the lock."""
+        fresh = _events(self._ledger, self._versions.last)
+        if not fresh:
+            return
+        # What others hold of the old state stays as it was.
+        versions = _read(self._ledger)
+        if versions.digest != self._policies.digest:
+            self._policies = policies_of({**versions.with_part("", {}), SCHEMA_FILE: self._schema})
+        self._versions = versions
+
+
+def _named(part: str, form: forms.Change | forms.Return) -> None:
+    """Raise InvalidInput unless all files named are of the part that is decided on."""
+    for name in form.files if isinstance(form, forms.Change) else ():
+        if part_of(name) != part:
+            raise InvalidInput("the file is not one of this part's", code="bad_act", where=f"files {name}")
+
+
+def _form(kind: str, body: Mapping[str, Any]) -> forms.Change | forms.Return:
+    return msgspec.convert(body, forms.Change) if kind == PROPOSE else msgspec.convert(body, forms.Return)
+
+
+def _events(ledger: Ledger, after: int) -> list[Event]:
+    table = tables.policy_events
+    query = select(table).where(table.c.index > after).order_by(table.c.index)
+    with ledger.reading() as connection:
+        return [Event(**row) for row in connection.execute(query).mappings()]
+
+
+def _read(ledger: Ledger) -> Versions:
+    versions = Versions()
+    for event in _events(ledger, -1):
+        versions.apply(event)
+    return versions
+
+
+def _expect(connection: Connection, last: int) -> None:
+    """Of two decisions taken on one state only the first is carried out."""
+    found = connection.execute(select(func.max(tables.policy_events.c.index))).scalar()
+    if (-1 if found is None else found) != last:
+        raise Conflict("something else was decided about the policies meanwhile; look again", code="object_changed")
+
+
+def _last_digest(connection: Connection) -> str:
+    table = tables.policy_events
+    query = select(table.c.digest).where(table.c.digest != "").order_by(table.c.index.desc()).limit(1)
+    return str(connection.execute(query).scalar() or "")
+
+
+__all__ = ["Governing", "Proposal"]

@@ -1,0 +1,201 @@
+"""Policies at a running service: the officer's page does what it says, and a version decides from its entry on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphsvc.app import LocalService
+from graphsvc.client import Client
+from graphsvc.client.acts import VERSIONS, WHY, carry_out, head_of, sign_act
+from graphsvc.client.enrol import Enroller
+from graphsvc.client.errors import Refused
+from graphsvc.client.keys import SigningKey, save_signing_key
+from graphsvc.local.company import Members
+from graphsvc.model.principals import Footing
+from graphsvc_verify.canonical import parse
+from tests.paths.conftest import FOOTING
+from tests.paths.process import ROOT, environment
+from tests.paths.test_tutorial import DEFAULTS, parts, pattern
+from tests.paths.wire import SEARCH, account_key, file_of, row
+
+PAGE = ROOT / "docs" / "policy.md"
+ORG = "pasar"
+OWN = "orgs/pasar.cedar"
+WITHHOLD = """@id("pasar-no-personal")
+forbid (
+  principal,
+  action == Action::"view:personal",
+  resource
+)
+unless { principal.org == "pasar" };
+"""
+NO_RED = """@id("pasar-no-red")
+forbid (
+  principal,
+  action == Action::"submit",
+  resource
+)
+when { resource.code == "RED" };
+"""
+WITHHELD = """query($kind: String!, $parts: [KeyPart!]!) { search(kind: $kind, parts: $parts) {
+  records { handle withheld { group rule } } } }"""
+DEFAULT_RED = {"handling": {"scheme": "tlp-2.0", "code": "RED"}}
+
+
+class Officers:
+    """Two officers of Pasar with keys of their own."""
+
+    def __init__(self, service: LocalService, members: Members, folder: Path) -> None:
+        assert service.parts is not None
+        self.client = members.client("pasar.officer")
+        self.place = service.origin, ORG
+        self.service, self.members = service, members
+        enroller = Enroller(ORG, service.origin, members.by_name[ORG].root)
+        operator, self.keys = members.client("operator.operator"), list[SigningKey]()
+        for name in ("ratna", "budi"):
+            key = SigningKey.new()
+            last = service.parts.ledger.last_key_event(ORG)
+            operator.enrol(enroller.signing(key, f"{name}@pasar.example", ("officer",), last))
+            save_signing_key(folder / f"{name}.pem", key)
+            self.keys.append(key)
+
+    def versions(self) -> list[dict]:
+        return self.client.query(VERSIONS, {"part": ORG, "first": 100}).data["policyVersions"]
+
+    def current(self) -> dict:
+        return next(one for one in self.versions() if one["state"] == "in-force")
+
+    def sign(self, who: int, kind: str, body: dict) -> dict:
+        return carry_out(self.client, kind, sign_act(self.keys[who], self.place, kind, ORG, body, head_of(self.client)))
+
+    def put_in_force(self, text: str) -> dict:
+        """Two persons bring a version of Pasar's file into force."""
+        body = {"base": self.current()["version"], "files": {OWN: text}, "note": ""}
+        self.sign(0, "policy-propose", body)
+        return self.sign(1, "policy-approve", body)
+
+    def roll_back(self, version: str) -> dict:
+        if self.current()["version"] == version:
+            return self.current()
+        body = {"base": self.current()["version"], "to": version, "note": ""}
+        self.sign(1, "policy-rollback", body)
+        return self.sign(0, "policy-approve", body)
+
+
+@pytest.fixture
+def officers(local_service: LocalService, members: Members, tmp_path: Path):
+    officers = Officers(local_service, members, tmp_path)
+    before = officers.current()["version"]
+    yield officers
+    officers.roll_back(before)
+
+
+def seen(client: Client, account: str, footing: Footing = FOOTING) -> dict:
+    (entity,) = client.query(WITHHELD, account_key(account), footing).data["search"]
+    (record,) = entity["records"]
+    return record
+
+
+def test_a_version_decides_from_its_entry_on_and_back(officers: Officers, tmp_path: Path) -> None:
+    members = officers.members
+    police, feed = members.client("police-ke.investigator"), members.client("pasar.feed")
+    outgoing = file_of(tmp_path / "rows.ndjson", [row("policy-beside", 7_001), row("policy-account", 7_002)])
+    index = feed.submit(outgoing, ORG, members.by_name[ORG].working).index
+    police.query(SEARCH, account_key("policy-account"), FOOTING, index)
+    first, zero = officers.current(), officers.current()["version"]
+    base = next(file["text"] for file in first["files"] if file["name"] == OWN)
+    withheld = {one["group"] for one in seen(police, "policy-account")["withheld"]}
+    assert "personal" not in withheld
+
+    made = officers.put_in_force(base + "\n" + WITHHOLD)
+    assert made["state"] == "in-force" and made["since"] >= made["index"]
+    told = {one["group"]: one["rule"] for one in seen(police, "policy-account")["withheld"]}
+    assert told["personal"] == "pasar-no-personal"
+    # Every read names the version that decided it.
+    log = """query { accessLog(first: 2) { entries { index policy } } }"""
+    (later, *_) = members.client("pasar.officer").query(log).data["accessLog"]["entries"]
+
+    # Why: the owner about the police, the police about itself; nobody about others' records as seen by others.
+    stated = {"purpose": FOOTING.purpose, "legalBasis": FOOTING.legal_basis, "case": FOOTING.case}
+    reader = {"org": "police-ke", "kind": "police", "roles": ["investigator"], **stated}
+    about = {"submission": index, "row": 1, "reader": reader}
+    asked = officers.client.query(WHY, about).data["explainAccess"]
+    by_owner = {one["action"]: one for one in asked["actions"]}
+    assert asked["policy"] == later["policy"] and not by_owner["view:personal"]["allowed"]
+    assert by_owner["view:personal"]["rules"] == [{"id": "pasar-no-personal", "file": OWN}]
+    handle = seen(police, "policy-account")["handle"]
+    own = police.query(WHY, {"record": handle}, FOOTING).data["explainAccess"]
+    assert {one["action"]: one["allowed"] for one in own["actions"]} == {
+        one["action"]: one["allowed"] for one in asked["actions"]
+    }
+    assert police.query(WHY, {"record": handle, "reader": reader}, FOOTING).data["explainAccess"] is None
+    assert police.query(WHY, about | {"reader": None}, Footing()).data["explainAccess"] is None
+
+    back = officers.roll_back(zero)
+    assert (back["state"], back["returns"], back["version"]) == ("in-force", True, zero)
+    assert {one["group"] for one in seen(police, "policy-account")["withheld"]} == withheld
+
+
+def test_rows_are_taken_in_under_the_version_in_force(officers: Officers, tmp_path: Path) -> None:
+    feed, key = officers.members.client("pasar.feed"), officers.members.by_name[ORG].working
+    zero = officers.current()
+    base = next(file["text"] for file in zero["files"] if file["name"] == OWN)
+    red = json.dumps({**json.loads(row("red-account", 7_003)), **DEFAULT_RED}).encode()
+    lines = [red, row("green-account", 7_004)]
+    assert feed.dry_run(file_of(tmp_path / "a.ndjson", lines), ORG, key).rejected == 0
+    officers.put_in_force(base + "\n" + NO_RED)
+    done = feed.submit(file_of(tmp_path / "b.ndjson", lines), ORG, key)
+    assert (done.accepted, done.rejected) == (1, 1) and done.problems[0].code == "may_not_submit"
+    officers.roll_back(zero["version"])
+    assert feed.dry_run(file_of(tmp_path / "c.ndjson", lines), ORG, key).rejected == 0
+
+
+def test_only_an_officers_key_counts_and_others_see_nothing_of_it(officers: Officers) -> None:
+    body = {"base": officers.current()["version"], "files": {OWN: WITHHOLD}, "note": ""}
+    working, client = officers.members.by_name[ORG].working, officers.client
+    act = sign_act(working, officers.place, "policy-propose", ORG, body, head_of(client))
+    with pytest.raises(Refused, match="role officer"):
+        carry_out(client, "policy-propose", act)
+    officers.sign(0, "policy-propose", body)
+    (mine, *_) = officers.versions()
+    assert mine["missing"] == "a second person" and parse(mine["body"].encode()) == body
+    assert mine["proposer"]["person"] == "ratna@pasar.example"
+    police = officers.members.client("police-ke.investigator")
+    parts_seen = {one["part"] for one in police.query(VERSIONS, {"part": None, "first": 100}).data["policyVersions"]}
+    assert ORG not in parts_seen and "shared" in parts_seen
+    assert police.query(VERSIONS, {"part": ORG, "first": 100}).data["policyVersions"] == []
+
+
+def test_the_officers_page_does_what_it_says(officers: Officers, local_service: LocalService, tmp_path: Path) -> None:
+    members = officers.members
+    members.write_profile(ORG, "pasar.officer", DEFAULTS)
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    for name, words in (("graphsvc", "-m graphsvc"), ("python", "")):
+        script = bin_folder / name
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
+        script.chmod(0o755)
+    variables = {**environment(), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "160"}
+    variables |= {"GRAPHSVC_PROFILE": str(members.folder / ORG / "profile.json")}
+    files, steps = parts(PAGE.read_text(encoding="utf-8"))
+    assert set(files) == {"pasar-export.yaml"} and len(steps) >= 9
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    for step in steps:
+        done = subprocess.run(
+            ["/bin/sh", "-euc", step.command], cwd=tmp_path, env=variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, step.command + done.stdout
+        if step.expected is not None:
+            shown = pattern(step.expected)
+            assert shown.match(done.stdout), f"{step.command}\nprinted\n{done.stdout}\nthe page says\n{step.expected}"
+    assert (tmp_path / "changes.json").stat().st_size > 100
+    shutil.rmtree(tmp_path / "mine")
