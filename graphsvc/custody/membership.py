@@ -85,8 +85,8 @@ class Membership:
         return Acted(body, appended.receipt)
 
     async def _update(self, org: str, changes: tuple[str | None, str | None], by: str, act: str | None) -> Acted:
-        known = self._parts.ledger.organisations().get(org)
-        if known is None or org in self._parts.ledger.departed:
+        known = self._parts.ledger.members().get(org)
+        if known is None:
             raise NotFound("there is no such organisation")
         name, contact = (changes[0] or known.name, known.contact if changes[1] is None else changes[1])
         if changes == (None, None):

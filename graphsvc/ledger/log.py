@@ -175,6 +175,10 @@ class Ledger:
         """The admitted organisations by slug, those that have left included."""
         return self._registry.organisations
 
+    def members(self) -> Mapping[str, Organisation]:
+        """The organisations that have not left, by slug."""
+        return self._registry.members()
+
     @property
     def departed(self) -> Mapping[str, int]:
         """The organisations that have left, with the index of that entry."""

@@ -46,6 +46,10 @@ class Registry:
     events: Mapping[str, int] = field(default_factory=dict)
     departed: Mapping[str, int] = field(default_factory=dict)
 
+    def members(self) -> dict[str, Organisation]:
+        """The organisations that have not left."""
+        return {org: one for org, one in self.organisations.items() if org not in self.departed}
+
     def recipients(self) -> dict[str, tuple[str, bytes]]:
         """Every organisation with the id and public key of its newest valid HPKE key, or ("", b"")."""
         found: dict[str, tuple[str, bytes]] = dict.fromkeys(self.organisations, ("", b""))

@@ -230,7 +230,7 @@ request_events = Table(
     "request_events",
     metadata,
     Column("index", _Int, primary_key=True, autoincrement=False),
-    Column("request", String(32), nullable=False),
+    Column("request", String(32), primary_key=True),
     Column("t", String(24), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("org", String(64), nullable=False),
