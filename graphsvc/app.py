@@ -26,7 +26,7 @@ from graphsvc.api.spool import sweep
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
-from graphsvc.budget import LIMITS_FILE, Budget, Limits, load_limits
+from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
 from graphsvc.custody.desk import Custody, CustodyWorker
 from graphsvc.custody.retention import load_rules
@@ -47,6 +47,7 @@ from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
+from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
@@ -124,7 +125,7 @@ def run_service(
         applier.start()
         stack.callback(applier.stop)
         handles = _handle_keys(settings.data / "keys" / "handles.key")
-        budget = _budget(settings)
+        budget = _budget(settings, governing)
         stack.callback(budget.close)
         entitled = Entitled(ledger)
         reader = graph.reader(schema)
@@ -237,10 +238,17 @@ def _custody(settings: Settings, parts: Parts, stack: ExitStack) -> Custody:
     return custody
 
 
-def _budget(settings: Settings) -> Budget:
+def _budget(settings: Settings, governing: Governing) -> Budget:
     """The budget of identifiers; what is asked is kept under a secret of its own, apart from it."""
-    every = settings.identifiers_a_day
-    limits = Limits(every) if every else load_limits(product_data("policies") / LIMITS_FILE)
+    if settings.identifiers_a_day:
+        every = Limits(settings.identifiers_a_day)
+        return _open_budget(settings, lambda: every)
+    # A log may have begun before limits were part of a version: then those of the product hold.
+    product = parse_limits((product_data("policies") / LIMITS_FILE).read_text(encoding="utf-8"))
+    return _open_budget(settings, lambda: governing.in_force().limits or product)
+
+
+def _open_budget(settings: Settings, limits: Callable[[], Limits]) -> Budget:
     return Budget(settings.data / "budget.db", _secret(settings.data / "keys" / "budget.key"), limits)
 
 

@@ -33,7 +33,7 @@ class Settings:
     max_body: int = 2 << 30
     max_row: int = 1 << 20
     identifiers_a_day: int = 0
-    """Identifiers that any organisation may ask for in a day; 0: as policies/budget.yaml has it."""
+    """Identifiers that any organisation may ask for in a day; 0: as budget.yaml of the policies in force has it."""
     environment: str = "development"
     database: str = ""
     standby: int = 0

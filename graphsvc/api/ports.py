@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc_verify.signedread import SignedRead
 
 Shape = dict[str, Any]
 """One GraphQL object as a plain dict."""
@@ -132,11 +133,13 @@ class Asking(Protocol):
         footing: Footing,
         question: bytes,
         work: Callable[[Any], Awaitable[bytes]],
+        signed: SignedRead | None,
         /,
     ) -> Released:
         """Run ``work`` with a :class:`Reading` (again, if access rules moved meanwhile) and log what it returned.
 
-        ``question`` is the request's body as received. What ``work`` raises comes through.
+        ``question`` is the request's body as received, ``signed`` its signature, whose key is still to be checked. What
+        ``work`` raises comes through.
         """
         ...
 

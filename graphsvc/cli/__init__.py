@@ -10,6 +10,7 @@ from rich.console import Console
 import graphsvc
 from graphsvc.cli import (
     access,
+    ask,
     backup,
     custody,
     evidence,
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
+app.command("ask")(ask.ask)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
 app.command("scan")(scan.scan)

@@ -87,7 +87,7 @@ def match(
         raise InvalidInput("name a file, or identifiers with --phone, --email or --id", code="nothing_asked")
     if out is not None and (file is None or len(asked.rows) != len(asked.identifiers)):
         raise InvalidInput("--out writes the rows of a file: give one, and no identifiers beside it", code="no_rows")
-    with read_profile(profile).client() as client:
+    with read_profile(profile).client(signed=footing.signed) as client:
         answers, budget, refused = _ask(client, asked.identifiers, footing.footing)
     if out is not None:
         _write(out, asked, answers)

@@ -20,6 +20,9 @@ class FootingOptions:
     purpose: Annotated[str, typer.Option("--purpose", help="Why you ask, as investigation.")] = ""
     legal_basis: Annotated[str, typer.Option("--legal-basis", help="Under which law, as court-order.")] = ""
     case: Annotated[str, typer.Option("--case", help="Reference of a registered case.")] = ""
+    signed: Annotated[
+        bool, typer.Option("--signed", help="Sign the question with the profile's signingKey: nobody else asked it.")
+    ] = False
 
     @property
     def footing(self) -> Footing:

@@ -3,9 +3,10 @@
 Three rules hold in every statement, and a test reads the plans to see that they do:
 
 * **Seek, never expand.** An entity keeps the labels that touch it; claims are found through the relationship indexes
-  on (endpoint, lid) for the labels that the reader may see. Cost, and so time, follows what is visible.
-* **Predicates on every claim**: its label is in the reader's set (by the seek itself), it has not expired, its record
-  is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
+  on (endpoint, lid, exp) for the labels that the reader may see. Cost, and so time, follows what is visible: neither
+  what other labels hide nor what has expired is looked at.
+* **Predicates on every claim**: its label is in the reader's set and it has not expired (by the seek itself), its
+  record is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
 * **One packed record.** Columns travel as lists inside lists.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
@@ -30,9 +31,10 @@ def _columns(claim: str) -> str:
     return ", ".join([*plain, *masked, f"CASE WHEN {claim}.lid IN ${ORIGIN} THEN {claim}.origin END"])
 
 
-def _live(claim: str) -> str:
+def _live(claim: str, record: str = "rec") -> str:
     # A record's integer begins with its submission's: a large one is hidden whole until it is gone.
-    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn AND NOT {claim}.rec / {1 << ROW_BITS} IN $leaving"
+    number = f"{claim}.{record}"
+    return f"{claim}.exp > $now AND NOT {number} IN $withdrawn AND NOT {number} / {1 << ROW_BITS} IN $leaving"
 
 
 def _scrambled(claim: str) -> str:
@@ -44,13 +46,13 @@ def _key(claim: str, node: str) -> str:
     return f"CASE WHEN {claim}.lid IN $identity THEN {node}.key END"
 
 
-_TOUCHING = """
+_TOUCHING = f"""
 UNWIND [l IN e.lids WHERE l IN $view] AS l
-CALL (e, l) {
-  MATCH ()-[c:CLAIM {src: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(src, lid) RETURN c
+CALL (e, l) {{
+  MATCH ()-[c:CLAIM {{src: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(src, lid, exp) WHERE {_live("c")} RETURN c
   UNION ALL
-  MATCH ()-[c:CLAIM {dst: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(dst, lid) RETURN c
-}
+  MATCH ()-[c:CLAIM {{dst: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(dst, lid, exp) WHERE {_live("c")} RETURN c
+}}
 """
 
 _SHOWN = ", ".join(f"CASE WHEN a.lid IN ${group} THEN a.{group} END" for group in GROUPS)
@@ -59,7 +61,7 @@ _SHOWN = ", ".join(f"CASE WHEN a.lid IN ${group} THEN a.{group} END" for group i
 _FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE l IN $view] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   WITH a, a.lid IN $identity AS named
   ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_scrambled("a")} LIMIT $records
   RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
@@ -74,7 +76,7 @@ RESOLVE = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 CALL (e) {{
   UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 RETURN collect([e.key, e.id])"""
@@ -83,7 +85,7 @@ NAMES = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}})
 CALL (e) {{
   UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 RETURN collect([e.id, e.key])"""
@@ -92,7 +94,7 @@ MATCH = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $match] AS l
 CALL (e, l) {{
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 WITH e.key AS key, collect(l) AS lids
@@ -102,7 +104,7 @@ RETURN collect([key, lids])"""
 RECORDS_ABOUT = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
 WITH DISTINCT a.rec AS rec LIMIT $most
 RETURN collect(rec)"""
 
@@ -112,16 +114,15 @@ UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE n.lid IN $view
 MATCH (n)-[a:ABOUT]->(e:Entity) WHERE a.lid IN $view AND {_live("a")}
 RETURN collect([n.id, e.id, e.kind, {_key("a", "e")}, [{_columns("a")}]])"""
 
-LABELS_OF = """
-UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n.lid IN $view AND n.exp > $now AND NOT n.id IN $withdrawn
+LABELS_OF = f"""
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE n.lid IN $view AND {_live("n", "id")}
 RETURN collect([n.id, n.lid])"""
 
 # One level of a path search: topology only, claims by their element ids.
 LEVEL = f"""
 UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
 {_TOUCHING}
-WITH DISTINCT c WHERE {_live("c")}
-WITH c LIMIT $most
+WITH DISTINCT c LIMIT $most
 WITH c, startNode(c) AS a, endNode(c) AS b
 RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c)])"""
 
@@ -168,7 +169,7 @@ def _level(chosen: bool) -> str:
 CALL (front, inner) {{
   UNWIND front AS e
   {_TOUCHING}
-  WITH DISTINCT c, inner WHERE {_live("c")} AND NOT c.src IN inner AND NOT c.dst IN inner {kinds}
+  WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
   WITH c, startNode(c) AS a, endNode(c) AS b
   ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_scrambled("c")} LIMIT $most
   RETURN collect(c) AS fresh

@@ -69,10 +69,11 @@ WITH collect(DISTINCT n) AS gone, collect(DISTINCT [e.id, old]) AS left
 FOREACH (n IN gone | DETACH DELETE n)
 RETURN left"""
 
+# The index is on (ent, lid, exp) and serves only who asks for all three.
 # Every claim's ends are ABOUT ends of the same record and label, so ABOUT alone tells whether a label is still there.
 DROP_LABELS = """
 UNWIND $left AS pair MATCH (e:Entity {id: pair[0]})
-WHERE NOT EXISTS { MATCH ()-[x:ABOUT {ent: pair[0], lid: pair[1]}]->() }
+WHERE NOT EXISTS { MATCH ()-[x:ABOUT {ent: pair[0], lid: pair[1]}]->() WHERE x.exp IS NOT NULL }
 SET e.lids = [l IN e.lids WHERE l <> pair[1]]"""
 
 ADD_LABEL = """

@@ -46,9 +46,13 @@ def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> 
 
 
 def tell(stage: Stage, story: Story) -> None:
-    """Tell the six steps; one that breaks off ends the story, since the next build on it."""
+    """Tell all steps; one that breaks off ends the story, since the next build on it."""
     try:
-        for step in (story.enrol, story.submit, story.investigate, story.match, story.detect, story.account):
+        for step in (
+            *(story.enrol, story.submit, story.investigate, story.match),
+            *(story.sharing.preserve, story.sharing.ask, story.sharing.grant),
+            *(story.detect, story.sharing.revoke, story.account),
+        ):
             step()
     except (GraphsvcError, VerifyError, LookupError, TypeError, ValueError) as error:
         stage.broke(error)

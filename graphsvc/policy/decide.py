@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from graphsvc.model.labels import GROUPS, Label
-from graphsvc.model.principals import Entitlements, Footing, Principal
+from graphsvc.model.principals import ACT, Entitlements, Footing, Principal
 from graphsvc.policy.evaluate import Decision, Profile, evaluate
 from graphsvc.policy.rules import Policies
 from graphsvc.policy.scope import ACTIONS, Scope
@@ -101,7 +101,8 @@ class Decider:
 
     def may(self, principal: Principal, action: str, label: Label) -> bool:
         """Whether the caller may do an act that reads nothing: submit, disclose, recall, hold or administer."""
-        return evaluate(self.policies, profile_of(principal, Footing(), False), [label], [action])[0][action].allowed
+        profile = profile_of(principal, ACT, False)
+        return evaluate(self.policies, profile, [label], [action])[0][action].allowed
 
     def explain(
         self,
@@ -150,6 +151,7 @@ def profile_of(
         purpose=footing.purpose if stated else "",
         legal_basis=footing.legal_basis if stated else "",
         stated=stated,
+        signed=footing.signed,
         grants=entitlements.grants if stated else (),
     )
 

@@ -135,7 +135,9 @@ class Disclosures:
         grant = new_id("g", act)
         moves = await self._mover.moves(moment, records, lambda label: with_grant(label, grant))
         actions = ("match", "view", *(f"view:{group}" for group in sorted(set(form.groups))), *sorted(set(form.uses)))
-        stated = Footing(request.asked["purpose"], basis or request.asked["legalBasis"], request.asked["case"])
+        # Whoever may read only what it signs can sign.
+        basis_used = basis or request.asked["legalBasis"]
+        stated = Footing(request.asked["purpose"], basis_used, request.asked["case"], signed=True)
         self._opens(request.asker, stated, Entitlements(grants=((grant, actions),)), moves)
         # 3. One entry for both sides: the records move and the grant is there, or neither.
         whole = set(request.asked["groups"]) <= set(form.groups) and set(records) == set(all_meant) and not more

@@ -64,10 +64,9 @@ class World:
     def ask(self, count: int = 2, *, signed: bool = False, acts: list[str] | None = None) -> bytes:
         """A read of ``count`` records by the police; returns and keeps the answer as it left."""
         data = data_of(OWNER, count)
-        signed_acts = [self.reader.act(self.ledger)] if signed else acts
-        appended = self.ledger.append(
-            read_of(READER, {OWNER: count}, self.ledger.head - 1, data, acts=signed_acts)
-        ).result()
+        draft = read_of(READER, {OWNER: count}, self.ledger.head - 1, data, acts=acts)
+        draft.signed = self.reader.signed_read(self.ledger) if signed else None
+        appended = self.ledger.append(draft).result()
         tail = json.dumps({"receipt": appended.receipt, "appliedIndex": 1}).encode()
         self.answers.append(b'{"data":' + data + b',"extensions":' + tail + b"}")
         self.indexes.append(appended.index)

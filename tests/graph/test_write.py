@@ -145,7 +145,11 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
     assert lids(graph_database) == {A: [2], B: [2], C: [2]}
     writer.move(3, [Move([0, 1], label())])
     assert lids(graph_database) == {A: [1], B: [1], C: [1]}
-    assert writer.watermark() == Watermark(3, 0)
+    told: list[Any] = []
+    writer.move(4, [Move([0], shared), Move([1], label(code="RED")), Move([7], label(code="CLEAR"))], told.extend)
+    assert told == [(2, [0]), (3, [1]), (4, [])]
+    assert {key: sorted(values) for key, values in lids(graph_database).items()} == {A: [2, 3], B: [2], C: [3]}
+    assert writer.watermark() == Watermark(4, 0)
 
 
 def test_withdrawn_records_are_gone_with_what_only_they_held(graph_database: Graph) -> None:

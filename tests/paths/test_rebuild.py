@@ -129,7 +129,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pat
 
 
 def run(*arguments: str, **environment: str) -> dict[str, Any]:
-    done = CliRunner().invoke(app, ["rebuild", *arguments, "--json"], env=environment)
+    done = CliRunner().invoke(app, ["rebuild", *arguments, "--digest", "--json"], env=environment)
     assert done.exit_code == 0, done.output or done.exception
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -44,9 +44,13 @@ class Asked:
 
     questions: list[tuple[Principal, Footing, bytes]] = field(default_factory=list)
     refuse: Exception | None = None
+    signed: list[Any] = field(default_factory=list)
 
-    async def run(self, principal: Principal, footing: Footing, question: bytes, work: Any) -> Released:
+    async def run(
+        self, principal: Principal, footing: Footing, question: bytes, work: Any, signed: Any = None
+    ) -> Released:
         self.questions.append((principal, footing, question))
+        self.signed.append(signed)
         if self.refuse is not None:
             raise self.refuse
         await work(Reads())

@@ -133,6 +133,13 @@ def test_nothing_changes_where_only_words_do(policies: Policies) -> None:
     assert found.changes == () and found.rules == () and found.old != found.new
 
 
+def test_a_difference_names_the_limits_that_change(policies: Policies) -> None:
+    files = dict(policies.files)
+    files["budget.yaml"] = files["budget.yaml"].replace("police: 10000", "police: 20000")
+    found = difference(policies, policies_of(files))
+    assert found.limits == ("~ budget.yaml kinds.police: 10000 → 20000",) and found.changes == ()
+
+
 def test_explanations_name_every_deciding_rule(policies: Policies) -> None:
     label = Label("swiftline", "courier", "VN", Handling("tlp-2.0", "GREEN"), "RED", "consent", groups=("route",))
     profile = Profile("reader", "ngo", "GB", ("analyst",), ("route",), "investigation", "consent", True)

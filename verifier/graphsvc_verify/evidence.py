@@ -28,6 +28,7 @@ from graphsvc_verify.keychain import OPERATOR, Keychain, Place, ProvedEvent, che
 from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusion
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import read_objects
+from graphsvc_verify.signedread import TYP, Said, check_signed_read, is_signed_read
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
 from graphsvc_verify.trust import Trust, check_witnessed
 
@@ -36,6 +37,7 @@ LIMITS = (
     "Not detectable: entries after the last one shown here, and requester and operator colluding.",
     "Not detectable: sections that the requester may not know of (match, silent alerts).",
 )
+SIGNED_READ = "A signed read proves what was asked, and on what footing; what was shown is proved by the answer itself."
 NO_WITNESS = "No witness is pinned: two logs shown to two parties come out only when they compare checkpoints."
 
 
@@ -146,6 +148,8 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
     owner = str(evidence["owner"])
     missing = _check_numbers(owner, entries, bool(evidence["selected"]))
     limits = (said_of_times(witnesses, trust), *([] if trust.witnesses else [NO_WITNESS]), *LIMITS)
+    if any(act["typ"] == TYP for entry in entries for act in entry.acts):
+        limits = (*limits, SIGNED_READ)
     return EvidenceReport(trust.origin, owner, checkpoint, entries, missing, witnesses, limits)
 
 
@@ -195,11 +199,21 @@ def _check_entry(
     if leaf.type in ("enrol", "revoke") and index not in chain.order:
         raise VerifyError("key_chain", "a key event is not part of the chain")
     carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", "enrol", "revoke")]
+    said = Said(leaf.type, None if owner is None else owner["facts"], header)
     place = Place(index, leaf.t, checkpoint.origin)
-    acts = [check_signed(chain, place, fetch(name, objects).decode("ascii")) for name in carried]
+    acts = [_check_act(chain, place, fetch(name, objects).decode("ascii"), said) for name in carried]
     if index in chain.events:
         acts.append(chain.events[index])
     return EntryReport(index, leaf.type, leaf.t, acts, owner, header)
+
+
+def _check_act(chain: Keychain, place: Place, text: str, said: Said) -> dict[str, Any]:
+    if is_signed_read(text):
+        return check_signed_read(chain, place, text, said)
+    if said.type == "read":
+        # Else any act that was signed for something else would make a read look signed.
+        raise VerifyError("wrong_read", "a read carries an act that is not the signed request")
+    return check_signed(chain, place, text)
 
 
 def check_owner_section(section: Mapping[str, Any], header: Mapping[str, Any] | None) -> tuple[str, str]:

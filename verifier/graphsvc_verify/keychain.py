@@ -102,13 +102,7 @@ def check_signed(chain: Keychain, place: Place, compact: str) -> dict[str, Any]:
     """
     act, index = read_act(compact), place.index
     iss = str(act.payload.get("iss"))
-    key = chain.keys.get((iss, act.kid))
-    if key is None or key.event.use != "sig":
-        raise VerifyError("unknown_key", "an act is signed with a key that is not enrolled for signing")
-    if index <= key.enrolled:
-        raise VerifyError("key_not_enrolled", "an act was made before its key was enrolled")
-    if key.revoked is not None and index > key.revoked:
-        raise VerifyError("key_revoked", "an act was made after its key was revoked")
+    key = signing_key(chain, iss, act.kid, index)
     if act.payload.get("aud") != place.origin:
         raise VerifyError("bad_jws", "an act is meant for another log")
     check_times(act, place.t)
@@ -117,13 +111,30 @@ def check_signed(chain: Keychain, place: Place, compact: str) -> dict[str, Any]:
         raise VerifyError("bad_jws", "an act says that it came after an entry that was not there yet")
     verify_act(compact, key.event.public, act.typ)
     once(chain.acts, act.payload)
+    return said_of_key(key, {"iss": iss, "kid": act.kid, "typ": act.typ, "jti": act.payload["jti"]})
+
+
+def signing_key(chain: Keychain, iss: str, kid: str, index: int) -> Key:
+    """The key of an act in entry ``index``.
+
+    Raises VerifyError ``unknown_key``, ``key_not_enrolled``, ``key_revoked``.
+    """
+    key = chain.keys.get((iss, kid))
+    if key is None or key.event.use != "sig":
+        raise VerifyError("unknown_key", "an act is signed with a key that is not enrolled for signing")
+    if index <= key.enrolled:
+        raise VerifyError("key_not_enrolled", "an act was made before its key was enrolled")
+    if key.revoked is not None and index > key.revoked:
+        raise VerifyError("key_revoked", "an act was made after its key was revoked")
+    return key
+
+
+def said_of_key(key: Key, act: Mapping[str, Any]) -> dict[str, Any]:
+    """What a verdict says of an ``act`` whose signature holds: whose it is, and how far that is certain."""
     return {
-        "iss": iss,
+        **act,
         "person": key.event.person,
         "via": key.event.via,
-        "kid": act.kid,
-        "typ": act.typ,
-        "jti": act.payload["jti"],
         "assurance": SIGNED if key.pinned else OPERATOR,
     }
 

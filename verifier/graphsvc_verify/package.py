@@ -6,7 +6,7 @@
                             keyEvents, answers, files: {name: digest}}
     checkpoint.txt          the signed checkpoint, cosigned where there are witnesses
     entries/<index>.json    a ledger entry exactly as hashed            entries/<index>.proof   its tlog-proof
-    acts/<hex>.jws          a signed act                                objects/<hex>.bin       a sealed object
+    acts/<hex>.jws          a signed act; .json: a signed read          objects/<hex>.bin       a sealed object
     answers/<nnnn>.json     an answer with its receipt, exactly as an investigator received it
     summary.html            for reading; made from the rest, byte for byte
     VERIFY.md               how to check
@@ -155,7 +155,8 @@ def _evidence_files(evidence: Mapping[str, Any]) -> dict[str, bytes]:
     for item in evidence["keyEvents"]:
         files[_named("acts", digest(item["act"].encode()))] = item["act"].encode()
     for name, text in evidence["objects"].items():
-        files[_named("acts" if name in acts else "objects", name)] = unb64u(text)
+        content = unb64u(text)
+        files[_named("acts" if name in acts else "objects", name, content)] = content
     return files
 
 
@@ -171,6 +172,8 @@ def _evidence(said: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, 
     referred = set().union(*(_referred(files[_entry_name(index, "json")], files) for index in indexes))
     if set(objects) != referred & set(objects) or any(digest(unb64u(text)) != name for name, text in objects.items()):
         raise VerifyError("bad_package", "an act or object belongs to no entry here, or is not what its name says")
+    if any(name.endswith(".jws") is files[name].startswith(b"{") for name in files if name.startswith("acts/")):
+        raise VerifyError("bad_package", "a signed read is kept as .json, any other act as .jws")
     named = {_entry_name(index, kind) for index in indexes for kind in ("json", "proof")}
     if named != {name for name in files if name.startswith("entries/")}:
         raise VerifyError("bad_package", "the entries are not those that the manifest names")
@@ -257,5 +260,7 @@ def _index_of(name: str) -> int:
     return int(name.partition("/")[2].partition(".")[0])
 
 
-def _named(folder: str, name: str) -> str:
-    return f"{folder}/{name.removeprefix('sha256:')}.{'jws' if folder == 'acts' else 'bin'}"
+def _named(folder: str, name: str, content: bytes = b"") -> str:
+    """The name of an act or object by its digest; a signed read is JSON, any other act a JWS."""
+    kind = "bin" if folder != "acts" else "json" if content.startswith(b"{") else "jws"
+    return f"{folder}/{name.removeprefix('sha256:')}.{kind}"

@@ -114,6 +114,7 @@ class _Scan:
         self._seen: list[Seen] = []
         self._asked: list[Asked] = []
         self._unread: list[tuple[int, int]] = []
+        self._acts: set[bytes] = set()
 
     def run(self) -> ScanReport:
         # 1. The checkpoint, under the pinned log key and the pinned witnesses.
@@ -145,6 +146,11 @@ class _Scan:
             raise VerifyError("key_chain", f"entry {index} does not name the last key event before it")
         if leaf.type in KEY_EVENTS:
             self._key_head = index
+        # What an act is, is sealed; that no two entries carry the same one, everyone can see.
+        acts = [bytes.fromhex(name.removeprefix("sha256:")) for name in leaf.acts]
+        if not self._acts.isdisjoint(acts):
+            raise VerifyError("act_replayed", f"entry {index} carries an act that an entry before it carries")
+        self._acts.update(acts)
         if self._pair is not None:
             self._open(index, leaf)
         elif self._unread and self._unread[-1][1] == index - 1:
