@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,15 +82,30 @@ def recall(
         table(("ledger", "who saw it", "records", "told", "deadline", "answer", "when", "because"), said, "\nAnswers")
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What is answered to a notice."""
+
+    acknowledge: Annotated[
+        int | None, typer.Option("--acknowledge", help="Answer this notice; needs --outcome and --sign.")
+    ] = None
+    outcome: Annotated[Outcome | None, typer.Option("--outcome", help="What you have done with what you saw.")] = None
+    because: Annotated[str, typer.Option("--because", help="Under which obligation it is kept.")] = ""
+
+    @property
+    def body(self) -> Shape:
+        """What the act says. Raises InvalidInput."""
+        if self.outcome is None:
+            raise InvalidInput("say --outcome deleted, or --outcome kept with --because", code="no_outcome")
+        because = {"because": self.because} if self.because else {}
+        return {"v": 1, "notice": self.acknowledge, "outcome": self.outcome.value, **because}
+
+
 @grouped
 def notices(
     *,
     everything: Annotated[bool, typer.Option("--all", help="Those that are answered as well.")] = False,
-    acknowledge: Annotated[
-        int | None, typer.Option("--acknowledge", help="Answer this notice; needs --outcome and --sign.")
-    ] = None,
-    outcome: Annotated[Outcome | None, typer.Option("--outcome", help="What you have done with what you saw.")] = None,
-    because: Annotated[str, typer.Option("--because", help="Under which obligation it is kept.")] = "",
+    reply: Reply,
     sign: MaybeSign = None,
     first: First = 50,
     profile: ProfileOption = None,
@@ -101,16 +117,9 @@ def notices(
     """
     reach = read_profile(profile)
     with reach.client() as client:
-        if acknowledge is not None:
-            if outcome is None:
-                raise InvalidInput("say --outcome deleted, or --outcome kept with --because", code="no_outcome")
-            body = {
-                "v": 1,
-                "notice": acknowledge,
-                "outcome": outcome.value,
-                **({"because": because} if because else {}),
-            }
-            tell(sign_and_send(reach, client, _key(sign), ("recall-ack", str(acknowledge), body)), json)
+        if reply.acknowledge is not None:
+            said = ("recall-ack", str(reply.acknowledge), reply.body)
+            tell(sign_and_send(reach, client, _key(sign), said), json)
             return
         found = custody.notices(client, open_only=not everything, first=first)
     if json:
