@@ -86,14 +86,9 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     decider = Decider(load_policies(product_data("policies")))
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
-    view = {
-        "view": list(scope.allowed("view")),
-        "now": int(time.time()),
-        "withdrawn": [],
-        "leaving": [],
-        **scope.masks(),
-    }
-    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1}
+    gone: dict[str, list[int]] = {"withdrawn": [], "leaving": []}
+    view = {"view": list(scope.allowed("view")), "now": int(time.time()), **gone, **scope.masks()}
+    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1, "factor": 1, "shift": 0}
 
 
 def raw_asker(driver: Driver, starts: Sequence[tuple[int, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:

@@ -128,7 +128,7 @@ def run_service(
         budget = _budget(settings, governing)
         stack.callback(budget.close)
         entitled = Entitled(ledger)
-        reader = graph.reader(schema)
+        reader = graph.reader(schema, _secret(settings.data / "keys" / "handles.key"))
         custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
         sources = Sources(
             *(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody),

@@ -21,6 +21,7 @@ from graphsvc_verify.canonical import b64u
 app = typer.Typer(help="Make and look at keys; enrol and revoke them from the offline root key.", no_args_is_help=True)
 app.command("request")(keyevents.request)
 app.command("enrol")(keyevents.enrol)
+app.command("rotate")(keyevents.rotate)
 app.command("revoke")(keyevents.revoke)
 app.command("send")(keyevents.send)
 app.command("list")(keyevents.show_all)

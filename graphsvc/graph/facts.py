@@ -8,6 +8,7 @@ sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -99,17 +100,39 @@ class Paths(NamedTuple):
     truncated: bool
 
 
-def scrambled(n: int) -> int:
-    """A fixed shuffle of integers, the last resort in ordering: it tells nothing about who came first."""
-    return n % 4294967291 * 1103515245 % 4294967291
+PRIME = 2_999_999_777
+"""Below 2^31.5, so that squares fit Neo4j's integers, and 2 modulo 3, so that no two numbers have the same cube."""
 
 
-def claim_order(claim: RecordClaim) -> tuple[object, ...]:
+class Shuffle(NamedTuple):
+    """A keyed order of integers, the last resort in ordering: without the key it tells nothing of who came first.
+
+    ``n`` goes to (factor · n + shift)³ modulo :data:`PRIME`. A cube, since the order of multiples alone would give the
+    factor away to who knows some of the numbers, as of own records. The statements count the same way.
+    """
+
+    factor: int
+    shift: int
+
+    def __call__(self, n: int) -> int:
+        """The place of ``n``."""
+        moved = (n % PRIME * self.factor + self.shift) % PRIME
+        return moved * moved % PRIME * moved % PRIME
+
+
+def shuffle_of(secret: bytes, org: str) -> Shuffle:
+    """The order of one reading organisation, drawn from the service's secret by HMAC-SHA-256."""
+    drawn = hmac.digest(secret, b"graphsvc ties v1|" + org.encode(), "sha256")
+    factor, shift = int.from_bytes(drawn[:16]), int.from_bytes(drawn[16:])
+    return Shuffle(1 + factor % (PRIME - 1), shift % PRIME)
+
+
+def claim_order(claim: RecordClaim, shuffle: Shuffle) -> tuple[object, ...]:
     """The sort key of an entity's claims: visible values first."""
-    return (*(text or "" for text in claim[3:]), claim.exp, scrambled(claim.rec))
+    return (*(text or "" for text in claim[3:]), claim.exp, shuffle(claim.rec))
 
 
-def link_order(link: LinkClaim, keys: dict[int, str]) -> tuple[object, ...]:
+def link_order(link: LinkClaim, keys: dict[int, str], shuffle: Shuffle) -> tuple[object, ...]:
     """The sort key of links: kind, visible keys of the ends, the claim's own visible values."""
     own: Sequence[str | None] = link[6:]
     ends = (keys.get(link.source, ""), keys.get(link.target, ""))
@@ -118,19 +141,21 @@ def link_order(link: LinkClaim, keys: dict[int, str]) -> tuple[object, ...]:
         *ends,
         *(text or "" for text in own),
         link.exp,
-        scrambled(link.rec),
-        scrambled(link.source),
-        scrambled(link.target),
+        shuffle(link.rec),
+        shuffle(link.source),
+        shuffle(link.target),
     )
 
 
-def entity_order(entity: EntityFacts) -> tuple[object, ...]:
-    """The sort key of entities: kind, visible key, then what is said of them."""
+def entity_order(entity: EntityFacts, shuffle: Shuffle) -> tuple[object, ...]:
+    """The sort key of entities: kind, visible key, then what is said of them, and by which record."""
     first = entity.claims[0]
     return (
         entity.kind,
         entity.key or "",
         *(text or "" for text in first[3:]),
         len(entity.claims),
-        scrambled(entity.id),
+        # A record is numbered by its place in its own submission, an entity by whoever spoke of it first.
+        shuffle(first.rec),
+        shuffle(entity.id),
     )

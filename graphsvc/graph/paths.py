@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 
-from graphsvc.graph.facts import scrambled
+from graphsvc.graph.facts import Shuffle
 
-Claim = tuple[int, int, str | None, str | None, str]
-"""Source, target, their keys where the claim grants them, and the claim's element id."""
+Claim = tuple[int, int, str | None, str | None, str, int]
+"""Source, target, their keys where the claim grants them, the claim's element id and its record."""
 
 _STEPS = 200_000
 
@@ -21,7 +21,8 @@ _STEPS = 200_000
 class Search:
     """One search. Feed :meth:`add` with all visible claims that touch :meth:`frontier` until that is None."""
 
-    def __init__(self, source: int, target: int, max_hops: int, k: int, budget: int) -> None:
+    def __init__(self, source: int, target: int, max_hops: int, k: int, budget: int, shuffle: Shuffle) -> None:
+        self._shuffle = shuffle
         self._ends = (source, target)
         self._max_hops = max_hops
         self._k = k
@@ -31,6 +32,7 @@ class Search:
         self._side = 0
         self._names: dict[int, str] = {}
         self._between: dict[int, dict[int, set[str]]] = {}
+        self._ties: dict[tuple[int, int], int] = {}
         self.left = budget
         self.truncated = False
 
@@ -55,21 +57,24 @@ class Search:
         side, front = self._side, self._fronts[self._side]
         self._inner[side] |= front
         reached: set[int] = set()
-        for source, target, source_key, target_key, claim in claims:
-            assert isinstance(source, int) and isinstance(target, int)
+        for source, target, source_key, target_key, claim, record in claims:
+            assert isinstance(source, int) and isinstance(target, int) and isinstance(record, int)
             for n, key in ((source, source_key), (target, target_key)):
                 if isinstance(key, str):
                     self._names[n] = key
             if source != target:
                 self._between.setdefault(source, {}).setdefault(target, set()).add(str(claim))
                 self._between.setdefault(target, {}).setdefault(source, set()).add(str(claim))
+                step, tie = (min(source, target), max(source, target)), self._shuffle(record)
+                self._ties[step] = min(tie, self._ties.get(step, tie))
             reached |= {source, target}
         self._fronts[side] = reached - self._inner[side]
         self._depths[side] += 1
 
     def paths(self) -> list[list[int]]:
         """The shortest paths that are certain by now, shortest first, ties by visible keys."""
-        certain = min(sum(self._depths), self._max_hops)
+        # A side with nothing left to expand has every claim that its end can reach in hand, however long the way.
+        certain = min(sum(self._depths), self._max_hops) if all(self._fronts) else self._max_hops
         source, target = self._ends
         if source == target or target not in self._between or source not in self._between:
             return []
@@ -97,8 +102,9 @@ class Search:
             front = list(reached)
         return away
 
-    def _order(self, n: int) -> tuple[bool, str, int]:
-        return n not in self._names, self._names.get(n, ""), scrambled(n)
+    def _order(self, here: int, n: int) -> tuple[bool, str, int, int]:
+        tie = self._ties[min(here, n), max(here, n)]
+        return n not in self._names, self._names.get(n, ""), tie, self._shuffle(n)
 
     def _walk(
         self, path: list[int], on_path: set[int], length: int, away: dict[int, int], steps: list[int]
@@ -112,7 +118,7 @@ class Search:
             return
         if here == self._ends[1]:
             return
-        for n in sorted(self._between[here], key=self._order):
+        for n in sorted(self._between[here], key=lambda n: self._order(here, n)):
             if n in on_path or away.get(n, length + 1) > left - 1:
                 continue
             steps[0] -= 1

@@ -10,7 +10,8 @@ Three rules hold in every statement, and a test reads the plans to see that they
 * **One packed record.** Columns travel as lists inside lists.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
-is equal by all of these is ordered by a scrambled record number, which tells nothing about who came first.
+is equal by all of these is ordered by the record's number, shuffled under a key of the reading organisation: that
+tells nothing about who came first.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from graphsvc.graph.facts import PRIME
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
 
@@ -37,9 +39,12 @@ def _live(claim: str, record: str = "rec") -> str:
     return f"{claim}.exp > $now AND NOT {number} IN $withdrawn AND NOT {number} / {1 << ROW_BITS} IN $leaving"
 
 
-def _scrambled(claim: str) -> str:
-    # Multiplying modulo a prime: a fixed shuffle of the record numbers. The product must stay below 2^63.
-    return f"({claim}.rec % 4294967291 * 1103515245) % 4294967291"
+# The order of graphsvc.graph.facts.Shuffle, in two steps, so that the product is worked out once.
+_TIE = f"tie * tie % {PRIME} * tie % {PRIME}"
+
+
+def _tie(claim: str) -> str:
+    return f"({claim}.rec % {PRIME} * $factor + $shift) % {PRIME} AS tie"
 
 
 def _key(claim: str, node: str) -> str:
@@ -62,8 +67,8 @@ _FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE l IN $view] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
-  WITH a, a.lid IN $identity AS named
-  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_scrambled("a")} LIMIT $records
+  WITH a, a.lid IN $identity AS named, {_tie("a")}
+  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_TIE} LIMIT $records
   RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
 }}
 WITH e, claims, named WHERE size(claims) > 0
@@ -124,7 +129,7 @@ UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
 {_TOUCHING}
 WITH DISTINCT c LIMIT $most
 WITH c, startNode(c) AS a, endNode(c) AS b
-RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c)])"""
+RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.rec])"""
 
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
@@ -170,8 +175,8 @@ CALL (front, inner) {{
   UNWIND front AS e
   {_TOUCHING}
   WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
-  WITH c, startNode(c) AS a, endNode(c) AS b
-  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_scrambled("c")} LIMIT $most
+  WITH c, startNode(c) AS a, endNode(c) AS b, {_tie("c")}
+  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_TIE} LIMIT $most
   RETURN collect(c) AS fresh
 }}
 WITH start, inner + [e IN front | e.id] AS inner, claims + fresh AS claims, fresh

@@ -7,6 +7,7 @@ look alike. Where ``grades`` are given, a claim with another grading counts as n
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,9 +21,11 @@ from graphsvc.graph.facts import (
     Path,
     Paths,
     RecordClaim,
+    Shuffle,
     claim_order,
     entity_order,
     link_order,
+    shuffle_of,
 )
 from graphsvc.graph.paths import Search
 from graphsvc.graph.write import read_labels
@@ -46,9 +49,12 @@ BUDGET = 20_000
 
 
 class Reader:
-    """Reads from one graph. Any number at once; keeps nothing between reads."""
+    """Reads from one graph. Any number at once; keeps nothing that was read."""
 
-    def __init__(self, graph: Graph, records: int = RECORDS, budget: int = BUDGET) -> None:
+    def __init__(self, graph: Graph, records: int = RECORDS, budget: int = BUDGET, secret: bytes = b"") -> None:
+        """``secret`` decides between what looks alike; without it, one that is drawn here."""
+        self._secret = secret or secrets.token_bytes(32)
+        self._shuffles: dict[str, Shuffle] = {}
         self._graph = graph
         self._records = records
         self._budget = budget
@@ -74,7 +80,8 @@ class Reader:
     ) -> list[EntityFacts]:
         """Facts of those of ``ids`` that are visible, in the order of ``ids``."""
         rows = await self._ask(queries.ENTITIES, scope, now, grades, ids=list(ids), records=self._records + 1)
-        found = {row[0]: self._facts(row) for row in rows[0]}
+        shuffle = self._shuffle(scope)
+        found = {row[0]: self._facts(row, shuffle) for row in rows[0]}
         return [found[n] for n in dict.fromkeys(ids) if n in found]
 
     async def expand(
@@ -96,11 +103,13 @@ class Reader:
         rows = await self._ask(statement, scope, now, grades, **asked)
         if not rows:
             return None
-        entities = sorted(map(self._facts, rows[1]), key=entity_order)
+        shuffle = self._shuffle(scope)
+        facts = (self._facts(row, shuffle) for row in rows[1])
+        entities = sorted(facts, key=lambda entity: entity_order(entity, shuffle))
         if all(entity.id != start for entity in entities):
             return None
         keys = {entity.id: entity.key for entity in entities if entity.key is not None}
-        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys))
+        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys, shuffle))
         return Neighbourhood(entities, links, rows[2])
 
     async def paths(
@@ -118,7 +127,8 @@ class Reader:
         Ties go by visible keys along the path.
         """
         moment = time.time() if now is None else now
-        search = Search(source, target, max_hops, k, self._budget)
+        shuffle = self._shuffle(scope)
+        search = Search(source, target, max_hops, k, self._budget, shuffle)
         while (frontier := search.frontier()) is not None:
             rows = await self._ask(queries.LEVEL, scope, moment, grades, frontier=frontier, most=search.left + 1)
             search.add(rows[0])
@@ -128,7 +138,7 @@ class Reader:
         asked = list(dict.fromkeys(claims))
         rows = await self._ask(queries.CLAIMS, scope, moment, grades, claims=asked) if asked else [[]]
         keys = {facts.id: facts.key for facts in entities.values() if facts.key is not None}
-        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys))
+        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys, shuffle))
         paths = [Path(path, _along(path, links)) for path in found]
         return Paths([p for p in paths if _whole(p, entities)], entities, search.truncated)
 
@@ -151,7 +161,10 @@ class Reader:
         for record, entity, kind, key, columns in rows[0]:
             facts = EntityFacts(entity, kind, key, [RecordClaim._make(columns)], False)
             found.setdefault(record, []).append(facts)
-        return {record: sorted(facts, key=entity_order) for record, facts in found.items()}
+        shuffle = self._shuffle(scope)
+        return {
+            record: sorted(facts, key=lambda entity: entity_order(entity, shuffle)) for record, facts in found.items()
+        }
 
     async def labels_of(self, scope: Scope, records: Sequence[int], now: float | None = None) -> dict[int, int]:
         """The label numbers of those of ``records`` that are visible."""
@@ -171,14 +184,21 @@ class Reader:
         parameters["now"] = int(time.time() if now is None else now)
         parameters["withdrawn"] = list(scope.withdrawn)
         parameters["leaving"] = list(scope.leaving)
+        parameters.update(self._shuffle(scope)._asdict())
         parameters.update(scope.masks())
         return await self._graph.in_thread(lambda: self._graph.answer(statement, parameters))
 
-    def _facts(self, row: Sequence[Any]) -> EntityFacts:
+    def _shuffle(self, scope: Scope) -> Shuffle:
+        org = scope.principal.org
+        if org not in self._shuffles:
+            self._shuffles[org] = shuffle_of(self._secret, org)
+        return self._shuffles[org]
+
+    def _facts(self, row: Sequence[Any], shuffle: Shuffle) -> EntityFacts:
         n, kind, key, columns = row
         claims = list(map(RecordClaim._make, columns[: self._records]))
         if len(claims) > 1:
-            claims.sort(key=claim_order)
+            claims.sort(key=lambda claim: claim_order(claim, shuffle))
         return EntityFacts(n, kind, key, claims, len(columns) > self._records)
 
 

@@ -75,12 +75,12 @@ class Members:
     def client(self, name: str) -> Client:
         """A client that acts as a development identity, as ``police-ke.investigator``."""
         if name not in self._open:
-            self._open[name] = Client(self._service.url, self._tokens(name), self.trust())
+            self._open[name] = Client(self._service.url, self.tokens(name), self.trust())
         return self._open[name]
 
     def separate_client(self, name: str) -> Client:
         """A client with a connection of its own, as another thread needs one; the caller closes it."""
-        return Client(self._service.url, self._tokens(name), self.trust())
+        return Client(self._service.url, self.tokens(name), self.trust())
 
     def act(self, name: str, kind: str, sub: str, body: dict[str, Any], after: int | None = None) -> dict[str, Any]:
         """A decision of the person behind a development identity, signed with its own key and handed in.
@@ -99,7 +99,7 @@ class Members:
 
     def token(self, name: str) -> str:
         """A ready-made token of a development identity."""
-        return self._tokens(name)()
+        return self.tokens(name)()
 
     def trust(self) -> Trust:
         """The pinned keys."""
@@ -129,7 +129,8 @@ class Members:
         for client in self._open.values():
             client.close()
 
-    def _tokens(self, name: str) -> ClientCredentials:
+    def tokens(self, name: str) -> ClientCredentials:
+        """What gives tokens of a development identity, each as long as it lasts."""
         return ClientCredentials(f"{self._service.identity_url}/token", name, self._secrets[name])
 
     def _trust_value(self) -> dict[str, Any]:

@@ -14,10 +14,14 @@ from graphsvc.local.cast import CLIENTS, feed_of
 from graphsvc.local.company import Members
 from graphsvc.local.scenario import ORGANISATIONS, make_scenario
 from graphsvc.local.scenario.truth import Slice
+from graphsvc.local.sharing_story import POLICE
 from graphsvc.local.stage import Stage
 from graphsvc.local.story import CASE, INVESTIGATION, Story
+from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput
 from graphsvc_verify.errors import VerifyError
+
+CUSTOMS = "customs-cn.officer"
 
 
 def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> bool:
@@ -59,6 +63,12 @@ def tell(stage: Stage, story: Story) -> None:
     stage.end()
 
 
+def write_profiles(members: Members) -> None:
+    """Write the profiles of the two desks between which records are disclosed (``docs/sharing.md``)."""
+    for name in (POLICE, CUSTOMS):
+        members.write_profile(name.partition(".")[0], name, Defaults())
+
+
 def _invite(console: Console, service: LocalService, members: Members, piece: Slice) -> None:
     def line(text: str) -> None:
         console.print(text, soft_wrap=True, markup=False)
@@ -72,6 +82,7 @@ def _invite(console: Console, service: LocalService, members: Members, piece: Sl
     for name in ("police-ke.investigator", "police-ke.analyst", "pasar.officer"):
         line(f"  # {name}; a new one: graphsvc token {name} --data {service.data}")
         line(f"  {members.token(name)}")
+    write_profiles(members)
     profile = members.write_profile(piece.org, feed_of(piece.org), piece.defaults)
     line("\nTry")
     line(f"  graphsvc submit {piece.path} --map {piece.mapping} \\")

@@ -7,17 +7,20 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import pytest
 from graph_world import NOW, draft, label, scope
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Link, visible
 
-from graphsvc.graph import queries
+from graphsvc.graph import driver, queries
 from graphsvc.graph.driver import Graph
+from graphsvc.graph.facts import shuffle_of
 from graphsvc.graph.prepare import packed_origin
 from graphsvc.graph.read import MAX_HOPS, Reader
 from graphsvc.graph.write import Writer
 from graphsvc.model.drafts import CleanDraft, Grading, Origin
+from graphsvc.model.errors import Unavailable
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
@@ -195,19 +198,38 @@ def test_hidden_claims_change_neither_order_nor_cut(graph_database: Graph, wipe:
         wipe(graph_database)
         ids = load(graph_database, drafts)
         names = {n: key for key, n in ids.items()}
-        reader = Reader(graph_database)
+        reader = Reader(graph_database, secret=b"ties")
         answer: list[object] = []
         for reader_scope in (named, nameless):
             network = run(reader.expand(reader_scope, ids["phone:x:hub"], 2, None, 12, NOW))
             assert network is not None and network.truncated
             answer.append([_link(link, names) for link in network.links])
-        network = run(reader.expand(named, ids["phone:x:hub"], 2, None, 12, NOW))
-        assert network is not None
-        answer.append([entity.key for entity in network.entities])
-        paths = run(reader.paths(named, ids["phone:x:hub"], ids["phone:x:far"], 4, 3, NOW)).paths
-        answer.append([[names[n] for n in path.entities] for path in paths])
+            answer.append([names[entity.id] for entity in network.entities])
+            found = run(reader.paths(reader_scope, ids["phone:x:hub"], ids["phone:x:far"], 4, 3, NOW)).paths
+            answer.append([[names[n] for n in path.entities] for path in found])
         answers.append(answer)
     assert answers[0] == answers[1]
+
+
+@given(number=st.integers(0, 2**58), secret=st.binary(min_size=1, max_size=32))
+@many
+def test_the_database_breaks_ties_as_the_service_does(graph_session: Graph, number: int, secret: bytes) -> None:
+    shuffle = shuffle_of(secret, "ke-police")
+    statement = f"WITH {{rec: $n}} AS c WITH {queries._tie('c')} RETURN {queries._TIE}"
+    with graph_session.session() as session:
+        assert session.run(statement, n=number, **shuffle._asdict()).single(strict=True).value() == shuffle(number)
+
+
+def test_ties_are_broken_otherwise_for_every_reading_organisation() -> None:
+    orders = [sorted(range(50), key=shuffle_of(secret, org)) for secret in (b"a", b"b") for org in ("pasar", "tide")]
+    assert len(set(map(tuple, orders))) == 4 and len({shuffle_of(b"a", "pasar")(n) for n in range(2_000)}) == 2_000
+
+
+def test_what_takes_too_long_is_not_available_now(graph_session: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "READ_SECONDS", 0.05)
+    with pytest.raises(Unavailable) as caught:
+        graph_session.answer("UNWIND range(1, $n) AS a UNWIND range(1, $n) AS b RETURN count(a + b)", {"n": 100_000})
+    assert caught.value.code == "graph_slow"
 
 
 def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_database: Graph) -> None:
@@ -224,17 +246,9 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
 
 def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("view", "match", "identity", "personal", "content", "financial", "operational")}
-    parameters = {
-        **lists,
-        "now": NOW,
-        "withdrawn": [],
-        "leaving": [],
-        "ids": [1],
-        "keys": ["k"],
-        "start": 1,
-        "kinds": ["USES"],
-    }
-    parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""]}
+    gone: dict[str, list[int]] = {"withdrawn": [], "leaving": []}
+    parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "start": 1, "kinds": ["USES"]}
+    parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "shift": 0}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
     statements += [queries.RECORDS_ABOUT]
     statements += [queries.expand(hops, chosen) for hops in range(1, MAX_HOPS + 1) for chosen in (False, True)]

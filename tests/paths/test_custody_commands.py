@@ -14,7 +14,7 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.local.cast import OPERATOR
 from graphsvc.local.company import Members
-from tests.command import Command, Desk, Done
+from tests.commands import Desk, Done, running
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, SITE, account_key, file_of, phone, row
 
@@ -65,7 +65,7 @@ def world(
     asyncio.run(local_service.parts.applier.wait(index))
     for n in (0, 1):
         assert members.client(POLICE).query(SEARCH, account_key(f"{name}-{n}"), FOOTING).data["search"]
-    desk = Desk(Command(monkeypatch, capfd), local_service, members, tmp_path)
+    desk = Desk(running(monkeypatch, capfd), local_service, members, tmp_path)
     yield World(desk, members, name, number, index)
 
 

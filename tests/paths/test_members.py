@@ -22,7 +22,7 @@ from graphsvc.local.identity import DevelopmentClient
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.principals import Footing
 from graphsvc_verify.canonical import b64u
-from tests.command import Command, Desk, Done
+from tests.commands import Desk, Done, running
 from tests.paths.conftest import CASE, FOOTING
 from tests.paths.test_disclosure import SEEN, STRICT, later, suspect
 from tests.paths.wire import DEFAULTS, MintingIdentity, file_of, phone
@@ -106,7 +106,7 @@ def world(
     request: pytest.FixtureRequest,
 ) -> Iterator[World]:
     org = {"keep": "harbour", "recall": "lighthouse"}["keep" if "keeps" in request.node.name else "recall"]
-    run = Desk(Command(monkeypatch, capfd), local_service, members, tmp_path)
+    run = Desk(running(monkeypatch, capfd), local_service, members, tmp_path)
     world = World(local_service, members, identity, run, tmp_path, org, crc32(org.encode()) % 1_000_000)
     world.join()
     yield world

@@ -16,7 +16,7 @@ from graphsvc.custody.forms import Target
 from graphsvc.local.scenario import Scenario, make_scenario
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
-from tests.command import Command
+from tests.commands import Run, running
 
 COMMANDS = [
     [],
@@ -43,8 +43,9 @@ COMMANDS = [
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    return Command(monkeypatch, capfd)
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process."""
+    return running(monkeypatch, capfd)
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +54,14 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help(run: Command, command: list[str]) -> None:
+def test_help(run: Run, command: list[str]) -> None:
     done = run(*command, "--help")
     assert done.returncode == 0 and "Usage" in done.stdout and not done.stderr
     if command and command != ["keys"]:
         assert "--json" in done.stdout
 
 
-def test_keys_are_made_once_and_shown(run: Command, tmp_path: Path) -> None:
+def test_keys_are_made_once_and_shown(run: Run, tmp_path: Path) -> None:
     for use in ("sig", "hpke"):
         path = tmp_path / f"{use}.key"
         made = run("keys", "new", str(path), "--use", use, "--json")
@@ -78,7 +79,7 @@ def _defaults(folder: Path, scenario: Scenario, piece: int) -> str:
     return str(path)
 
 
-def test_dry_run_tells_each_bad_row(run: Command, scenario: Scenario, tmp_path: Path) -> None:
+def test_dry_run_tells_each_bad_row(run: Run, scenario: Scenario, tmp_path: Path) -> None:
     piece = scenario.slices[0]
     words = (
         "submit",
@@ -97,7 +98,7 @@ def test_dry_run_tells_each_bad_row(run: Command, scenario: Scenario, tmp_path: 
     assert (report["accepted"], report["marked"]) == (piece.accepted, list(piece.marked))
 
 
-def test_dry_run_of_a_good_file_is_exit_code_0(run: Command, scenario: Scenario, tmp_path: Path) -> None:
+def test_dry_run_of_a_good_file_is_exit_code_0(run: Run, scenario: Scenario, tmp_path: Path) -> None:
     piece = scenario.slices[1]
     done = run("submit", str(piece.path), "--dry-run", "--defaults", _defaults(tmp_path, scenario, 1), "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["rejected"] == 0
@@ -116,7 +117,7 @@ def test_dry_run_of_a_good_file_is_exit_code_0(run: Command, scenario: Scenario,
     ],
 )
 def test_bad_input_is_one_json_error_and_exit_code_2(
-    run: Command, tmp_path: Path, words: list[str], code: str | None
+    run: Run, tmp_path: Path, words: list[str], code: str | None
 ) -> None:
     (tmp_path / "f.csv").write_text("a,b\n1,2\n")
     (tmp_path / "key").write_text("{}")
@@ -129,7 +130,7 @@ def test_bad_input_is_one_json_error_and_exit_code_2(
         assert error["code"] == code
 
 
-def test_a_service_that_is_not_there_is_exit_code_4(run: Command, tmp_path: Path, scenario: Scenario) -> None:
+def test_a_service_that_is_not_there_is_exit_code_4(run: Run, tmp_path: Path, scenario: Scenario) -> None:
     run("keys", "new", str(tmp_path / "key.pem"))
     _profile(tmp_path)
     piece = scenario.slices[1]
@@ -171,14 +172,14 @@ def test_a_profile_comes_back_and_refuses_unknown_members(tmp_path: Path) -> Non
         read_profile(tmp_path / "profile.json")
 
 
-def test_verify_says_what_does_not_hold(run: Command, tmp_path: Path) -> None:
+def test_verify_says_what_does_not_hold(run: Run, tmp_path: Path) -> None:
     _profile(tmp_path)
     (tmp_path / "evidence.json").write_text('{"v":1,"format":"graphsvc-evidence"}')
     done = run("verify", str(tmp_path / "evidence.json"), "--trust", str(tmp_path / "trust.json"), "--json")
     assert done.returncode == 1 and json.loads(done.stdout)["ok"] is False, done.stdout + done.stderr
 
 
-def test_what_cannot_be_matched_is_said_before_a_service_is_asked(run: Command, tmp_path: Path) -> None:
+def test_what_cannot_be_matched_is_said_before_a_service_is_asked(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "asked.csv"
     for content, words, code in (
         ("", [], "nothing_asked"),

@@ -25,6 +25,7 @@ from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import unwrap_day_key
 from graphsvc_verify.keychain import OPERATOR, Keychain, Place, ProvedEvent, check_key_head, check_signed, read_keychain
+from graphsvc_verify.keyevents import TYPES
 from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusion
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import read_objects
@@ -196,9 +197,9 @@ def _check_entry(
     if owner is not None:
         check_owner_section(owner, header)
     # An act that enrols or revokes a key is signed by a root key and was checked with the chain.
-    if leaf.type in ("enrol", "revoke") and index not in chain.order:
+    if leaf.type in TYPES.values() and index not in chain.order:
         raise VerifyError("key_chain", "a key event is not part of the chain")
-    carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", "enrol", "revoke")]
+    carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", *TYPES.values())]
     said = Said(leaf.type, None if owner is None else owner["facts"], header)
     place = Place(index, leaf.t, checkpoint.origin)
     acts = [_check_act(chain, place, fetch(name, objects).decode("ascii"), said) for name in carried]

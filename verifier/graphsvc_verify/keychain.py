@@ -14,7 +14,7 @@ from graphsvc_verify.canonical import digest
 from graphsvc_verify.entry import Leaf
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import check_times, read_act, verify_act
-from graphsvc_verify.keyevents import ENROL, REVOKE, KeyEvent, check_key_event
+from graphsvc_verify.keyevents import TYPES, KeyEvent, check_key_event
 
 OPERATOR = "asserted by the operator"
 SIGNED = "signed by the organisation"
@@ -149,8 +149,8 @@ def once(seen: set[tuple[str, str]], payload: Mapping[str, Any]) -> None:
 
 def _check_event(event: ProvedEvent, origin: str, roots: Mapping[str, bytes]) -> tuple[KeyEvent, bool]:
     act = read_act(event.act)
-    if act.typ not in (ENROL, REVOKE):
-        raise VerifyError("bad_key_event", "not a key event")
+    if TYPES.get(act.typ) != event.leaf.type:
+        raise VerifyError("bad_key_event", "not a key event, or its entry says another one")
     pinned = roots.get(str(act.payload.get("iss")))
     if pinned is not None:
         try:
@@ -164,13 +164,12 @@ def _check_event(event: ProvedEvent, origin: str, roots: Mapping[str, bytes]) ->
 
 
 def _apply(chain: Keychain, index: int, event: KeyEvent, pinned: bool) -> None:
-    name = (event.org, event.kid)
-    if event.kind == ENROL:
-        if name in chain.keys:
+    if event.revokes:
+        key = chain.keys.get((event.org, event.revokes))
+        if key is None or key.revoked is not None or (event.use and key.event.use != event.use):
+            raise VerifyError("key_chain", "a key is revoked that is not in force")
+        key.revoked = index
+    if event.enrols:
+        if (event.org, event.enrols) in chain.keys:
             raise VerifyError("key_chain", "a key is enrolled twice")
-        chain.keys[name] = Key(event, index, pinned)
-        return
-    key = chain.keys.get(name)
-    if key is None or key.revoked is not None:
-        raise VerifyError("key_chain", "a key is revoked that is not in force")
-    key.revoked = index
+        chain.keys[event.org, event.enrols] = Key(event, index, pinned)

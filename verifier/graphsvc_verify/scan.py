@@ -18,13 +18,13 @@ from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import NO_WITNESS, check_owner_section
 from graphsvc_verify.hpkekeys import unwrap_day_key
+from graphsvc_verify.keyevents import TYPES
 from graphsvc_verify.merkle import leaf_hash
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.tiles import Fetch, check_tree, read_entries
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
 from graphsvc_verify.trust import Trust, check_witnessed
 
-KEY_EVENTS = ("enrol", "revoke")
 LIMITS = (
     "Not detectable: entries after the last one of this checkpoint, and a read that requester and operator both hide.",
     "Who signed which act is not checked by a scan: take evidence for that.",
@@ -144,7 +144,7 @@ class _Scan:
             raise VerifyError("bad_epoch", f"entry {index} does not name the last keys entry before it")
         if leaf.key_head != self._key_head:
             raise VerifyError("key_chain", f"entry {index} does not name the last key event before it")
-        if leaf.type in KEY_EVENTS:
+        if leaf.type in TYPES.values():
             self._key_head = index
         # What an act is, is sealed; that no two entries carry the same one, everyone can see.
         acts = [bytes.fromhex(name.removeprefix("sha256:")) for name in leaf.acts]

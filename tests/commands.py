@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 
@@ -17,8 +17,6 @@ from graphsvc.local.company import Members
 
 
 class Done(NamedTuple):
-    """What a command left: exit code and what it printed."""
-
     returncode: int
     stdout: str
     stderr: str
@@ -36,32 +34,33 @@ class Done(NamedTuple):
         return self.returncode, json.loads(self.stdout)["error"]["code"]
 
 
-class Command:
-    """Runs commands; of the variables ``GRAPHSVC_*`` a command gets those given with it."""
+class Run(Protocol):
+    def __call__(self, *words: str, **variables: str) -> Done: ...
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capfd = capfd
 
-    def __call__(self, *words: str, **variables: str) -> Done:
-        """Run ``graphsvc`` with some words."""
+def running(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs ``graphsvc <words>`` with no settings but ``variables``."""
+
+    def call(*words: str, **variables: str) -> Done:
         for name in [name for name in os.environ if name.startswith("GRAPHSVC_")]:
-            self._monkeypatch.delenv(name)
+            monkeypatch.delenv(name)
         for name, value in {"COLUMNS": "160", **variables}.items():
-            self._monkeypatch.setenv(name, value)
-        self._monkeypatch.setattr(sys, "argv", ["graphsvc", *words])
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["graphsvc", *words])
         code = 0
         try:
             main()
         except SystemExit as stopped:
             code = int(stopped.code or 0)
-        return Done(code, *self._capfd.readouterr())
+        return Done(code, *capfd.readouterr())
+
+    return call
 
 
 class Desk:
     """The command line at a running service, by whoever has a token."""
 
-    def __init__(self, command: Command, service: LocalService, members: Members, folder: Path) -> None:
+    def __init__(self, command: Run, service: LocalService, members: Members, folder: Path) -> None:
         self._command = command
         self._service = service
         self._members = members

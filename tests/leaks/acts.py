@@ -1,0 +1,163 @@
+"""How to make every signed act that the service takes, about what the signer may not know of: one entry a mutation.
+
+What is there for others (:func:`others_act`) is another thing in each twin, or is there in one of them only; who asks
+about it must be told the same. Acts carry random numbers and times, so ids made of them are masked (``masks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphsvc.client.acts import MUTATIONS as CLIENT_MUTATIONS
+from tests.leaks.surface import Untouched
+from tests.leaks.worlds import key_of
+
+if TYPE_CHECKING:
+    from tests.leaks.side import Side
+
+KINDS = {field: kind for kind, (field, _) in CLIENT_MUTATIONS.items()}
+"""Root field of a mutation → the kind of act that it takes."""
+INVESTIGATOR, CUSTOMS = "police-ke.investigator", "customs-cn.officer"
+FAR = "2099-01-01T00:00:00Z"
+WHY = {"purpose": "investigation", "legalBasis": "statutory-duty", "case": "LEAK/1", "justification": "a seizure"}
+HUSHED = "hushed"
+"""A sharing group of others, which is there in the first twin only."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Of one twin: the police's own request, a request of others', and the handle of a record in a world."""
+
+    own: str
+    foreign: str
+    record: str
+    secret: int
+
+
+@dataclass(frozen=True)
+class Deed:
+    """An act: what it is about, and what it says."""
+
+    sub: str
+    body: dict[str, Any]
+    by: str = "police-ke.investigator"
+
+
+Deeds = Callable[[Known], Iterator[Deed]]
+
+
+def identifiers(*things: tuple[int, str]) -> list[dict[str, Any]]:
+    """Identifiers as acts state them, each a thing in a namespace."""
+    return [dict(zip(("kind", "key"), key_of(space, thing), strict=True)) for space, thing in things]
+
+
+def _on_requests(body: dict[str, Any]) -> Deeds:
+    """The same about a request of others', and about one that nobody made."""
+
+    def deeds(known: Known) -> Iterator[Deed]:
+        yield Deed(known.foreign, body)
+        yield Deed("dAAAAAAAAAAAAAAAAAAAAA", body)
+
+    return deeds
+
+
+def _on_groups(body: dict[str, Any]) -> Deeds:
+    return lambda known: iter((Deed(HUSHED, body), Deed("never-founded", body)))
+
+
+def _sharing(known: Known) -> Iterator[Deed]:
+    yield Deed(HUSHED, {"records": [known.record]})
+    yield Deed("open-to-all", {"records": [known.record]})
+    yield Deed("open-to-all", {"submission": known.secret})
+    yield Deed("open-to-all", {"submission": known.secret, "rows": [0, 1]})
+
+
+def _asking(known: Known) -> Iterator[Deed]:
+    del known
+    for holder in ("customs-cn", "pasar"):
+        about = identifiers((1, "a0"), (2, "p1"))
+        yield Deed(holder, {"holder": holder, "identifiers": about, "deadline": FAR, "groups": ["identity"], **WHY})
+
+
+def _preserving(known: Known) -> Iterator[Deed]:
+    del known
+    yield Deed("tide", {"holder": "tide", "identifiers": identifiers((1, "a0")), "deadline": FAR, "until": FAR, **WHY})
+
+
+def _on_records(more: dict[str, Any], by: str) -> Deeds:
+    """The same about records of others', by submission and by handle, and about what is not there."""
+
+    def deeds(known: Known) -> Iterator[Deed]:
+        for target in (
+            {"submission": known.secret},
+            {"submission": known.secret, "rows": [0, 1]},
+            {"submission": known.secret + 1},
+            {"select": {"handle": known.record}},
+        ):
+            yield Deed("records", {"v": 1, "target": target, "reason": "asked for", **more}, by)
+
+    return deeds
+
+
+MUTATIONS: dict[str, Deeds | Untouched] = {
+    "registerCase": Untouched("writes a case of the caller's own organisation; reads no record"),
+    "requestDisclosure": _asking,
+    "decideDisclosure": lambda known: iter(
+        Deed(request, {"decision": "grant", "records": [known.record], "groups": ["identity"], "until": FAR})
+        for request in (known.foreign, known.own)
+    ),
+    "answerQuestion": _on_requests({"answer": "it is"}),
+    "remindRequest": _on_requests({}),
+    "withdrawRequest": _on_requests({}),
+    "revokeGrant": _on_requests({"reason": "the case is closed"}),
+    "requestPreservation": _preserving,
+    "acknowledgePreservation": _on_requests({"accept": True}),
+    "extendPreservation": _on_requests({"until": FAR}),
+    "liftPreservation": _on_requests({}),
+    "requestProduction": _on_requests({"legalBasis": "court-order", "deadline": FAR, "justification": "a seizure"}),
+    "createGroup": lambda known: iter((Deed("open-to-all", {"purpose": "whoever"}),)),
+    "inviteToGroup": _on_groups({"org": "swiftline"}),
+    "acceptInvitation": _on_groups({}),
+    "leaveGroup": _on_groups({}),
+    "removeFromGroup": _on_groups({"org": "pasar"}),
+    "shareRecords": _sharing,
+    "unshareRecords": _sharing,
+    "recall": _on_records({"deadline": FAR}, "police-ke.feed"),
+    "acknowledgeRecall": lambda known: iter(
+        Deed("notice", {"v": 1, "notice": index, "outcome": "deleted"}) for index in (known.secret, known.secret + 1)
+    ),
+    "hold": _on_records({}, CUSTOMS),
+    "release": lambda known: iter(
+        Deed("hold", {"v": 1, "hold": index, "reason": "asked for"}, CUSTOMS)
+        for index in (known.secret, known.secret + 1)
+    ),
+    "erase": _on_records({}, CUSTOMS),
+    "updateOrganisation": Untouched("changes the caller's own name and contact; reads no record"),
+    "proposePolicy": Untouched("takes a text by officers of the part's own organisation; reads no record"),
+    "approvePolicy": Untouched("names a proposal of the caller's own part by the digest of its text; reads no record"),
+    "rollBackPolicy": Untouched("names a version of the caller's own part; reads no record"),
+}
+
+
+def others_act(side: Side, twin: int) -> tuple[str, str]:
+    """What organisations do among each other: the id of the police's own request, and that of a request of others'.
+
+    As many entries in both twins; the police's request is the same in both, all else differs.
+    """
+    about = identifiers((1, "a0"), (1, "p0"), (2, "a0"))
+    asked = {"identifiers": about, "deadline": FAR, "groups": ["identity", "content"], **WHY}
+    own = side.members.act(INVESTIGATOR, "disclosure-request", "pasar", {"holder": "pasar", **asked})
+    side.members.client("customs-cn.desk").query(CASE, {"r": WHY["case"]})
+    holder = ("pasar", "swiftline")[twin]
+    secret = {**asked, "holder": holder, "identifiers": about[twin:], "justification": f"twin {twin}"}
+    foreign = side.members.act(CUSTOMS, "disclosure-request", holder, secret)
+    group = (HUSHED, "something-else")[twin]
+    side.members.act(CUSTOMS, "group-create", group, {"purpose": f"twin {twin}"})
+    side.members.act(CUSTOMS, "group-invite", group, {"org": ("pasar", "swiftline")[twin]})
+    return own["id"], foreign["id"]
+
+
+CASE = """mutation($r: String!) {
+  registerCase(reference: $r, title: "Leaks", legalBasis: "statutory-duty") { reference } }"""

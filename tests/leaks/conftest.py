@@ -1,0 +1,56 @@
+"""Two services for the whole package: the session's Neo4j, emptied, and one more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from graphsvc.graph.driver import Graph
+from graphsvc.local.neo4j import Neo4jChild
+from tests.leaks.known import KNOWN
+from tests.leaks.side import side, write_policies
+from tests.leaks.twins import Twins
+from tests.leaks.worlds import World, draw_worlds
+
+Placed = list[tuple[int, World]]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long runs take part only where they are asked for: ``pytest -m soak``."""
+    if "soak" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="package")
+def pair(
+    neo4j_server: Neo4jChild,
+    graph_session: Graph,
+    wipe: Callable[[Graph], None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Twins, Placed]]:
+    """Two sides that are alike, the known worlds in them."""
+    wipe(graph_session)
+    folder = tmp_path_factory.mktemp("leaks")
+    policies = write_policies(folder / "policies")
+    other = Neo4jChild(folder / "neo4j", heap="384m", pagecache="128m")
+    other.start()
+    try:
+        with side(neo4j_server, folder / "a", policies) as first, side(other, folder / "b", policies) as second:
+            twins = Twins((first, second))
+            yield twins, twins.load([*KNOWN, *draw_worlds(3, 11)])
+    finally:
+        other.stop()
+        wipe(graph_session)
+
+
+@pytest.fixture(scope="package")
+def twins(pair: tuple[Twins, Placed]) -> Twins:
+    return pair[0]
+
+
+@pytest.fixture(scope="package")
+def known(pair: tuple[Twins, Placed]) -> Placed:
+    return pair[1]

@@ -1,0 +1,241 @@
+"""How to call everything that the service exposes, in a world: one entry a GraphQL field, one a route.
+
+A field or route without an entry fails ``test_surface``. An entry is a function from what is known of a world
+(:class:`Seen`) to the calls to make there, or :class:`Untouched` with the reason why no record can show through it.
+Fields are asked with every field of their type, which are found by walking the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import orjson
+from graphql import GraphQLField, GraphQLObjectType, get_named_type
+
+from graphsvc.api.limits import COSTS, MAX_COST, MAX_FIELDS
+from graphsvc.api.schema import core_schema
+from tests.leaks.worlds import THINGS, VEILED, key_of
+
+Arguments = Mapping[str, Any]
+INVENTED = "A" * 34
+"""Of the form of a handle, and given to nobody."""
+_READER = {"org": "police-ke", "kind": "police", "roles": ["investigator"]}
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """Ledger indexes of submissions: the reader's own, one of another, one with secrets, and one that is none."""
+
+    own: int = 0
+    common: int = 0
+    secret: int = 0
+    none: int = 0
+
+
+@dataclass
+class Seen:
+    """What a reader knows of a world: its namespace, and the handles that it was given there, by thing or record."""
+
+    space: int
+    at: Indexes
+    handles: dict[str, str] = field(default_factory=dict)
+
+    def handle(self, thing: str) -> str:
+        return self.handles.get(thing, INVENTED)
+
+    def identifier(self, thing: str) -> Arguments:
+        """An identifier, as kind and parts."""
+        kind, parts = key_of(self.space, thing)
+        return {"kind": kind, "parts": [{"name": name, "value": value} for name, value in parts.items()]}
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """An entry for what shows nothing of any record."""
+
+    reason: str
+
+
+Calls = Callable[[Seen], Iterable[Arguments]]
+"""The arguments of each call by name, as JSON; the same number of calls, with the same names, in every world."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call of a route: as :meth:`tests.leaks.side.Side.send` takes it."""
+
+    method: str
+    path: str
+    who: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def _entity(seen: Seen) -> Iterator[Arguments]:
+    for thing in ("a0", "p0", "w0"):
+        yield {"handle": seen.handle(thing)}
+
+
+def _search(seen: Seen) -> Iterator[Arguments]:
+    for thing in ("a1", "p1", VEILED[0]):
+        yield seen.identifier(thing)
+
+
+def _expand(seen: Seen) -> Iterator[Arguments]:
+    yield {"start": seen.handle("a0"), "hops": 2, "limit": 300}
+    yield {"start": seen.handle("p0"), "hops": 3, "limit": 2}
+
+
+def _paths(seen: Seen) -> Iterator[Arguments]:
+    yield {"source": seen.handle("a0"), "target": seen.handle("p0"), "maxHops": 4, "k": 3}
+    yield {"source": seen.handle("p1"), "target": seen.handle("a2"), "maxHops": 5, "k": 2}
+
+
+def _match(seen: Seen) -> Iterator[Arguments]:
+    yield {"identifiers": [seen.identifier(thing) for thing in THINGS]}
+
+
+def _explain(seen: Seen) -> Iterator[Arguments]:
+    for record in ("a0/0", "p0/0"):
+        yield {"record": seen.handle(record)}
+    # A place is a number that anyone can write: what stands there is another's.
+    yield {"submission": seen.at.secret, "row": 1, "reader": _READER}
+    yield {"submission": seen.at.common, "row": 1}
+
+
+QUERIES: dict[str, Calls | Untouched] = {
+    "entity": _entity,
+    "search": _search,
+    "expand": _expand,
+    "paths": _paths,
+    "match": _match,
+    "explainAccess": _explain,
+}
+"""Asked in every world."""
+
+ONCE: dict[str, Calls | Untouched] = {
+    "rings": lambda seen: [{"parameters": {"minAccounts": 2, "hubCap": 50}}],
+    "submissions": lambda seen: [{"first": 50}],
+    "cases": lambda seen: [{}],
+    "accessLog": lambda seen: [{"first": 20}],
+    "budget": lambda seen: [{}],
+    "disclosureRequests": lambda seen: [{"role": "ASKED"}, {"role": "HELD"}],
+    "preservationRequests": lambda seen: [{"role": "ASKED"}, {"role": "HELD"}],
+    "disclosureRequest": lambda seen: [{"id": seen.handle(name)} for name in ("own request", "foreign request")],
+    "grants": lambda seen: [{"role": "ASKED"}, {"role": "HELD"}],
+    "sharingGroups": lambda seen: [{}],
+    "recalls": lambda seen: [{"first": 50}],
+    "recallNotices": lambda seen: [{"open": False, "first": 50}],
+    "holds": lambda seen: [{"open": False}],
+    "subjectAccess": lambda seen: [seen.identifier(thing) for thing in ("a0", VEILED[0])],
+    "policyVersions": lambda seen: [{}, {"part": "tide"}],
+}
+"""Asked once for all worlds: they span whatever the reader may see."""
+
+ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched] = {
+    ("POST", "/graphql"): Untouched("called by all entries above"),
+    ("POST", "/v1/submissions"): Untouched("takes in; answers from the body and the submitter's own keys alone"),
+    ("GET", "/v1/submissions/{index}/errors"): lambda at: [
+        Request("GET", f"/v1/submissions/{index}/errors", "police-ke.feed") for index in (at.own, at.secret, at.none)
+    ],
+    ("POST", "/v1/organisations"): Untouched("admits an organisation; reads no record"),
+    ("GET", "/v1/organisations"): lambda at: [Request("GET", "/v1/organisations", "police-ke.investigator")],
+    ("POST", "/v1/organisations/{org}"): Untouched("changes how a member is called; operators only, reads no record"),
+    ("POST", "/v1/organisations/{org}/departure"): Untouched("ends a membership; operators only, who are told counts"),
+    ("POST", "/v1/purge"): Untouched("erases what is due; operators only, who are told counts"),
+    ("POST", "/v1/keys"): Untouched("logs a key event; reads no record"),
+    ("POST", "/v1/evidence"): lambda at: [
+        Request("POST", "/v1/evidence", "police-ke.investigator", {"content": orjson.dumps(asked)})
+        for asked in ({}, {"indexes": [at.own]}, {"indexes": [at.secret]}, {"indexes": [at.none]})
+    ],
+    ("GET", "/log/checkpoint"): Untouched("public by design: the log's head"),
+    ("GET", "/log/tile/{path:path}"): Untouched("public by design: types, times and size classes of sealed entries"),
+    ("GET", "/log/object/{digest}"): Untouched("public by design: sealed parts by digest"),
+    ("GET", "/v1/log/consistency"): Untouched("public by design: hashes of the log"),
+    ("GET", "/health/live"): Untouched("says that the process runs"),
+    ("GET", "/health/ready"): Untouched("says which parts run"),
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A query with its variables. The text is the same in every world, so the service reads it once."""
+
+    text: str
+    variables: dict[str, Any]
+
+
+def documents(entries: Mapping[str, Calls | Untouched], seen: Seen, names: Sequence[str] = ()) -> Iterator[Document]:
+    """The entries' calls (of ``names`` only, where given) as query documents within the service's limits."""
+    asked: list[tuple[str, Arguments]] = []
+    cost = fields = 0
+    for name, entry in entries.items():
+        if isinstance(entry, Untouched) or (names and name not in names):
+            continue
+        _, size = selection_of("Query", name)
+        for arguments in entry(seen):
+            if asked and (cost + COSTS.get(name, 50) > MAX_COST or fields + size > MAX_FIELDS):
+                yield _document(asked)
+                asked, cost, fields = [], 0, 0
+            asked.append((name, arguments))
+            cost, fields = cost + COSTS.get(name, 50), fields + size
+    if asked:
+        yield _document(asked)
+
+
+def mutation(name: str, compact: str) -> Document:
+    """A mutation that hands a signed act in."""
+    return Document(
+        f"mutation($act: String!) {{ {name}(act: $act) {selection_of('Mutation', name)[0]} }}", {"act": compact}
+    )
+
+
+def finding(seen: Seen) -> Document:
+    """What finds the handles of a world's things and of their records."""
+    asked = [("search", seen.identifier(thing)) for thing in THINGS]
+    return _document(asked, "{ handle records { handle } }")
+
+
+def _document(asked: Sequence[tuple[str, Arguments]], selection: str = "") -> Document:
+    variables = {f"v{n}_{name}": value for n, (_, given) in enumerate(asked) for name, value in given.items()}
+    return Document(_text(tuple((name, tuple(given)) for name, given in asked), selection), variables)
+
+
+@cache
+def _text(asked: tuple[tuple[str, tuple[str, ...]], ...], selection: str) -> str:
+    """A query of root fields, each with the arguments named, all of them by variables."""
+    declared, calls = [], []
+    for n, (name, arguments) in enumerate(asked):
+        known = root_fields("Query")[name].args
+        declared += [f"$v{n}_{argument}: {known[argument].type}" for argument in arguments]
+        given = ", ".join(f"{argument}: $v{n}_{argument}" for argument in arguments)
+        calls.append(f"{name}_{n}: {name}{f'({given})' if given else ''} {selection or selection_of('Query', name)[0]}")
+    variables = f"({', '.join(declared)})" if declared else ""
+    return f"query{variables} {{ {' '.join(calls)} }}"
+
+
+def root_fields(root: str) -> dict[str, GraphQLField]:
+    """The fields of a root type; none when the schema has no such type."""
+    kind = core_schema().type_map.get(root)
+    return kind.fields if isinstance(kind, GraphQLObjectType) else {}
+
+
+@cache
+def selection_of(root: str, name: str) -> tuple[str, int]:
+    """Every field of a root field's type, to the leaves, and how many fields that are."""
+    text, size = _selection(get_named_type(root_fields(root)[name].type))
+    return text, size + 1
+
+
+def _selection(kind: Any) -> tuple[str, int]:
+    if not isinstance(kind, GraphQLObjectType):
+        return "", 0
+    parts = []
+    total = 0
+    for name, one in kind.fields.items():
+        text, size = _selection(get_named_type(one.type))
+        parts.append(f"{name} {text}".strip())
+        total += size + 1
+    return f"{{ {' '.join(parts)} }}", total

@@ -1,0 +1,221 @@
+"""A test of the test: ways around the policy, planted in the running services in turn, each caught by the twins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cedarpy
+import pytest
+
+from graphsvc.columns.store import Columns
+from graphsvc.graph import queries, read
+from graphsvc.model.errors import InvalidQuery
+from graphsvc.policy import rules
+from graphsvc.policy.decide import Decider, _tabulate, decide
+from graphsvc.reading import Reading
+from tests.leaks.conftest import Placed
+from tests.leaks.side import PROSECUTION, TIDE_RULES
+from tests.leaks.twins import Twins
+
+Patch = pytest.MonkeyPatch
+STATEMENTS = ("ENTITIES", "RESOLVE", "NAMES", "MATCH", "LEVEL", "CLAIMS")
+
+
+def altered(patch: Patch, old: str, new: str, names: Sequence[str] = STATEMENTS, expanding: bool = True) -> None:
+    """The reading statements with ``old`` replaced; one that holds none of it is left alone, but not all."""
+    plain = queries.expand
+    found = old in plain(2, False) if expanding else False
+    for name in names:
+        text = getattr(queries, name)
+        found |= old in text
+        patch.setattr(queries, name, text.replace(old, new))
+    if expanding:
+        patch.setattr(queries, "expand", lambda hops, chosen: plain(hops, chosen).replace(old, new))
+    assert found, "the statements have changed: plant the bypass anew"
+
+
+def interior_of_paths(patch: Patch) -> None:
+    altered(patch, "l IN $view", "true", ["LEVEL"], expanding=False)
+
+
+def interior_of_expand(patch: Patch) -> None:
+    altered(patch, "UNWIND [l IN e.lids WHERE l IN $view] AS l\nCALL (e, l)", "UNWIND e.lids AS l\nCALL (e, l)", [])
+
+
+def graph_rebuilt_without_labels(patch: Patch) -> None:
+    altered(patch, "[l IN e.lids WHERE l IN $view]", "e.lids", ["ENTITIES"], expanding=False)
+
+
+def expired_shown(patch: Patch) -> None:
+    altered(patch, ".exp > $now", ".exp > 0")
+
+
+def limit_before_filter(patch: Patch) -> None:
+    altered(patch, "$most", "$most - size([l IN start.lids WHERE NOT l IN $view])", [])
+
+
+def truncated_over_hidden(patch: Patch) -> None:
+    counted = "size(claims) + size([l IN start.lids WHERE NOT l IN $view]) >= $most AS truncated"
+    altered(patch, "size(claims) >= $most AS truncated", counted, [])
+
+
+def mask_after_sort(patch: Patch) -> None:
+    altered(patch, "ORDER BY named DESC,", "ORDER BY named DESC, a.personal,", ["ENTITIES"], expanding=False)
+    patch.setattr(read, "claim_order", lambda claim: 0)
+
+
+def order_by_label_number(patch: Patch) -> None:
+    plain = read.claim_order
+    patch.setattr(read, "claim_order", lambda claim: (*plain(claim)[:-1], claim.lid))
+
+
+def identity_through_any_claim(patch: Patch) -> None:
+    altered(patch, "CASE WHEN named THEN e.key END", "e.key")
+
+
+def search_by_withheld_identity(patch: Patch) -> None:
+    altered(patch, " AND l IN $identity", "", ["RESOLVE"], expanding=False)
+
+
+def order_by_withheld_identity(patch: Patch) -> None:
+    plain = read.entity_order
+    hidden: dict[int, str] = {}
+
+    async def expand(self: Any, scope: Any, start: int, *more: Any) -> Any:
+        with self._graph.session() as session:
+            hidden.update(session.run("MATCH (e:Entity) RETURN e.id, e.key").values())
+        return await whole(self, scope, start, *more)
+
+    whole = read.Reader.expand
+    patch.setattr(read.Reader, "expand", expand)
+    patch.setattr(read, "entity_order", lambda one: (hidden.get(one.id, "")[::-1], *plain(one)))
+
+
+def error_that_tells(patch: Patch) -> None:
+    plain = Reading.search
+
+    async def search(self: Reading, kind: str, parts: Mapping[str, str], after: int | None) -> Any:
+        found = await plain(self, kind, parts, after)
+        there = await self._sources.reader.match(_seeing_all(self), [self._key(kind, parts)], self._now)
+        if there and not found:
+            raise InvalidQuery("that entity is not yours to see")
+        return found
+
+    patch.setattr(Reading, "search", search)
+
+
+def contact_of_a_hidden_match(patch: Patch) -> None:
+    plain = Reading._contacts
+
+    def contacts(self: Reading, lids: Iterable[int]) -> Any:
+        return plain(_with_scope(self, _seeing_all(self)), lids)
+
+    altered(patch, "l IN $match", "true", ["MATCH"], expanding=False)
+    patch.setattr(Reading, "_contacts", contacts)
+
+
+def cache_without_purpose(patch: Patch) -> None:
+    kept: dict[Any, Any] = {}
+
+    def table(self: Decider, profile: Any, labels: Any) -> Any:
+        verdicts = kept.setdefault((id(self), replace(profile, purpose="")), {})
+        missing = [label for label in labels.values() if label not in verdicts]
+        verdicts.update(zip(missing, decide(self.policies, profile, missing), strict=True))
+        return _tabulate(verdicts, labels)
+
+    patch.setattr(Decider, "_table", table)
+
+
+def one_file_for_all_owners(patch: Patch) -> None:
+    def rulebook(self: rules.Policies, owner: str) -> rules.Rulebook:
+        folder = rules_folder()
+        files = [path.read_text() for path in sorted((folder / "orgs").glob("*.cedar"))]
+        text = "\n".join([(folder / "shared.cedar").read_text(), *files, TIDE_RULES])
+        return rules.Rulebook(cedarpy.PolicySet.from_str(text), rules._ids(text, "all"), frozenset())
+
+    patch.setattr(rules.Policies, "rulebook", rulebook)
+    patch.setattr(Decider, "_table", _undecided)
+
+
+def ring_over_what_may_not_be_analysed(patch: Patch) -> None:
+    plain = Columns.select
+
+    def select(self: Columns, scope: Any, now: int) -> Any:
+        return plain(self, replace(scope, lids={**scope.lids, "analyse": tuple(range(1, 1_000))}), now)
+
+    patch.setattr(Columns, "select", select)
+
+
+def submissions_of_everybody(patch: Patch) -> None:
+    plain = Reading.submissions
+
+    async def submissions(self: Reading, first: int, after: int | None) -> Any:
+        owners = ("customs-cn", "pasar", "tide")
+        return [row for org in owners for row in await plain(_with_scope(self, _as(self, org)), first, None)]
+
+    patch.setattr(Reading, "submissions", submissions)
+
+
+BYPASSES: tuple[Callable[[Patch], None], ...] = (
+    interior_of_paths,
+    interior_of_expand,
+    graph_rebuilt_without_labels,
+    expired_shown,
+    limit_before_filter,
+    truncated_over_hidden,
+    mask_after_sort,
+    order_by_label_number,
+    identity_through_any_claim,
+    search_by_withheld_identity,
+    order_by_withheld_identity,
+    error_that_tells,
+    contact_of_a_hidden_match,
+    cache_without_purpose,
+    one_file_for_all_owners,
+    ring_over_what_may_not_be_analysed,
+    submissions_of_everybody,
+)
+
+
+def test_the_known_worlds_do_not_leak(twins: Twins, known: Placed) -> None:
+    twins.warm(PROSECUTION)
+    assert [str(leak) for leak in twins.ask(known)] == []
+
+
+@pytest.mark.parametrize("bypass", BYPASSES, ids=lambda bypass: bypass.__name__)
+def test_a_planted_bypass_is_caught(
+    twins: Twins, known: Placed, monkeypatch: Patch, bypass: Callable[[Patch], None]
+) -> None:
+    bypass(monkeypatch)
+    twins.warm(PROSECUTION)
+    assert next(twins.ask(known), None) is not None
+
+
+def rules_folder() -> Any:
+    from graphsvc.settings import product_data
+
+    return product_data("policies")
+
+
+def _undecided(self: Decider, profile: Any, labels: Any) -> Any:
+    every = list(labels.values())
+    return _tabulate(dict(zip(every, decide(self.policies, profile, every), strict=True)), labels)
+
+
+def _seeing_all(reading: Reading) -> Any:
+    labels = reading._sources.applier.labels
+    every = tuple(sorted(labels))
+    return replace(reading._scope, labels=labels, lids=dict.fromkeys(reading._scope.lids, every))
+
+
+def _as(reading: Reading, org: str) -> Any:
+    scope = reading._scope
+    organisation = reading._sources.ledger.organisations()[org]
+    principal = type(scope.principal)(organisation, scope.principal.person, scope.principal.roles)
+    return replace(scope, principal=principal)
+
+
+def _with_scope(reading: Reading, scope: Any) -> Reading:
+    return Reading(reading._sources, scope)

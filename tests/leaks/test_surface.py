@@ -1,0 +1,50 @@
+"""Everything that the schema and the routes expose is in the tables by which the twins are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.routing import Route
+
+from graphsvc.api.schema import core_schema
+from tests.leaks.acts import MUTATIONS
+from tests.leaks.surface import ONCE, QUERIES, ROUTES, root_fields
+from tests.leaks.twins import Twins
+
+
+def fields(root: str) -> set[str]:
+    """The fields of a root type."""
+    return set(root_fields(root))
+
+
+def unlisted(queries: Iterable[str], mutations: Iterable[str], routes: Iterable[tuple[str, str]]) -> set[str]:
+    """What is there and has no entry, and what has an entry and is not there."""
+    listed = {
+        *(f"Query.{name}" for name in (*QUERIES, *ONCE)),
+        *(f"Mutation.{name}" for name in MUTATIONS),
+        *(f"{method} {path}" for method, path in ROUTES),
+    }
+    there = {
+        *(f"Query.{name}" for name in queries),
+        *(f"Mutation.{name}" for name in mutations),
+        *(f"{method} {path}" for method, path in routes),
+    }
+    return listed ^ there
+
+
+def test_every_field_and_route_has_an_entry(twins: Twins) -> None:
+    """A new field or route says in ``surface`` how to call it in a world, or why no record can show through it."""
+    assert not core_schema().subscription_type, "say how the twins listen to subscriptions"
+    parts = twins.sides[0].service.parts
+    assert parts is not None
+    routes = [
+        (method, route.path)
+        for route in parts.app.router.routes
+        if isinstance(route, Route)
+        for method in sorted((route.methods or set()) - {"HEAD"})
+    ]
+    assert len(routes) == len(parts.app.router.routes), "a mounted application hides its routes"
+    assert not unlisted(fields("Query"), fields("Mutation"), routes)
+    assert unlisted({*fields("Query"), "everything"}, fields("Mutation"), routes) == {"Query.everything"}
+    assert unlisted(fields("Query"), {*fields("Mutation"), "open"}, routes) == {"Mutation.open"}
+    assert unlisted(fields("Query"), fields("Mutation"), [*routes, ("GET", "/all")]) == {"GET /all"}

@@ -1,0 +1,36 @@
+"""Nothing leaks: what a reader may not see changes no byte of any answer."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import pytest
+
+from tests.leaks.twins import Twins, check
+from tests.leaks.worlds import draw_worlds
+
+SEED = int(os.environ.get("GRAPHSVC_TEST_SEED") or secrets.randbits(31))
+BATCH = 250
+"""Worlds loaded at once: what the database plans anew as it grows, it plans once."""
+
+
+@pytest.mark.timeout(1_200)
+def test_twin_worlds_answer_alike(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    _run(twins, 200, capsys)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7_200)
+def test_many_twin_worlds_answer_alike(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    _run(twins, 5_000, capsys)
+
+
+def _run(twins: Twins, count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    worlds = draw_worlds(count, SEED)
+    said: list[str] = []
+    leaks = check(twins, worlds, BATCH, said.append)
+    with capsys.disabled():
+        print(f"\ntwin worlds: {said[-1]} (GRAPHSVC_TEST_SEED={SEED})")
+    assert len(worlds) == count
+    assert not leaks, f"GRAPHSVC_TEST_SEED={SEED}\n" + "\n".join(map(str, leaks[:3]))

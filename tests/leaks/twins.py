@@ -1,0 +1,205 @@
+"""Both sides at once: load worlds into them, ask them the same, and say where the answers part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+
+from graphsvc.graph.prepare import record_int
+from graphsvc.model.principals import Footing
+from tests.leaks.acts import KINDS, MUTATIONS, Deed, Known, others_act
+from tests.leaks.masks import HEADERS, difference, masked, renamed
+from tests.leaks.side import FOOTING, Side
+from tests.leaks.surface import (
+    ONCE,
+    QUERIES,
+    ROUTES,
+    Calls,
+    Document,
+    Indexes,
+    Seen,
+    Untouched,
+    documents,
+    finding,
+    mutation,
+)
+from tests.leaks.worlds import THINGS, World, common_rows, filler, secret_rows
+
+T = TypeVar("T")
+INVESTIGATOR, ANALYST = "police-ke.investigator", "police-ke.analyst"
+READERS: tuple[tuple[str, Footing, tuple[str, ...]], ...] = (
+    (INVESTIGATOR, FOOTING, ()),
+    (INVESTIGATOR, Footing(), ("entity", "search", "match")),
+    ("harbour.feed", Footing(), ("search", "match")),
+)
+"""Who asks, on what footing, and which fields (none named: all)."""
+OWNERS = ("customs-cn", "pasar", "tide", "police-ke", "swiftline")
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Two twins whose answers part."""
+
+    space: int
+    world: World | None
+    what: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  at {self.where}\n  in world {self.space}: {self.world}"
+
+
+@dataclass
+class Twins:
+    """Two sides, of which the first holds the first twin of each world. ``compared`` counts answers."""
+
+    sides: tuple[Side, Side]
+    spaces: int = 0
+    compared: int = 0
+    at: Indexes = field(default_factory=Indexes)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2))
+
+    def load(self, worlds: Sequence[World]) -> list[tuple[int, World]]:
+        """Write both twins of every world, each side alike but for its secrets; returns the worlds' namespaces."""
+        placed = [(self.spaces + number + 1, world) for number, world in enumerate(worlds)]
+        self.spaces += len(worlds)
+        indexes = self._both(lambda twin, side: self._load(side, twin, placed))
+        assert indexes[0] == indexes[1], "both sides must number their entries alike"
+        self.at = Indexes(*indexes[0], indexes[0][-1] + 1_000_000)
+        if not self.requests:
+            self.requests = self._both(lambda twin, side: others_act(side, twin))
+        return placed
+
+    def ask(self, placed: Sequence[tuple[int, World]]) -> Iterator[Leak]:
+        """Everything that the service exposes, in every world; yields what differs."""
+        for space, world in placed:
+            seen = self._both(lambda _, side, space=space: self._handles(side, space))
+            for who, footing, names in READERS:
+                for pair in self._pairs(who, footing, QUERIES, seen, names):
+                    yield from self._compare(pair, f"{who} asks", space, world)
+        early = any(world.early for _, world in placed)
+        yield from self.once(early)
+
+    def warm(self, footing: Footing) -> None:
+        """Have the investigator ask something on another footing before."""
+        for side in self.sides:
+            asked = documents({"match": QUERIES["match"]}, Seen(0, self.at))
+            side.ask(INVESTIGATOR, footing, next(asked))
+
+    def once(self, early: bool) -> Iterator[Leak]:
+        """What spans all worlds; ``early``: some have entities under other integers."""
+        first = self._both(lambda _, side: self._handles(side, 1))
+        for seen, requests in zip(first, self.requests, strict=True):
+            seen.handles |= dict(zip(("own request", "foreign request"), requests, strict=True))
+        for who in (INVESTIGATOR, ANALYST):
+            for pair in self._pairs(who, FOOTING, ONCE, first):
+                yield from self._compare(pair, f"{who} asks", 0, None, early)
+        for entry in ROUTES.values():
+            for request in () if isinstance(entry, Untouched) else entry(self.at):
+                sent = [side.send(request.method, request.path, request.who, **request.options) for side in self.sides]
+                yield from self._compare(sent, f"{request.method} {request.path}", 0, None, early)
+        yield from self._deeds(first, early)
+
+    def _deeds(self, seen: Sequence[Seen], early: bool) -> Iterator[Leak]:
+        """Every act, about what the police may not know of."""
+        known = [Known(*ids, one.handle("a0/0"), self.at.secret) for ids, one in zip(self.requests, seen, strict=True)]
+        after = self.at.secret
+        for name, entry in MUTATIONS.items():
+            if isinstance(entry, Untouched):
+                continue
+            for deeds in zip(*map(entry, known), strict=True):
+
+                def act(twin: int, side: Side, name: str = name, deeds: Sequence[Deed] = deeds) -> dict[str, Any]:
+                    deed = deeds[twin]
+                    compact = side.members.sign(deed.by, KINDS[name], deed.sub, deed.body, after)
+                    return side.ask(deed.by, FOOTING, mutation(name, compact))
+
+                yield from self._compare(self._both(act), f"{deeds[0].by}: {name}", 0, None, early)
+
+    def _pairs(
+        self,
+        who: str,
+        footing: Footing,
+        entries: Mapping[str, Calls | Untouched],
+        seen: Sequence[Seen],
+        names: Sequence[str] = (),
+    ) -> Iterator[list[dict[str, Any]]]:
+        asked = [documents(dict(entries), one, names) for one in seen]
+        for pair in zip(*asked, strict=True):
+            yield self._both(lambda twin, side, pair=pair: side.ask(who, footing, pair[twin]))
+
+    def _both(self, work: Callable[[int, Side], T]) -> list[T]:
+        """What ``work`` gives for each side; the sides work at the same time."""
+        return list(self._pool.map(work, range(2), self.sides))
+
+    def _compare(
+        self, pair: Sequence[dict[str, Any]], what: str, space: int, world: World | None, early: bool = False
+    ) -> Iterator[Leak]:
+        self.compared += 1
+        for answer in pair:
+            for name in HEADERS:
+                answer["headers"].pop(name, None)
+        bytes_of = renamed if early or (world is not None and world.early) else masked
+        first, second = (bytes_of(answer) for answer in pair)
+        if first != second:
+            where = difference(orjson.loads(first), orjson.loads(second))
+            yield Leak(space, world, what, where or "the order of members")
+
+    def _handles(self, side: Side, space: int) -> Seen:
+        """The handles that the investigator finds in a world."""
+        seen = Seen(space, self.at)
+        found = side.ask(INVESTIGATOR, FOOTING, finding(seen))["data"]
+        for thing, entities in zip(THINGS, found.values(), strict=True):
+            for entity in entities:
+                seen.handles[thing] = entity["handle"]
+                seen.handles |= {f"{thing}/{n}": record["handle"] for n, record in enumerate(entity["records"])}
+        return seen
+
+    def _load(self, side: Side, twin: int, placed: Sequence[tuple[int, World]]) -> tuple[int, int, int]:
+        """Secrets that come early, what is common, secrets that come late; what moves, moves at the end."""
+        moves: dict[str, list[int]] = {}
+        own = common = last = 0
+        for early in (True, False):
+            if not early:
+                for owner, rows in _by_owner((common_rows(space, world, twin) for space, world in placed)).items():
+                    last = side.submit(owner, [filler(twin), *rows])
+                    own = last if owner == "police-ke" else own
+                    common = last if owner == "swiftline" else common
+            chosen = [(space, world) for space, world in placed if world.early == early]
+            secret: dict[str, list[tuple[bytes, bool]]] = {owner: [] for owner in ("customs-cn", "pasar", "tide")}
+            for space, world in chosen:
+                for owner, text, moved in secret_rows(space, world, twin):
+                    secret[owner].append((text, moved))
+            for owner, rows in secret.items():
+                last = side.submit(owner, [filler(twin), *(text for text, _ in rows)])
+                numbers = [number for number, (_, moved) in enumerate(rows, start=1) if moved]
+                moves.setdefault(owner, []).extend(record_int(last, number) for number in (0, *numbers))
+        side.move("pasar", moves["pasar"])
+        side.ask(INVESTIGATOR, FOOTING, Document(f"{{ submissions(first: 1, after: {last + 1}) {{ index }} }}", {}))
+        return own, common, last
+
+
+def _by_owner(worlds: Iterator[Iterator[tuple[str, bytes]]]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {owner: [] for owner in OWNERS}
+    for rows in worlds:
+        for owner, text in rows:
+            found[owner].append(text)
+    return found
+
+
+def check(
+    twins: Twins, worlds: Sequence[World], batch: int, tell: Callable[[str], None] = lambda _: None
+) -> list[Leak]:
+    """Load and ask worlds in batches; returns the leaks found (at most a handful, so that people can read them)."""
+    found: list[Leak] = []
+    for start in range(0, len(worlds), batch):
+        found += twins.ask(twins.load(worlds[start : start + batch]))
+        tell(f"{min(start + batch, len(worlds))} worlds, {twins.compared} answers compared, {len(found)} leaks")
+        if len(found) >= 5:
+            break
+    return found

@@ -1,0 +1,251 @@
+"""Twin worlds: two small networks that differ only in what a reader may not see.
+
+A world is drawn by Hypothesis as data and written as submissions twice, once for each twin. What is common is written
+row for row under the same numbers in both; what is secret is another thing in each twin, or there in one only. Many
+worlds live in one service side by side: each has identifiers of its own, so none touches another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+SITE = "shopee"
+ACCOUNTS, PHONES, WALLETS = ("a0", "a1", "a2", "a3"), ("p0", "p1", "p2"), ("w0",)
+THINGS = (*ACCOUNTS, *PHONES, *WALLETS)
+VEILED = ("p8", "p9")
+"""Of a veiled thing the identity is kept back: it is one phone in the first twin, another one in the second."""
+ROOT = 0
+"""The namespace of rows that belong to no world."""
+
+SHOWN = {
+    "pasar": ("GREEN", "AMBER"),
+    "swiftline": ("GREEN", "AMBER"),
+    "customs-cn": ("GREEN", "AMBER"),
+    "police-ke": ("AMBER", "RED"),
+    "tide": ("GREEN",),
+}
+"""By owner: TLP codes that the police may see."""
+
+MASKED = {"pasar": "financial", "swiftline": "personal", "tide": "identity"}
+"""By owner: the field group that its own file keeps back from the police."""
+
+HIDDEN: dict[str, tuple[dict[str, Any], ...]] = {
+    "pasar": (
+        {"handling": {"scheme": "tlp-2.0", "code": "RED"}},
+        {"handling": {"scheme": "tlp-2.0", "code": "AMBER+STRICT"}},
+        {"handling": {"scheme": "europol", "code": "H2"}},
+        {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}, "purposes": ["prosecution"]},
+        {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}, "expires": "2021-05-01T00:00:00Z"},
+        {"handling": {"scheme": "tlp-2.0", "code": "AMBER"}, "groups": [], "moved": True},
+    ),
+    "customs-cn": (
+        {"handling": {"scheme": "europol", "code": "H3"}},
+        {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}, "purposes": ["prosecution"]},
+        {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}, "expires": "2021-05-01T00:00:00Z"},
+    ),
+    "tide": (
+        {"handling": {"scheme": "tlp-2.0", "code": "RED"}},
+        {"handling": {"scheme": "uk-3x5x2", "code": "C"}},
+    ),
+}
+"""By owner: what neither the police nor a courier may see, nor learn of by a match."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim that both twins hold: an account uses something. ``masked`` are the two twins' values kept back."""
+
+    owner: str
+    code: str
+    source: str
+    target: str
+    value: int
+    masked: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A claim of one twin only; ``hidden`` is a place in :data:`HIDDEN`."""
+
+    owner: str
+    hidden: int
+    source: str
+    target: str
+    value: int
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A claim of customs that a match may tell of and nothing else: ``linked`` and ``values`` differ by twin."""
+
+    source: str
+    target: str
+    linked: tuple[bool, bool]
+    values: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class World:
+    """One world with both its twins. ``early``: secrets are submitted before what is common.
+
+    ``bare``: the second twin is what is left once all that the reader may not see is taken away; ``veiled``: values of
+    claims of Tide's from an account to the veiled thing.
+    """
+
+    rows: tuple[Row, ...]
+    secrets: tuple[tuple[Secret, ...], tuple[Secret, ...]]
+    hits: tuple[Hit, ...]
+    early: bool
+    bare: bool
+    veiled: tuple[int, ...] = ()
+
+
+accounts, targets = st.sampled_from(ACCOUNTS), st.sampled_from((*ACCOUNTS, *PHONES, *PHONES, *WALLETS))
+
+
+@st.composite
+def worlds(draw: Callable[..., Any]) -> World:
+    """Up to ten common claims, up to six secrets in each twin, up to two hits."""
+    early, bare = draw(st.booleans()), draw(st.booleans())
+    # Early secrets give an entity another integer, and integers decide between what looks alike: so all looks unlike.
+    values = st.integers(0, 2)
+    rows = []
+    for number in range(draw(st.integers(1, 10))):
+        owner = draw(st.sampled_from(sorted(SHOWN)))
+        source, target = _ends(draw)
+        value = 10 + number if early else draw(values)
+        masked = draw(st.tuples(st.integers(0, 9), st.integers(0, 9)))
+        rows.append(Row(owner, draw(st.sampled_from(SHOWN[owner])), source, target, value, masked))
+    first = _secrets(draw)
+    second = () if bare else _secrets(draw)
+    flags = st.tuples(st.booleans(), st.booleans())
+    hits = tuple(
+        Hit(*_ends(draw), draw(flags), draw(st.tuples(values, values))) for _ in range(draw(st.integers(0, 2)))
+    )
+    veiled = draw(st.sampled_from([(), (7,), (8, 9)]))
+    return World(tuple(rows), (first, second), hits, early, bare, veiled)
+
+
+def _ends(draw: Callable[..., Any]) -> tuple[str, str]:
+    source = draw(accounts)
+    target = draw(targets)
+    return source, target if target != source else "p0"
+
+
+def _secrets(draw: Callable[..., Any]) -> tuple[Secret, ...]:
+    found = []
+    for _ in range(draw(st.integers(1, 6))):
+        owner = draw(st.sampled_from(sorted(HIDDEN)))
+        hidden = draw(st.integers(0, len(HIDDEN[owner]) - 1))
+        found.append(Secret(owner, hidden, *_ends(draw), draw(st.integers(0, 2))))
+    return tuple(found)
+
+
+def draw_worlds(count: int, start: int) -> list[World]:
+    """``count`` worlds; ``start`` is the seed that draws them again."""
+    found: list[World] = []
+
+    @seed(start)
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(world=worlds())
+    def collect(world: World) -> None:
+        found.append(world)
+
+    collect()
+    return found
+
+
+def key_of(space: int, thing: str) -> tuple[str, dict[str, str]]:
+    """Kind and key parts of a thing in a world's namespace."""
+    number = int(thing[1:])
+    if thing[0] == "a":
+        return "Account", {"site": SITE, "id": f"w{space:06d}{thing}"}
+    if thing[0] == "p":
+        return "Phone", {"value": f"+25471{space:06d}{number}"}
+    return "PaymentAccount", {"provider": "m-pesa", "account": f"w{space:06d}{thing}"}
+
+
+def common_rows(space: int, world: World, twin: int) -> Iterator[tuple[str, bytes]]:
+    """Owner and text of each row that both twins hold."""
+    for row in world.rows:
+        group = MASKED.get(row.owner, "")
+        # In a bare twin nothing is there to be kept back.
+        kept_back = None if world.bare and twin else row.masked[twin]
+        ends = [_entity(space, thing, row.value, group, kept_back) for thing in (row.source, row.target)]
+        more = {"handling": {"scheme": "tlp-2.0", "code": row.code}}
+        yield row.owner, _draft(ends, row.value, more)
+    for value in world.veiled:
+        ends = [_entity(space, "a0", value, "identity", None), _entity(space, VEILED[twin], value, "identity", None)]
+        yield "tide", _draft(ends, value, {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}})
+    for hit in world.hits:
+        bare = world.bare and twin
+        value = None if bare else hit.values[twin]
+        ends = [_entity(space, thing, value, "", None) for thing in (hit.source, hit.target)]
+        more = {"handling": {"scheme": "tlp-2.0", "code": "RED"}}
+        yield "customs-cn", _draft(ends, value if hit.linked[twin] and not bare else None, more)
+
+
+def secret_rows(space: int, world: World, twin: int) -> Iterator[tuple[str, bytes, bool]]:
+    """Owner and text of each row that this twin alone holds, and whether it is hidden by a later move."""
+    for secret in world.secrets[twin]:
+        ends = [_entity(space, thing, secret.value, "", None) for thing in (secret.source, secret.target)]
+        more = dict(HIDDEN[secret.owner][secret.hidden])
+        moved = bool(more.pop("moved", False))
+        yield secret.owner, _draft(ends, secret.value, more), moved
+
+
+def filler(number: int) -> bytes:
+    """A row about nothing of any world, so that every submission holds one."""
+    ends = [_entity(ROOT, thing, number, "", None) for thing in ("a0", "p0")]
+    return _draft(ends, number, {"handling": {"scheme": "tlp-2.0", "code": "RED"}})
+
+
+def _draft(ends: Sequence[dict[str, Any]], linked: int | None, more: dict[str, Any]) -> bytes:
+    refs = [{"ref": ref, **end} for ref, end in zip("st", ends, strict=True)]
+    links = []
+    if linked is not None:
+        observed = {"since": f"2026-01-{linked % 28 + 1:02d}"}
+        links = [{"kind": "USES", "from": "s", "to": "t", "attributes": {"count": linked}, "observed": observed}]
+    return json.dumps({"entities": refs, "links": links, **more}).encode()
+
+
+def _entity(space: int, thing: str, value: int | None, group: str, kept_back: int | None) -> dict[str, Any]:
+    """An entity with a value in each of its groups; those of ``group`` tell ``kept_back`` or nothing."""
+    kind, parts = key_of(space, thing)
+    attributes: dict[str, Any] = {}
+    for name, (belongs, form) in _ATTRIBUTES[kind].items():
+        said = kept_back if belongs == group else value
+        if said is not None:
+            attributes[name] = form(said)
+    return {"kind": kind, "key": parts, "attributes": attributes}
+
+
+_ATTRIBUTES: dict[str, dict[str, tuple[str, Callable[[int], Any]]]] = {
+    "Account": {
+        "displayName": ("identity", lambda n: f"user {n}"),
+        "verifiedName": ("personal", lambda n: f"Person {n}"),
+        "about": ("content", lambda n: f"text {n}"),
+        "followers": ("operational", lambda n: n),
+    },
+    "Phone": {
+        "subscriber": ("personal", lambda n: f"Subscriber {n}"),
+        "carrier": ("operational", lambda n: f"Carrier {n}"),
+    },
+    "PaymentAccount": {
+        "holder": ("personal", lambda n: f"Holder {n}"),
+        "provider": ("financial", lambda n: f"Provider {n}"),
+        "balance": ("financial", lambda n: f"{n}.5"),
+    },
+}
