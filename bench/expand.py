@@ -86,7 +86,7 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     decider = Decider(load_policies(product_data("policies")))
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
-    view = {"now": int(time.time()), "withdrawn": [], **scope.masks()}
+    view = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks()}
     return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1, "factor": 1, "shift": 0}
 
 

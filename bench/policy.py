@@ -34,6 +34,7 @@ from graphsvc.graph.read import RECORDS, Reader
 from graphsvc.local.company import Members
 from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.labels import GROUPS, ORIGIN
+from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Entitlements, Principal
 from graphsvc.policy.decide import READS, Decider, profile_of
 from graphsvc.policy.evaluate import _context, _entities, _request
@@ -166,6 +167,7 @@ def without_predicates(statement: str) -> str:
     text = text.replace("$may[a.lid] IN $identity AS named", "true AS named")
     for claim in ("a", "c"):
         # What the index seeks by must be asked for; that it is there is always so.
+        text = text.replace(f" AND NOT {claim}.rec / {1 << ROW_BITS} IN $leaving", "")
         text = text.replace(f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn", f"{claim}.exp IS NOT NULL")
         for group, name in (*((one, one) for one in GROUPS), (ORIGIN, "origin")):
             text = text.replace(f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{name} END", f"{claim}.{name}")
@@ -180,7 +182,7 @@ def read_ratio(graph: Graph, starts: Sequence[int], scope: Scope) -> float:
     plain = queries.expand(2, False)
     bare = without_predicates(plain)
     base = {"kinds": [], "most": 301, "records": RECORDS + 1}
-    policy = {"now": int(time.time()), "withdrawn": [], **scope.masks()}
+    policy = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks()}
     asked = itertools.cycle(starts)
     # To plan a statement may take seconds, more than a read is given: not the reader's time, nor ours.
     with graph.session() as session:

@@ -28,10 +28,14 @@ from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
+from graphsvc.custody.desk import Custody, CustodyWorker
+from graphsvc.custody.retention import load_rules
+from graphsvc.custody.targets import Parts
 from graphsvc.erasures import replay_erasures
 from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.graph.holdings import Holdings
 from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
@@ -68,6 +72,7 @@ class Service:
     ledger: Ledger
     applier: Applier
     graph: Graph
+    custody: Custody
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +131,25 @@ def run_service(
         stack.callback(budget.close)
         entitled = Entitled(ledger)
         reader = graph.reader(schema, _secret(settings.data / "keys" / "handles.key"))
+        custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
         sources = Sources(
-            ledger, reader, columns, applier, decider, schema, handles, entitled, budget, witnessing, governing
+            *(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody),
+            witnessing=witnessing,
+            governing=governing,
         )
         asking = Asking(sources)
+        groups = entitled.groups
+        intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(
-                Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups, governing)
-            ),
+            submitting=Submitting(intakes),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, witnessing),
-            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers()}),
+            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers(), **custody.handlers()}),
+            keeping=custody,
         )
-        yield Service(build_api(ports, settings), ledger, applier, graph)
+        yield Service(build_api(ports, settings), ledger, applier, graph, custody)
 
 
 @contextmanager
@@ -220,7 +229,22 @@ def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[Development
 
 
 def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:
-    return lambda org: OPERATOR if org == OPERATOR.org else ledger.organisations().get(org)
+    def find(org: str) -> Organisation | None:
+        if org == OPERATOR.org:
+            return OPERATOR
+        return None if org in ledger.departed else ledger.organisations().get(org)
+
+    return find
+
+
+def _custody(settings: Settings, parts: Parts, stack: ExitStack) -> Custody:
+    """Custody with its worker running."""
+    rules = load_rules(Path(settings.retention) if settings.retention else product_data("policies") / "retention.yaml")
+    custody = Custody(parts, rules)
+    worker = CustodyWorker(custody, float(settings.purge_every))
+    worker.start()
+    stack.callback(worker.stop)
+    return custody
 
 
 def _budget(settings: Settings, governing: Governing) -> Budget:

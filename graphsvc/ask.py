@@ -16,6 +16,7 @@ import msgspec
 from graphsvc.apply import Applier
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
+from graphsvc.custody.desk import Custody
 from graphsvc.govern.governing import Governing
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
@@ -59,6 +60,7 @@ class Sources:
     handles: Callable[[str], Handles]
     entitled: Callable[[Principal, Footing, float], Entitlements]
     budget: Budget
+    custody: Custody
     witnessing: Witnessing | None = None
     governing: Governing | None = None
 
@@ -131,8 +133,8 @@ class Asking:
         registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
         entitlements = sources.entitled(principal, footing, time.time())
         scope = sources.decider.scope(principal, footing, registered, entitlements, sources.applier.labels, at)
-        withdrawn = sources.applier.withdrawn(at)
-        return replace(scope, withdrawn=withdrawn) if withdrawn else scope
+        withdrawn, leaving = sources.applier.withdrawn(at)
+        return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
 
 
 def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:

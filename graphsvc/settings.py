@@ -13,7 +13,8 @@ class Settings:
 
     ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
     SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``witnesses`` is the
-    file that names who cosigns the log's checkpoints; empty: nobody.
+    file that names who cosigns the log's checkpoints; empty: nobody. ``retention`` is a file of rules (empty: the
+    product's own), ``purge_every`` how long it is from one purge to the next.
     """
 
     data: Path
@@ -38,6 +39,8 @@ class Settings:
     standby: int = 0
     payloads: str = ""
     s3_endpoint: str = ""
+    retention: str = ""
+    purge_every: int = 3600
     witnesses: str = ""
     tsa: str = ""
     tsa_every: int = 3600

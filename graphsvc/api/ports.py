@@ -42,6 +42,11 @@ class Reading(Protocol):
         ...
 
     @property
+    def custody(self) -> Any:
+        """Reads of recalls, notices, holds and what one holds: :class:`graphsvc.api.custody.CustodyReading`."""
+        ...
+
+    @property
     def governing(self) -> Any:
         """Reads of policies: :class:`graphsvc.api.governing.GovernedReading`."""
         ...
@@ -253,6 +258,35 @@ class Administering(Protocol):
         ...
 
 
+class Membership(Protocol):
+    """Members that change or leave; for operators."""
+
+    async def listed(self, principal: Principal, /) -> list[dict[str, Any]]:
+        """All organisations."""
+        ...
+
+    async def update(self, principal: Principal, org: str, name: str | None, contact: str | None, /) -> Acted:
+        """Change a member's name or contact."""
+        ...
+
+    async def depart(self, principal: Principal, org: str, records: str, reason: str, /) -> Acted:
+        """Off-board a member; its records are kept or recalled."""
+        ...
+
+
+class Keeping(Protocol):
+    """What operators do about members, and about records that are due to go."""
+
+    @property
+    def membership(self) -> Membership:
+        """Members."""
+        ...
+
+    async def purge(self, principal: Principal, dry_run: bool, /) -> dict[str, Any]:
+        """Erase what is due."""
+        ...
+
+
 class Authenticating(Protocol):
     """Tells who calls."""
 
@@ -271,3 +305,4 @@ class Ports:
     log: LogReading
     administering: Administering
     acting: Acting
+    keeping: Keeping

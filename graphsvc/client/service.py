@@ -147,6 +147,26 @@ class Client:
         """Hand in a key event that the organisation's root key signed (compact JWS)."""
         return self._acted("/v1/keys", {"act": act})
 
+    def organisations(self) -> list[dict[str, Any]]:
+        """All organisations (operators only)."""
+        found: list[dict[str, Any]] = self._json(self._patiently(lambda: self._send("GET", "/v1/organisations")))[
+            "organisations"
+        ]
+        return found
+
+    def update_organisation(self, org: str, changes: Mapping[str, str]) -> dict[str, Any]:
+        """Change a member's ``name`` or ``contact`` (operators only)."""
+        return self._acted(f"/v1/organisations/{org}", dict(changes))
+
+    def off_board(self, org: str, records: str, reason: str) -> dict[str, Any]:
+        """Off-board a member (operators only): ``records`` is ``keep`` or ``recall``; says what ended with it."""
+        return self._acted(f"/v1/organisations/{org}/departure", {"records": records, "reason": reason})
+
+    def purge(self, *, dry_run: bool) -> dict[str, Any]:
+        """Erase what is due, or say what would go (operators only)."""
+        content = msgspec.json.encode({"dryRun": dry_run})
+        return self._json(self._patiently(lambda: self._send("POST", "/v1/purge", content=content, headers=_JSON)))
+
     def evidence(self, indexes: list[int] | None = None, key: HpkeKey | None = None) -> dict[str, Any]:
         """The content of an evidence file about the caller's organisation's records.
 

@@ -37,7 +37,7 @@ class GovernedReading:
         governing = self._sources.governing
         if governing is None:
             return []
-        versions, members = governing.versions(), self._sources.ledger.organisations()
+        versions, members = governing.versions(), self._sources.ledger.members()
         wanted = [one for one in (SHARED, self._org) if part in (None, one)]
         proposals = [
             (one.proposed.index, version_shape(versions, one, self._org, members))

@@ -24,6 +24,7 @@ from functools import cache
 
 from graphsvc.graph.facts import PRIME
 from graphsvc.model.labels import GROUPS, ORIGIN
+from graphsvc.model.places import ROW_BITS
 
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
@@ -35,8 +36,10 @@ def _columns(claim: str) -> str:
     return ", ".join([*plain, *masked, f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN {claim}.origin END"])
 
 
-def _live(claim: str) -> str:
-    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn"
+def _live(claim: str, record: str = "rec") -> str:
+    # A record's integer begins with its submission's: a large one is hidden whole until it is gone.
+    number = f"{claim}.{record}"
+    return f"{claim}.exp > $now AND NOT {number} IN $withdrawn AND NOT {number} / {1 << ROW_BITS} IN $leaving"
 
 
 # The order of graphsvc.graph.facts.Shuffle, in two steps, so that the product is worked out once.
@@ -119,8 +122,8 @@ UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view
 MATCH (n)-[a:ABOUT]->(e:Entity) WHERE $may[a.lid] IN $view AND {_live("a")}
 RETURN collect([n.id, e.id, e.kind, {_key("a", "e")}, [{_columns("a")}]])"""
 
-LABELS_OF = """
-UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE $may[n.lid] IN $view AND n.exp > $now AND NOT n.id IN $withdrawn
+LABELS_OF = f"""
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view AND {_live("n", "id")}
 RETURN collect([n.id, n.lid])"""
 
 # One level of a path search: topology only, claims by their element ids.

@@ -182,6 +182,7 @@ class Reader:
             statement, parameters["grades"] = queries.graded(statement), list(grades)
         parameters["now"] = int(time.time() if now is None else now)
         parameters["withdrawn"] = list(scope.withdrawn)
+        parameters["leaving"] = list(scope.leaving)
         parameters.update(self._shuffle(scope)._asdict())
         parameters.update(scope.masks())
         return await self._graph.in_thread(lambda: self._graph.answer(statement, parameters))

@@ -108,8 +108,8 @@ class EntryDraft:
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
     ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``public`` objects that everyone may
     read, named among the acts; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a
-    ``scope_event`` entry has an index above ``at``. ``effects`` runs in the entry's transaction; if it raises, only
-    this entry fails.
+    ``scope_event`` entry has an index above ``at``. A ``registry`` entry changes organisations or keys. ``effects``
+    runs in the entry's transaction; if it raises, only this entry fails.
     """
 
     type: str
@@ -129,6 +129,7 @@ class EntryDraft:
     body: dict[str, Any] = field(default_factory=dict)
     read: bool = False
     scope_event: bool = False
+    registry: bool = False
     effects: Effects | None = None
 
     def prepare(self) -> Prepared:
@@ -161,6 +162,7 @@ class EntryDraft:
             openings=openings,
             act_digests=tuple(map(digest, self.public)),
             acts=[*_prepare_acts(self.acts), *([] if self.signed is None else [_signed_read(self.signed)])],
+            registry=self.registry,
         )
 
     def _header(self, salt: bytes, owners: Sequence[str]) -> bytes:

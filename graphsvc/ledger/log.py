@@ -174,8 +174,17 @@ class Ledger:
     # Organisations and keys
 
     def organisations(self) -> Mapping[str, Organisation]:
-        """The admitted organisations by slug."""
+        """The admitted organisations by slug, those that have left included."""
         return self._registry.organisations
+
+    def members(self) -> Mapping[str, Organisation]:
+        """The organisations that have not left, by slug."""
+        return self._registry.members()
+
+    @property
+    def departed(self) -> Mapping[str, int]:
+        """The organisations that have left, with the index of that entry."""
+        return self._registry.departed
 
     def root_key(self, org: str) -> bytes | None:
         """An organisation's root public key as admitted (verifiers pin it outside the service)."""

@@ -49,7 +49,8 @@ class Scope:
 
     ``lids`` maps every action of :data:`ACTIONS` and every field group of :data:`GROUPS` to sorted label numbers.
     ``labels`` holds the label behind each visible or matchable number; ``rules`` names, per (lid, group), the rule
-    that withholds the group. ``withdrawn`` are record integers revoked, recalled or moved but not yet applied.
+    that withholds the group. ``withdrawn`` are record integers revoked, recalled or moved but not yet applied; where
+    they would be very many, ``leaving`` names their submissions (ledger indexes), which are then hidden whole.
     """
 
     principal: Principal
@@ -61,6 +62,7 @@ class Scope:
     labels: Mapping[int, Label]
     rules: Mapping[tuple[int, str], str] = field(default_factory=dict)
     withdrawn: tuple[int, ...] = ()
+    leaving: tuple[int, ...] = ()
     packed: Packed | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from graphsvc.ledger import tables
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.labels import Move
 from graphsvc.model.places import ROW_BITS
-from graphsvc.model.principals import Entitlements, Footing, Organisation, Principal
+from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.share import book, forms
 from graphsvc.share.book import Request
@@ -165,7 +165,7 @@ class Disclosures:
 
     def _opens(self, grantee: str, footing: Footing, given: Entitlements, moves: Sequence[Move]) -> None:
         """Raise InvalidInput when policies keep some of the records from the grantee all the same."""
-        organisation: Organisation = self._desk.ledger.organisations()[grantee]
+        organisation = self._desk.ledger.organisations()[self._desk.member(grantee, "request")]
         reader = Principal(organisation, "", ("investigator", "analyst"))
         for move in moves:
             decision = self._mover.sources.decider.explain(reader, footing, True, move.label, given)["view"]

@@ -247,7 +247,8 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
 
 def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("may", "view", "match", *GROUPS)}
-    parameters = {**lists, "now": NOW, "withdrawn": [], "ids": [1], "keys": ["k"], "start": 1, "kinds": ["USES"]}
+    gone: dict[str, list[int]] = {"withdrawn": [], "leaving": []}
+    parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "start": 1, "kinds": ["USES"]}
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "shift": 0}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
     statements += [queries.RECORDS_ABOUT]

@@ -156,10 +156,12 @@ def test_withdrawn_records_are_gone_with_what_only_they_held(graph_database: Gra
     writer = Writer(graph_database)
     drafts = [draft(0, label(), [A, B], [("USES", 0, 1)]), draft(1, label(code="RED"), [A, C], [("USES", 0, 1)])]
     writer.apply(0, 0, True, drafts, 0)
-    writer.withdraw(1, [0, 77])
+    writer.withdraw(1, [0, 77], [label().owner])
     assert lids(graph_database) == {A: [2], C: [2]}
     assert rows(graph_database, "MATCH ()-[c:CLAIM]->() RETURN c.rec") == [[1]]
-    writer.withdraw(2, [1])
+    writer.withdraw(2, [1], ["another"])
+    assert lids(graph_database) == {A: [2], C: [2]}, "only its owner takes a record back"
+    writer.withdraw(3, [1], [label().owner])
     assert rows(graph_database, "MATCH (n) WHERE NOT n:Watermark AND NOT n:Label RETURN count(n)") == [[0]]
 
 

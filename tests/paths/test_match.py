@@ -180,7 +180,9 @@ class Rationed:
         authenticator = Authenticator(self.identity.issuer, "graphsvc", keys, parts.ledger.organisations().get)
         administering = Administering(parts.ledger, parts.applier, schema)
         submitting: Any = None  # nothing is submitted here
-        ports = Ports(authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {}))
+        ports = Ports(
+            authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {}), parts.custody
+        )
         self.app = build_api(ports, Settings(self.folder))
 
     def post(self, query: str, **variables: Any) -> httpx2.Response:

@@ -166,15 +166,10 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     budget = Budget(world.data / "other-budget.db", bytes(32), lambda: Limits(10))
     asking = Asking(
         Sources(
-            parts.ledger,
-            reader,
-            columns,
-            parts.applier,
-            decider,
-            schema,
-            handles.__getitem__,
+            *(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__),
             Entitled(parts.ledger),
             budget,
+            parts.custody,
         )
     )
 

@@ -156,6 +156,15 @@ class Acts:
         return Acted({}, RECEIPT)
 
 
+class Keeps:
+    """Nothing is due and nobody leaves."""
+
+    membership: Any = None
+
+    async def purge(self, principal: Principal, dry_run: bool) -> dict[str, Any]:
+        return {"dryRun": dry_run}
+
+
 class Administers:
     def __init__(self) -> None:
         self.is_ready = True
@@ -191,7 +200,7 @@ class World:
         self.asking, self.submitting, self.administering = Asked(), Submitted(), Administers()
         self.settings = Settings(directory, max_body=max_body)
         sweep(self.settings.spool)
-        ports = Ports(self.authenticator, self.asking, self.submitting, Log(), self.administering, Acts())
+        ports = Ports(self.authenticator, self.asking, self.submitting, Log(), self.administering, Acts(), Keeps())
         self.app: FastAPI = build_api(ports, self.settings)
         self.token = self.identity.token(ANALYST)
 

@@ -6,10 +6,13 @@ import json
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from graphsvc.cli.profile import ProfileFile, read_profile, write_profile
+from graphsvc.cli.targets import Named
 from graphsvc.client import SigningKey
+from graphsvc.custody.forms import Target
 from graphsvc.local.scenario import Scenario, make_scenario
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
@@ -23,6 +26,16 @@ COMMANDS = [
     ["verify"],
     ["token"],
     ["match"],
+    ["recall"],
+    ["notices"],
+    ["hold"],
+    ["release"],
+    ["erase"],
+    ["purge"],
+    ["subject-access"],
+    ["members", "list"],
+    ["members", "add"],
+    ["members", "leave"],
     ["keys"],
     ["keys", "new"],
     ["keys", "show"],
@@ -61,8 +74,6 @@ def test_keys_are_made_once_and_shown(run: Run, tmp_path: Path) -> None:
 
 
 def _defaults(folder: Path, scenario: Scenario, piece: int) -> str:
-    import msgspec
-
     path = folder / "defaults.json"
     path.write_bytes(msgspec.json.encode(scenario.slices[piece].defaults))
     return str(path)
@@ -185,3 +196,45 @@ def test_what_cannot_be_matched_is_said_before_a_service_is_asked(run: Run, tmp_
         path.write_text(content)
         done = run("match", *words, "--json")
         assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == code, (content, words, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("named", "target"),
+    [
+        (Named(submission=0), {"submission": 0}),
+        (Named(submission=7, row=[1, 3]), {"submission": 7, "rows": [1, 3]}),
+        (Named(record="H"), {"select": {"handle": "H"}}),
+        (
+            Named(about="Account:site=shopee,id=u17", legal_basis="consent"),
+            {
+                "select": {
+                    "legalBasis": "consent",
+                    "entity": {"kind": "Account", "parts": {"site": "shopee", "id": "u17"}},
+                }
+            },
+        ),
+        (
+            Named(handling="tlp-2.0:RED", since="2026-01-01T00:00:00Z", until="2026-02-01T00:00:00Z"),
+            {
+                "select": {
+                    "handling": {"scheme": "tlp-2.0", "code": "RED"},
+                    "since": "2026-01-01T00:00:00Z",
+                    "until": "2026-02-01T00:00:00Z",
+                }
+            },
+        ),
+        (Named(), "no_target"),
+        (Named(row=[1]), "no_target"),
+        (Named(submission=1, record="H"), "no_target"),
+        (Named(row=[1], record="H"), "no_target"),
+        (Named(handling="RED"), "bad_handling"),
+        (Named(about="Phone"), "bad_identifier"),
+    ],
+)
+def test_what_is_named_is_one_target(named: Named, target: dict[str, object] | str) -> None:
+    if isinstance(target, str):
+        with pytest.raises(InvalidInput) as refused:
+            _ = named.target
+        assert refused.value.code == target
+    else:
+        assert named.target == msgspec.to_builtins(msgspec.convert(target, Target))

@@ -11,7 +11,14 @@ ROOT = Path(__file__).parents[2]
 BASE = {"graphsvc.model", "graphsvc_verify"}
 PATHS = {
     *("graphsvc.submit", "graphsvc.intake", "graphsvc.apply", "graphsvc.ask", "graphsvc.reading", "graphsvc.shown"),
-    *("graphsvc.rings", "graphsvc.share", "graphsvc.administer", "graphsvc.workers", "graphsvc.acts"),
+    *(
+        "graphsvc.rings",
+        "graphsvc.share",
+        "graphsvc.custody",
+        "graphsvc.administer",
+        "graphsvc.workers",
+        "graphsvc.acts",
+    ),
     *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
     *("graphsvc.budget", "graphsvc.provenance", "graphsvc.govern"),
 }
