@@ -108,7 +108,7 @@ def graph_asks(
             (lambda k=key: loop.run_until_complete(reader.resolve(blind, [k]))) for key in (keys[1], f"{PHONE}+254799")
         )
         assert not hidden() and not absent()
-        yield f"graph, search, nothing visible to nothing there, {density} labels", absent, hidden
+        yield f"graph, wholly hidden to absent, {density} labels", absent, hidden
 
 
 class Caller:
