@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("ingest", "expand")
+NAMES = ("ingest", "expand", "policy", "ledger")
 
 
 def main() -> int:

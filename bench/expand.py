@@ -86,7 +86,7 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     decider = Decider(load_policies(product_data("policies")))
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
-    view = {"view": list(scope.allowed("view")), "now": int(time.time()), "withdrawn": [], **scope.masks()}
+    view = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks()}
     return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1, "factor": 1, "shift": 0}
 
 
@@ -130,21 +130,21 @@ def http_asker(url: str, token: str, starts: Sequence[tuple[int, str]]) -> Calla
     return connect
 
 
-def drive(connect: Callable[[], Ask], count: int) -> tuple[float, float, int]:
+def drive(connect: Callable[[], Ask], count: int, clients: int = CLIENTS) -> tuple[float, float, int]:
     """Ask ``count`` times by all clients: requests a second, median seconds, link claims in all."""
     times: list[float] = []
     links: list[int] = []
-    gate = threading.Barrier(CLIENTS + 1)
+    gate = threading.Barrier(clients + 1)
 
     def client(number: int) -> None:
         ask = connect()
         gate.wait()
-        for n in range(number, count, CLIENTS):
+        for n in range(number, count, clients):
             begun = time.perf_counter()
             links.append(ask(n))
             times.append(time.perf_counter() - begun)
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(CLIENTS)]
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
     gate.wait()

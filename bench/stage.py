@@ -43,9 +43,9 @@ def raw_driver(child: Neo4jChild) -> Iterator[Driver]:
 
 
 @contextmanager
-def service(child: Neo4jChild, data: Path) -> Iterator[LocalService]:
-    """``graphsvc up`` on ``data`` as a process of its own, over the given Neo4j."""
-    (data / "dev").mkdir(parents=True)
+def service(child: Neo4jChild, data: Path, module: str = "graphsvc") -> Iterator[LocalService]:
+    """``graphsvc up`` on ``data`` as a process of its own, over the given Neo4j; ``module`` may stand in for it."""
+    (data / "dev").mkdir(parents=True, exist_ok=True)
     (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
     user, password = child.auth
     environment = {
@@ -54,7 +54,7 @@ def service(child: Neo4jChild, data: Path) -> Iterator[LocalService]:
         "GRAPHSVC_NEO4J_USER": user,
         "GRAPHSVC_NEO4J_PASSWORD": password,
     }
-    command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
+    command = [sys.executable, "-m", module, "up", "--data", str(data), "--port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
     try:
         assert process.stdout is not None

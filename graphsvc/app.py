@@ -26,12 +26,16 @@ from graphsvc.api.spool import sweep
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
-from graphsvc.budget import LIMITS_FILE, Budget, Limits, load_limits
+from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
+from graphsvc.custody.desk import Custody, CustodyWorker
+from graphsvc.custody.retention import load_rules
+from graphsvc.custody.targets import Parts
 from graphsvc.erasures import replay_erasures
 from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.graph.holdings import Holdings
 from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
@@ -43,11 +47,13 @@ from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
+from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.rebuild import finish
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.handlers import sharing_handlers
 from graphsvc.submit import Intakes, Submitting
+from graphsvc.timestamping import TimeStamping
 from graphsvc.witnessing import WitnessedLog, Witnessing, read_witness_policy
 from graphsvc.workers import Places, Workers
 
@@ -66,6 +72,7 @@ class Service:
     ledger: Ledger
     applier: Applier
     graph: Graph
+    custody: Custody
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +113,7 @@ def run_service(
         governing = Governing(ledger, product_data("policies"))
         decider = Decider(governing.in_force(), governing.in_force)
         witnessing = _witnessing(settings, ledger, stack)
+        _time_stamping(settings, ledger, stack)
         row_keys = RowKeys(settings.data / "keys" / "rows.db")
         stack.callback(row_keys.close)
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
@@ -119,25 +127,29 @@ def run_service(
         applier.start()
         stack.callback(applier.stop)
         handles = _handle_keys(settings.data / "keys" / "handles.key")
-        budget = _budget(settings)
+        budget = _budget(settings, governing)
         stack.callback(budget.close)
         entitled = Entitled(ledger)
         reader = graph.reader(schema, _secret(settings.data / "keys" / "handles.key"))
+        custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
         sources = Sources(
-            ledger, reader, columns, applier, decider, schema, handles, entitled, budget, witnessing, governing
+            *(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody),
+            witnessing=witnessing,
+            governing=governing,
         )
         asking = Asking(sources)
+        groups = entitled.groups
+        intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(
-                Intakes(ledger, payloads, applier, workers, schema, settings, entitled.groups, governing)
-            ),
+            submitting=Submitting(intakes),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, witnessing),
-            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers()}),
+            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers(), **custody.handlers()}),
+            keeping=custody,
         )
-        yield Service(build_api(ports, settings), ledger, applier, graph)
+        yield Service(build_api(ports, settings), ledger, applier, graph, custody)
 
 
 @contextmanager
@@ -171,6 +183,13 @@ def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witness
     witnessing.start()
     stack.callback(witnessing.stop)
     return witnessing
+
+
+def _time_stamping(settings: Settings, ledger: Ledger, stack: ExitStack) -> None:
+    if settings.tsa:
+        stamping = TimeStamping(ledger, settings.tsa, float(max(1, settings.tsa_every)))
+        stamping.start()
+        stack.callback(stamping.stop)
 
 
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
@@ -210,13 +229,35 @@ def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[Development
 
 
 def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:
-    return lambda org: OPERATOR if org == OPERATOR.org else ledger.organisations().get(org)
+    def find(org: str) -> Organisation | None:
+        if org == OPERATOR.org:
+            return OPERATOR
+        return None if org in ledger.departed else ledger.organisations().get(org)
+
+    return find
 
 
-def _budget(settings: Settings) -> Budget:
+def _custody(settings: Settings, parts: Parts, stack: ExitStack) -> Custody:
+    """Custody with its worker running."""
+    rules = load_rules(Path(settings.retention) if settings.retention else product_data("policies") / "retention.yaml")
+    custody = Custody(parts, rules)
+    worker = CustodyWorker(custody, float(settings.purge_every))
+    worker.start()
+    stack.callback(worker.stop)
+    return custody
+
+
+def _budget(settings: Settings, governing: Governing) -> Budget:
     """The budget of identifiers; what is asked is kept under a secret of its own, apart from it."""
-    every = settings.identifiers_a_day
-    limits = Limits(every) if every else load_limits(product_data("policies") / LIMITS_FILE)
+    if settings.identifiers_a_day:
+        every = Limits(settings.identifiers_a_day)
+        return _open_budget(settings, lambda: every)
+    # A log may have begun before limits were part of a version: then those of the product hold.
+    product = parse_limits((product_data("policies") / LIMITS_FILE).read_text(encoding="utf-8"))
+    return _open_budget(settings, lambda: governing.in_force().limits or product)
+
+
+def _open_budget(settings: Settings, limits: Callable[[], Limits]) -> Budget:
     return Budget(settings.data / "budget.db", _secret(settings.data / "keys" / "budget.key"), limits)
 
 

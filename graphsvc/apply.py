@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, SUBMISSION, Change, Plan, read_change, read_plan
+from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.write import Applied, Writer
 from graphsvc.ledger.log import Ledger
@@ -24,8 +24,11 @@ from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS
 
 BATCH = 5_000
+LISTED = 2_000
+"""So many withdrawn records are hidden one by one until the graph has let go of them."""
 
 _log = logging.getLogger("graphsvc.apply")
 _decode = msgspec.json.Decoder(CleanDraft).decode
@@ -70,6 +73,7 @@ class Applier:
         self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._lock = threading.Lock()
         self.labels: Mapping[int, Label] = MappingProxyType({})
+        self._last_leaving: tuple[int, tuple[tuple[int, ...], tuple[int, ...]]] = (-1, ((), ()))
         self.applied = -1
         self.failed: str | None = None
 
@@ -103,12 +107,26 @@ class Applier:
         except TimeoutError:
             raise Unavailable("that entry is not applied yet; ask again", code="not_applied_yet") from None
 
-    def withdrawn(self, at: int) -> tuple[int, ...]:
-        """Records moved or withdrawn by entry ``at`` but not yet in the graph: hidden from every scope."""
+    def withdrawn(self, at: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What entries up to ``at`` have moved or withdrawn but the graph still has: hidden from every scope.
+
+        Records by their integers; where an entry names more than :data:`LISTED`, their submissions as a whole.
+        """
         if self._ledger.last_scope_event <= self.applied:
-            return ()
+            return (), ()
         pending = self._ledger.indexes(self.applied + 1, at + 1, CHANGES)
-        return tuple(record for index, kind in pending for record in self._change(index, kind).records)
+        leaving = [self._leaving(index, kind) for index, kind in pending]
+        return tuple(n for records, _ in leaving for n in records), tuple(n for _, whole in leaving for n in whole)
+
+    def _leaving(self, index: int, kind: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The records of one entry that changes some, or their submissions. Kept: every question asks until then."""
+        known = self._last_leaving
+        if known[0] != index:
+            records = read_change(kind, self._ledger.open_header(index)["body"]).records
+            many = len(records) > LISTED
+            found = ((), tuple(sorted({n >> ROW_BITS for n in records}))) if many else (tuple(records), ())
+            known = self._last_leaving = (index, found)
+        return known[1]
 
     def _run(self) -> None:
         pause = 0.2
@@ -142,7 +160,7 @@ class Applier:
             if kind == SUBMISSION:
                 self._apply_submission(index, mark.batch if index == mark.index + 1 else 0, plan)
             else:
-                self._apply_change(index, kind)
+                self._apply_change(index, kind, mark.batch if index == mark.index + 1 else 0)
             mark = writer.watermark()
             self._refresh_labels()
             self._reached(index)
@@ -164,18 +182,20 @@ class Applier:
                 index, batch.number, batch.last, batch.drafts, batch.ordinals, to_columns, plan.heirs
             )
 
-    def _apply_change(self, index: int, kind: str) -> None:
-        change = self._change(index, kind)
+    def _apply_change(self, index: int, kind: str, skip: int) -> None:
+        header = self._ledger.open_header(index)
+        change = read_change(kind, header["body"])
         writer, columns = self._projections.writer, self._projections.columns
         if kind == MOVE:
             writer.move(index, change.moves, lambda moved: columns.move(index, moved))
-        else:
-            # Hidden here first: gone from the columns a moment early is no harm, late would be.
-            columns.withdraw(index, change.gone)
-            writer.withdraw(index, change.gone)
-
-    def _change(self, index: int, kind: str) -> Change:
-        return read_change(kind, self._ledger.open_header(index)["body"])
+            return
+        # The columns first: gone there a moment early is no harm, late would be.
+        columns.withdraw(change.gone)
+        owners = [str(part["owner"]) for part in header["owners"]]
+        batches = max(1, -(-len(change.gone) // BATCH))
+        for number in range(skip, batches):
+            gone = change.gone[number * BATCH : (number + 1) * BATCH]
+            writer.withdraw(index, gone, owners, number, number == batches - 1)
 
     def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
         """The accepted drafts of a submission in batches; erased ones are left out, ordinals count them."""

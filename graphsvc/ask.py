@@ -6,21 +6,24 @@ over-reports, it never under-reports.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from graphsvc.apply import Applier
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
+from graphsvc.custody.desk import Custody
 from graphsvc.govern.governing import Governing
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.signedreads import check_signed
 from graphsvc.model.errors import ScopeMoved, Unavailable
 from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.principals import Entitlements, Footing, Principal
@@ -29,6 +32,7 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import Reading
 from graphsvc.witnessing import Witnessing
+from graphsvc_verify.signedread import SignedRead
 
 ATTEMPTS = 4
 """How often a question is run again because access rules changed meanwhile."""
@@ -56,6 +60,7 @@ class Sources:
     handles: Callable[[str], Handles]
     entitled: Callable[[Principal, Footing, float], Entitlements]
     budget: Budget
+    custody: Custody
     witnessing: Witnessing | None = None
     governing: Governing | None = None
 
@@ -72,17 +77,23 @@ class Asking:
         footing: Footing,
         question: bytes,
         work: Callable[[Reading], Awaitable[bytes]],
+        signed: SignedRead | None = None,
     ) -> Released:
         """Answer one request.
 
         ``question`` is the request as asked, of which the ledger keeps a keyed digest; ``work`` reads through the
-        :class:`Reading` it is given and returns the encoded ``data``. Raises Unavailable when access rules keep
-        changing or the ledger can't be written; then nothing leaves.
+        :class:`Reading` it is given and returns the encoded ``data``; ``signed`` is the request's signature, which the
+        ledger keeps. Raises InvalidSignature when that does not hold, Conflict when it came before, Unavailable when
+        access rules keep changing or the ledger can't be written; then nothing leaves.
         """
+        footing = msgspec.structs.replace(footing, signed=signed is not None)
         for _ in range(ATTEMPTS):
             applied = self._sources.applier.applied
             # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
             scope = self.scope(principal, footing)
+            # A key event between here and step 3 is a scope event: what holds at this head holds for the entry.
+            if signed is not None:
+                check_signed(self._sources.ledger, signed, principal, footing)
             # 2. Read and encode; everything shown is noted down on the way (reading).
             reading = Reading(self._sources, scope)
             data = await work(reading)
@@ -92,9 +103,10 @@ class Asking:
                 continue
             # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
             draft = _entry(scope, question, data, reading)
+            draft.signed = signed
             try:
                 # 4. Durable when this returns.
-                appended = await asyncio.wrap_future(self._sources.ledger.append(draft))
+                appended = await self._sources.ledger.append_soon(draft)
             except ScopeMoved:
                 continue
             # 5. Seen by other parties, where that is demanded (witnessing).
@@ -121,8 +133,8 @@ class Asking:
         registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
         entitlements = sources.entitled(principal, footing, time.time())
         scope = sources.decider.scope(principal, footing, registered, entitlements, sources.applier.labels, at)
-        withdrawn = sources.applier.withdrawn(at)
-        return replace(scope, withdrawn=withdrawn) if withdrawn else scope
+        withdrawn, leaving = sources.applier.withdrawn(at)
+        return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
 
 
 def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:

@@ -7,6 +7,7 @@ goes on when it has its numbers. Memory: some 250 bytes for each entity of the g
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from array import array
@@ -55,6 +56,7 @@ class Named:
 
     rows: int = 0
     records: int = 0
+    claims: int = 0
     ordinals_used: int = 0
     keys: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -67,12 +69,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """What was written: accepted rows read, records of them left, entities, labels, and the last entry in the graph."""
+    """What was written: accepted rows read, nodes and relationships of all kinds, and the last entry in the graph."""
 
     rows: int
-    records: int
-    entities: int
-    labels: int
+    nodes: int
+    relationships: int
     index: int
 
 
@@ -93,17 +94,18 @@ def assemble(
             # A record's last label may be one that comes much later: all are numbered before anything is written.
             _number_all(ledger, payloads, effective, numbering)
         state = _Entities()
-        rows, records, total = 0, 0, _accepted(ledger, effective)
+        rows, records, claims, total = 0, 0, 0, _accepted(ledger, effective)
         for pack, named in workers.read(_packs(ledger, payloads, effective)):
             lids = [numbering.number(label) for label in named.labels]
             workers.write(state.take(pack, named, lids), lids)
-            rows, records = rows + named.rows, records + named.records
+            rows, records, claims = rows + named.rows, records + named.records, claims + named.claims
             if progress is not None:
                 progress(rows, total)
     _gather(columns)
     index = effective[-1][0] if effective else -1
     entities = write_rest(files, state.left(), {**plan.labels, **numbering.new}, index)
-    return Assembled(rows, records, entities, len(numbering.new) + len(plan.labels), index)
+    nodes = records + entities + len(numbering.new) + len(plan.labels) + 1
+    return Assembled(rows, nodes, claims, index)
 
 
 def _accepted(ledger: Ledger, effective: list[tuple[int, str]]) -> int:
@@ -259,6 +261,8 @@ class _Workers:
 
 
 def _work(pipe: Connection, folders: tuple[Path, Path], plan: Plan, number: int) -> None:
+    # Drafts make no cycles, and to look for some among a pack's many objects takes most of the time of reading it.
+    gc.disable()
     columns = Columns(folders[1] / f"of-{number}")
     with DraftFiles(folders[0], number) as files:
         while (pack := pipe.recv()) is not None:
@@ -318,7 +322,8 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
                 named.forced[place] = told
             own.append(place)
         places.append(own)
-    named.records = sum(label is not None for label in labels)
+    left = [draft for draft, label in zip(drafts, labels, strict=True) if label is not None]
+    named.records, named.claims = len(left), sum(len(draft.entities) + len(draft.links) for draft in left)
     named.keys, named.labels = list(seen), list(known)
     named.touched = [tuple(sorted(each)) for each in touched]
     return drafts, labels, places, named

@@ -21,14 +21,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
-
-from graphsvc.model.datafiles import read_yaml
-from graphsvc.model.errors import BudgetSpent, InvalidInput, Unavailable
+from graphsvc.model.errors import BudgetSpent, Unavailable
 from graphsvc.model.principals import Organisation
-
-LIMITS_FILE = "budget.yaml"
-"""The file of :class:`Limits`, in the directory of the policies."""
+from graphsvc.policy.limits import Limits
 
 _DAY = 86_400
 _DIGEST = 16
@@ -42,18 +37,6 @@ CREATE TABLE IF NOT EXISTS spent (
 """
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Identifiers a day: of one organisation, else of its kind, else ``default``. Zero: none may be asked for."""
-
-    default: int
-    kinds: dict[str, int] = {}
-    organisations: dict[str, int] = {}
-
-    def of(self, organisation: Organisation) -> int:
-        """The limit that holds for an organisation."""
-        return self.organisations.get(organisation.org, self.kinds.get(organisation.kind, self.default))
-
-
 @dataclass(frozen=True, slots=True)
 class Balance:
     """Where an organisation stands today: ``used`` of ``limit`` identifiers; ``resets_at`` is RFC 3339 UTC."""
@@ -63,19 +46,15 @@ class Balance:
     resets_at: str
 
 
-def load_limits(path: Path) -> Limits:
-    """The limits in a YAML file; InvalidInput says where it is wrong."""
-    limits = read_yaml(path, Limits)
-    for place, number in [("default", limits.default), *limits.kinds.items(), *limits.organisations.items()]:
-        if number < 0:
-            raise InvalidInput(f"{path.name}: {place}: a number from 0 up is needed", code="bad_file", where=path.name)
-    return limits
-
-
 class Budget:
-    """The budgets of all organisations, in one SQLite file. Thread-safe, also between processes on one machine."""
+    """The budgets of all organisations, in one SQLite file. Thread-safe, also between processes on one machine.
 
-    def __init__(self, path: Path, secret: bytes, limits: Limits, clock: Callable[[], float] = time.time) -> None:
+    ``limits`` gives those in force, anew at each question.
+    """
+
+    def __init__(
+        self, path: Path, secret: bytes, limits: Callable[[], Limits], clock: Callable[[], float] = time.time
+    ) -> None:
         self._limits = limits
         self._secret = secret
         self._clock = clock
@@ -106,7 +85,7 @@ class Budget:
         return await asyncio.to_thread(self._balance, organisation)
 
     def _spend(self, organisation: Organisation, keys: Collection[str]) -> None:
-        day, org, limit = int(self._clock() // _DAY), organisation.org, self._limits.of(organisation)
+        day, org, limit = int(self._clock() // _DAY), organisation.org, self._limits().of(organisation)
         digests = self._digests(day, org, keys)
         with self._lock:
             try:
@@ -131,7 +110,7 @@ class Budget:
     def _balance(self, organisation: Organisation) -> Balance:
         day = int(self._clock() // _DAY)
         with self._lock:
-            return Balance(self._limits.of(organisation), self._used(day, organisation.org), _midnight(day))
+            return Balance(self._limits().of(organisation), self._used(day, organisation.org), _midnight(day))
 
     def _used(self, day: int, org: str) -> int:
         row = self._db.execute("SELECT used FROM spent WHERE day = ? AND org = ?", (day, org)).fetchone()

@@ -1,19 +1,18 @@
 """What ledger entries do to records that are in the graph: one reading of it, for the applier and for a rebuild.
 
 A record moves to another label, or goes. An *erasure* destroys the record's key as well, so a later rebuild can't read
-what the record held; its entry therefore names what must come out equal without it (:func:`remains`).
+what the record held; its entry therefore names what must come out equal without it (:class:`Remains`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from graphsvc.graph.write import Writer
+from graphsvc.custody import ranges
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
 from graphsvc.model.drafts import CleanDraft
@@ -81,8 +80,8 @@ def read_change(kind: str, body: Mapping[str, Any]) -> Change:
     try:
         if kind == MOVE:
             return Change(moves=msgspec.convert(body["moves"], list[Move]))
-        return Change(gone=msgspec.convert(body["records"], list[int]))
-    except (KeyError, msgspec.ValidationError):
+        return Change(gone=list(ranges.records(ranges.ranges(msgspec.convert(body["ranges"], list[ranges.Range])))))
+    except (KeyError, ValueError):
         raise IntegrityError("an entry that changes records can't be read", where=kind) from None
 
 
@@ -104,25 +103,6 @@ def read_plan(ledger: Ledger, effective: Sequence[tuple[int, str]]) -> Plan:
             plan.heirs.update({(record, position): entity for entity, record, position in left.heirs})
             plan.labels.update({label: lid for lid, label in left.labels})
     return plan
-
-
-def remains(
-    writer: Writer, lids: Mapping[int, Label], draft_of: Callable[[int], CleanDraft], records: Sequence[int]
-) -> dict[str, Any]:
-    """The member ``remains`` for the body of an erasure of ``records``, worked out before their keys are destroyed.
-
-    The whole ledger must be applied, and no other erasure may come between this and the entry. ``lids`` is the
-    applier's label table, ``draft_of`` a :class:`DraftReader`.
-    """
-    numbers = {label: lid for lid, label in lids.items()}
-    heirs = []
-    for entity, key, heir in writer.shared_entities(records):
-        position = next(n for n, other in enumerate(draft_of(heir).entities) if other.key == key)
-        heirs.append((entity, heir, position))
-    came = {draft_of(record).label for record in records}
-    return dict(
-        msgspec.to_builtins(Remains(heirs, sorted(((numbers[label], label) for label in came), key=itemgetter(0))))
-    )
 
 
 class DraftReader:

@@ -47,7 +47,10 @@ class Order:
 
 @dataclass(slots=True)
 class Intake:
-    """What a pass over the rows gave. ``leaves`` holds 32 bytes a row, in order; roots are 32 bytes."""
+    """What a pass over the rows gave. ``leaves`` holds 32 bytes a row, in order; roots are 32 bytes.
+
+    ``supersedes``: accepted rows that correct older records, as (row, submission, row).
+    """
 
     rows: int = 0
     accepted: int = 0
@@ -59,6 +62,7 @@ class Intake:
     rows_root: bytes = b""
     drafts_root: bytes = b""
     draft_leaves: int = 0
+    supersedes: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def take_in(order: Order, packer: Packer | None) -> Intake:
@@ -86,6 +90,8 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
                 _reject(intake, clean)
                 continue
             intake.accepted += 1
+            if isinstance(found, Draft) and found.supersedes is not None:
+                intake.supersedes.append((row.number, found.supersedes.submission, found.supersedes.row))
             intake.unlinked += len(clean.unlinked)
             if packer is not None:
                 leaves += _seal(packer, row, clean)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from graphsvc.custody.listing import CustodyReading
 from graphsvc.govern.listing import GovernedReading
 from graphsvc.graph.facts import EntityFacts, LinkClaim
 from graphsvc.graph.handles import RECORD
@@ -51,6 +52,11 @@ class Reading:
     def sharing(self) -> SharedReading:
         """What the caller's organisation reads of requests, grants and groups."""
         return SharedReading(self._sources, self._scope, self._shapes, self._now)
+
+    @property
+    def custody(self) -> CustodyReading:
+        """What the caller's organisation reads of what it holds, took back and was told."""
+        return self._sources.custody.reading(self._scope, self._shapes, self._now)
 
     @property
     def governing(self) -> GovernedReading:

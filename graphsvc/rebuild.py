@@ -15,11 +15,11 @@ from pathlib import Path
 
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.assemble import Progress, assemble
-from graphsvc.changes import EFFECTIVE
+from graphsvc.changes import EFFECTIVE, SUBMISSION
 from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import import_arguments
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.fingerprint import Fingerprint, fingerprint
+from graphsvc.graph.fingerprint import Fingerprint, count, fingerprint
 from graphsvc.graph.write import Watermark
 from graphsvc.ledger.keyfiles import sync_directory, write_durably
 from graphsvc.ledger.log import Ledger
@@ -31,26 +31,37 @@ SWAP, EMPTY = b"swap", b"empty"
 
 Import = Callable[[Path, list[str]], None]
 """Creates a Neo4j home and runs the offline import there with these arguments."""
-Served = Callable[[Path, Callable[[Graph], Fingerprint]], Fingerprint]
+Served = Callable[[Path, Callable[[Graph], "Rebuilt"]], "Rebuilt"]
 """Runs a Neo4j on a home, makes the constraints, and hands its graph on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """``rows`` accepted rows were read; ``fingerprint`` is that of the graph as it is now."""
+    """Accepted rows that were read, what the graph has now, and its fingerprint if that was asked for."""
 
     rows: int
-    fingerprint: Fingerprint
+    nodes: int
+    relationships: int
+    fingerprint: Fingerprint | None
 
 
-def rebuild_offline(
-    ledger: Ledger, payloads: Payloads, data: Path, neo4j: tuple[Import, Served], progress: Progress | None = None
-) -> Rebuilt:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a rebuild reads; ``data`` is the state directory, ``digest`` asks for a fingerprint of the result."""
+
+    ledger: Ledger
+    payloads: Payloads
+    data: Path
+    digest: bool = False
+    progress: Progress | None = None
+
+
+def rebuild_offline(source: Source, run_import: Import, served: Served) -> Rebuilt:
     """Build a fresh home for the own Neo4j, and fresh columns, and swap them in. Nobody may use the old ones meanwhile.
 
     Raises IntegrityError when the import took other than what was written, Unavailable, OSError; then all is as before.
     """
-    run_import, served = neo4j
+    data, payloads = source.data, source.payloads
     # 1. Empty folders beside those in use; what an interrupted rebuild left goes.
     finish(data)
     home, columns = (data / f"{name}{NEXT}" for name in SWAPPED)
@@ -59,21 +70,19 @@ def rebuild_offline(
         folder.mkdir(parents=True, mode=0o700)
     try:
         # 2. Drafts to rows: entity integers, label numbers, claims (assemble).
-        made = assemble(ledger, (payloads.store, payloads.keys), (files, columns), progress)
-        # 3. Rows to a store; constraints and indexes on a server of its own; the whole read once.
+        made = assemble(source.ledger, (payloads.store, payloads.keys), (files, columns), source.progress)
+        # 3. Rows to a store; constraints and indexes on a server of its own.
         run_import(home, import_arguments(files))
         shutil.rmtree(files)
         files.mkdir()
 
-        def check(graph: Graph) -> Fingerprint:
-            seen = fingerprint(graph)
-            if seen.nodes != made.entities + made.records + made.labels + 1 or graph.writer().watermark() != Watermark(
-                made.index, 0
-            ):
+        def check(graph: Graph) -> Rebuilt:
+            counted = count(graph)
+            if counted != (made.nodes, made.relationships) or graph.writer().watermark() != Watermark(made.index, 0):
                 raise IntegrityError("the import did not take everything")
-            return seen
+            return Rebuilt(made.rows, *counted, fingerprint(graph) if source.digest else None)
 
-        seen = served(home, check)
+        done = served(home, check)
     except BaseException:
         for folder in (home, columns):
             shutil.rmtree(folder, ignore_errors=True)
@@ -81,22 +90,20 @@ def rebuild_offline(
     # 4. One durable file, and the new ones are those in use.
     write_durably(data / "rebuild", SWAP)
     finish(data)
-    return Rebuilt(made.rows, seen)
+    return done
 
 
-def rebuild_online(
-    ledger: Ledger, payloads: Payloads, data: Path, graph: Graph, progress: Progress | None = None
-) -> Rebuilt:
+def rebuild_online(source: Source, graph: Graph) -> Rebuilt:
     """Empty an external server and the columns, and let the applier fill them again; raises what the applier raises."""
-    write_durably(data / "rebuild", EMPTY)
-    finish(data, graph)
-    applier = Applier(ledger, payloads, Projections(graph.writer(), Columns(data / "columns")))
+    ledger, progress = source.ledger, source.progress
+    write_durably(source.data / "rebuild", EMPTY)
+    finish(source.data, graph)
+    applier = Applier(ledger, source.payloads, Projections(graph.writer(), Columns(source.data / "columns")))
     total = len(ledger.indexes(0, ledger.head, EFFECTIVE))
     applier.catch_up(None if progress is None else lambda done: progress(done, total))
-    rows = sum(
-        ledger.open_header(index)["body"]["accepted"] for index, _ in ledger.indexes(0, ledger.head, ("submission",))
-    )
-    return Rebuilt(rows, fingerprint(graph))
+    submissions = ledger.indexes(0, ledger.head, (SUBMISSION,))
+    rows = sum(ledger.open_header(index)["body"]["accepted"] for index, _ in submissions)
+    return Rebuilt(rows, *count(graph), fingerprint(graph) if source.digest else None)
 
 
 def finish(data: Path, graph: Graph | None = None) -> None:

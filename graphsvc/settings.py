@@ -13,7 +13,8 @@ class Settings:
 
     ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
     SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``witnesses`` is the
-    file that names who cosigns the log's checkpoints; empty: nobody.
+    file that names who cosigns the log's checkpoints; empty: nobody. ``retention`` is a file of rules (empty: the
+    product's own), ``purge_every`` how long it is from one purge to the next.
     """
 
     data: Path
@@ -32,13 +33,18 @@ class Settings:
     max_body: int = 2 << 30
     max_row: int = 1 << 20
     identifiers_a_day: int = 0
-    """Identifiers that any organisation may ask for in a day; 0: as policies/budget.yaml has it."""
+    """Identifiers that any organisation may ask for in a day; 0: as budget.yaml of the policies in force has it."""
     environment: str = "development"
     database: str = ""
     standby: int = 0
     payloads: str = ""
     s3_endpoint: str = ""
+    retention: str = ""
+    purge_every: int = 3600
     witnesses: str = ""
+    tsa: str = ""
+    tsa_every: int = 3600
+    """URL of a time-stamping authority (RFC 3161), and seconds between its time-stamps."""
 
     @property
     def payload_location(self) -> str:

@@ -153,6 +153,10 @@ class Shapes:
             "row": claim.rec & ROW_MASK if terms.own else None,
         }
 
+    def note_own(self, owner: str, record: int, handle: str) -> None:
+        """Note that a record of the reader's own organisation is shown in full, outside the graph."""
+        self.shown.setdefault(owner, {})[record] = (handle, tuple(sorted(GROUPS)))
+
     def _note(self, record: int, terms: _Terms) -> str:
         owned = self.shown.setdefault(terms.owner, {})
         noted = owned.get(record)

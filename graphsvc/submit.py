@@ -12,7 +12,7 @@ import errno
 import hmac
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,8 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from graphsvc.apply import Applier, Payloads
+from graphsvc.custody.book import Book
+from graphsvc.custody.correcting import check_superseded, note_superseded
 from graphsvc.govern.governing import Governing
 from graphsvc.intake import Intake
 from graphsvc.ledger import tables
@@ -113,6 +115,8 @@ class Intakes:
     groups: Callable[[str, float], frozenset[str]]
     """The sharing groups that an organisation belongs to at a moment (epoch seconds)."""
     governing: Governing
+    corrected: Callable[[int], Awaitable[None]]
+    """Takes back what a submission, by its ledger index, supersedes."""
 
 
 class Submitting:
@@ -129,7 +133,11 @@ class Submitting:
         Raises InvalidManifest, InvalidInput, Conflict (in flight, or a manifest seen before), KeyReused, Unavailable
         (disk full). In a dry run nothing is stored and the answer says what would have become of each row.
         """
-        return await asyncio.to_thread(self._submit, principal, upload)
+        result = await asyncio.to_thread(self._submit, principal, upload)
+        if "index" in result.body:
+            # 7. What it supersedes goes (custody.correcting).
+            await self._parts.corrected(result.body["index"])
+        return result
 
     async def errors(self, principal: Principal, index: int) -> AsyncIterator[Mapping[str, Any]]:
         """The rows of the caller's own submission ``index`` that were not accepted; NotFound for any other."""
@@ -155,6 +163,7 @@ class Submitting:
         if upload.dry_run:
             self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
+            check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, checked.supersedes)
             return Result(200, {**_answer(_agreeing(checked, manifest)), "dryRun": True})
         with self._claim(principal.org, upload.idempotency_key), _disk_errors():
             for _ in range(ATTEMPTS):
@@ -176,6 +185,7 @@ class Submitting:
         taken = parts.workers.take_in(task)
         with parts.payloads.store.or_removed(taken.packs):
             intake = _agreeing(taken.intake, manifest)
+            check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, intake.supersedes)
             answer = _answer(intake)
             if not intake.accepted:
                 return Result(422, {**answer, "code": "no_row_accepted"})
@@ -284,6 +294,7 @@ class Submitting:
             "rejected": intake.rejected,
             "charset": intake.charset,
             "schema": self._parts.schema.digest,
+            **({"supersedes": [list(one) for one in intake.supersedes]} if intake.supersedes else {}),
         }
 
 
@@ -354,6 +365,8 @@ def _entry(
         if intake.problems:
             problems = [_problem(problem) for problem in intake.problems]
             connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
+        if intake.supersedes:
+            note_superseded(connection, index, (principal.org, principal.person), intake.supersedes)
         if request is not None:
             note_answer(connection, request, principal, index, t)
 

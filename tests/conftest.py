@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,13 @@ from tests.databases import fresh_database, postgres
 
 _count = itertools.count()
 WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what tests have counted: worlds, decisions, cases."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{report.nodeid}: {name}: {value:,}")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from graphsvc.client.keys import SigningKey
+from graphsvc.client.signing import ReadSigner
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.principals import Organisation
@@ -17,6 +19,7 @@ from graphsvc_verify.canonical import b64u, digest, encode
 from graphsvc_verify.hpkekeys import generate_private, public_of
 from graphsvc_verify.jws import kid_of, signing_input
 from graphsvc_verify.keyevents import ENROL, REVOKE, possession_message
+from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust, parse_trust
 
 ORIGIN = "log.example/test"
@@ -89,6 +92,11 @@ class Member:
             "event": event,
         }
 
+    def signed_read(self, ledger: Ledger, body: bytes = b"", origin: str = "", **stated: str) -> SignedRead:
+        """The signature of a question as this organisation's client makes it; on the footing of :func:`read_of`."""
+        signer = ReadSigner(self.org, origin or ledger.origin, SigningKey(self.key))
+        return signer.sign(body or QUESTION, "token", {**FOOTING, **stated})[1]
+
     def act(self, ledger: Ledger, **changes: Any) -> str:
         payload = {
             "v": 1,
@@ -105,11 +113,15 @@ class Member:
         return sign(self.key, "graphsvc-request+jws", payload)
 
 
+FOOTING = {"graphsvc-purpose": "investigation", "graphsvc-legal-basis": "mlat", "graphsvc-case": "K-1"}
+QUESTION = b"{entity}"
+
+
 def read_of(
     reader: str, owners: dict[str, int], at: int, data: bytes = b'{"entity":null}', acts: list[str] | None = None
 ) -> EntryDraft:
     """A read by ``reader`` that shows some records of each owner."""
-    facts = {"reader": reader, "purpose": "investigation", "case": "K-1"}
+    facts = {"reader": reader, "purpose": "investigation", "basis": "mlat", "case": "K-1"}
     return EntryDraft(
         type="read",
         who={"org": reader, "person": "officer-1"},
@@ -118,7 +130,7 @@ def read_of(
         case="K-1",
         policy="sha256:00",
         at=at,
-        query=b"{entity}",
+        query=QUESTION,
         answer=data,
         requester=reader,
         owners=[OwnerPart(owner, facts, shown(owner, count)) for owner, count in owners.items()],

@@ -109,6 +109,7 @@ class ReaderInput:
     purpose: str = ""
     legal_basis: str = ""
     case: str = ""
+    signed: bool = False
 
 
 async def policy_versions(info: Info, part: str | None = None, first: int = 50) -> list[Shape]:
@@ -139,7 +140,7 @@ def _reader(reader: ReaderInput | None) -> Shape:
     if reader is None:
         return {}
     _within("reader/roles", len(reader.roles), 0, MAX_ROLES)
-    said = {name: getattr(reader, name) for name in ("org", "kind", "purpose", "legal_basis", "case")}
+    said = {name: getattr(reader, name) for name in ("org", "kind", "purpose", "legal_basis", "case", "signed")}
     for name, value in said.items():
         if value:
             _text(f"reader/{name}", value, 200)

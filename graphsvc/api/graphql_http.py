@@ -1,8 +1,8 @@
 """``POST /graphql``: GraphQL over HTTP. There is no GET: identifiers do not belong in URLs.
 
 Step by step: 1. who calls and what media types; 2. the body, a JSON object; 3. the document, prepared once per text;
-4. the variables; 5. the question is run and logged (``Asking``), or the act (``Administering``, ``Acting``); 6. the
-answer, with ``data`` byte for byte as it was logged.
+4. the variables; 5. the question, with its signature where it has one, is run and logged (``Asking``), or the act
+(``Administering``, ``Acting``); 6. the answer, with ``data`` byte for byte as it was logged.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from graphsvc.api.problems import Problem, error_shape, http_problem, problem_of
 from graphsvc.api.requests import body_of, caller, footing, json_object
 from graphsvc.api.roots import Context
 from graphsvc.api.schema import api_schema, core_schema
+from graphsvc.api.signatures import signed_request
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Principal
 
@@ -62,7 +63,8 @@ class GraphqlEndpoint:
     async def _answer(self, request: Request, principal: Principal, media_type: str) -> Response:
         stated = footing(request)
         body = await body_of(request, MAX_BODY)
-        prepared, given = self._read(json_object(body))
+        asked = json_object(body)
+        prepared, given = self._read(asked)
         question = Question(prepared, given, self._documents.variables(prepared, given))
         if prepared.introspective:
             answered = await answer(self._schema, question, Context(principal))
@@ -73,13 +75,15 @@ class GraphqlEndpoint:
             receipts = {"receipt": context.receipts[-1]} if context.receipts else {}
             return _response(_envelope(answered.data, answered.errors, receipts), 200, media_type)
 
+        # A mutation carries an act, which is signed by itself.
+        signed = signed_request(request, body, asked)
         answers: list[Answer] = []
 
         async def work(reading: Reading) -> bytes:
             answers.append(await answer(self._schema, question, Context(principal, reading=reading)))
             return answers[-1].data
 
-        released = await self._asking.run(principal, stated, body, work)
+        released = await self._asking.run(principal, stated, body, work, signed)
         extensions: dict[str, Any] = {"receipt": released.receipt, "appliedIndex": released.applied_index}
         return _response(_envelope(released.data, answers[-1].errors, extensions), 200, media_type)
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from graphsvc.api.graphql_http import GraphqlEndpoint
 from graphsvc.api.log import LogRoutes
+from graphsvc.api.members import MemberRoutes
 from graphsvc.api.organisations import OrganisationRoutes
 from graphsvc.api.ports import Administering, Ports
 from graphsvc.api.problems import details_response, http_problem, problem_response
@@ -23,12 +24,17 @@ def build_api(ports: Ports, settings: Settings) -> FastAPI:
     graphql = GraphqlEndpoint(ports.authenticating, ports.asking, ports.administering, ports.acting)
     submissions = SubmissionRoutes(ports.authenticating, ports.submitting, settings)
     organisations = OrganisationRoutes(ports.authenticating, ports.administering)
+    members = MemberRoutes(ports.authenticating, ports.keeping)
     log = LogRoutes(ports.log)
     routes = [
         _route("POST", "/graphql", graphql.post),
         _route("POST", "/v1/submissions", submissions.post),
         _route("GET", "/v1/submissions/{index}/errors", submissions.errors),
         _route("POST", "/v1/organisations", organisations.admit),
+        _route("GET", "/v1/organisations", members.listed),
+        _route("POST", "/v1/organisations/{org}", members.update),
+        _route("POST", "/v1/organisations/{org}/departure", members.depart),
+        _route("POST", "/v1/purge", members.purge),
         _route("POST", "/v1/keys", organisations.enrol),
         _route("POST", "/v1/evidence", organisations.evidence),
         _route("GET", "/log/checkpoint", log.checkpoint),

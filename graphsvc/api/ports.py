@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc_verify.signedread import SignedRead
 
 Shape = dict[str, Any]
 """One GraphQL object as a plain dict."""
@@ -38,6 +39,11 @@ class Reading(Protocol):
     @property
     def sharing(self) -> Any:
         """Reads of requests, grants and groups: :class:`graphsvc.api.sharing.SharedReading`."""
+        ...
+
+    @property
+    def custody(self) -> Any:
+        """Reads of recalls, notices, holds and what one holds: :class:`graphsvc.api.custody.CustodyReading`."""
         ...
 
     @property
@@ -127,11 +133,13 @@ class Asking(Protocol):
         footing: Footing,
         question: bytes,
         work: Callable[[Any], Awaitable[bytes]],
+        signed: SignedRead | None,
         /,
     ) -> Released:
         """Run ``work`` with a :class:`Reading` (again, if access rules moved meanwhile) and log what it returned.
 
-        ``question`` is the request's body as received. What ``work`` raises comes through.
+        ``question`` is the request's body as received, ``signed`` its signature, whose key is still to be checked. What
+        ``work`` raises comes through.
         """
         ...
 
@@ -250,6 +258,35 @@ class Administering(Protocol):
         ...
 
 
+class Membership(Protocol):
+    """Members that change or leave; for operators."""
+
+    async def listed(self, principal: Principal, /) -> list[dict[str, Any]]:
+        """All organisations."""
+        ...
+
+    async def update(self, principal: Principal, org: str, name: str | None, contact: str | None, /) -> Acted:
+        """Change a member's name or contact."""
+        ...
+
+    async def depart(self, principal: Principal, org: str, records: str, reason: str, /) -> Acted:
+        """Off-board a member; its records are kept or recalled."""
+        ...
+
+
+class Keeping(Protocol):
+    """What operators do about members, and about records that are due to go."""
+
+    @property
+    def membership(self) -> Membership:
+        """Members."""
+        ...
+
+    async def purge(self, principal: Principal, dry_run: bool, /) -> dict[str, Any]:
+        """Erase what is due."""
+        ...
+
+
 class Authenticating(Protocol):
     """Tells who calls."""
 
@@ -268,3 +305,4 @@ class Ports:
     log: LogReading
     administering: Administering
     acting: Acting
+    keeping: Keeping

@@ -42,7 +42,8 @@ async def caller(authenticating: Authenticating, request: Request) -> Principal:
 
 def footing(request: Request) -> Footing:
     """Purpose, legal basis and case as the headers state them; empty where they don't."""
-    return Footing(*(single_header(request, name, LONGEST) for name in (PURPOSE, LEGAL_BASIS, CASE)))
+    purpose, basis, case = (single_header(request, name, LONGEST) for name in (PURPOSE, LEGAL_BASIS, CASE))
+    return Footing(purpose, basis, case)
 
 
 def single_header(request: Request, name: str, longest: int = 16_384) -> str:

@@ -14,13 +14,14 @@ from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
 from graphsvc.api import roots
+from graphsvc.api.custody import CustodyMutation, CustodyQuery
 from graphsvc.api.governing import GoverningMutation, GoverningQuery
 from graphsvc.api.shapes import AccessLog, Budget, Case, Entity, Match, Network, Path, RingReport, Submission, shape
 from graphsvc.api.sharing import SharingMutation, SharingQuery
 
 
 @shape
-class Query(SharingQuery, GoverningQuery):
+class Query(SharingQuery, CustodyQuery, GoverningQuery):
     """Questions. after: wait until this ledger index is applied."""
 
     entity = strawberry.field(
@@ -76,7 +77,7 @@ class Query(SharingQuery, GoverningQuery):
 
 
 @shape
-class Mutation(SharingMutation, GoverningMutation):
+class Mutation(SharingMutation, CustodyMutation, GoverningMutation):
     """Acts; one an operation."""
 
     register_case = strawberry.field(

@@ -9,11 +9,15 @@ from rich.console import Console
 
 import graphsvc
 from graphsvc.cli import (
+    access,
+    ask,
     backup,
+    custody,
     evidence,
     group,
     keys,
     match,
+    members,
     policy,
     policyversions,
     rebuild,
@@ -44,6 +48,7 @@ app = typer.Typer(
 app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
+app.command("ask")(ask.ask)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
 app.command("scan")(scan.scan)
@@ -60,6 +65,14 @@ app.command("requests")(sharing.requests)
 app.command("decide")(sharing.decide)
 app.command("grants")(sharing.grants)
 app.add_typer(group.app, name="group")
+app.command("recall")(custody.recall)
+app.command("notices")(custody.notices)
+app.command("hold")(custody.hold)
+app.command("release")(custody.release)
+app.command("erase")(custody.erase)
+app.command("purge")(custody.purge)
+app.command("subject-access")(access.subject_access)
+app.add_typer(members.app, name="members")
 app.add_typer(policy.app, name="policy")
 policyversions.add(policy.app)
 

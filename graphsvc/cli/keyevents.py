@@ -1,7 +1,8 @@
-"""``graphsvc keys request | enrol | revoke | send | list``: who may sign for an organisation, by its root key."""
+"""``graphsvc keys request | enrol | rotate | revoke | send | list``: who signs for an organisation, by its root key."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +12,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from graphsvc.cli.options import grouped
 from graphsvc.cli.output import write_json
 from graphsvc.cli.profile import read_profile
 from graphsvc.client.enrol import Enroller, KeyRequest
-from graphsvc.client.keys import load_hpke_key, load_signing_key
+from graphsvc.client.keys import (
+    HpkeKey,
+    SigningKey,
+    load_hpke_key,
+    load_signing_key,
+    save_hpke_key,
+    save_signing_key,
+)
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import unb64u
 from graphsvc_verify.entry import parse_leaf
@@ -60,8 +69,7 @@ def enrol(
 ) -> None:
     """Sign, offline, that a key acts for your organisation. The file is carried to the service: keys send.
 
-    To rotate a key: enrol the new one, send it, and revoke the old one after that (keys revoke, whose --prev is the
-    index that sending gave).
+    The first key of a person, or a further one; to replace one: keys rotate.
     """
     asked = KeyRequest.read(file.read_bytes())
     enroller = Enroller(asked.org, asked.origin, load_signing_key(root), timedelta(days=days))
@@ -82,6 +90,75 @@ def revoke(
     enroller = Enroller(org, origin, load_signing_key(root), timedelta(days=7))
     _write(out, enroller.revoke(kid, reason, prev).encode() + b"\n")
     typer.echo(f"{out}: revokes key {kid} of {org}; send it: graphsvc keys send {out}")
+
+
+@dataclass(frozen=True)
+class Successor:
+    """The key that takes over: made here, or by its holder elsewhere."""
+
+    new: Annotated[
+        Path | None, typer.Option("--new", help="Make the new private key here; must not exist.", dir_okay=False)
+    ] = None
+    request: Annotated[
+        Path | None, typer.Option("--request", help="Or: its holder's request (keys request).", exists=True)
+    ] = None
+    person: Annotated[str, typer.Option("--person", help="With --new: who holds it; empty if it receives.")] = ""
+    hpke: Annotated[bool, typer.Option("--hpke", help="With --new: it is a receiving key.")] = False
+    role: Annotated[list[str] | None, typer.Option("--role", help="What its acts may do. Repeatable.")] = None
+
+    def asked(self, org: str, origin: str) -> KeyRequest:
+        """The request for the key, which is made and written where ``--new`` says. Raises InvalidInput."""
+        if (self.new is None) == (self.request is None):
+            raise InvalidInput("say --new for a key made here, or --request for one made elsewhere", code="no_key")
+        if self.request is not None:
+            return KeyRequest.read(self.request.read_bytes())
+        assert self.new is not None
+        if not self.hpke and not self.person:
+            raise InvalidInput("say who holds the key with --person", code="no_person")
+        key = HpkeKey.new() if self.hpke else SigningKey.new()
+        try:
+            save_hpke_key(self.new, key) if isinstance(key, HpkeKey) else save_signing_key(self.new, key)
+        except FileExistsError:
+            message = "there is a file already; keys are never written over"
+            raise InvalidInput(message, code="exists", where=str(self.new)) from None
+        return KeyRequest.of(key, org, origin, self.person)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose keys, in which log, after which event."""
+
+    org: Org
+    origin: Origin
+    prev: Annotated[int, typer.Option("--prev", help="Your last key event (keys list).", min=0)]
+
+
+@grouped
+def rotate(
+    kid: Annotated[str, typer.Argument(help="The id of the key that is replaced (keys list).")],
+    *,
+    successor: Successor,
+    place: Place,
+    root: Root,
+    out: Out,
+    reason: Annotated[str, typer.Option("--reason", help="Why; everyone who gets evidence reads it.")] = "rotated",
+    days: Days = 7,
+) -> None:
+    """Replace a key in one step: sign, offline, that a new key counts and the old one does not, from one entry on.
+
+    What the old key signed before that entry holds for ever. Until you send the file (keys send) the old key goes on
+    to count: there is no moment with both, or with none.
+    """
+    if out.exists():
+        raise InvalidInput("there is a file already", code="exists", where=str(out))
+    # 1. The root key first: without it no key is made in vain.
+    enroller = Enroller(place.org, place.origin, load_signing_key(root), timedelta(days=days))
+    # 2. The new key, with proof that its holder has it.
+    asked = successor.asked(place.org, place.origin)
+    # 3. One act that enrols it and revokes the old one.
+    act = enroller.rotate(asked, tuple(successor.role or ()), kid, reason, place.prev)
+    _write(out, act.encode() + b"\n")
+    typer.echo(f"{out}: key {asked.kid} replaces {kid}; send it within {days} days: graphsvc keys send {out}")
 
 
 def send(

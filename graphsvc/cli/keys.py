@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +12,16 @@ from rich.console import Console
 
 from graphsvc.cli import keyevents
 from graphsvc.cli.output import write_json
+from graphsvc.cli.state import DataOption, JsonFlag, settings_of
 from graphsvc.client.keys import HpkeKey, SigningKey, load_hpke_key, load_signing_key, save_hpke_key, save_signing_key
+from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
 
 app = typer.Typer(help="Make and look at keys; enrol and revoke them from the offline root key.", no_args_is_help=True)
 app.command("request")(keyevents.request)
 app.command("enrol")(keyevents.enrol)
+app.command("rotate")(keyevents.rotate)
 app.command("revoke")(keyevents.revoke)
 app.command("send")(keyevents.send)
 app.command("list")(keyevents.show_all)
@@ -30,7 +34,6 @@ class Use(StrEnum):
     hpke = "hpke"
 
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 UseOption = Annotated[
     Use, typer.Option("--use", help="sig: signs (Ed25519). hpke: receives day keys (MLKEM768-X25519).")
 ]
@@ -64,6 +67,23 @@ def show(
 ) -> None:
     """Print the public half and the id of a private key."""
     _print(path, use, load_signing_key(path) if use is Use.sig else load_hpke_key(path), json)
+
+
+@app.command("rewrap")
+def rewrap(data: DataOption = Path("data"), json: JsonFlag = False) -> None:
+    """Wrap the row keys of a service under this month's key and destroy the older ones; beside a running service.
+
+    For a daily job: it does something once a month. Afterwards older backups open with older secrets only: write new
+    ones (graphsvc backup --secrets), then destroy those. What was erased before is then unreadable everywhere.
+    """
+    settings = settings_of(data)
+    with closing(RowKeys(settings.data / "keys" / "rows.db")) as keys:
+        count = keys.rewrap()
+    if json:
+        write_json({"rewrapped": count})
+        return
+    told = f"{count:,} boxes are wrapped anew: write new secrets with graphsvc backup --secrets, destroy the older ones"
+    Console(highlight=False, soft_wrap=True).print(told if count else "nothing to do: all keys are this month's")
 
 
 def _print(path: Path, use: Use, key: SigningKey | HpkeKey, as_json: bool) -> None:

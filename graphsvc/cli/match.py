@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from graphsvc.cli.options import FootingOptions, grouped
+from graphsvc.cli.options import FootingOptions, grouped, identifier
 from graphsvc.cli.output import REFUSED, write_json
 from graphsvc.cli.profile import read_profile
 from graphsvc.client import Client
@@ -57,7 +57,7 @@ class Stated:
         """All that were given, as kind and key parts."""
         phones = [("Phone", {"value": one}) for one in self.phone or ()]
         emails = [("Email", {"value": one}) for one in self.email or ()]
-        return [*phones, *emails, *map(_stated, self.identifier or ())]
+        return [*phones, *emails, *(identifier(one) for one in self.identifier or ())]
 
 
 @grouped
@@ -87,7 +87,7 @@ def match(
         raise InvalidInput("name a file, or identifiers with --phone, --email or --id", code="nothing_asked")
     if out is not None and (file is None or len(asked.rows) != len(asked.identifiers)):
         raise InvalidInput("--out writes the rows of a file: give one, and no identifiers beside it", code="no_rows")
-    with read_profile(profile).client() as client:
+    with read_profile(profile).client(signed=footing.signed) as client:
         answers, budget, refused = _ask(client, asked.identifiers, footing.footing)
     if out is not None:
         _write(out, asked, answers)
@@ -129,14 +129,6 @@ def _of_row(row: Mapping[str, str], kind: str, schema: Schema) -> tuple[str, dic
     known = schema.kinds.get(kind)
     names = set(row) if known is None else {name for form in known.keys for name, _ in form.parts}
     return kind, {name: row[name].strip() for name in row if name in names - {"kind"} and row[name].strip()}
-
-
-def _stated(text: str) -> tuple[str, dict[str, str]]:
-    kind, colon, rest = text.partition(":")
-    pairs = [part.partition("=") for part in rest.split(",")]
-    if not (kind and colon and all(name and equals for name, equals, _ in pairs)):
-        raise InvalidInput("write it as Account:site=shopee,id=u17", code="bad_identifier", where="--id")
-    return kind, {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _ask(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Footing
 
 
@@ -19,11 +20,23 @@ class FootingOptions:
     purpose: Annotated[str, typer.Option("--purpose", help="Why you ask, as investigation.")] = ""
     legal_basis: Annotated[str, typer.Option("--legal-basis", help="Under which law, as court-order.")] = ""
     case: Annotated[str, typer.Option("--case", help="Reference of a registered case.")] = ""
+    signed: Annotated[
+        bool, typer.Option("--signed", help="Sign the question with the profile's signingKey: nobody else asked it.")
+    ] = False
 
     @property
     def footing(self) -> Footing:
         """The footing as stated."""
         return Footing(self.purpose, self.legal_basis, self.case)
+
+
+def identifier(text: str, where: str = "--id") -> tuple[str, dict[str, str]]:
+    """Kind and key parts of an identifier written as ``Account:site=shopee,id=u17``. Raises InvalidInput."""
+    kind, colon, rest = text.partition(":")
+    pairs = [part.partition("=") for part in rest.split(",")]
+    if not (kind and colon and all(name and equals for name, equals, _ in pairs)):
+        raise InvalidInput("write it as Account:site=shopee,id=u17", code="bad_identifier", where=where)
+    return kind, {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

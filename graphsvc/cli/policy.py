@@ -195,15 +195,15 @@ def diff(
         write_json(found)
     else:
         show_difference(found)
-    if found.changes:
+    if found.changes or found.limits:
         raise typer.Exit(NOT_HOLDING)
 
 
 def show_difference(found: Difference) -> None:
     """The table of a difference."""
     console = Console(highlight=False)
-    for rule in found.rules:
-        console.print(rule, markup=False)
+    for line in (*found.rules, *found.limits):
+        console.print(line, markup=False)
     changed = sum(change.decisions for change in found.changes)
     console.print(f"{found.decisions:,} decisions compared, {changed:,} change")
     if not found.changes:

@@ -172,10 +172,11 @@ def why(
     """
     reader = None
     if other.org:
-        footing = {"purpose": stated.purpose, "legalBasis": stated.legal_basis, "case": stated.case}
+        footing: dict[str, Any] = {"purpose": stated.purpose, "legalBasis": stated.legal_basis, "case": stated.case}
+        footing["signed"] = stated.signed
         reader = {"org": other.org, "kind": other.kind, "roles": other.role or ["investigator"], **footing}
     asked = {"record": which.record, "submission": which.submission, "row": which.row, "reader": reader}
-    with read_profile(profile).client() as client:
+    with read_profile(profile).client(signed=stated.signed and reader is None) as client:
         found = client.query(WHY, asked, stated.footing if reader is None else FootingOptions().footing)
     one = found.data["explainAccess"]
     if one is None:

@@ -2,9 +2,11 @@
 
 ::
 
-    {"url": …, "org": …, "trust": FILE, "tokenEndpoint": …, "clientId": …, "secretFile": FILE, "defaults": {…}}
+    {"url": …, "org": …, "trust": FILE, "tokenEndpoint": …, "clientId": …, "secretFile": FILE, "defaults": {…},
+     "signingKey": FILE, "signed": true | false}
 
-Relative files are taken from beside the profile. ``GRAPHSVC_TOKEN`` stands in for the client credentials.
+``signed``: every question is signed with ``signingKey``, a working key of the organisation. Relative files are taken
+from beside the profile. ``GRAPHSVC_TOKEN`` stands in for the client credentials.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pathlib import Path
 import msgspec
 
 from graphsvc.client import Client, ClientCredentials, TokenProvider, fixed_token
+from graphsvc.client.keys import load_signing_key
+from graphsvc.client.signing import ReadSigner
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import parse
@@ -38,6 +42,8 @@ class ProfileFile(msgspec.Struct, rename="camel", forbid_unknown_fields=True, om
     kind: str = ""
     jurisdiction: str = ""
     defaults: Defaults = Defaults()
+    signing_key: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,19 @@ class Profile:
     file: ProfileFile
     folder: Path
 
-    def client(self, trust: Trust | None = None) -> Client:
-        """A client of the service, under the profile's own pinned keys or others."""
-        return Client(self.file.url, self.tokens(), self.trust() if trust is None else trust)
+    def client(self, trust: Trust | None = None, signed: bool = False) -> Client:
+        """A client of the service, under the profile's own pinned keys or others; ``signed`` signs questions.
+
+        Raises InvalidInput when what is needed for that is not there.
+        """
+        pinned = self.trust() if trust is None else trust
+        signer = None
+        if signed or self.file.signed:
+            if not self.file.signing_key:
+                raise InvalidInput("name a working key as signingKey in the profile", code="no_key")
+            key = load_signing_key(self.folder / self.file.signing_key)
+            signer = ReadSigner(self.file.org, pinned.origin, key)
+        return Client(self.file.url, self.tokens(), pinned, signer=signer)
 
     def trust(self) -> Trust:
         """The pinned keys."""

@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 
-from graphsvc.apply import Payloads
 from graphsvc.cli.output import NOT_HOLDING, write_json
 from graphsvc.cli.state import DataOption, JsonFlag, opened, progress_bar, settings_of
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
-from graphsvc.ledger.log import Ledger
 from graphsvc.local.neo4j import Neo4jChild, stop_left_over
 from graphsvc.model.schema import load_schema
-from graphsvc.rebuild import Rebuilt, rebuild_offline, rebuild_online
+from graphsvc.rebuild import Rebuilt, Source, rebuild_offline, rebuild_online
 from graphsvc.settings import Settings, product_data
+
+T = TypeVar("T")
 
 
 def rebuild(
@@ -29,27 +29,28 @@ def rebuild(
     compare: Annotated[
         bool, typer.Option("--compare", help="Read the graph before as well; exit code 1 when they differ.")
     ] = False,
+    digest: Annotated[bool, typer.Option("--digest", help="Also read all of the new graph for its digest.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Make the graph and the columns anew from the ledger. The service must not run.
 
     The own Neo4j is filled by its offline import in a fresh home that is then swapped in: a rebuild that is interrupted
     leaves the old one as it was. A server named by GRAPHSVC_NEO4J_URI is emptied and filled online; when that is
-    interrupted, the next start goes on. Prints a digest of everything in the graph.
+    interrupted, the next start goes on.
     """
     settings = settings_of(data)
     console = Console(stderr=True, highlight=False)
     begun = time.monotonic()
     with opened(settings) as (ledger, payloads), progress_bar(console, "rebuilding", quiet=json) as progress:
-        parts = _Parts(settings, ledger, payloads)
+        parts = _Parts(settings)
+        source = Source(ledger, payloads, settings.data, digest or compare, progress)
         before = parts.seen() if compare else None
-        if parts.settings.neo4j_uri:
+        if settings.neo4j_uri:
             with parts.external() as graph:
-                done = rebuild_online(parts.ledger, parts.payloads, parts.settings.data, graph, progress)
+                done = rebuild_online(source, graph)
         else:
-            stop_left_over(parts.settings.data / "neo4j")
-            ways = (parts.import_files, parts.served)
-            done = rebuild_offline(parts.ledger, parts.payloads, parts.settings.data, ways, progress)
+            stop_left_over(settings.data / "neo4j")
+            done = rebuild_offline(source, parts.import_files, parts.served)
     _tell(console, done, before, time.monotonic() - begun, as_json=json)
     if before is not None and before != done.fingerprint:
         raise typer.Exit(NOT_HOLDING)
@@ -60,8 +61,6 @@ class _Parts:
     """What a rebuild works with."""
 
     settings: Settings
-    ledger: Ledger
-    payloads: Payloads
 
     def child(self, home: Path) -> Neo4jChild:
         return Neo4jChild(home, None, self.settings.neo4j_heap, self.settings.neo4j_pagecache)
@@ -69,7 +68,7 @@ class _Parts:
     def import_files(self, home: Path, arguments: list[str]) -> None:
         self.child(home).import_files(arguments)
 
-    def served(self, home: Path, work: Callable[[Graph], Fingerprint]) -> Fingerprint:
+    def served(self, home: Path, work: Callable[[Graph], T]) -> T:
         child = self.child(home)
         child.start()
         try:
@@ -102,12 +101,15 @@ class _Parts:
 
 
 def _tell(console: Console, done: Rebuilt, before: Fingerprint | None, seconds: float, *, as_json: bool) -> None:
-    seen, equal = done.fingerprint, None if before is None else before == done.fingerprint
+    equal = None if before is None else before == done.fingerprint
+    digest = None if done.fingerprint is None else done.fingerprint.digest
     if as_json:
-        counts = {"nodes": seen.nodes, "relationships": seen.relationships}
-        write_json({"rows": done.rows, **counts, "digest": seen.digest, "equal": equal, "seconds": round(seconds, 1)})
+        counts = {"rows": done.rows, "nodes": done.nodes, "relationships": done.relationships}
+        write_json({**counts, "digest": digest, "equal": equal, "seconds": round(seconds, 1)})
         return
-    console.print(f"rows           {done.rows:,}\nnodes          {seen.nodes:,}\nrelationships  {seen.relationships:,}")
-    console.print(f"digest         {seen.digest}\nseconds        {seconds:.1f}")
+    console.print(f"rows           {done.rows:,}\nnodes          {done.nodes:,}\nrelationships  {done.relationships:,}")
+    if digest is not None:
+        console.print(f"digest         {digest}")
+    console.print(f"seconds        {seconds:.1f}")
     if equal is not None:
         console.print("the graph is equal to the one before" if equal else "[red]the graph differs from before[/red]")

@@ -197,8 +197,10 @@ def tell(made: Shape, as_json: bool) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """A table for people on standard output."""
-    shown = Table(*columns, title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    """A table for people on standard output. Ids and handles stay whole, since they are copied; all else wraps."""
+    shown = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold", no_wrap=column in ("id", "record"))
     for row in rows:
         shown.add_row(*(escape("–" if cell is None else str(cell)) for cell in row))
     Console(highlight=False).print(shown)

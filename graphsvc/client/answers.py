@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from graphsvc.client.errors import Refused
 from graphsvc.model.principals import Footing
-from graphsvc_verify.canonical import unb64u
+from graphsvc_verify.canonical import digest, unb64u
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.receipt import ReceiptReport, check_receipt, query_digest
+from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
 
@@ -32,7 +33,8 @@ class _Envelope(msgspec.Struct):
 class Answer:
     """A checked answer: ``data`` decoded, ``raw`` as sent, and what its receipt proves.
 
-    ``body`` is the whole response as it came: kept in a file, it can go into evidence later.
+    ``body`` is the whole response as it came: kept in a file, it can go into evidence later. ``signed``: the entry
+    carries the question's signature.
     """
 
     data: dict[str, Any]
@@ -42,6 +44,7 @@ class Answer:
     receipt: dict[str, Any]
     proof: ReceiptReport
     body: bytes = b""
+    signed: bool = False
 
 
 def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
@@ -59,14 +62,19 @@ def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
     return raw, envelope
 
 
-def check_answer(body: bytes, asked: bytes, footing: Footing, status: int, trust: Trust) -> Answer:
+def check_answer(
+    body: bytes, asked: bytes, footing: Footing, status: int, trust: Trust, signed: SignedRead | None = None
+) -> Answer:
     """The answer in a response body, if its receipt holds for these bytes, this question and this footing.
 
-    Raises Refused (the service says no) or VerifyError (what it says does not hold).
+    With ``signed`` its entry must carry that very signature, or else it would be the operator's word who asked. Raises
+    Refused (the service says no) or VerifyError (what it says does not hold).
     """
     answer = _answered(body, status, trust, shown=True)
     _check_question(answer.proof, asked, footing)
-    return answer
+    if signed is not None and digest(signed.write()) not in answer.proof.leaf.acts:
+        raise VerifyError("not_signed", "the entry does not carry the signature that was sent with the question")
+    return replace(answer, signed=signed is not None)
 
 
 def check_act(body: bytes, status: int, trust: Trust) -> Answer:

@@ -13,7 +13,7 @@ from graphsvc_verify.canonical import b64u, encode, parse, unb64u
 from graphsvc_verify.ed25519 import verify_signature
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import kid_of
-from graphsvc_verify.keyevents import ENROL, REVOKE, possession_message
+from graphsvc_verify.keyevents import ENROL, REVOKE, ROTATE, possession_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,17 @@ class Enroller:
 
     def enrol(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> str:
         """The act that enrols a key by its holder's request. Raises InvalidInput for one made for elsewhere."""
+        return self._act(request.kid, self._enrolment(request, roles, prev))
+
+    def rotate(self, request: KeyRequest, roles: tuple[str, ...], replaces: str, reason: str, prev: int) -> str:
+        """The act after which the requested key counts and the key ``replaces`` does not: one entry does both."""
+        event = {**self._enrolment(request, roles, prev), "replaces": replaces, "reason": reason}
+        return self._act(request.kid, event, ROTATE)
+
+    def _enrolment(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> dict[str, Any]:
         if (request.org, request.origin) != (self.org, self.origin):
             raise InvalidInput("the request is of another organisation or log", code="bad_request")
-        event = {
+        return {
             "v": 1,
             "use": request.use,
             "publicKey": b64u(request.public),
@@ -50,7 +58,6 @@ class Enroller:
             "possession": None if request.possession is None else b64u(request.possession),
             "prev": prev,
         }
-        return self._act(request.kid, event)
 
     def revoke(self, kid: str, reason: str, prev: int) -> str:
         """The act after which nothing that the key signs counts any more."""

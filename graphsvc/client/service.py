@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from graphsvc.client.answers import Answer, check_act, check_answer, problem
 from graphsvc.client.errors import Unreachable
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
+from graphsvc.client.signing import ReadSigner
 from graphsvc.client.tokens import TokenProvider
 from graphsvc.model.drafts import RowProblem
 from graphsvc.model.principals import Footing, Organisation
@@ -23,6 +25,7 @@ from graphsvc_verify.canonical import b64u
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import open_evidence
 from graphsvc_verify.receipt import check_receipt
+from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
 ATTEMPTS = 5
@@ -49,12 +52,17 @@ class Submitted:
 class Client:
     """A connection to one service. Safe to use from one thread; close it, or use it in a ``with``.
 
-    ``trust`` pins the log: with it every answer is checked against its receipt before it is returned.
+    ``trust`` pins the log: with it every answer is checked against its receipt before it is returned. With a ``signer``
+    every question is signed, and its answer is taken only if the signature stands in the ledger with it.
     """
 
-    def __init__(self, base_url: str, token: TokenProvider, trust: Trust, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self, base_url: str, token: TokenProvider, trust: Trust, *, timeout: float = 60.0,
+        signer: ReadSigner | None = None,
+    ) -> None:  # fmt: skip
         self._token = token
         self._trust = trust
+        self._signer = signer
         self._http = httpx2.Client(base_url=base_url, timeout=httpx2.Timeout(timeout, connect=10.0))
 
     def __enter__(self) -> Client:
@@ -82,12 +90,18 @@ class Client:
         answer does not hold.
         """
         values = dict(variables or {}) | ({} if after is None else {"after": after})
-        asked = msgspec.json.encode({"query": document, "variables": values})
         headers = {**_JSON, "accept": "application/graphql-response+json", **footing_headers(footing)}
-        response = self._patiently(lambda: self._send("POST", "/graphql", content=asked, headers=headers))
         if document.lstrip().startswith("mutation"):
+            asked = msgspec.json.encode({"query": document, "variables": values})
+            response = self._patiently(lambda: self._send("POST", "/graphql", content=asked, headers=headers))
             return check_act(response.content, response.status_code, self._trust)
-        return check_answer(response.content, asked, footing, response.status_code, self._trust)
+        # What is kept of a signed question goes to the owners: the salt keeps them from guessing what was asked.
+        salt = {} if self._signer is None else {"extensions": {"salt": secrets.token_urlsafe(18)}}
+        asked = msgspec.json.encode({"query": document, "variables": values, **salt})
+        sent: list[SignedRead] = []
+        response = self._patiently(lambda: self._ask(asked, headers, sent))
+        signed = sent[-1] if sent else None
+        return check_answer(response.content, asked, footing, response.status_code, self._trust, signed)
 
     def submit(self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None) -> Submitted:
         """Sign and send a file; repeated after any failure it still is one submission.
@@ -132,6 +146,26 @@ class Client:
     def enrol(self, act: str) -> dict[str, Any]:
         """Hand in a key event that the organisation's root key signed (compact JWS)."""
         return self._acted("/v1/keys", {"act": act})
+
+    def organisations(self) -> list[dict[str, Any]]:
+        """All organisations (operators only)."""
+        found: list[dict[str, Any]] = self._json(self._patiently(lambda: self._send("GET", "/v1/organisations")))[
+            "organisations"
+        ]
+        return found
+
+    def update_organisation(self, org: str, changes: Mapping[str, str]) -> dict[str, Any]:
+        """Change a member's ``name`` or ``contact`` (operators only)."""
+        return self._acted(f"/v1/organisations/{org}", dict(changes))
+
+    def off_board(self, org: str, records: str, reason: str) -> dict[str, Any]:
+        """Off-board a member (operators only): ``records`` is ``keep`` or ``recall``; says what ended with it."""
+        return self._acted(f"/v1/organisations/{org}/departure", {"records": records, "reason": reason})
+
+    def purge(self, *, dry_run: bool) -> dict[str, Any]:
+        """Erase what is due, or say what would go (operators only)."""
+        content = msgspec.json.encode({"dryRun": dry_run})
+        return self._json(self._patiently(lambda: self._send("POST", "/v1/purge", content=content, headers=_JSON)))
 
     def evidence(self, indexes: list[int] | None = None, key: HpkeKey | None = None) -> dict[str, Any]:
         """The content of an evidence file about the caller's organisation's records.
@@ -199,8 +233,17 @@ class Client:
         raise AssertionError("the last attempt returns or raises")
 
     def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        headers = {**options.pop("headers", {}), "authorization": f"Bearer {self._token()}"}
+        headers = {"authorization": f"Bearer {self._token()}", **options.pop("headers", {})}
         return self._http.request(method, path, headers=headers, **options)
+
+    def _ask(self, asked: bytes, headers: Mapping[str, str], sent: list[SignedRead]) -> httpx2.Response:
+        """Send a question, signed anew each time; ``sent`` gets what the service must keep of it."""
+        if self._signer is not None:
+            token = self._token()
+            more, signed = self._signer.sign(asked, token, headers)
+            sent.append(signed)
+            headers = {**headers, **more, "authorization": f"Bearer {token}"}
+        return self._send("POST", "/graphql", content=asked, headers=headers)
 
     @staticmethod
     def _json(response: httpx2.Response) -> dict[str, Any]:

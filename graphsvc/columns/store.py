@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from graphsvc.columns.claims import SCHEMA, ClaimArrays, claim_arrays, claims_table
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.places import ROW_BITS
 from graphsvc.policy.scope import Scope
 
 _PART = re.compile(r"claims-(\d{12})-(\d{6})\.parquet")
@@ -39,15 +40,15 @@ class Watermark:
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What a ledger entry did to records: gone (``lid`` None) or moved to label number ``lid``."""
+    """What a ledger entry did to records: moved to label number ``lid``."""
 
     records: list[int]
-    lid: int | None
+    lid: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """All changes so far, the latest of each record winning: record integers, sorted, and their new label or -1."""
+    """All changes so far, the latest of each record winning: record integers, sorted, and their new label."""
 
     records: Any
     lids: Any
@@ -89,9 +90,22 @@ class Columns:
         """Add the link claims of accepted drafts, with entity integers and label numbers as the graph gave them."""
         self.append(entry_index, batch, claims_table(entry_index, drafts, ids, lids))
 
-    def withdraw(self, entry_index: int, records: Iterable[int]) -> None:
-        """Hide the claims of ``records`` for good, as ledger entry ``entry_index`` says."""
-        self._change(entry_index, [Change(sorted(records), None)])
+    def withdraw(self, records: Iterable[int]) -> None:
+        """Take the claims of ``records`` out of every part for good; again changes nothing.
+
+        Each part is replaced as a whole: a reader that has one open goes on with what it was.
+        """
+        gone = np.array(sorted(records), np.int64)
+        entries = {f"{entry:012d}" for entry in np.unique(gone >> ROW_BITS).tolist()}
+        with self._lock:
+            parts = [path for name, path in self._parts.items() if name[7:19] in entries]
+        for path in parts:
+            table = pq.read_table(path, schema=SCHEMA)
+            keep = ~np.isin(table.column("rec").to_numpy(), gone)
+            if not keep.all():
+                partial = path.with_suffix(".parquet.part")
+                pq.write_table(table.filter(pa.array(keep)).cast(SCHEMA), partial, compression="zstd")
+                _publish(partial, path)
 
     def move(self, entry_index: int, moves: Iterable[tuple[int, Iterable[int]]]) -> None:
         """Move claims, as ledger entry ``entry_index`` says: per move, a label number and the records that move."""
@@ -110,7 +124,7 @@ class Columns:
             return f"claims-{entry_index:012d}-{batch:06d}.parquet" in self._parts
 
     def has_change(self, entry_index: int) -> bool:
-        """Whether what ledger entry ``entry_index`` withdrew or moved is hidden or moved here as well."""
+        """Whether what ledger entry ``entry_index`` moved is moved here as well."""
         with self._lock:
             return entry_index in self._log
 
@@ -123,8 +137,8 @@ class Columns:
         with self._lock:
             parts, changes = list(self._parts.values()), self._changes
         # What has moved is read under its old label and judged by its new one below.
-        moved = changes.records[changes.lids >= 0]
-        wanted = pc.field("lid").isin(pa.array(allowed, pa.int64())) | pc.field("rec").isin(pa.array(moved, pa.int64()))
+        moved = pa.array(changes.records, pa.int64())
+        wanted = pc.field("lid").isin(pa.array(allowed, pa.int64())) | pc.field("rec").isin(moved)
         try:
             tables = [
                 pq.read_table(part, schema=SCHEMA, filters=wanted & (pc.field("exp") > now))
@@ -136,6 +150,8 @@ class Columns:
         table = pa.concat_tables([SCHEMA.empty_table(), *tables]).unify_dictionaries()
         lids, rec = _relabel(table, changes)
         hidden = np.isin(rec, np.array(scope.withdrawn, dtype=np.int64))
+        if scope.leaving:
+            hidden |= np.isin(rec >> ROW_BITS, np.array(scope.leaving, dtype=np.int64))
         keep = np.isin(lids, np.array(allowed, dtype=np.int64)) & ~hidden
         table = table.set_column(SCHEMA.get_field_index("lid"), SCHEMA.field("lid"), pa.array(lids))
         return claim_arrays(table.filter(pa.array(keep)))
@@ -153,13 +169,13 @@ class Columns:
 def _collapse(log: dict[int, list[Change]]) -> _Changes:
     latest: dict[int, int] = {}
     for change in (change for _, changes in sorted(log.items()) for change in changes):
-        latest.update(dict.fromkeys(change.records, -1 if change.lid is None else change.lid))
+        latest.update(dict.fromkeys(change.records, change.lid))
     records = sorted(latest)
     return _Changes(np.array(records, np.int64), np.array([latest[record] for record in records], np.int64))
 
 
 def _relabel(table: Any, changes: _Changes) -> tuple[Any, Any]:
-    """Each claim's label number after all changes (-1: withdrawn), and its record."""
+    """Each claim's label number after all changes, and its record."""
     lids, rec = table.column("lid").to_numpy().copy(), table.column("rec").to_numpy()
     if len(changes.records) and len(rec):
         at = np.minimum(np.searchsorted(changes.records, rec), len(changes.records) - 1)

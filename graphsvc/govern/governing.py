@@ -137,7 +137,7 @@ class Governing:
         mine = Event(-1, "", act.kind, part, act.org, act.person, act.object, {}, "")
         supported = replace(proposal, approvals=[*proposal.approvals, mine])
         digest = ""
-        if not missing(supported, self._ledger.organisations()):
+        if not missing(supported, self._ledger.members()):
             # 3. Checked again beside what the other parts are now; then in force from this entry on.
             form = _form(proposal.kind, act.body)
             policies = await asyncio.to_thread(self._checked, versions, part, dict(proposal.files), form)
@@ -176,8 +176,8 @@ class Governing:
             "body": act.body if act.kind != APPROVE else {},
             "digest": digest,
         }
-        members = self._ledger.organisations()
-        if part == SHARED and set(members) != set(self._ledger.organisations()):
+        members = self._ledger.members()
+        if part == SHARED and set(members) != set(self._ledger.members()):
             raise Conflict("members have changed meanwhile", code="object_changed")
 
         def effects(connection: Connection, index: int, t: str) -> None:
@@ -207,7 +207,7 @@ class Governing:
             versions = self.versions()
             proposal = versions.proposal(part, act.object)
             assert proposal is not None
-            return version_shape(versions, proposal, act.org, self._ledger.organisations())
+            return version_shape(versions, proposal, act.org, self._ledger.members())
 
         return Acted(await asyncio.to_thread(read), appended.receipt)
 

@@ -37,7 +37,7 @@ class GovernedReading:
         governing = self._sources.governing
         if governing is None:
             return []
-        versions, members = governing.versions(), self._sources.ledger.organisations()
+        versions, members = governing.versions(), self._sources.ledger.members()
         wanted = [one for one in (SHARED, self._org) if part in (None, one)]
         proposals = [
             (one.proposed.index, version_shape(versions, one, self._org, members))
@@ -101,7 +101,7 @@ class GovernedReading:
 
     def _other(self, reader: Mapping[str, Any]) -> Profile:
         """A reader as described; groups and grants of an organisation that is a member are those in force."""
-        footing = Footing(reader["purpose"], reader["legal_basis"], reader["case"])
+        footing = Footing(reader["purpose"], reader["legal_basis"], reader["case"], reader["signed"])
         organisation = self._sources.ledger.organisations().get(reader["org"])
         if organisation is not None:
             principal = type(self._scope.principal)(organisation, "", tuple(reader["roles"]))
@@ -115,6 +115,7 @@ class GovernedReading:
             purpose=footing.purpose if footing.stated else "",
             legal_basis=footing.legal_basis if footing.stated else "",
             stated=footing.stated,
+            signed=footing.signed,
         )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphsvc.policy.limits import LIMITS_FILE
 from graphsvc.policy.rules import SCHEMA_FILE, STANDINGS_FILE, digest_of, is_rulebook, owner_of
 
 SHARED = "shared"
@@ -194,6 +195,6 @@ def parts_of(files: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 def part_of(name: str) -> str:
     """The part that a file belongs to; empty for none."""
-    if name == STANDINGS_FILE or is_rulebook(name):
+    if name in (STANDINGS_FILE, LIMITS_FILE) or is_rulebook(name):
         return SHARED
     return "" if name == SCHEMA_FILE else owner_of(name)

@@ -1,8 +1,9 @@
 """What Neo4j must hold true and keep ready: uniqueness, and the indexes that every read seeks by.
 
-All reads go through ``(endpoint, lid)`` relationship indexes instead of expanding a node and filtering, so their cost
-follows what the reader may see. A label per kind exists for people who look at the graph with Neo4j's own tools; kind
-names come from the schema and are checked before they become part of a statement.
+All reads go through ``(endpoint, lid, exp)`` relationship indexes instead of expanding a node and filtering, so their
+cost follows what the reader may see: neither what other labels hide nor what has expired is looked at. A label per kind
+exists for people who look at the graph with Neo4j's own tools; kind names come from the schema and are checked before
+they become part of a statement.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ CONSTRAINTS = (
     "CREATE CONSTRAINT label_lid IF NOT EXISTS FOR (l:Label) REQUIRE l.lid IS UNIQUE",
     "CREATE CONSTRAINT label_key IF NOT EXISTS FOR (l:Label) REQUIRE l.key IS UNIQUE",
     "CREATE CONSTRAINT watermark_name IF NOT EXISTS FOR (w:Watermark) REQUIRE w.name IS UNIQUE",
-    "CREATE INDEX claim_src IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.src, c.lid)",
-    "CREATE INDEX claim_dst IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.dst, c.lid)",
-    "CREATE INDEX about_ent IF NOT EXISTS FOR ()-[a:ABOUT]-() ON (a.ent, a.lid)",
+    # Those of earlier versions, which did not tell what has expired.
+    "DROP INDEX claim_src IF EXISTS",
+    "DROP INDEX claim_dst IF EXISTS",
+    "DROP INDEX about_ent IF EXISTS",
+    "CREATE INDEX claim_src_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.src, c.lid, c.exp)",
+    "CREATE INDEX claim_dst_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.dst, c.lid, c.exp)",
+    "CREATE INDEX about_ent_live IF NOT EXISTS FOR ()-[a:ABOUT]-() ON (a.ent, a.lid, a.exp)",
 )
 FIRST_WATERMARK = "MERGE (w:Watermark {name: 'graph'}) ON CREATE SET w.index = -1, w.batch = 0"
 EMPTY = (

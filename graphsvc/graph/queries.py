@@ -1,11 +1,15 @@
 """The Cypher that reads.
 
-Three rules hold in every statement, and a test reads the plans to see that they do:
+Four rules hold in every statement, and a test reads the plans to see that they do:
 
 * **Seek, never expand.** An entity keeps the labels that touch it; claims are found through the relationship indexes
-  on (endpoint, lid) for the labels that the reader may see. Cost, and so time, follows what is visible.
-* **Predicates on every claim**: its label is in the reader's set (by the seek itself), it has not expired, its record
-  is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
+  on (endpoint, lid, exp) for the labels that the reader may see. Cost, and so time, follows what is visible: neither
+  what other labels hide nor what has expired is looked at.
+* **Predicates on every claim**: its label is in the reader's set and it has not expired (by the seek itself), its
+  record is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
+* **What a reader may see is asked of one list**: ``$may`` has for each label what may be done with it, as one small
+  number, and ``$view`` or ``$identity`` which of these numbers allow it (:class:`graphsvc.policy.scope.Packed`). A
+  label that came later has no number, and that is in no list.
 * **One packed record.** Columns travel as lists inside lists.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
@@ -20,6 +24,7 @@ from functools import cache
 
 from graphsvc.graph.facts import PRIME
 from graphsvc.model.labels import GROUPS, ORIGIN
+from graphsvc.model.places import ROW_BITS
 
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
@@ -27,12 +32,14 @@ _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 def _columns(claim: str) -> str:
     """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, groups, origin."""
     plain = [f"{claim}.{name}" for name in _PLAIN]
-    masked = [f"CASE WHEN {claim}.lid IN ${group} THEN {claim}.{group} END" for group in GROUPS]
-    return ", ".join([*plain, *masked, f"CASE WHEN {claim}.lid IN ${ORIGIN} THEN {claim}.origin END"])
+    masked = [f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{group} END" for group in GROUPS]
+    return ", ".join([*plain, *masked, f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN {claim}.origin END"])
 
 
-def _live(claim: str) -> str:
-    return f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn"
+def _live(claim: str, record: str = "rec") -> str:
+    # A record's integer begins with its submission's: a large one is hidden whole until it is gone.
+    number = f"{claim}.{record}"
+    return f"{claim}.exp > $now AND NOT {number} IN $withdrawn AND NOT {number} / {1 << ROW_BITS} IN $leaving"
 
 
 # The order of graphsvc.graph.facts.Shuffle, in two steps, so that the product is worked out once.
@@ -44,26 +51,26 @@ def _tie(claim: str) -> str:
 
 
 def _key(claim: str, node: str) -> str:
-    return f"CASE WHEN {claim}.lid IN $identity THEN {node}.key END"
+    return f"CASE WHEN $may[{claim}.lid] IN $identity THEN {node}.key END"
 
 
-_TOUCHING = """
-UNWIND [l IN e.lids WHERE l IN $view] AS l
-CALL (e, l) {
-  MATCH ()-[c:CLAIM {src: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(src, lid) RETURN c
+_TOUCHING = f"""
+UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
+CALL (e, l) {{
+  MATCH ()-[c:CLAIM {{src: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(src, lid, exp) WHERE {_live("c")} RETURN c
   UNION ALL
-  MATCH ()-[c:CLAIM {dst: e.id, lid: l}]->() USING INDEX SEEK c:CLAIM(dst, lid) RETURN c
-}
+  MATCH ()-[c:CLAIM {{dst: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(dst, lid, exp) WHERE {_live("c")} RETURN c
+}}
 """
 
-_SHOWN = ", ".join(f"CASE WHEN a.lid IN ${group} THEN a.{group} END" for group in GROUPS)
+_SHOWN = ", ".join(f"CASE WHEN $may[a.lid] IN ${group} THEN a.{group} END" for group in GROUPS)
 
 # One row per visible entity: id, kind, key where a visible claim grants it, claims.
 _FACTS = f"""
 CALL (e) {{
-  UNWIND [l IN e.lids WHERE l IN $view] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
-  WITH a, a.lid IN $identity AS named, {_tie("a")}
+  UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
+  WITH a, $may[a.lid] IN $identity AS named, {_tie("a")}
   ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_TIE} LIMIT $records
   RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
 }}
@@ -76,8 +83,8 @@ ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_FACTS}"
 RESOLVE = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 CALL (e) {{
-  UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 RETURN collect([e.key, e.id])"""
@@ -85,8 +92,8 @@ RETURN collect([e.key, e.id])"""
 NAMES = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}})
 CALL (e) {{
-  UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 RETURN collect([e.id, e.key])"""
@@ -95,7 +102,7 @@ MATCH = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $match] AS l
 CALL (e, l) {{
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
 }}
 WITH e.key AS key, collect(l) AS lids
@@ -104,33 +111,32 @@ RETURN collect([key, lids])"""
 # Which records speak of the entities that keys name.
 RECORDS_ABOUT = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
-UNWIND [l IN e.lids WHERE l IN $view AND l IN $identity] AS l
-MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid) WHERE {_live("a")}
+UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
+MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
 WITH DISTINCT a.rec AS rec LIMIT $most
 RETURN collect(rec)"""
 
 # Whole records: what each says of every entity that it is about. A record has a bounded number of entities.
 RECORDS = f"""
-UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE n.lid IN $view
-MATCH (n)-[a:ABOUT]->(e:Entity) WHERE a.lid IN $view AND {_live("a")}
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view
+MATCH (n)-[a:ABOUT]->(e:Entity) WHERE $may[a.lid] IN $view AND {_live("a")}
 RETURN collect([n.id, e.id, e.kind, {_key("a", "e")}, [{_columns("a")}]])"""
 
-LABELS_OF = """
-UNWIND $ids AS id MATCH (n:Record {id: id}) WHERE n.lid IN $view AND n.exp > $now AND NOT n.id IN $withdrawn
+LABELS_OF = f"""
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view AND {_live("n", "id")}
 RETURN collect([n.id, n.lid])"""
 
 # One level of a path search: topology only, claims by their element ids.
 LEVEL = f"""
 UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
 {_TOUCHING}
-WITH DISTINCT c WHERE {_live("c")}
-WITH c LIMIT $most
+WITH DISTINCT c LIMIT $most
 WITH c, startNode(c) AS a, endNode(c) AS b
 RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.rec])"""
 
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
-WITH c WHERE c.lid IN $view AND {_live("c")}
+WITH c WHERE $may[c.lid] IN $view AND {_live("c")}
 RETURN collect([c.src, c.dst, c.kind, {_columns("c")}])"""
 
 
@@ -171,7 +177,7 @@ def _level(chosen: bool) -> str:
 CALL (front, inner) {{
   UNWIND front AS e
   {_TOUCHING}
-  WITH DISTINCT c, inner WHERE {_live("c")} AND NOT c.src IN inner AND NOT c.dst IN inner {kinds}
+  WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
   WITH c, startNode(c) AS a, endNode(c) AS b, {_tie("c")}
   ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_TIE} LIMIT $most
   RETURN collect(c) AS fresh

@@ -179,9 +179,9 @@ class Reader:
     ) -> list[Any]:
         if grades is not None:
             statement, parameters["grades"] = queries.graded(statement), list(grades)
-        parameters["view"] = list(scope.allowed("view"))
         parameters["now"] = int(time.time() if now is None else now)
         parameters["withdrawn"] = list(scope.withdrawn)
+        parameters["leaving"] = list(scope.leaving)
         parameters.update(self._shuffle(scope)._asdict())
         parameters.update(scope.masks())
         return await self._graph.in_thread(lambda: self._graph.answer(statement, parameters))

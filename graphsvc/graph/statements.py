@@ -59,7 +59,7 @@ WITH n, old MATCH (n)-[:ABOUT]->(e:Entity)
 RETURN [collect(DISTINCT n.id), collect(DISTINCT [e.id, old])]"""
 
 DELETE_RECORDS = """
-UNWIND $records AS id MATCH (n:Record {id: id})
+UNWIND $records AS id MATCH (n:Record {id: id}) WHERE n.lid IN $own
 CALL (n) {
   MATCH (n)-[:ABOUT]->(a:Entity) WITH DISTINCT n, a MATCH (n)-[:ABOUT]->(b:Entity) WITH DISTINCT n, a, b
   MATCH (a)-[c:CLAIM]->(b) WHERE c.rec = n.id DELETE c
@@ -69,20 +69,15 @@ WITH collect(DISTINCT n) AS gone, collect(DISTINCT [e.id, old]) AS left
 FOREACH (n IN gone | DETACH DELETE n)
 RETURN left"""
 
+# The index is on (ent, lid, exp) and serves only who asks for all three.
 # Every claim's ends are ABOUT ends of the same record and label, so ABOUT alone tells whether a label is still there.
 DROP_LABELS = """
 UNWIND $left AS pair MATCH (e:Entity {id: pair[0]})
-WHERE NOT EXISTS { MATCH ()-[x:ABOUT {ent: pair[0], lid: pair[1]}]->() }
+WHERE NOT EXISTS { MATCH ()-[x:ABOUT {ent: pair[0], lid: pair[1]}]->() WHERE x.exp IS NOT NULL }
 SET e.lids = [l IN e.lids WHERE l <> pair[1]]"""
 
 ADD_LABEL = """
 UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE NOT $lid IN e.lids SET e.lids = e.lids + $lid"""
-
-# Entities of some records that other records are about as well, each with the first of those.
-SHARED_ENTITIES = """
-UNWIND $records AS id MATCH (:Record {id: id})-[:ABOUT]->(e:Entity)
-WITH DISTINCT e MATCH (e)<-[x:ABOUT]-() WHERE NOT x.rec IN $records
-WITH e, min(x.rec) AS heir ORDER BY e.id RETURN collect([e.id, e.key, heir])"""
 
 RENUMBER = """
 UNWIND $pairs AS p MATCH (e:Entity {id: p[0]}) SET e.id = p[1]

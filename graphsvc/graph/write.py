@@ -147,19 +147,22 @@ class Writer:
         known.update(new)
         self._at = Watermark(entry_index, 0)
 
-    def withdraw(self, entry_index: int, record_ids: Sequence[int]) -> None:
-        """Delete records and their claims, as entry ``entry_index`` says, and entities that nothing supports now."""
+    def withdraw(
+        self, entry_index: int, record_ids: Sequence[int], owners: Sequence[str], batch: int = 0, last: bool = True
+    ) -> None:
+        """Delete records and their claims, as entry ``entry_index`` says, and entities that nothing supports now.
+
+        Records that are absent, or under a label of none of ``owners``, are skipped. Many go in batches, as in
+        :meth:`apply`.
+        """
+        own = [lid for label, lid in self._known().items() if label.owner in owners]
+        to = Watermark(entry_index, 0) if last else Watermark(entry_index - 1, batch + 1)
         with self._graph.session() as session, session.begin_transaction() as transaction:
-            _move_watermark(transaction, Watermark(entry_index - 1, 0), Watermark(entry_index, 0))
-            left = _packed(transaction, statements.DELETE_RECORDS, {"records": list(record_ids)})
+            _move_watermark(transaction, Watermark(entry_index - 1, batch), to)
+            left = _packed(transaction, statements.DELETE_RECORDS, {"records": list(record_ids), "own": own})
             transaction.run(statements.DROP_LABELS, left=left).consume()
             transaction.run(statements.DELETE_BARE, ids=sorted({pair[0] for pair in left})).consume()
             transaction.commit()
-
-    def shared_entities(self, record_ids: Sequence[int]) -> list[tuple[int, str, int]]:
-        """Entities of these records that others are about as well: (integer, key, the first of those others)."""
-        (found,) = self._graph.answer(statements.SHARED_ENTITIES, {"records": list(record_ids)})
-        return [(entity, key, heir) for entity, key, heir in found]
 
     def reserve(self, labels: Mapping[Label, int]) -> None:
         """Enter labels under the numbers that they had, where they are missing: before anything else is applied."""

@@ -15,6 +15,9 @@ from graphsvc.ledger.tables import acts, disclosures, entries, key_events, objec
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import NotFound
 from graphsvc_verify.canonical import b64u, decode
+from graphsvc_verify.entry import parse_leaf
+from graphsvc_verify.note import parse_checkpoint, split_note
+from graphsvc_verify.stamps import TYPE, read_stamp
 
 MAX_PAGE = 1000
 T = TypeVar("T")
@@ -123,12 +126,39 @@ def evidence_parts(connection: Connection, view: View, indexes: Iterable[int], s
         {**_proved(view, index, leaf), "act": texts[signed[index]].decode("ascii")}
         for index, leaf in _leaves(connection, list(signed)).items()
     ]
+    stamps, tokens = _stamps(connection, view, list(listed), size)
+    found |= tokens
     return {
         "entries": [_proved(view, index, leaf) for index, leaf in listed.items()],
         "epochs": [_proved(view, index, leaf) for index, leaf in epochs.items()],
         "keyEvents": events,
         "objects": {name: b64u(content) for name, content in sorted(found.items())},
+        **({"timestamps": stamps} if stamps else {}),
     }
+
+
+def _stamps(
+    connection: Connection, view: View, indexes: list[int], size: int
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """The time-stamps next to each entry, the last before it and the first of a tree with it; and their objects."""
+    place = entries.c["index"]
+    query = select(place).where(entries.c.type == TYPE, place < size).order_by(place)
+    logged = list(connection.execute(query).scalars())
+    chosen: set[int] = set()
+    for index in indexes:
+        after = bisect_right(logged, index)
+        # The first entry after it may hold a stamp of a tree from before it; the one after that does not.
+        chosen.update(logged[max(0, after - 1) : after + 2])
+    leaves = _leaves(connection, sorted(chosen))
+    found = _objects(connection, {decode(leaf)["acts"][0] for leaf in leaves.values()})
+    stamps = []
+    for index, leaf in leaves.items():
+        note, _ = read_stamp(parse_leaf(leaf), found)
+        old = parse_checkpoint(split_note(note)[0], note).size
+        grown = [b64u(step) for step in (view.consistency(old) if old < size else [])]
+        proved = _proved(view, index, leaf)
+        stamps.append({"index": index, "leaf": proved["leaf"], "proof": proved["proof"], "grown": grown})
+    return stamps, found
 
 
 def _leaves(connection: Connection, indexes: list[int]) -> dict[int, bytes]:

@@ -17,7 +17,7 @@ from graphsvc.ledger.daykeys import DayKeys, Epoch
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.registry import Registry
-from graphsvc.ledger.sealing import Place, Sealed, seal_entry
+from graphsvc.ledger.sealing import Noise, Place, Sealed, seal_entry
 from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Conflict, InvalidInput, ScopeMoved
@@ -26,6 +26,16 @@ from graphsvc_verify.merkle import leaf_hash
 
 KEYS = "keys"
 _TYPE = re.compile(r"[a-z][a-z0-9.-]{0,39}")
+_COLUMNS = {
+    "entries": ("index", "type", "t", "leaf"),
+    "sections": ("owner", "seq", "index"),
+    "objects": ("digest", "public", "bytes"),
+    "reads": ("index", "t", "org", "person", "purpose", "basis", "case", "policy"),
+    "disclosures": ("owner", "index", "submission", "rows"),
+    "tiles": ("level", "n", "data"),
+    "checkpoints": ("size", "root", "note", "t", "epoch", "key_head", "scope_head"),
+}
+"""What a batch writes at its end, all rows of a table together."""
 
 
 @dataclass(slots=True)
@@ -62,7 +72,8 @@ class Batch:
     def __init__(self, state: State) -> None:
         self._state = state
         self._connection: Connection | None = None
-        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
+        self._noise = Noise()
         self._view: View | None = None
         self.note = ""
         self.size = 0
@@ -94,35 +105,33 @@ class Batch:
             raise ScopeMoved("access rules have changed since the scope was taken")
         if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
             raise InvalidInput("not a type of entry")
+        public = {digest(content): content for content in draft.public}
         if draft.effects is None and not prepared.acts:
-            return self._store(prepared, {})
+            return self._store(prepared, public)
         assert self._connection is not None
         with self._connection.begin_nested():
             self._act_rows(prepared)
             if draft.effects is not None:
                 draft.effects(self._connection, state.tree.size, self._now())
-            return self._store(prepared, {})
+            return self._store(prepared, public)
 
     def close(self) -> None:
         """Write the collected rows, the filled tiles and the signed checkpoint."""
         state, connection = self._state, self._connection
         assert connection is not None
         self.size = state.tree.size
-        if not self._rows.get("entries"):
+        if not self._rows["entries"]:
             return
-        for name, rows in self._rows.items():
-            insert_rows(connection, tables.metadata.tables[name], rows)
-        for level, n, data in state.tree.full:
-            connection.execute(insert(tables.tiles), {"level": level, "n": n, "data": data})
+        self._rows["tiles"] += state.tree.full
         state.tree.full.clear()
         self._view = View(state.tree, self.size)
         root = self._view.root()
         self.note = state.signer.sign(self.size, root)
         assert state.epoch is not None
-        head = {"size": self.size, "root": root, "note": self.note, "t": state.t, "epoch": state.epoch.index}
-        connection.execute(
-            insert(tables.checkpoints), {**head, "key_head": state.key_head, "scope_head": state.scope_head}
-        )
+        head = (self.size, root, self.note, state.t, state.epoch.index, state.key_head, state.scope_head)
+        self._rows["checkpoints"].append(head)
+        for name, rows in self._rows.items():
+            insert_rows(connection, tables.metadata.tables[name], _COLUMNS[name], rows)
 
     def appended(self, prepared: Prepared, added: Added) -> Appended:
         """What the caller of a committed entry gets."""
@@ -135,22 +144,24 @@ class Batch:
         index, t = state.tree.size, self._now()
         assert state.epoch is not None
         owners = {part.owner: state.numbers.get(part.owner, (0, None)) for part in prepared.draft.owners}
-        sealed = seal_entry(state.signer.public.name, prepared, Place(index, t, state.epoch, state.key_head), owners)
+        place = Place(index, t, state.epoch, state.key_head)
+        sealed = seal_entry(state.signer.public.name, prepared, place, owners, self._noise)
+        rows = self._rows
         # Nothing below raises, so an entry is in the tree and the rows, or in neither.
         state.tree.append(leaf_hash(sealed.leaf))
         state.t = t
         for owner, (seq, _) in owners.items():
             state.numbers[owner] = (seq + 1, index)
-            self._row("sections", owner=owner, seq=seq, index=index)
+            rows["sections"].append((owner, seq, index))
         draft = prepared.draft
         if draft.scope_event:
             state.scope_head = index
         if prepared.key_event:
             state.key_head = index
         self.registry_changed |= prepared.registry
-        self._row("entries", index=index, type=draft.type, t=t, leaf=sealed.leaf)
+        rows["entries"].append((index, draft.type, t, sealed.leaf))
         for name, content in (public | sealed.objects).items():
-            self._row("objects", digest=name, public=True, bytes=content)
+            rows["objects"].append((name, True, content))
         if draft.read:
             self._read_rows(prepared, index, t)
         return Added(index, t, sealed)
@@ -158,21 +169,12 @@ class Batch:
     def _read_rows(self, prepared: Prepared, index: int, t: str) -> None:
         draft = prepared.draft
         who = draft.who or {}
-        self._row(
-            "reads",
-            index=index,
-            t=t,
-            org=who.get("org", ""),
-            person=who.get("person", ""),
-            purpose=draft.purpose or "",
-            basis=draft.basis or "",
-            case=draft.case or "",
-            policy=draft.policy or "",
-        )
+        footing = (draft.purpose or "", draft.basis or "", draft.case or "", draft.policy or "")
+        self._rows["reads"].append((index, t, who.get("org", ""), who.get("person", ""), *footing))
         for opening in prepared.openings:
             for submission, rows in opening.rows.items():
                 packed = struct.pack(f">{len(rows)}I", *rows)
-                self._row("disclosures", owner=opening.owner, index=index, submission=submission, rows=packed)
+                self._rows["disclosures"].append((opening.owner, index, submission, packed))
 
     def _act_rows(self, prepared: Prepared) -> None:
         assert self._connection is not None
@@ -188,9 +190,6 @@ class Batch:
                 insert(tables.objects),
                 {"digest": act.digest, "public": False, "bytes": act.compact},
             )
-
-    def _row(self, table: str, **values: Any) -> None:
-        self._rows.setdefault(table, []).append(values)
 
     def _now(self) -> str:
         """Now, but never before the last entry: ``t`` does not go back."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.model.errors import IntegrityError
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
 from graphsvc_verify.hpkekeys import SUITE, public_key, sealing_info
+from graphsvc_verify.keyed import Keyed
 
 OVERSIGHT = "oversight"
 
@@ -32,6 +33,11 @@ class DayKey:
 
     key: bytes
     tag_key: bytes
+    tagging: Keyed = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Take the tag key in once for all sections of the day."""
+        object.__setattr__(self, "tagging", Keyed(self.tag_key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from graphsvc_verify.canonical import b64u, digest
 from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import Act, check_times, read_act, verify_act
-from graphsvc_verify.keyevents import ENROL, REVOKE, KeyEvent, check_key_event
+from graphsvc_verify.keyevents import TYPES, KeyEvent, check_key_event
 
 
 def prepare_admission(organisation: Organisation, root_key: bytes, by: str, registry: Registry) -> Prepared:
@@ -61,7 +61,7 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         if root is None:
             raise NotFound("no such organisation is admitted")
         kind = read_act(compact).typ
-        if kind not in (ENROL, REVOKE):
+        if kind not in TYPES:
             raise InvalidInput("not a key event", code="bad_jws")
         act = verify_act(compact, root, kind)
         check_times(act, now.astimezone(UTC).isoformat().replace("+00:00", "Z"))
@@ -70,7 +70,7 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         raise InvalidInput(error.message, code=error.code) from None
     _check_place(act, event, registry)
     draft = EntryDraft(
-        type="enrol" if kind == ENROL else "revoke",
+        type=TYPES[kind],
         who={"org": org, "person": event.person},
         requester=org,
         acts=[compact],
@@ -87,20 +87,22 @@ def _check_place(act: Act, event: KeyEvent, registry: Registry) -> None:
         raise Conflict("prev is not the organisation's last key event", code="key_event_moved")
     if last is not None and int(act.payload["after"]) < last:
         raise Conflict("the organisation's keys have changed since", code="key_event_moved")
-    known = registry.keys.get((event.org, event.kid))
-    if event.kind == ENROL and known is not None:
+    if event.enrols and (event.org, event.enrols) in registry.keys:
         raise Conflict("the key is enrolled already or was revoked", code="key_known")
-    if event.kind == REVOKE and (known is None or known.revoked is not None):
-        raise Conflict("there is no such key to revoke", code="key_unknown")
+    if event.revokes:
+        known = registry.keys.get((event.org, event.revokes))
+        if known is None or known.revoked is not None or (event.use and known.use != event.use):
+            raise Conflict("there is no such key to revoke", code="key_unknown")
 
 
 def _effects(event: KeyEvent, name: str) -> Any:
     def write(connection: Connection, index: int, _t: str) -> None:
         connection.execute(insert(tables.key_events), {"index": index, "org": event.org, "digest": name})
         keys = tables.keys
-        if event.kind == REVOKE:
-            chosen = (keys.c.org == event.org) & (keys.c.kid == event.kid)
+        if event.revokes:
+            chosen = (keys.c.org == event.org) & (keys.c.kid == event.revokes)
             connection.execute(update(keys).where(chosen).values(revoked=index))
+        if not event.enrols:
             return
         row = {
             "org": event.org,

@@ -22,6 +22,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act
 from graphsvc_verify.merkle import root
 from graphsvc_verify.receipt import answer_digest, query_digest
+from graphsvc_verify.signedread import SignedRead
 
 Effects = Callable[[Connection, int, str], None]
 """Writes side tables within the entry's own transaction: (connection, index, time)."""
@@ -105,8 +106,10 @@ class EntryDraft:
 
     ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
-    ``acts`` compact JWS; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a ``scope_event``
-    entry has an index above ``at``. ``effects`` runs in the entry's transaction; if it raises, only this entry fails.
+    ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``public`` objects that everyone may
+    read, named among the acts; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a
+    ``scope_event`` entry has an index above ``at``. A ``registry`` entry changes organisations or keys. ``effects``
+    runs in the entry's transaction; if it raises, only this entry fails.
     """
 
     type: str
@@ -121,9 +124,12 @@ class EntryDraft:
     requester: str | None = None
     owners: list[OwnerPart] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
+    signed: SignedRead | None = None
+    public: list[bytes] = field(default_factory=list)
     body: dict[str, Any] = field(default_factory=dict)
     read: bool = False
     scope_event: bool = False
+    registry: bool = False
     effects: Effects | None = None
 
     def prepare(self) -> Prepared:
@@ -134,46 +140,53 @@ class EntryDraft:
             raise InvalidInput(error.message, code=error.code) from None
 
     def _prepare(self) -> Prepared:
-        random = os.urandom(96)
-        nonce, header_key, salt = random[:32], random[32:64], random[64:]
+        random = os.urandom(96 + 64 * len(self.owners))
+        nonce, header_key, salt = random[:32], random[32:64], random[64:96]
         owners, sections, openings = [], [], []
         if len({part.owner for part in self.owners}) != len(self.owners):
             raise InvalidInput("an owner is named twice in one entry")
-        for part in self.owners:
-            summary, content, opening = _prepare_owner(part)
+        for number, part in enumerate(self.owners):
+            summary, content, opening = _prepare_owner(part, random[96 + 64 * number :][:64])
             owners.append(summary)
             sections.append(SectionDraft(part.owner, "owner", content))
             openings.append(opening)
-        header = {
-            "v": 1,
-            "who": self.who,
-            "purpose": self.purpose,
-            "basis": self.basis,
-            "case": self.case,
-            "policy": self.policy,
-            "at": self.at,
-            "query": None if self.query is None else query_digest(self.query, salt),
-            "answer": None if self.answer is None else answer_digest(self.answer, salt),
-            "answerSalt": b64u(salt),
-            "owners": owners,
-            "body": self.body,
-        }
-        key = (encode({"headerKey": b64u(header_key)}), b"")
+        key = (f'{{"headerKey":"{b64u(header_key)}"}}'.encode(), b"")
         if self.requester is not None:
             sections.append(SectionDraft(self.requester, "requester", key))
         return Prepared(
             draft=self,
             nonce=nonce,
             header_key=header_key,
-            header_box=seal(header_key, encode(header)),
+            header_box=seal(header_key, self._header(salt, owners)),
             sections=[*sections, SectionDraft("oversight", "oversight", key)],
             openings=openings,
-            acts=_prepare_acts(self.acts),
+            act_digests=tuple(map(digest, self.public)),
+            acts=[*_prepare_acts(self.acts), *([] if self.signed is None else [_signed_read(self.signed)])],
+            registry=self.registry,
         )
 
+    def _header(self, salt: bytes, owners: Sequence[str]) -> bytes:
+        """The header as canonical JSON; its names are known, so they need no sorting."""
+        query = "null" if self.query is None else f'"{query_digest(self.query, salt)}"'
+        answer = "null" if self.answer is None else f'"{answer_digest(self.answer, salt)}"'
+        at = "null" if self.at is None else format(self.at, "d")
+        who = "null" if self.who is None else encode(self.who).decode()
+        body = encode(self.body).decode() if self.body else "{}"
+        try:
+            return (
+                f'{{"answer":{answer},"answerSalt":"{b64u(salt)}","at":{at},"basis":{_text(self.basis)},"body":{body},'
+                f'"case":{_text(self.case)},"owners":[{",".join(owners)}],"policy":{_text(self.policy)},'
+                f'"purpose":{_text(self.purpose)},"query":{query},"v":1,"who":{who}}}'
+            ).encode()
+        except UnicodeEncodeError:
+            raise VerifyError("not_canonical", "a text of an entry is not Unicode") from None
 
-def _prepare_owner(part: OwnerPart) -> tuple[dict[str, str], tuple[bytes, bytes], OwnerOpening]:
-    random = os.urandom(64)
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else quote(value)
+
+
+def _prepare_owner(part: OwnerPart, random: bytes) -> tuple[str, tuple[bytes, bytes], OwnerOpening]:
     seed, facts_salt = random[:32], random[32:]
     submissions: dict[int, int] = {}
     groups: dict[tuple[str, ...], tuple[int, str]] = {}
@@ -200,7 +213,8 @@ def _prepare_owner(part: OwnerPart) -> tuple[dict[str, str], tuple[bytes, bytes]
     ).encode()
     after = f'"seed":"{b64u(seed)}","submissions":[{",".join(map(str, submissions))}]}}'.encode()
     total = root(hashes)
-    summary = {"owner": part.owner, "root": b64u(total), "facts": b64u(facts_root(part.facts, facts_salt))}
+    facts = b64u(facts_root(part.facts, facts_salt))
+    summary = f'{{"facts":"{facts}","owner":{quote(part.owner)},"root":"{b64u(total)}"}}'
     return summary, (before, after), OwnerOpening(part.owner, commits, shown, rows)
 
 
@@ -216,3 +230,9 @@ def _prepare_acts(acts: Sequence[str]) -> list[PreparedAct]:
         raw = compact.encode("ascii")
         prepared.append(PreparedAct(iss, jti, digest(raw), raw))
     return prepared
+
+
+def _signed_read(signed: SignedRead) -> PreparedAct:
+    """A signed request as an act: its nonce is unique for ever, like any act's jti."""
+    raw = signed.write()
+    return PreparedAct(signed.org, signed.nonce, digest(raw), raw)

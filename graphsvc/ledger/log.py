@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,7 +22,7 @@ from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.pins import check_pinned
-from graphsvc.ledger.receipts import Appended, renewed_receipt
+from graphsvc.ledger.receipts import Appended, Objects, renewed_receipt
 from graphsvc.ledger.recovery import load_state
 from graphsvc.ledger.registry import KeyRecord, read_registry
 from graphsvc.ledger.sequencer import Sequencer
@@ -30,7 +31,7 @@ from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.principals import Organisation
-from graphsvc_verify.boxes import section_info, section_key, section_tag
+from graphsvc_verify.boxes import section_info, section_key, tag_under
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.entry import open_header, open_section, parse_leaf
 from graphsvc_verify.errors import VerifyError
@@ -147,10 +148,11 @@ class Ledger:
         Raises InvalidInput at once for a draft that no ledger would take. The future fails with ScopeMoved, Conflict
         (an act came again), what the draft's effects raise, or Unavailable (disk full, closing).
         """
-        for name in [part.owner for part in draft.owners] + ([draft.requester] if draft.requester else []):
-            if name not in self._registry.organisations:
-                raise InvalidInput("an entry names an organisation that is not admitted")
-        return self._sequencer.submit(draft.prepare())
+        return self._sequencer.submit(self._prepared(draft))
+
+    def append_soon(self, draft: EntryDraft) -> asyncio.Future[Appended]:
+        """The same as :meth:`append`, for a caller in an event loop."""
+        return self._sequencer.submit_soon(self._prepared(draft))
 
     def admit(self, organisation: Organisation, root_key: bytes, by: str) -> Appended:
         """Admit an organisation with its raw root public key; ``by`` says who decided.
@@ -172,8 +174,17 @@ class Ledger:
     # Organisations and keys
 
     def organisations(self) -> Mapping[str, Organisation]:
-        """The admitted organisations by slug."""
+        """The admitted organisations by slug, those that have left included."""
         return self._registry.organisations
+
+    def members(self) -> Mapping[str, Organisation]:
+        """The organisations that have not left, by slug."""
+        return self._registry.members()
+
+    @property
+    def departed(self) -> Mapping[str, int]:
+        """The organisations that have left, with the index of that entry."""
+        return self._registry.departed
 
     def root_key(self, org: str) -> bytes | None:
         """An organisation's root public key as admitted (verifiers pin it outside the service)."""
@@ -233,7 +244,7 @@ class Ledger:
     def open_header(self, index: int) -> dict[str, Any]:
         """The header of an entry, opened with the oversight key. Raises NotFound, IntegrityError."""
         leaf = self.entry(index)
-        return open_header(parse_leaf(leaf), self._header_key(leaf), _Objects(self))
+        return open_header(parse_leaf(leaf), self._header_key(leaf), Objects(self.object))
 
     def receipt(self, index: int) -> dict[str, Any]:
         """A receipt for an entry that showed nobody's records, made anew, as for a repeated request.
@@ -333,12 +344,18 @@ class Ledger:
 
     # Within
 
+    def _prepared(self, draft: EntryDraft) -> Prepared:
+        for name in [part.owner for part in draft.owners] + ([draft.requester] if draft.requester else []):
+            if name not in self._registry.organisations:
+                raise InvalidInput("an entry names an organisation that is not admitted")
+        return draft.prepare()
+
     def _header_key(self, data: bytes) -> bytes:
         leaf = parse_leaf(data)
         pair = self._day_keys.oversight(leaf.epoch)
-        tag = section_tag(pair.tag_key, OVERSIGHT, leaf.nonce)
+        tag = tag_under(pair.tagging, OVERSIGHT, leaf.nonce)
         key = section_key(pair.key, leaf.nonce, section_info(self.origin, OVERSIGHT, tag, leaf.epoch))
-        return unb64u(open_section(leaf, b64u(tag), key, _Objects(self))["headerKey"], 32)
+        return unb64u(open_section(leaf, b64u(tag), key, Objects(self.object))["headerKey"], 32)
 
     def _committed(self, batch: Batch) -> None:
         if batch.registry_changed:
@@ -379,21 +396,3 @@ class Ledger:
         with self.reading() as connection:
             found = connection.execute(query).scalar()
         return None if found is None else bytes(found)
-
-
-class _Objects(dict[str, bytes]):
-    """The ledger's public objects as a mapping that is read on demand."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__()
-        self._ledger = ledger
-
-    def __contains__(self, name: object) -> bool:
-        return dict.__contains__(self, name) or self._fetch(str(name))
-
-    def _fetch(self, name: str) -> bool:
-        found = self._ledger.object(name)
-        if found is None:
-            return False
-        self[name] = found
-        return True

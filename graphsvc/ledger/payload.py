@@ -18,7 +18,7 @@ import hashlib
 import hmac
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -37,6 +37,7 @@ __all__ = [
     "draft_leaf",
     "pack_rows",
     "read_drafts",
+    "read_rows",
 ]
 
 MAGIC = b"graphsvc pack 1\n"
@@ -134,6 +135,23 @@ def _table(pack: bytes) -> tuple[int, int]:
     if start + count * _ITEM.size + _TAIL.size != len(pack):
         raise IntegrityError("a pack's table does not fit")
     return int(start), int(count)
+
+
+def read_rows(pack: bytes, keys: bytes, name: str, wanted: Callable[[int], bool]) -> Iterator[tuple[int, bytes, bytes]]:
+    """(row, row as received, draft) of the ``wanted`` items of a pack that are not erased. Raises IntegrityError."""
+    start, count = _table(pack)
+    if len(keys) != count * 2 * _KEY:
+        raise IntegrityError("a pack's table does not fit")
+    offset = len(MAGIC)
+    for position in range(count):
+        row, row_bytes, draft_bytes, _ = _ITEM.unpack_from(pack, start + position * _ITEM.size)
+        pair = keys[position * 2 * _KEY : (position + 1) * 2 * _KEY]
+        middle, end = offset + row_bytes, offset + row_bytes + draft_bytes
+        if any(pair) and wanted(row):
+            place = name.encode() + b"|%d|" % row
+            raw = AESGCM(pair[:_KEY]).decrypt(_ZERO, pack[offset:middle], place + b"row")
+            yield row, raw, AESGCM(pair[_KEY:]).decrypt(_ZERO, pack[middle:end], place + b"draft")
+        offset = end
 
 
 def draft_leaf(draft_key: bytes, group: str, content: bytes) -> bytes:

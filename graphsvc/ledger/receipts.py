@@ -86,3 +86,19 @@ def renewed_receipt(
     if objects:
         receipt["objects"] = {name: b64u(data) for name, data in objects.items()}
     return receipt
+
+
+class Objects(dict[str, bytes]):
+    """The ledger's public objects as a mapping that is read on demand."""
+
+    def __init__(self, fetch: Callable[[str], bytes | None]) -> None:
+        super().__init__()
+        self._fetch = fetch
+
+    def __contains__(self, name: object) -> bool:
+        if dict.__contains__(self, name):
+            return True
+        found = self._fetch(str(name))
+        if found is not None:
+            self[str(name)] = found
+        return found is not None

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, select
 
-from graphsvc.ledger.tables import key_events, keys, organisations
+from graphsvc.ledger.tables import departures, key_events, keys, organisations
 from graphsvc.model.principals import Organisation
 
 
@@ -35,12 +35,20 @@ class KeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """One state of organisations, keys by (org, kid), pinned root keys and each organisation's last key event."""
+    """One state of organisations, keys by (org, kid), pinned root keys and each organisation's last key event.
+
+    ``departed``: organisations that have left, with the entry; what they hold is still theirs, so they stay listed.
+    """
 
     organisations: Mapping[str, Organisation] = field(default_factory=dict)
     keys: Mapping[tuple[str, str], KeyRecord] = field(default_factory=dict)
     roots: Mapping[str, bytes] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
+    departed: Mapping[str, int] = field(default_factory=dict)
+
+    def members(self) -> dict[str, Organisation]:
+        """The organisations that have not left."""
+        return {org: one for org, one in self.organisations.items() if org not in self.departed}
 
     def recipients(self) -> dict[str, tuple[str, bytes]]:
         """Every organisation with the id and public key of its newest valid HPKE key, or ("", b"")."""
@@ -64,4 +72,5 @@ def read_registry(connection: Connection) -> Registry:
     events: dict[str, int] = {}
     for row in connection.execute(select(key_events).order_by(key_events.c["index"])).mappings():
         events[row["org"]] = row["index"]
-    return Registry(*(MappingProxyType(part) for part in (members, records, roots, events)))
+    left = {row["org"]: row["index"] for row in connection.execute(select(departures)).mappings()}
+    return Registry(*(MappingProxyType(part) for part in (members, records, roots, events, left)))

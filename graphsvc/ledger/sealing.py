@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from graphsvc.ledger.daykeys import Epoch
 from graphsvc.ledger.entry import Prepared
 from graphsvc.model.errors import InvalidInput, TooLarge
-from graphsvc_verify.boxes import CLASSES, seal, section_info, section_key, section_tag
+from graphsvc_verify.boxes import CLASSES, seal, section_info, section_key, tag_under
 from graphsvc_verify.canonical import b64u, digest
 from graphsvc_verify.entry import MAX_LEAF
 
 FULL = 60_000
 """Above this many bytes the largest boxes of an entry become objects."""
+_PIECE = 16_384
 MAX_SECTIONS = 64
 """Above this many sections all of them become one object."""
 
@@ -30,6 +31,23 @@ class Place:
     key_head: int | None
 
 
+class Noise:
+    """Random bytes for one batch, asked of the system in large pieces: a call for each entry costs more than its use.
+
+    It must not outlive the batch: a process that forks would hand out the same bytes twice.
+    """
+
+    def __init__(self) -> None:
+        self._left = memoryview(b"")
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes, never given out again."""
+        if len(self._left) < size:
+            self._left = memoryview(os.urandom(max(size, _PIECE)))
+        taken, self._left = self._left[:size], self._left[size:]
+        return bytes(taken)
+
+
 @dataclass(slots=True)
 class Sealed:
     """A leaf and the objects that it refers to, by digest."""
@@ -38,7 +56,9 @@ class Sealed:
     objects: dict[str, bytes] = field(default_factory=dict)
 
 
-def seal_entry(origin: str, prepared: Prepared, place: Place, numbers: Mapping[str, tuple[int, int | None]]) -> Sealed:
+def seal_entry(
+    origin: str, prepared: Prepared, place: Place, numbers: Mapping[str, tuple[int, int | None]], noise: Noise
+) -> Sealed:
     """The leaf of ``prepared`` at ``place``; ``numbers`` gives each owner's (owner_seq, prev).
 
     Raises TooLarge when even with all boxes as objects the entry is too long.
@@ -52,21 +72,21 @@ def seal_entry(origin: str, prepared: Prepared, place: Place, numbers: Mapping[s
         pair = place.epoch.keys.get(section.recipient)
         if pair is None:
             raise InvalidInput("an entry names an organisation that is not admitted")
-        tag = section_tag(pair.tag_key, section.role, prepared.nonce)
+        tag = tag_under(pair.tagging, section.role, prepared.nonce)
         info = section_info(origin, section.role, tag, place.epoch.index)
         parts.append((tag, seal(section_key(pair.key, prepared.nonce, info), first)))
-    parts += _dummies(parts[1:])
-    return _assemble(prepared, place, parts)
+    parts += _dummies(parts[1:], noise)
+    return _assemble(prepared, place, parts, noise)
 
 
-def _dummies(real: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _dummies(real: list[tuple[bytes, bytes]], noise: Noise) -> list[tuple[bytes, bytes]]:
     """Random sections that make the number a power of two; sizes like those of real ones."""
     missing = (1 << (len(real) - 1).bit_length()) - len(real)
     # The choice of a size class hides nothing that needs an unpredictable generator: the sizes are public.
-    return [(os.urandom(16), os.urandom(len(random.choice(real)[1]))) for _ in range(missing)]  # noqa: S311
+    return [(noise.take(16), noise.take(len(random.choice(real)[1]))) for _ in range(missing)]  # noqa: S311
 
 
-def _assemble(prepared: Prepared, place: Place, parts: list[tuple[bytes, bytes]]) -> Sealed:
+def _assemble(prepared: Prepared, place: Place, parts: list[tuple[bytes, bytes]], noise: Noise) -> Sealed:
     sealed = Sealed(b"")
     many = len(parts) > MAX_SECTIONS + 1
     texts = _inline(parts, sealed, many)
@@ -78,7 +98,7 @@ def _assemble(prepared: Prepared, place: Place, parts: list[tuple[bytes, bytes]]
         sealed.objects[name] = data
         sections = f'{{"object":"{name}"}}'
     sealed.leaf = (
-        f'{{"acts":[{_acts(prepared)}],"epoch":{place.epoch.index},"header":{texts[0]},'
+        f'{{"acts":[{_acts(prepared, noise)}],"epoch":{place.epoch.index},"header":{texts[0]},'
         f'"keyHead":{"null" if place.key_head is None else place.key_head},"nonce":"{b64u(prepared.nonce)}",'
         f'"sections":{sections},"t":"{place.t}","type":"{prepared.draft.type}","v":1}}'
     ).encode()
@@ -110,9 +130,9 @@ def _inline(parts: list[tuple[bytes, bytes]], sealed: Sealed, many: bool) -> lis
     return texts
 
 
-def _acts(prepared: Prepared) -> str:
+def _acts(prepared: Prepared, noise: Noise) -> str:
     """Digests of acts, filled up with random ones to a power of two, so that signed and unsigned look alike."""
     names = [act.digest for act in prepared.acts] + list(prepared.act_digests)
     missing = (1 << (len(names) - 1).bit_length() if names else 1) - len(names)
-    names += [f"sha256:{os.urandom(32).hex()}" for _ in range(missing)]
+    names += [f"sha256:{noise.take(32).hex()}" for _ in range(missing)]
     return ",".join(f'"{name}"' for name in names)

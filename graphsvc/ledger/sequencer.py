@@ -8,12 +8,14 @@ writing until the process is started anew, because what the disk then holds is n
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,10 +39,10 @@ _log = logging.getLogger("graphsvc.ledger")
 
 @dataclass(slots=True)
 class Waiting:
-    """A prepared draft and the future that its caller holds."""
+    """A prepared draft and the future that its caller holds: of a thread, or of an event loop."""
 
     prepared: Prepared
-    future: Future[Appended] = field(default_factory=Future)
+    future: Future[Appended] | asyncio.Future[Appended] = field(default_factory=Future)
 
 
 class Sequencer:
@@ -66,15 +68,24 @@ class Sequencer:
 
     def submit(self, prepared: Prepared) -> Future[Appended]:
         """Queue an entry. The future fails with Unavailable when the ledger can't write."""
-        waiting = Waiting(prepared)
+        future: Future[Appended] = Future()
         # From here on the caller can't cancel: the entry may be written whether or not anyone still listens.
-        waiting.future.set_running_or_notify_cancel()
+        future.set_running_or_notify_cancel()
+        self._put(Waiting(prepared, future))
+        return future
+
+    def submit_soon(self, prepared: Prepared) -> asyncio.Future[Appended]:
+        """The same for callers in an event loop; those of one commit are woken together."""
+        future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._put(Waiting(prepared, future))
+        return future
+
+    def _put(self, waiting: Waiting) -> None:
         with self._gate:
             if self.failure is None and not self._closing:
                 self._queue.put(waiting)
-                return waiting.future
-        waiting.future.set_exception(self._refusal())
-        return waiting.future
+                return
+        _deliver([(waiting, self._refusal())])
 
     def stop(self) -> None:
         """Write what is queued and end the thread."""
@@ -111,7 +122,7 @@ class Sequencer:
         if first is None:
             return [], True
         batch = [first]
-        if self._crowded:
+        if self._crowded and self._queue.qsize() < MAX_BATCH - 1:
             # Several callers are at work: a batch costs much the same for one entry and for many.
             time.sleep(LINGER)
         while len(batch) < MAX_BATCH and not batch[-1].prepared.registry:
@@ -127,8 +138,7 @@ class Sequencer:
 
     def _write(self, connection: Connection, waiting: list[Waiting]) -> None:
         if self.failure is not None:
-            for item in waiting:
-                item.future.set_exception(self._refusal())
+            _deliver([(item, self._refusal()) for item in waiting])
             return
         refused: list[tuple[Waiting, Exception]] = []
         taken: list[tuple[Waiting, Any]] = []
@@ -150,13 +160,35 @@ class Sequencer:
             # What is on disk is not known any more: never go on in this process.
             _log.exception("a batch of the ledger failed")
             self.fail(_reason(error))
-            for item in waiting:
-                item.future.set_exception(self._refusal())
+            _deliver([(item, self._refusal()) for item in waiting])
             return
-        for item, problem in refused:
-            item.future.set_exception(problem)
-        for item, appended in taken:
-            item.future.set_result(batch.appended(item.prepared, appended))
+        _deliver([*refused, *((item, batch.appended(item.prepared, appended)) for item, appended in taken)])
+
+
+def _deliver(outcomes: Sequence[tuple[Waiting, Appended | Exception]]) -> None:
+    """Tell the callers; an event loop is woken once for all that wait in it, which costs as much as for one."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Appended], Appended | Exception]]] = {}
+    for waiting, outcome in outcomes:
+        future = waiting.future
+        if isinstance(future, asyncio.Future):
+            loops.setdefault(future.get_loop(), []).append((future, outcome))
+        elif isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+    for loop, told in loops.items():
+        with suppress(RuntimeError):  # the loop has closed: nobody listens any more
+            loop.call_soon_threadsafe(_settle, told)
+
+
+def _settle(told: Sequence[tuple[asyncio.Future[Appended], Appended | Exception]]) -> None:
+    for future, outcome in told:
+        if future.done():  # cancelled: its caller went away
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
 
 
 def _for_caller(error: Exception) -> Exception:

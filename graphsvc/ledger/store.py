@@ -21,6 +21,8 @@ from graphsvc.model.errors import IntegrityError, InvalidInput
 
 SCHEMA_VERSION = 1
 """Changes with every change of a table that an older database does not have; see ADR 0032."""
+_TOGETHER = 64
+"""Rows a statement at most; a power of two."""
 _FAILING = ("08", "53", "57", "58", "XX")
 """Classes of SQLSTATE that mean that the server failed: connection, resources, intervention, system, internal."""
 
@@ -107,24 +109,34 @@ def prepare_tables(connection: Connection) -> None:
         )
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that name every column, with values as the driver takes them (no JSON columns).
+def insert_rows(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows of ``columns``, with values as the driver takes them (no JSON columns).
 
-    A batch of the ledger inserts into the same few tables each time: their text is made once.
+    Each statement is one call of the driver for many rows: between calls another thread may take the interpreter, and
+    a batch that has to win it back for every row is held up by whoever else is at work.
     """
-    statement, order = _insertion(table, connection.dialect)
-    if order is None:
-        connection.exec_driver_sql(statement, list(rows))
-    else:
-        connection.exec_driver_sql(statement, [tuple([row[name] for name in order]) for row in rows])
+    if not rows:
+        return
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    done = 0
+    while done < len(rows):
+        count = min(_TOGETHER, 1 << (len(rows) - done).bit_length() - 1)
+        values = tuple([value for row in rows[done : done + count] for value in row])
+        connection.exec_driver_sql(_insertion(table, columns, count, connection.dialect), values)
+        done += count
 
 
-@lru_cache(maxsize=64)
-def _insertion(table: Table, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
-    """The statement, and the order of its positional values (None: they go by name)."""
-    compiled = insert(table).compile(dialect=dialect)
-    order = getattr(compiled, "positiontup", None)
-    return str(compiled), None if order is None else tuple(order)
+@lru_cache(maxsize=256)
+def _insertion(table: Table, columns: tuple[str, ...], count: int, dialect: Dialect) -> str:
+    """The statement for ``count`` rows; few counts are in use, so the driver has them prepared."""
+    quote = dialect.identifier_preparer.quote
+    row = f"({', '.join('?' * len(columns))})"
+    names = ", ".join(map(quote, columns))
+    return f"INSERT INTO {quote(table.name)} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
 
 
 def is_storage_failure(error: BaseException) -> bool:

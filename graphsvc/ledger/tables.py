@@ -230,7 +230,7 @@ request_events = Table(
     "request_events",
     metadata,
     Column("index", _Int, primary_key=True, autoincrement=False),
-    Column("request", String(32), nullable=False),
+    Column("request", String(32), primary_key=True),
     Column("t", String(24), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("org", String(64), nullable=False),
@@ -284,6 +284,83 @@ memberships = Table(
 )
 Index("memberships_org", memberships.c.org)
 """Who belongs to a sharing group: ``state`` is invited, member, left or removed; ``until`` is empty for no end."""
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("owner", String(64), nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("deadline", String(24), nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("records", _Int, nullable=False),
+    Column("told", _Int),
+)
+Index("withdrawals_owner", withdrawals.c.owner, withdrawals.c.index)
+"""Entries that took records back or erased them. ``told``: the entry that told everyone who had seen them."""
+
+withdrawn = Table(
+    "withdrawn",
+    metadata,
+    Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("rows", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Which rows of a submission a withdrawal names, as pairs of big-endian uint32: first and last."""
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("recipient", String(64), primary_key=True),
+    Column("told", _Int, nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("records", _Int, nullable=False),
+    Column("acknowledged", _Int),
+    Column("acknowledged_at", String(24), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("because", Text, nullable=False),
+)
+Index("notices_recipient", notices.c.recipient, notices.c.index)
+"""Whom a withdrawal (``index``) was told to, and what they have answered."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("org", String(64), nullable=False),
+    Column("ranges", JSON, nullable=False),
+    Column("case", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("released", _Int),
+)
+"""Legal holds: on ranges of rows, or on what was shown under a case."""
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("org", String(64), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("supersedes", JSON, nullable=False),
+    Column("withdrawal", _Int),
+)
+"""Submissions whose rows supersede older records, as [row, submission, row], and the entry that withdrew those."""
+
+departures = Table(
+    "departures",
+    metadata,
+    Column("org", String(64), primary_key=True),
+    Column("index", _Int, nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("records", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""Organisations that have left, and what becomes of their records: ``keep`` or ``recall``."""
 
 policy_events = Table(
     "policy_events",

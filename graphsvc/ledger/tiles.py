@@ -6,13 +6,14 @@ when all tiles below it are there. A crash leaves an older checkpoint whose tile
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphsvc.ledger.keyfiles import write_durably
+from graphsvc.ledger.keyfiles import write_durably, write_together
 from graphsvc.ledger.tree import TILE, Tree
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc_verify.errors import VerifyError
@@ -21,6 +22,8 @@ from graphsvc_verify.tiles import tile_path
 
 INTERVAL = 1.0
 """Seconds between two publications, at least."""
+_TOGETHER = 16
+"""Tiles that are held in memory and written side by side."""
 _PATH = re.compile(r"tile/(?:([0-9]|[1-5][0-9]|6[0-3])|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
@@ -120,11 +123,12 @@ class Publisher:
 
         Raises OSError, and Unavailable when another process leads: its checkpoint must not be written over.
         """
-        for name in tiles_between(self.published, size):
-            content = self._source.content(name, size)
-            assert content is not None
-            write_durably(self._directory / name.path, content, 0o644)
-            self._tidy(name)
+        tiles = tiles_between(self.published, size)
+        while names := list(itertools.islice(tiles, _TOGETHER)):
+            files = {self._directory / name.path: self._source.content(name, size) or b"" for name in names}
+            write_together(files, 0o644)
+            for name in names:
+                self._tidy(name)
         if not self._leads():
             raise Unavailable("another process leads the ledger now", code="lease_lost")
         write_durably(self._directory / "checkpoint", note.encode(), 0o644)

@@ -116,6 +116,7 @@ class View:
         self._tree = tree
         self._size = size
         self._edge: dict[int, bytes] = {}
+        self._upper: dict[int, list[bytes]] = {}
 
     def root(self) -> bytes:
         """The root (RFC 6962 section 2.1)."""
@@ -125,11 +126,22 @@ class View:
         """The audit path of a leaf, from the leaf upward. Raises IndexError outside the tree."""
         if not 0 <= index < self._size:
             raise IndexError("no such leaf")
+        # Where index and size first differ, the size has a one: below it the leaf is in a complete subtree.
+        height = (index ^ self._size).bit_length() - 1
+        node = self._tree.node
+        path = [node(below, index >> below ^ 1) for below in range(height)]
+        above = self._upper.get(height)
+        if above is None:
+            above = self._upper[height] = self._above(index >> height << height, height)
+        return path + above
+
+    def _above(self, low_end: int, height: int) -> list[bytes]:
+        """The audit path of a complete subtree, shared by all leaves in it."""
         path = []
         low, high = 0, self._size
-        while high - low > 1:
+        while high - low > 1 << height:
             middle = low + _split(high - low)
-            if index < middle:
+            if low_end < middle:
                 path.append(self._range(middle, high))
                 high = middle
             else:

@@ -14,10 +14,14 @@ from graphsvc.local.cast import CLIENTS, feed_of
 from graphsvc.local.company import Members
 from graphsvc.local.scenario import ORGANISATIONS, make_scenario
 from graphsvc.local.scenario.truth import Slice
+from graphsvc.local.sharing_story import POLICE
 from graphsvc.local.stage import Stage
 from graphsvc.local.story import CASE, INVESTIGATION, Story
+from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput
 from graphsvc_verify.errors import VerifyError
+
+CUSTOMS = "customs-cn.officer"
 
 
 def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> bool:
@@ -46,13 +50,23 @@ def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> 
 
 
 def tell(stage: Stage, story: Story) -> None:
-    """Tell the six steps; one that breaks off ends the story, since the next build on it."""
+    """Tell all steps; one that breaks off ends the story, since the next build on it."""
     try:
-        for step in (story.enrol, story.submit, story.investigate, story.match, story.detect, story.account):
+        for step in (
+            *(story.enrol, story.submit, story.investigate, story.match),
+            *(story.sharing.preserve, story.sharing.ask, story.sharing.grant),
+            *(story.detect, story.sharing.revoke, story.account),
+        ):
             step()
     except (GraphsvcError, VerifyError, LookupError, TypeError, ValueError) as error:
         stage.broke(error)
     stage.end()
+
+
+def write_profiles(members: Members) -> None:
+    """Write the profiles of the two desks between which records are disclosed (``docs/sharing.md``)."""
+    for name in (POLICE, CUSTOMS):
+        members.write_profile(name.partition(".")[0], name, Defaults())
 
 
 def _invite(console: Console, service: LocalService, members: Members, piece: Slice) -> None:
@@ -68,6 +82,7 @@ def _invite(console: Console, service: LocalService, members: Members, piece: Sl
     for name in ("police-ke.investigator", "police-ke.analyst", "pasar.officer"):
         line(f"  # {name}; a new one: graphsvc token {name} --data {service.data}")
         line(f"  {members.token(name)}")
+    write_profiles(members)
     profile = members.write_profile(piece.org, feed_of(piece.org), piece.defaults)
     line("\nTry")
     line(f"  graphsvc submit {piece.path} --map {piece.mapping} \\")

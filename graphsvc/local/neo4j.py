@@ -111,7 +111,8 @@ class Neo4jChild:
         (self.home / "conf" / "neo4j.conf").write_text("", encoding="ascii")
         command = ["org.neo4j.cli.AdminTool", "database", "import", "full", USER_DATABASE, "--overwrite-destination"]
         report = f"--report-file={self.home / 'logs' / 'import.report'}"
-        done = self._admin(java, [f"-Xmx{self._heap}", *_class_path(self.home, jars), *command, report, *arguments])
+        java_options = ["-XX:+UseParallelGC", f"-Xmx{self._heap}", *_class_path(self.home, jars)]
+        done = self._admin(java, [*java_options, *command, report, *arguments])
         if done.returncode:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["no output"]
             raise Unavailable(f"Neo4j's offline import failed: {lines[-1][:300]}", code="neo4j_import")

@@ -16,6 +16,7 @@ from graphsvc.local.cast import OPERATOR, feed_of
 from graphsvc.local.company import Members
 from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.local.scenario.truth import Scenario, Slice
+from graphsvc.local.sharing_story import SharingStory
 from graphsvc.local.stage import Stage
 from graphsvc.model.principals import Footing
 
@@ -36,16 +37,17 @@ class Notes:
 
 
 class Story:
-    """The six steps over one service. Each may be called once, in order."""
+    """The steps over one service, those of ``sharing`` among them. Each may be called once, in order."""
 
     def __init__(self, stage: Stage, members: Members, scenario: Scenario) -> None:
         self._stage = stage
         self._members = members
         self._scenario = scenario
         self._notes = Notes()
+        self.sharing = SharingStory(stage, members, scenario, INVESTIGATION)
 
     def enrol(self) -> None:
-        """Step 1: four organisations come in, each under its own root key."""
+        """Four organisations come in, each under its own root key."""
         stage, members = self._stage, self._members
         stage.step("Four organisations enrol their keys, each signed by its own offline root key")
         rows = []
@@ -74,7 +76,7 @@ class Story:
         )
 
     def submit(self) -> None:
-        """Step 2: each hands in what it holds, signed; bad rows are told, good ones taken."""
+        """Each hands in what it holds, signed; bad rows are told, good ones taken."""
         stage = self._stage
         stage.step("Each submits its own slice, signed; bad rows don't stop good ones")
         rows, problems = [], []
@@ -90,7 +92,7 @@ class Story:
         stage.table(("organisation", "row", "code", "what to do"), problems, "Some of the rows that were not accepted")
 
     def investigate(self) -> None:
-        """Step 3: from one phone number on a seized parcel to a seller on another platform."""
+        """From one phone number on a seized parcel to a seller on another platform."""
         stage, truth, police = self._stage, self._scenario.truth, self._members.client("police-ke.investigator")
         stage.step(f"Police investigate: from {truth.start_phone}, on a seized parcel, to a seller on another platform")
         case = {
@@ -113,7 +115,7 @@ class Story:
         self._find_path(police)
 
     def match(self) -> None:
-        """Step 4: an identifier that may not be shown answers hit or no hit."""
+        """An identifier that may not be shown answers hit or no hit."""
         stage, truth, police = self._stage, self._scenario.truth, self._members.client("police-ke.investigator")
         stage.step("A withheld identifier answers hit or no hit, and whom to ask")
         phones = (truth.withheld_phone, truth.absent_phone)
@@ -129,7 +131,7 @@ class Story:
         )
 
     def detect(self) -> None:
-        """Step 5: the analyst looks for rings in all that the police may analyse."""
+        """The analyst looks for rings in all that the police may analyse."""
         stage, truth, analyst = self._stage, self._scenario.truth, self._members.client("police-ke.analyst")
         stage.step("The analyst finds the rings, ranked, each explained by claims")
         stage.asked(questions.RINGS, {}, tales.footing(ANALYSIS))
@@ -149,7 +151,7 @@ class Story:
         stage.expect("every line cites claims", cited and all(ring["reasons"] for ring in report["rings"]))
 
     def account(self) -> Path:
-        """Step 6: the marketplace's officer sees who saw its records; returns the evidence file."""
+        """The marketplace's officer sees who saw its records; returns the evidence file."""
         stage, officer = self._stage, self._members.client("pasar.officer")
         stage.step("The marketplace's officer lists who saw its records, and checks the evidence offline")
         stage.asked(questions.ACCESS_LOG, {"first": 50})

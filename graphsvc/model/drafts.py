@@ -7,7 +7,7 @@ is complete. The clean draft is what the ledger's payload holds, so a rebuild ru
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -55,8 +55,15 @@ class DraftLink(msgspec.Struct, rename={"source": "from", "target": "to"}, forbi
     observed: Observed | None = None
 
 
+class Superseded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An older record of the same contributor: its submission's ledger index, and its row there."""
+
+    submission: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    row: Annotated[int, msgspec.Meta(ge=0, lt=2**28)]
+
+
 class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """One row in the model's words. The last eight fields default to the submission's."""
+    """One row in the model's words. The last eight fields but ``supersedes`` default to the submission's."""
 
     entities: list[DraftEntity]
     links: list[DraftLink] = []
@@ -70,6 +77,7 @@ class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     groups: list[str] | None = None
     expires: str | None = None
     origin: Origin | None = None
+    supersedes: Superseded | None = None
 
 
 class Defaults(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):

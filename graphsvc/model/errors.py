@@ -5,6 +5,7 @@
     GraphsvcError
     ├── InvalidInput            the caller's bytes or values are wrong (says where and what to do)
     │   ├── InvalidManifest     the signed manifest, its signature or its digests do not hold
+    │   ├── InvalidSignature    a request's own signature, or what it covers, does not hold
     │   ├── InvalidQuery        a GraphQL document or variable that can't be answered
     │   └── TooLarge            a stated limit was passed
     ├── Unauthenticated         no valid access token
@@ -52,6 +53,12 @@ class InvalidManifest(InvalidInput):
     """The signed manifest, its signature or one of its digests does not hold."""
 
     code = "invalid_manifest"
+
+
+class InvalidSignature(InvalidInput):
+    """A request's own signature, or what it covers, does not hold."""
+
+    code = "bad_signature"
 
 
 class InvalidQuery(InvalidInput):

@@ -48,6 +48,10 @@ def submission_schema(schema: Schema) -> dict[str, Any]:
             "$ref": "#/$defs/origin",
             "description": "Where you have it from: the organisation's slug (left out: your own), and its reference",
         },
+        "supersedes": {
+            **_object({"submission": {"type": "integer"}, "row": {"type": "integer"}}, ["submission", "row"]),
+            "description": "An older record of yours that this one corrects: it is taken back",
+        },
     }
     head = {"$schema": DIALECT, "title": "One line of a graphsvc submission", "$comment": f"schema {schema.digest}"}
     return head | _object(properties, ["entities"]) | {"$defs": defs}

@@ -38,17 +38,22 @@ class Principal(msgspec.Struct, frozen=True):
 class Footing(msgspec.Struct, frozen=True):
     """Why a caller asks: purpose, legal basis and a registered case. Empty strings where not stated.
 
-    Without all three only the caller's own records are in scope.
+    Without all three only the caller's own records are in scope. ``signed``: the organisation signed the question.
     """
 
     purpose: str = ""
     legal_basis: str = ""
     case: str = ""
+    signed: bool = False
 
     @property
     def stated(self) -> bool:
         """Whether purpose, legal basis and case are all there."""
         return bool(self.purpose and self.legal_basis and self.case)
+
+
+ACT = Footing(signed=True)
+"""The footing of an act: none is stated, and every act is signed."""
 
 
 class Entitlements(msgspec.Struct, frozen=True):

@@ -83,6 +83,7 @@ def axes(owner: str, kinds: Iterable[str], rules: Iterable[Rule]) -> tuple[Axis,
             lambda p: (),
         ),
         _axis("hold", ("resource.hold",), ((False,), (True,)), lambda p: ()),
+        _axis("signed", ("context.signed",), ((False,), (True,)), lambda p: ()),
     )
 
 
@@ -98,7 +99,7 @@ _RESOURCE = frozenset(
         "hold",
     )
 )  # fmt: skip
-_CONTEXT = frozenset(f"context.{name}" for name in ("purpose", "legalBasis", "granted", "stated"))
+_CONTEXT = frozenset(f"context.{name}" for name in ("purpose", "legalBasis", "granted", "stated", "signed"))
 
 
 def _whole(variable: str) -> frozenset[str]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from graphsvc.model.labels import GROUPS, Label
-from graphsvc.model.principals import Entitlements, Footing, Principal
+from graphsvc.model.principals import ACT, Entitlements, Footing, Principal
 from graphsvc.policy.evaluate import Decision, Profile, evaluate
 from graphsvc.policy.rules import Policies
-from graphsvc.policy.scope import ACTIONS, Scope
+from graphsvc.policy.scope import ACTIONS, Packed, Scope, pack
 
 FIELDS = tuple(f"view:{group}" for group in GROUPS)
 READS = (*ACTIONS, *FIELDS)
@@ -49,6 +49,7 @@ class _Table:
     lids: Mapping[str, tuple[int, ...]]
     labels: Mapping[int, Label]
     rules: Mapping[tuple[int, str], str]
+    packed: Packed
 
 
 class Decider:
@@ -93,6 +94,7 @@ class Decider:
             lids=table.lids,
             labels=table.labels,
             rules=table.rules,
+            packed=table.packed,
         )
 
     def may_submit(self, principal: Principal, label: Label) -> bool:
@@ -101,7 +103,8 @@ class Decider:
 
     def may(self, principal: Principal, action: str, label: Label) -> bool:
         """Whether the caller may do an act that reads nothing: submit, disclose, recall, hold or administer."""
-        return evaluate(self.policies, profile_of(principal, Footing(), False), [label], [action])[0][action].allowed
+        profile = profile_of(principal, ACT, False)
+        return evaluate(self.policies, profile, [label], [action])[0][action].allowed
 
     def explain(
         self,
@@ -150,6 +153,7 @@ def profile_of(
         purpose=footing.purpose if stated else "",
         legal_basis=footing.legal_basis if stated else "",
         stated=stated,
+        signed=footing.signed,
         grants=entitlements.grants if stated else (),
     )
 
@@ -190,7 +194,8 @@ def _tabulate(verdicts: Mapping[Label, Verdict], labels: Mapping[int, Label]) ->
         for action in verdict.allowed:
             lids[action.removeprefix("view:")].append(lid)
         rules.update({(lid, group): rule for group, rule in verdict.rules.items()})
-    return _Table(_frozen(lids.items()), MappingProxyType(shown), MappingProxyType(rules))
+    frozen = _frozen(lids.items())
+    return _Table(frozen, MappingProxyType(shown), MappingProxyType(rules), pack(frozen))
 
 
 def _frozen(lids: Iterable[tuple[str, list[int]]]) -> Mapping[str, tuple[int, ...]]:

@@ -83,6 +83,10 @@ def _hold(points: Points) -> str:
     return ", ".join("on hold" if hold else "not on hold" for (hold,) in points)
 
 
+def _signed(points: Points) -> str:
+    return ", ".join("a signed question" if signed else "an unsigned question" for (signed,) in points)
+
+
 def _distinct(words: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
@@ -99,4 +103,5 @@ _NAMES: dict[str, Callable[[Points], str]] = {
     "pap": _pap,
     "jurisdiction": _jurisdiction,
     "hold": _hold,
+    "signed": _signed,
 }

@@ -15,6 +15,7 @@ import numpy as np
 from graphsvc.policy.axes import SOMEBODY
 from graphsvc.policy.describe import class_names
 from graphsvc.policy.grid import ACTS, READS, Bools, Enumeration, Grid
+from graphsvc.policy.limits import changed_limits
 from graphsvc.policy.rules import Policies
 
 Progress = Callable[[int, int], None]
@@ -37,7 +38,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that changes. ``rules`` are the ids of rules added, taken away or changed, with ``+``, ``-`` or ``~``.
+    """All that changes. ``rules`` are the ids of rules added, taken away or changed, with ``+``, ``-`` or ``~``;
+    ``limits`` the limits of identifiers a day that are others, a line each.
 
     ``decisions`` is how many were compared; ``classes`` names, by owner and axis, the points of each class.
     """
@@ -48,6 +50,7 @@ class Difference:
     decisions: int
     changes: tuple[Change, ...]
     classes: dict[str, dict[str, dict[str, list[dict[str, Any]]]]]
+    limits: tuple[str, ...] = ()
 
 
 def difference(old: Policies, new: Policies, progress: Progress | None = None) -> Difference:
@@ -69,7 +72,8 @@ def difference(old: Policies, new: Policies, progress: Progress | None = None) -
                 known |= {f"{actions[0]} {name}": points for name, points in _named(before, found).items()}
         if progress is not None:
             progress(number + 1, len(owners))
-    return Difference(old.digest, new.digest, tuple(_rules(old, new)), decisions, tuple(changes), classes)
+    limits = tuple(changed_limits(old.limits, new.limits))
+    return Difference(old.digest, new.digest, tuple(_rules(old, new)), decisions, tuple(changes), classes, limits)
 
 
 def _changes(before: Grid, after: Grid, actions: Sequence[str]) -> Iterator[Change]:

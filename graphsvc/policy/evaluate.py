@@ -20,7 +20,8 @@ EVALUATION_ERROR = "evaluation-error"
 class Profile:
     """All that policies may know of a reader and its footing; readers with equal profiles get equal decisions.
 
-    ``grants`` are the disclosures granted to the reader that are in force: (grant id, actions covered).
+    ``signed``: the organisation signed what it asks. ``grants`` are the disclosures granted to the reader that are in
+    force: (grant id, actions covered).
     """
 
     org: str
@@ -31,6 +32,7 @@ class Profile:
     purpose: str
     legal_basis: str
     stated: bool
+    signed: bool = False
     grants: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
@@ -78,7 +80,7 @@ def _context(profile: Profile, action: str) -> dict[str, Any]:
     """The footing, and which of the reader's grants cover the action."""
     granted = [grant for grant, covered in profile.grants if action in covered]
     footing = {"purpose": profile.purpose, "legalBasis": profile.legal_basis, "stated": profile.stated}
-    return {**footing, "granted": granted}
+    return {**footing, "granted": granted, "signed": profile.signed}
 
 
 def _request(position: int, action: str, context: Mapping[str, Any]) -> dict[str, Any]:

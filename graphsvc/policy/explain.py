@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphsvc.model.labels import Label
 from graphsvc.policy.decide import READS, decide
@@ -28,7 +28,9 @@ class Explanation:
 
 def explain(policies: Policies, profile: Profile, label: Label) -> list[Explanation]:
     """Every action and field group, in the order in which they are nested; acts at the end."""
-    answers = evaluate(policies, profile, [label], (*READS, *ACTS))[0]
+    answers = evaluate(policies, profile, [label], READS)[0]
+    # Every act is signed, however the question was asked.
+    answers |= evaluate(policies, replace(profile, signed=True), [label], ACTS)[0]
     allowed = decide(policies, profile, [label])[0].allowed
     files = {rule.id: rule.file for rule in policies.rulebook(label.owner).rules}
     own = label.owner == profile.org

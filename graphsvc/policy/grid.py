@@ -181,7 +181,7 @@ _READER = ("org", "kind", "jurisdiction", "roles", "groups")
 _LABEL = (
     "owner", "ownerKind", "jurisdiction", "scheme", "code", "pap", "legalBasis", "purposes", "groups", "grants", "hold",
 )  # fmt: skip
-_CONTEXT = ("purpose", "legalBasis", "stated", "granted")
+_CONTEXT = ("purpose", "legalBasis", "stated", "granted", "signed")
 
 
 def _plain(value: Any) -> Any:

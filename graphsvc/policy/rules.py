@@ -21,6 +21,7 @@ import cedarpy
 import yaml
 
 from graphsvc.model.errors import InvalidInput
+from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 
 SCHEMA_FILE = "schema.cedarschema"
 SHARED_FILE = "shared.cedar"
@@ -82,7 +83,8 @@ class Rulebook:
 class Policies:
     """All policies of the service, checked. Immutable; ``digest`` (``sha256:<hex>``) is over the bytes of all files.
 
-    ``files`` are the texts that it was made of, by their path below the policies' folder.
+    ``limits`` is how many identifiers may be asked for, where a file says so. ``files`` are the texts that it was made
+    of, by their path below the policies' folder.
     """
 
     digest: str
@@ -90,6 +92,7 @@ class Policies:
     shared: Rulebook
     owners: Mapping[str, Rulebook]
     standings: Mapping[str, str]
+    limits: Limits | None
     files: Mapping[str, str]
 
     def rulebook(self, owner: str) -> Rulebook:
@@ -109,6 +112,7 @@ def load_policies(directory: Path) -> Policies:
 def read_files(directory: Path) -> dict[str, str]:
     """The texts of all files that decide something, by their path below ``directory``. Raises InvalidPolicy."""
     paths = [directory / name for name in (SCHEMA_FILE, SHARED_FILE, STANDINGS_FILE)]
+    paths += [path for path in [directory / LIMITS_FILE] if path.exists()]
     for folder in (RULEBOOKS_FOLDER, OWNERS_FOLDER):
         paths += sorted((directory / folder).glob("*.cedar"))
     return {path.relative_to(directory).as_posix(): _read(path) for path in paths}
@@ -134,6 +138,7 @@ def policies_of(files: Mapping[str, str]) -> Policies:
         shared=base,
         owners=MappingProxyType(own),
         standings=MappingProxyType(_standings(files[STANDINGS_FILE])),
+        limits=_limits(files),
         files=MappingProxyType(dict(files)),
     )
 
@@ -160,7 +165,7 @@ def _schema(files: Mapping[str, str]) -> Any:
         if name not in files:
             raise InvalidPolicy("the file is missing", where=name)
     for name in files:
-        if name not in (SCHEMA_FILE, STANDINGS_FILE) and not is_rulebook(name) and not owner_of(name):
+        if name not in (SCHEMA_FILE, STANDINGS_FILE, LIMITS_FILE) and not is_rulebook(name) and not owner_of(name):
             raise InvalidPolicy("not the name of a policy file", where=name)
     try:
         return cedarpy.Schema.from_str(files[SCHEMA_FILE])
@@ -244,6 +249,13 @@ def _standings(text: str) -> dict[str, str]:
     if len({kind for kind, _ in pairs}) != len(pairs):
         raise InvalidPolicy("a kind of organisation has two standings", where=STANDINGS_FILE)
     return dict(pairs)
+
+
+def _limits(files: Mapping[str, str]) -> Limits | None:
+    try:
+        return parse_limits(files[LIMITS_FILE]) if LIMITS_FILE in files else None
+    except InvalidInput as error:
+        raise InvalidPolicy(error.message, where=LIMITS_FILE) from None
 
 
 def _read(path: Path) -> str:

@@ -1,10 +1,11 @@
 """Decision tables: what policies are meant to decide, written by those who answer for them, run on every change.
 
 A table is YAML: ``readers`` (name → organisation, kind, jurisdiction, roles, groups), ``footings`` (name → purpose,
-legalBasis; a footing named is taken as stated, with a registered case) and ``cases``, each with a reader, a footing or
-none, a label, ``allow`` (the exact actions and field groups allowed) and, where wanted, ``granted`` (disclosures in
-force for the reader: grant → the actions and field groups covered, or ``all``) and ``rules`` (field group → the rule
-shown as withholding it). ``label`` names owner, ownerKind, jurisdiction and handling as ``<scheme> <code>``.
+legalBasis, signed; a footing named is taken as stated, with a registered case) and ``cases``, each with a reader, a
+footing or none, a label, ``allow`` (the exact actions and field groups allowed) and, where wanted, ``granted``
+(disclosures in force for the reader: grant → the actions and field groups covered, or ``all``) and ``rules`` (field
+group → the rule shown as withholding it). ``label`` names owner, ownerKind, jurisdiction and handling as ``<scheme>
+<code>``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class TableFooting(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
     purpose: str
     legal_basis: str
+    signed: bool = False
 
 
 class TableLabel(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -162,6 +164,7 @@ def profile_from(
         purpose=footing.purpose if footing else "",
         legal_basis=footing.legal_basis if footing else "",
         stated=footing is not None,
+        signed=footing.signed if footing else False,
         grants=tuple((grant, tuple(map(_full, actions))) for grant, actions in sorted(grants.items()))
         if footing
         else (),

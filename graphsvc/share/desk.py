@@ -130,8 +130,8 @@ class Desk:
         return appended
 
     def member(self, org: str, where: str) -> str:
-        """An admitted organisation. Raises InvalidInput."""
-        if org not in self.ledger.organisations():
+        """A member that has not left. Raises InvalidInput."""
+        if org not in self.ledger.members():
             raise InvalidInput("there is no such organisation", code="unknown_organisation", where=where)
         return org
 

@@ -20,7 +20,7 @@ from graphsvc.ledger import tables
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.labels import Move
 from graphsvc.model.places import ROW_BITS
-from graphsvc.model.principals import Entitlements, Footing, Organisation, Principal
+from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.share import book, forms
 from graphsvc.share.book import Request
@@ -135,7 +135,9 @@ class Disclosures:
         grant = new_id("g", act)
         moves = await self._mover.moves(moment, records, lambda label: with_grant(label, grant))
         actions = ("match", "view", *(f"view:{group}" for group in sorted(set(form.groups))), *sorted(set(form.uses)))
-        stated = Footing(request.asked["purpose"], basis or request.asked["legalBasis"], request.asked["case"])
+        # Whoever may read only what it signs can sign.
+        basis_used = basis or request.asked["legalBasis"]
+        stated = Footing(request.asked["purpose"], basis_used, request.asked["case"], signed=True)
         self._opens(request.asker, stated, Entitlements(grants=((grant, actions),)), moves)
         # 3. One entry for both sides: the records move and the grant is there, or neither.
         whole = set(request.asked["groups"]) <= set(form.groups) and set(records) == set(all_meant) and not more
@@ -163,7 +165,7 @@ class Disclosures:
 
     def _opens(self, grantee: str, footing: Footing, given: Entitlements, moves: Sequence[Move]) -> None:
         """Raise InvalidInput when policies keep some of the records from the grantee all the same."""
-        organisation: Organisation = self._desk.ledger.organisations()[grantee]
+        organisation = self._desk.ledger.organisations()[self._desk.member(grantee, "request")]
         reader = Principal(organisation, "", ("investigator", "analyst"))
         for move in moves:
             decision = self._mover.sources.decider.explain(reader, footing, True, move.label, given)["view"]

@@ -15,7 +15,7 @@ import msgspec
 from graphsvc.acts import SignedAct
 from graphsvc.model.errors import ScopeMoved, Unavailable
 from graphsvc.model.labels import Label, Move
-from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.principals import ACT, Principal
 from graphsvc.share.listing import own_labels
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Mover:
         event = self.sources.ledger.last_scope_event
         await self.sources.applier.wait(min(max(event, submission), self.sources.ledger.head - 1))
         principal = Principal(act.organisation, act.person, act.roles)
-        return Moment(own_labels(self._asking.scope(principal, Footing())), event)
+        return Moment(own_labels(self._asking.scope(principal, ACT)), event)
 
     async def moves(self, moment: Moment, records: Sequence[int], change: Callable[[Label], Label]) -> list[Move]:
         """Where ``records`` go, those that change; records that are not there are left out."""

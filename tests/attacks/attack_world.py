@@ -18,6 +18,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence, open_evidence
 from graphsvc_verify.note import parse_checkpoint, split_note
 from graphsvc_verify.package import check_package, pack_evidence
+from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
 READER, OWNER = "police-ke", "pasar"
@@ -59,15 +60,14 @@ class World:
         self.ask(2)
         self.pinned = self.ledger.checkpoint()
         self.old = self.ledger.head
-        self.ask(3, signed=True)
+        self.ask(3, signed=self.reader.signed_read(self.ledger))
 
-    def ask(self, count: int = 2, *, signed: bool = False, acts: list[str] | None = None) -> bytes:
-        """A read of ``count`` records by the police; returns and keeps the answer as it left."""
+    def ask(self, count: int = 2, *, signed: SignedRead | None = None, acts: list[str] | None = None) -> bytes:
+        """A read of ``count`` records by the police, signed or not; returns and keeps the answer as it left."""
         data = data_of(OWNER, count)
-        signed_acts = [self.reader.act(self.ledger)] if signed else acts
-        appended = self.ledger.append(
-            read_of(READER, {OWNER: count}, self.ledger.head - 1, data, acts=signed_acts)
-        ).result()
+        draft = read_of(READER, {OWNER: count}, self.ledger.head - 1, data, acts=acts)
+        draft.signed = signed
+        appended = self.ledger.append(draft).result()
         tail = json.dumps({"receipt": appended.receipt, "appliedIndex": 1}).encode()
         self.answers.append(b'{"data":' + data + b',"extensions":' + tail + b"}")
         self.indexes.append(appended.index)

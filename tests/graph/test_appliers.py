@@ -56,7 +56,7 @@ class DraftWorld(SealedWorld):
             "label",
             {"moves": [{"records": [first << 28, first << 28 | 1], "label": msgspec.to_builtins(label(code="AMBER"))}]},
         )
-        self.enter("withdrawal", {"records": [first << 28 | 2]})
+        self.enter("withdrawal", {"ranges": [[first, 2, 2]]})
         self.rows("c", 5, "CLEAR")
 
 
@@ -104,7 +104,7 @@ def expected(
     applier.catch_up()
     close()
     seen = Expected(tmp_path / "data", fingerprint(graph_database), parts(tmp_path / "data"))
-    assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 2
+    assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 1
     shutil.rmtree(seen.data / "columns")
     graph_database.empty()
     yield seen

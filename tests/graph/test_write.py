@@ -145,17 +145,23 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
     assert lids(graph_database) == {A: [2], B: [2], C: [2]}
     writer.move(3, [Move([0, 1], label())])
     assert lids(graph_database) == {A: [1], B: [1], C: [1]}
-    assert writer.watermark() == Watermark(3, 0)
+    told: list[Any] = []
+    writer.move(4, [Move([0], shared), Move([1], label(code="RED")), Move([7], label(code="CLEAR"))], told.extend)
+    assert told == [(2, [0]), (3, [1]), (4, [])]
+    assert {key: sorted(values) for key, values in lids(graph_database).items()} == {A: [2, 3], B: [2], C: [3]}
+    assert writer.watermark() == Watermark(4, 0)
 
 
 def test_withdrawn_records_are_gone_with_what_only_they_held(graph_database: Graph) -> None:
     writer = Writer(graph_database)
     drafts = [draft(0, label(), [A, B], [("USES", 0, 1)]), draft(1, label(code="RED"), [A, C], [("USES", 0, 1)])]
     writer.apply(0, 0, True, drafts, 0)
-    writer.withdraw(1, [0, 77])
+    writer.withdraw(1, [0, 77], [label().owner])
     assert lids(graph_database) == {A: [2], C: [2]}
     assert rows(graph_database, "MATCH ()-[c:CLAIM]->() RETURN c.rec") == [[1]]
-    writer.withdraw(2, [1])
+    writer.withdraw(2, [1], ["another"])
+    assert lids(graph_database) == {A: [2], C: [2]}, "only its owner takes a record back"
+    writer.withdraw(3, [1], [label().owner])
     assert rows(graph_database, "MATCH (n) WHERE NOT n:Watermark AND NOT n:Label RETURN count(n)") == [[0]]
 
 

@@ -43,6 +43,7 @@ class Deed:
 
     sub: str
     body: dict[str, Any]
+    by: str = "police-ke.investigator"
 
 
 Deeds = Callable[[Known], Iterator[Deed]]
@@ -86,6 +87,21 @@ def _preserving(known: Known) -> Iterator[Deed]:
     yield Deed("tide", {"holder": "tide", "identifiers": identifiers((1, "a0")), "deadline": FAR, "until": FAR, **WHY})
 
 
+def _on_records(more: dict[str, Any], by: str) -> Deeds:
+    """The same about records of others', by submission and by handle, and about what is not there."""
+
+    def deeds(known: Known) -> Iterator[Deed]:
+        for target in (
+            {"submission": known.secret},
+            {"submission": known.secret, "rows": [0, 1]},
+            {"submission": known.secret + 1},
+            {"select": {"handle": known.record}},
+        ):
+            yield Deed("records", {"v": 1, "target": target, "reason": "asked for", **more}, by)
+
+    return deeds
+
+
 MUTATIONS: dict[str, Deeds | Untouched] = {
     "registerCase": Untouched("writes a case of the caller's own organisation; reads no record"),
     "requestDisclosure": _asking,
@@ -109,6 +125,17 @@ MUTATIONS: dict[str, Deeds | Untouched] = {
     "removeFromGroup": _on_groups({"org": "pasar"}),
     "shareRecords": _sharing,
     "unshareRecords": _sharing,
+    "recall": _on_records({"deadline": FAR}, "police-ke.feed"),
+    "acknowledgeRecall": lambda known: iter(
+        Deed("notice", {"v": 1, "notice": index, "outcome": "deleted"}) for index in (known.secret, known.secret + 1)
+    ),
+    "hold": _on_records({}, CUSTOMS),
+    "release": lambda known: iter(
+        Deed("hold", {"v": 1, "hold": index, "reason": "asked for"}, CUSTOMS)
+        for index in (known.secret, known.secret + 1)
+    ),
+    "erase": _on_records({}, CUSTOMS),
+    "updateOrganisation": Untouched("changes the caller's own name and contact; reads no record"),
     "proposePolicy": Untouched("takes a text by officers of the part's own organisation; reads no record"),
     "approvePolicy": Untouched("names a proposal of the caller's own part by the digest of its text; reads no record"),
     "rollBackPolicy": Untouched("names a version of the caller's own part; reads no record"),

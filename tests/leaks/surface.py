@@ -136,6 +136,10 @@ ONCE: dict[str, Calls | Untouched] = {
     "disclosureRequest": lambda seen: [{"id": seen.handle(name)} for name in ("own request", "foreign request")],
     "grants": lambda seen: [{"role": "ASKED"}, {"role": "HELD", **_PAGE}],
     "sharingGroups": lambda seen: [{}],
+    "recalls": lambda seen: [_PAGE],
+    "recallNotices": lambda seen: [{"open": False, **_PAGE}],
+    "holds": lambda seen: [{"open": False}],
+    "subjectAccess": lambda seen: [seen.identifier(thing) for thing in ("a0", VEILED[0])],
     "policyVersions": lambda seen: [{}, {"part": "tide", "first": 5}],
 }
 """Asked once for all worlds: they span whatever the reader may see."""
@@ -152,6 +156,10 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
         Request("GET", f"/v1/submissions/{index}/errors", "police-ke.feed") for index in (at.own, at.secret, at.none)
     ],
     ("POST", "/v1/organisations"): Untouched("admits an organisation; reads no record"),
+    ("GET", "/v1/organisations"): lambda at: [Request("GET", "/v1/organisations", "police-ke.investigator")],
+    ("POST", "/v1/organisations/{org}"): Untouched("changes how a member is called; operators only, reads no record"),
+    ("POST", "/v1/organisations/{org}/departure"): Untouched("ends a membership; operators only, who are told counts"),
+    ("POST", "/v1/purge"): Untouched("erases what is due; operators only, who are told counts"),
     ("POST", "/v1/keys"): Untouched("logs a key event; reads no record"),
     ("POST", "/v1/evidence"): lambda at: [
         Request("POST", "/v1/evidence", "police-ke.investigator", {"content": orjson.dumps(asked)})

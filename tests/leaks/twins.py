@@ -119,10 +119,10 @@ class Twins:
 
                 def act(twin: int, side: Side, name: str = name, deeds: Sequence[Deed] = deeds) -> dict[str, Any]:
                     deed = deeds[twin]
-                    compact = side.members.sign(INVESTIGATOR, KINDS[name], deed.sub, deed.body, after)
-                    return side.ask(INVESTIGATOR, FOOTING, mutation(name, compact))
+                    compact = side.members.sign(deed.by, KINDS[name], deed.sub, deed.body, after)
+                    return side.ask(deed.by, FOOTING, mutation(name, compact))
 
-                yield from self._compare(self._both(act), f"{INVESTIGATOR}: {name}", 0, None, early)
+                yield from self._compare(self._both(act), f"{deeds[0].by}: {name}", 0, None, early)
 
     def _pairs(
         self,

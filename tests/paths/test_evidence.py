@@ -15,7 +15,7 @@ from witness_server import served
 
 from graphsvc.app import LocalService
 from graphsvc.ask import Asking, Released, Sources
-from graphsvc.budget import Budget, Limits
+from graphsvc.budget import Budget
 from graphsvc.client import Client, Refused
 from graphsvc.client.keys import load_signing_key
 from graphsvc.columns.store import Columns
@@ -25,6 +25,7 @@ from graphsvc.model.errors import Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
+from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
 from graphsvc.settings import product_data
@@ -183,7 +184,7 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
     assert parts is not None
     schema, decider = load_schema(product_data("schema")), Decider(load_policies(product_data("policies")))
     police = members.by_name["police-ke"].organisation
-    budget = Budget(tmp_path / "budget.db", bytes(32), Limits(10))
+    budget = Budget(tmp_path / "budget.db", bytes(32), lambda: Limits(10))
     principal = Principal(police, "officer", ("investigator",))
 
     async def work(reading: Reading) -> bytes:

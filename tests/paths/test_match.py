@@ -27,7 +27,7 @@ from graphsvc.api.ports import Ports
 from graphsvc.app import LocalService, Service
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys
-from graphsvc.budget import Budget, Limits
+from graphsvc.budget import Budget
 from graphsvc.client import Client
 from graphsvc.client.errors import Refused
 from graphsvc.client.service import footing_headers
@@ -39,6 +39,7 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
+from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.settings import Settings, product_data
 from graphsvc.share.entitlements import Entitled
@@ -167,7 +168,7 @@ class Rationed:
         """Start anew on the same budget file, as after a restart."""
         parts, data = self.parts, self.local.data
         schema = load_schema(product_data("schema"))
-        self.budget = Budget(self.folder / "budget.db", bytes(32), Limits(self.limit))
+        self.budget = Budget(self.folder / "budget.db", bytes(32), lambda: Limits(self.limit))
         self.stack.callback(self.budget.close)
         reader = (self.reader or parts.graph).reader(schema)
         decider = Decider(load_policies(product_data("policies")))
@@ -179,7 +180,9 @@ class Rationed:
         authenticator = Authenticator(self.identity.issuer, "graphsvc", keys, parts.ledger.organisations().get)
         administering = Administering(parts.ledger, parts.applier, schema)
         submitting: Any = None  # nothing is submitted here
-        ports = Ports(authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {}))
+        ports = Ports(
+            authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {}), parts.custody
+        )
         self.app = build_api(ports, Settings(self.folder))
 
     def post(self, query: str, **variables: Any) -> httpx2.Response:

@@ -15,19 +15,16 @@ from typer.testing import CliRunner
 
 from graphsvc import rebuild
 from graphsvc.app import LocalService, run_local
-from graphsvc.changes import DraftReader, remains
 from graphsvc.cli import app
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
-from graphsvc.ledger.entry import EntryDraft, OwnerPart
-from graphsvc.ledger.objects import FilePayloadStore
-from graphsvc.ledger.payload import RowKeys
 from graphsvc.local.cast import CLIENTS, OPERATOR
 from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.labels import Handling, Label
+from graphsvc.model.places import record_int
 from graphsvc.model.principals import Footing, Principal
 from graphsvc.policy.scope import Scope
 from graphsvc.share.labels import move_label
@@ -42,7 +39,7 @@ REGISTER = 'mutation { registerCase(reference: "REBUILD/1", title: "x", legalBas
 
 
 class World:
-    """A running service whose records are moved, withdrawn and erased, by entries as any act would make them."""
+    """A running service whose records are moved, withdrawn and erased, by acts."""
 
     def __init__(self, service: LocalService, folder: Path) -> None:
         assert service.parts is not None
@@ -63,29 +60,15 @@ class World:
         outgoing = file_of(self.folder / f"{org}-{self.parts.ledger.head}.ndjson", rows, DEFAULTS)
         return self.members.client(f"{org}.feed").submit(outgoing, org, self.members.by_name[org].working).index
 
-    def move(self, org: str, records: list[int], code: str) -> None:
-        own = BY_NAME[org]
+    def move(self, org: str, submission: int, rows: tuple[int, ...], code: str) -> None:
+        own, records = BY_NAME[org], [record_int(submission, row) for row in rows]
         label = Label(org, own.kind, own.jurisdiction, Handling("tlp-2.0", code), "GREEN", "statutory-duty")
         asyncio.run(move_label(self.parts.ledger, Principal(own, "dpo", ("officer",)), records, label))
 
-    def change(self, org: str, kind: str, **body: Any) -> None:
-        part = OwnerPart(org, {"action": kind}, [])
-        draft = EntryDraft(type=kind, requester=org, owners=[part], body=body, scope_event=True)
-        self.applied(self.parts.ledger.append(draft).result().index)
-
-    def erase(self, org: str, records: list[int]) -> None:
-        """An erasure as it has to be: what remains is worked out, the entry is durable, the keys go."""
-        ledger = self.parts.ledger
-        self.applied(ledger.head - 1)
-        data = self.service.data
-        keys = RowKeys(data / "keys" / "rows.db")
-        reader = DraftReader(ledger, FilePayloadStore(data / "payloads"), keys)
-        left = remains(self.parts.graph.writer(), self.parts.applier.labels, reader, records)
-        self.change(org, "erasure", records=records, remains=left)
-        for record in records:
-            (pack,) = ledger.open_header(record >> 28)["body"]["packs"]
-            keys.destroy(pack, record & 0xFFFFFFF)
-        keys.close()
+    def act(self, org: str, kind: str, submission: int, *rows: int) -> None:
+        """Some rows of a submission taken back or erased, by the owner's officer."""
+        body = {"v": 1, "target": {"submission": submission, "rows": list(rows)}, "reason": "x"}
+        self.applied(int(self.members.act(f"{org}.officer", kind, "records", body)["index"]))
 
     def applied(self, index: int) -> None:
         asyncio.run(self.parts.applier.wait(index))
@@ -116,19 +99,19 @@ def look(world: World, data: Path) -> Seen:
 
 def happen(world: World) -> None:
     """Every way in which what stays depends on what has gone."""
-    first = world.submit("pasar", [row("anna", 1, **TOLD), row("ben", 2), row("carl", 3), row("only-here", 4)]) << 28
+    first = world.submit("pasar", [row("anna", 1, **TOLD), row("ben", 2), row("carl", 3), row("only-here", 4)])
     world.submit("customs-cn", [row("anna", 1), row("zoe", 9)])
-    second = world.submit("swiftline", [row("ben", 2), row("dora", 5), row("emil", 6)]) << 28
-    world.move("pasar", [first + 1, first + 2], "AMBER")
-    world.change("pasar", "withdrawal", records=[first])  # anna came with it, and stays with customs
-    world.erase("pasar", [first + 1, first + 3])  # ben came with it, and stays; only-here was nowhere else
-    world.change("swiftline", "withdrawal", records=[second + 1])  # dora goes
-    third = world.submit("pasar", [row("dora", 5), row("ben", 2), row("only-here", 4), row("new", 1)]) << 28
-    world.move("swiftline", [second, second + 1, second + 2], "RED")
-    world.move("swiftline", [second, second + 2], "CLEAR")
-    world.erase("swiftline", [second])  # ben goes on with its third record, under the first one's integer
-    world.move("pasar", [third + 3], "RED")
-    world.change("pasar", "withdrawal", records=[third + 3])  # a label that nothing has any more keeps its number
+    second = world.submit("swiftline", [row("ben", 2), row("dora", 5), row("emil", 6)])
+    world.move("pasar", first, (1, 2), "AMBER")
+    world.act("pasar", "recall", first, 0)  # anna came with it, and stays with customs
+    world.act("pasar", "erase", first, 1, 3)  # ben came with it, and stays; only-here was nowhere else
+    world.act("swiftline", "recall", second, 1)  # dora goes
+    third = world.submit("pasar", [row("dora", 5), row("ben", 2), row("only-here", 4), row("new", 1)])
+    world.move("swiftline", second, (0, 1, 2), "RED")
+    world.move("swiftline", second, (0, 2), "CLEAR")
+    world.act("swiftline", "erase", second, 0)  # ben goes on with its third record, under the first one's integer
+    world.move("pasar", third, (3,), "RED")
+    world.act("pasar", "recall", third, 3)  # a label that nothing has any more keeps its number
     world.submit("customs-cn", [row(f"many-{number}", number % 7) for number in range(300)])
     world.applied(world.parts.ledger.head - 1)
 
@@ -146,7 +129,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pat
 
 
 def run(*arguments: str, **environment: str) -> dict[str, Any]:
-    done = CliRunner().invoke(app, ["rebuild", *arguments, "--json"], env=environment)
+    done = CliRunner().invoke(app, ["rebuild", *arguments, "--digest", "--json"], env=environment)
     assert done.exit_code == 0, done.output or done.exception
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -14,7 +14,7 @@ import pytest
 
 from graphsvc.app import LocalService, Service
 from graphsvc.ask import Asking, Sources
-from graphsvc.budget import Budget, Limits
+from graphsvc.budget import Budget
 from graphsvc.client import Client
 from graphsvc.columns.store import Columns
 from graphsvc.graph.handles import Handles
@@ -26,6 +26,7 @@ from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Principal
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
+from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
 from graphsvc.settings import product_data
@@ -162,18 +163,13 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     handles = {one.org: Handles(one.org.encode().ljust(64, b".")) for one in ORGANISATIONS}
     columns = Columns(world.data / "columns")
     reader = parts.graph.reader(schema)
-    budget = Budget(world.data / "other-budget.db", bytes(32), Limits(10))
+    budget = Budget(world.data / "other-budget.db", bytes(32), lambda: Limits(10))
     asking = Asking(
         Sources(
-            parts.ledger,
-            reader,
-            columns,
-            parts.applier,
-            decider,
-            schema,
-            handles.__getitem__,
+            *(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__),
             Entitled(parts.ledger),
             budget,
+            parts.custody,
         )
     )
 

@@ -44,9 +44,13 @@ class Asked:
 
     questions: list[tuple[Principal, Footing, bytes]] = field(default_factory=list)
     refuse: Exception | None = None
+    signed: list[Any] = field(default_factory=list)
 
-    async def run(self, principal: Principal, footing: Footing, question: bytes, work: Any) -> Released:
+    async def run(
+        self, principal: Principal, footing: Footing, question: bytes, work: Any, signed: Any = None
+    ) -> Released:
         self.questions.append((principal, footing, question))
+        self.signed.append(signed)
         if self.refuse is not None:
             raise self.refuse
         await work(Reads())
@@ -152,6 +156,15 @@ class Acts:
         return Acted({}, RECEIPT)
 
 
+class Keeps:
+    """Nothing is due and nobody leaves."""
+
+    membership: Any = None
+
+    async def purge(self, principal: Principal, dry_run: bool) -> dict[str, Any]:
+        return {"dryRun": dry_run}
+
+
 class Administers:
     def __init__(self) -> None:
         self.is_ready = True
@@ -187,7 +200,7 @@ class World:
         self.asking, self.submitting, self.administering = Asked(), Submitted(), Administers()
         self.settings = Settings(directory, max_body=max_body)
         sweep(self.settings.spool)
-        ports = Ports(self.authenticator, self.asking, self.submitting, Log(), self.administering, Acts())
+        ports = Ports(self.authenticator, self.asking, self.submitting, Log(), self.administering, Acts(), Keeps())
         self.app: FastAPI = build_api(ports, self.settings)
         self.token = self.identity.token(ANALYST)
 

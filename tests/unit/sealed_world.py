@@ -55,7 +55,7 @@ class SealedWorld:
 
     def erase(self, index: int, row: int, *, destroy: bool = True) -> None:
         """Enter an erasure; the key goes after it, unless there is a crash between."""
-        self.enter("erasure", {"records": [index << 28 | row]})
+        self.enter("erasure", {"ranges": [[index, row, row]]})
         if destroy:
             (pack,) = self.ledger.open_header(index)["body"]["packs"]
             self.keys.destroy(pack, row)

@@ -202,5 +202,6 @@ def test_the_command_line(world: SealedWorld, tmp_path: Path, monkeypatch: pytes
     assert run(app, arguments).exit_code == 0
     with pytest.raises(InvalidInput, match="not empty"):
         run(app, arguments, catch_exceptions=False)
+    assert run(app, ["keys", "rewrap", "--data", data]).stdout.startswith("nothing to do")
     with pytest.raises(InvalidInput, match="no ledger"):
         run(app, ["backup", backup, "--data", str(tmp_path / "none")], catch_exceptions=False)

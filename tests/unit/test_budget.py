@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.budget import LIMITS_FILE, Budget, Limits, load_limits
+from graphsvc.budget import Budget
 from graphsvc.model.errors import BudgetSpent, InvalidInput
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
+from graphsvc.policy.limits import LIMITS_FILE, Limits, changed_limits, parse_limits
 from graphsvc.settings import product_data
 
 NGO = Organisation("watch", "ngo", "KE", "Watch")
@@ -29,7 +30,8 @@ class Clock:
 
 
 def opened(path: Path, limit: int = 5, clock: Clock | None = None) -> Budget:
-    return Budget(path / "budget.db", SECRET, Limits(limit, {"police": 100}), clock or Clock())
+    limits = Limits(limit, {"police": 100})
+    return Budget(path / "budget.db", SECRET, lambda: limits, clock or Clock())
 
 
 def spend(budget: Budget, *keys: str, org: Organisation = NGO) -> None:
@@ -126,18 +128,39 @@ def test_concurrent_spending_over_two_connections_never_passes_the_limit(tmp_pat
 
 
 def test_limits_of_the_product_name_every_kind_of_organisation() -> None:
-    limits = load_limits(product_data("policies") / LIMITS_FILE)
+    limits = parse_limits((product_data("policies") / LIMITS_FILE).read_text())
     kinds = set(load_schema().codelists["organisation-kinds"].codes)
     assert kinds <= set(limits.kinds) <= kinds | {"operator"}
     assert limits.of(POLICE) > limits.of(NGO) > limits.default
 
 
-def test_an_organisation_has_its_own_limit_before_that_of_its_kind(tmp_path: Path) -> None:
-    path = tmp_path / "budget.yaml"
-    path.write_text("default: 1\nkinds: {ngo: 2}\norganisations: {watch: 3}\n")
-    limits = load_limits(path)
+def test_an_organisation_has_its_own_limit_before_that_of_its_kind() -> None:
+    limits = parse_limits("default: 1\nkinds: {ngo: 2}\norganisations: {watch: 3}\n")
     assert [limits.of(one) for one in (NGO, Organisation("other", "ngo", "KE", ""), POLICE)] == [3, 2, 1]
     for wrong in ("default: -1\n", "kinds: {ngo: 2}\n", "default: 1\nkind: {}\n", "default: many\n"):
-        path.write_text(wrong)
-        with pytest.raises(InvalidInput, match=r"budget\.yaml"):
-            load_limits(path)
+        with pytest.raises(InvalidInput) as caught:
+            parse_limits(wrong)
+        assert caught.value.where == LIMITS_FILE
+
+
+def test_what_changes_between_limits_is_told_place_by_place() -> None:
+    old, new = Limits(1, {"ngo": 2, "police": 5}), Limits(1, {"ngo": 3}, {"watch": 0})
+    assert list(changed_limits(old, new)) == [
+        "~ budget.yaml kinds.ngo: 2 → 3",
+        "~ budget.yaml kinds.police: 5 → none",
+        "~ budget.yaml organisations.watch: none → 0",
+    ]
+    assert "~ budget.yaml default: none → 1" in changed_limits(None, old)
+    assert list(changed_limits(old, old)) == []
+
+
+def test_limits_that_change_hold_from_the_next_question_on(tmp_path: Path) -> None:
+    limits = [Limits(1)]
+    budget = Budget(tmp_path / "budget.db", SECRET, lambda: limits[-1], Clock())
+    spend(budget, "a")
+    with pytest.raises(BudgetSpent):
+        spend(budget, "b")
+    limits.append(Limits(2))
+    spend(budget, "b")
+    assert used(budget) == 2
+    budget.close()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import sys
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
+import msgspec
 import pytest
 
-from graphsvc.cli import main
 from graphsvc.cli.profile import ProfileFile, read_profile, write_profile
+from graphsvc.cli.targets import Named
 from graphsvc.client import SigningKey
+from graphsvc.custody.forms import Target
 from graphsvc.local.scenario import Scenario, make_scenario
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
+from tests.commands import Run, running
 
 COMMANDS = [
     [],
@@ -26,40 +26,26 @@ COMMANDS = [
     ["verify"],
     ["token"],
     ["match"],
+    ["recall"],
+    ["notices"],
+    ["hold"],
+    ["release"],
+    ["erase"],
+    ["purge"],
+    ["subject-access"],
+    ["members", "list"],
+    ["members", "add"],
+    ["members", "leave"],
     ["keys"],
     ["keys", "new"],
     ["keys", "show"],
 ]
 
 
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-class Run(Protocol):
-    def __call__(self, *words: str, **variables: str) -> Done: ...
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """The command line in this process, as ``main`` runs it."""
-
-    def call(*words: str, **variables: str) -> Done:
-        for name in [name for name in os.environ if name.startswith("GRAPHSVC_")]:
-            monkeypatch.delenv(name)
-        for name, value in {"COLUMNS": "160", **variables}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["graphsvc", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        return Done(code, *capfd.readouterr())
-
-    return call
+    """The command line in this process."""
+    return running(monkeypatch, capfd)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +74,6 @@ def test_keys_are_made_once_and_shown(run: Run, tmp_path: Path) -> None:
 
 
 def _defaults(folder: Path, scenario: Scenario, piece: int) -> str:
-    import msgspec
-
     path = folder / "defaults.json"
     path.write_bytes(msgspec.json.encode(scenario.slices[piece].defaults))
     return str(path)
@@ -212,3 +196,45 @@ def test_what_cannot_be_matched_is_said_before_a_service_is_asked(run: Run, tmp_
         path.write_text(content)
         done = run("match", *words, "--json")
         assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == code, (content, words, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("named", "target"),
+    [
+        (Named(submission=0), {"submission": 0}),
+        (Named(submission=7, row=[1, 3]), {"submission": 7, "rows": [1, 3]}),
+        (Named(record="H"), {"select": {"handle": "H"}}),
+        (
+            Named(about="Account:site=shopee,id=u17", legal_basis="consent"),
+            {
+                "select": {
+                    "legalBasis": "consent",
+                    "entity": {"kind": "Account", "parts": {"site": "shopee", "id": "u17"}},
+                }
+            },
+        ),
+        (
+            Named(handling="tlp-2.0:RED", since="2026-01-01T00:00:00Z", until="2026-02-01T00:00:00Z"),
+            {
+                "select": {
+                    "handling": {"scheme": "tlp-2.0", "code": "RED"},
+                    "since": "2026-01-01T00:00:00Z",
+                    "until": "2026-02-01T00:00:00Z",
+                }
+            },
+        ),
+        (Named(), "no_target"),
+        (Named(row=[1]), "no_target"),
+        (Named(submission=1, record="H"), "no_target"),
+        (Named(row=[1], record="H"), "no_target"),
+        (Named(handling="RED"), "bad_handling"),
+        (Named(about="Phone"), "bad_identifier"),
+    ],
+)
+def test_what_is_named_is_one_target(named: Named, target: dict[str, object] | str) -> None:
+    if isinstance(target, str):
+        with pytest.raises(InvalidInput) as refused:
+            _ = named.target
+        assert refused.value.code == target
+    else:
+        assert named.target == msgspec.to_builtins(msgspec.convert(target, Target))

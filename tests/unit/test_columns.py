@@ -69,7 +69,7 @@ def test_expired_claims_are_gone(columns: Columns) -> None:
 
 def test_withdrawn_claims_are_gone(columns: Columns, tmp_path: Path) -> None:
     assert rows(columns.select(scope(1, withdrawn=(FIRST,)), 0)) == [(SECOND, 1, 12)]
-    columns.withdraw(5, [FIRST])
+    columns.withdraw([FIRST])
     assert rows(columns.select(scope(1), 0)) == [(SECOND, 1, 12)]
     assert rows(Columns(tmp_path / "columns").select(scope(1), 0)) == [(SECOND, 1, 12)]
 
@@ -79,7 +79,7 @@ def test_moved_claims_follow_their_label(columns: Columns, tmp_path: Path) -> No
     assert rows(columns.select(scope(1), 0)) == [(SECOND, 1, 12)]
     assert rows(columns.select(scope(3), 0)) == [(FIRST, 3, 10), (THIRD, 3, 13), (OTHER, 3, 10)]
     columns.move(6, [(2, [FIRST])])
-    columns.withdraw(7, [OTHER])
+    columns.withdraw([OTHER])
     reopened = Columns(tmp_path / "columns")
     for store in (columns, reopened):
         assert rows(store.select(scope(2), 0)) == [(FIRST, 2, 10)]

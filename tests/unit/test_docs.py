@@ -74,7 +74,7 @@ def test_commands_and_options_exist(page: Path) -> None:
             assert words[1] in TARGETS, line
             continue
         command, rest = _walk(root, words[1:])
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
         for word in rest:
             if word.startswith("--"):
                 assert word.split("=")[0] in known, f"{page.name}: {line}"

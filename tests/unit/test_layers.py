@@ -11,7 +11,14 @@ ROOT = Path(__file__).parents[2]
 BASE = {"graphsvc.model", "graphsvc_verify"}
 PATHS = {
     *("graphsvc.submit", "graphsvc.intake", "graphsvc.apply", "graphsvc.ask", "graphsvc.reading", "graphsvc.shown"),
-    *("graphsvc.rings", "graphsvc.share", "graphsvc.administer", "graphsvc.workers", "graphsvc.acts"),
+    *(
+        "graphsvc.rings",
+        "graphsvc.share",
+        "graphsvc.custody",
+        "graphsvc.administer",
+        "graphsvc.workers",
+        "graphsvc.acts",
+    ),
     *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
     *("graphsvc.budget", "graphsvc.provenance", "graphsvc.govern"),
 }
@@ -33,9 +40,10 @@ ALLOWED: dict[str, set[str]] = {
     # Servers of other parties, and what talks to them: they see the log and nothing else.
     "graphsvc.witness": BASE | {"graphsvc.ledger"},
     "graphsvc.witnessing": BASE | {"graphsvc.ledger"},
+    "graphsvc.timestamping": BASE | {"graphsvc.ledger"},
     "graphsvc.client": BASE | {"importers", "graphsvc.settings"},
     "graphsvc.local": BASE | EDGE | {"graphsvc.settings", "importers"},
-    "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witnessing"},
+    "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witnessing", "graphsvc.timestamping"},
     "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witness"},
     "graphsvc.__main__": EDGE,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +13,7 @@ from graphsvc.model.principals import Entitlements, Footing, Organisation, Princ
 from graphsvc.policy import decide as decide_module
 from graphsvc.policy.decide import Decider, decide
 from graphsvc.policy.rules import Policies, load_policies, policies_of, read_files
+from graphsvc.policy.scope import Scope
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
@@ -201,3 +203,19 @@ def test_another_version_decides_from_the_next_question_on(policies: Policies) -
     assert (after.allowed("view"), after.policy) == ((2,), closed.digest)
     versions.append(policies)
     assert decider.scope(INVESTIGATOR, FOOTING, True, NOTHING, of, 2).allowed("view") == (1, 2)
+
+
+def test_what_is_packed_for_a_query_is_what_the_scope_allows() -> None:
+    """Whatever is not in view is in no field group either, and no copy keeps what was packed of other labels."""
+    lids = {"view": (1, 3, 6), "match": (1, 2, 3, 6, 9), "identity": (1, 6), "personal": (2, 3, 9), "content": ()}
+    scope = Scope(INVESTIGATOR, Footing(), 0, "sha256:0", 1.0, lids, {})
+    masks = scope.masks()
+    allowed = {
+        name: [lid for lid, code in enumerate(masks["may"]) if code in masks[name]] for name in ("view", *GROUPS)
+    }
+    assert allowed.pop("view") == [1, 3, 6] and allowed.pop("identity") == [1, 6] and allowed.pop("personal") == [3]
+    assert not any(allowed.values())
+    assert replace(scope, withdrawn=(7,)).masks() is masks
+    narrowed = replace(scope, lids={"view": (1,)})
+    assert narrowed.masks()["may"] == [0, 1] and narrowed.masks()["identity"] == []
+    assert replace(scope, lids={}).masks()["may"] == []

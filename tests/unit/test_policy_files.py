@@ -82,6 +82,8 @@ def test_rules_speak_of_codes_that_exist() -> None:
         ("orgs/pasar.cedar", _RULE.format('principal == Reader::"reader"'), "about attributes"),
         ("rulebooks/pap.cedar", '@id("own-records") permit (principal, action, resource);', "is taken"),
         ("standings.yaml", "authority: [", "no YAML"),
+        ("budget.yaml", "default: -1", "from 0 up"),
+        ("budget.yaml", "kinds: {police: 5}", "default"),
         ("shared.cedar", '@id("default-deny") permit (principal, action, resource);', "needs an @id"),
         ("schema.cedarschema", "entity {", "does not parse"),
         ("standings.yaml", "authority: [police]\ncompany: [police]", "two standings"),
@@ -106,13 +108,14 @@ def test_digest_follows_every_file(copy: Path) -> None:
     before = load_policies(copy).digest
     assert before == load_policies(POLICIES).digest and re.fullmatch(r"sha256:[0-9a-f]{64}", before)
     digests = {before}
-    for file in ("shared.cedar", "rulebooks/pap.cedar", "schema.cedarschema", "standings.yaml", "orgs/pasar.cedar"):
+    data = ("standings.yaml", "budget.yaml")
+    for file in ("shared.cedar", "rulebooks/pap.cedar", "schema.cedarschema", *data, "orgs/pasar.cedar"):
         comment = "# more\n" if file.endswith("yaml") else "// more\n"
         (copy / file).write_text((copy / file).read_text() + comment)
         digests.add(load_policies(copy).digest)
     (copy / "orgs" / "pasar.cedar").unlink()
     digests.add(load_policies(copy).digest)
-    assert len(digests) == 7
+    assert len(digests) == 8
 
 
 def test_check_is_content_with_the_product() -> None:

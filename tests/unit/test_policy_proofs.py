@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,9 @@ def test_the_axes_are_the_code_lists() -> None:
     assert handlings == {(one.scheme, one.code) for one in axes.HANDLINGS} - {("none", "")}
 
 
-def test_a_difference_is_whole_and_nothing_else(policies: Policies) -> None:
+def test_a_difference_is_whole_and_nothing_else(
+    policies: Policies, record_property: Callable[[str, object], None]
+) -> None:
     narrowed = dict(policies.files)
     narrowed["orgs/pasar.cedar"] += """@id("pasar-export")
 forbid (principal, action == Action::"export", resource)
@@ -116,6 +119,7 @@ unless { principal.org == "pasar" || principal.kind == "customs" };
     assert found.rules == ("+ orgs/pasar.cedar pasar-export",) and found.decisions > 10**12
     assert {(one.owner, one.gain, one.actions) for one in found.changes} == {("pasar", False, ("export",))}
     assert all("customs" not in str(one.within["kind"]) for one in found.changes)
+    record_property("decisions enumerated", found.decisions)
     back = difference(policies_of(narrowed), policies)
     assert sum(one.decisions for one in back.changes) == sum(one.decisions for one in found.changes) > 0
     assert {one.gain for one in back.changes} == {True}
@@ -131,6 +135,13 @@ def test_nothing_changes_where_only_words_do(policies: Policies) -> None:
     commented = {name: text + "// more\n" if name.endswith("cedar") else text for name, text in policies.files.items()}
     found = difference(policies, policies_of(commented))
     assert found.changes == () and found.rules == () and found.old != found.new
+
+
+def test_a_difference_names_the_limits_that_change(policies: Policies) -> None:
+    files = dict(policies.files)
+    files["budget.yaml"] = files["budget.yaml"].replace("police: 10000", "police: 20000")
+    found = difference(policies, policies_of(files))
+    assert found.limits == ("~ budget.yaml kinds.police: 10000 → 20000",) and found.changes == ()
 
 
 def test_explanations_name_every_deciding_rule(policies: Policies) -> None:

@@ -20,6 +20,7 @@ from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
 from graphsvc.model.principals import Organisation, Principal
+from graphsvc.policy.limits import LIMITS_FILE, parse_limits
 from graphsvc.policy.rules import InvalidPolicy, load_policies
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -146,6 +147,26 @@ def test_the_shared_rulebook_takes_more_than_half_of_the_members(world: World) -
     assert name in world.governing.in_force().files and "Reviewed" not in world.governing.in_force().files[name]
     assert world.approve(body, "customs-cn", "budi", SHARED)["state"] == "in-force"
     assert "Reviewed" in world.governing.in_force().files[name]
+
+
+def test_how_much_may_be_asked_is_of_the_shared_part(world: World) -> None:
+    police = world.ledger.organisations()["police-ke"]
+    first = world.governing.in_force()
+    assert first.limits == parse_limits((POLICIES / LIMITS_FILE).read_text())
+    with pytest.raises(InvalidInput):
+        world.propose({LIMITS_FILE: "default: 1\n"})
+    body = world.change(SHARED, {LIMITS_FILE: "default: -1\n"})
+    with pytest.raises(InvalidInput):
+        world.act("police-ke", "ratna", "policy-propose", SHARED, body)
+    body = world.change(SHARED, {LIMITS_FILE: "default: 1\nkinds: {police: 7}\n"})
+    world.act("police-ke", "ratna", "policy-propose", SHARED, body)
+    world.approve(body, "pasar", "ratna", SHARED)
+    assert world.governing.in_force().limits == first.limits
+    world.approve(body, "customs-cn", "budi", SHARED)
+    now = world.governing.in_force()
+    assert now.limits is not None and now.limits.of(police) == 7 and now.digest != first.digest
+    world.reopen()
+    assert world.governing.in_force().limits == now.limits
 
 
 @pytest.mark.parametrize(

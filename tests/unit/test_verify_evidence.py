@@ -28,9 +28,10 @@ class World:
         self.owner, self.other, self.reader = self.members
 
     def read(self, count: int = 2, acts: list[str] | None = None) -> Any:
-        return self.ledger.append(
-            read_of("police-ke", {"pasar": count, "swiftline": 1}, self.ledger.head - 1, acts=acts)
-        ).result()
+        """An entry that shows records; with ``acts`` it is a request, since a read carries its own signature only."""
+        draft = read_of("police-ke", {"pasar": count, "swiftline": 1}, self.ledger.head - 1, acts=acts)
+        draft.type = "request" if acts else "read"
+        return self.ledger.append(draft).result()
 
     def evidence(self, indexes: list[int] | None = None, since: int | None = None) -> Evidence:
         return open_evidence(over_wire(self.ledger.evidence("pasar", indexes, since)), self.owner.hpke)

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from graphsvc_verify import boxes, disclosures
 from graphsvc_verify.canonical import b64u, digest, encode, unb64u
 from graphsvc_verify.ed25519 import check_public_key, verify_signature
 from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.httpsig import Covered, byte_sequence, signature_base
 from graphsvc_verify.jws import kid_of
 from graphsvc_verify.merkle import verify_consistency, verify_inclusion
 from graphsvc_verify.receipt import answer_digest, query_digest
+from graphsvc_verify.signedread import SignedRead
 
 DATA = Path(os.environ.get("GRAPHSVC_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "crypto"
 OURS = Path(__file__).parents[1] / "vectors" / "ledger.json"
@@ -146,6 +149,39 @@ def make_vectors() -> dict[str, Any]:
         "answer": {"data": '{"a":1}', "digest": answer_digest(b'{"a":1}', secret("answer salt"))},
         "query": {"query": "{a}", "digest": query_digest(b"{a}", secret("answer salt"))},
         "kid": {"public": b64u(secret("public")), "kid": kid_of(secret("public"))},
+        "signedRead": make_signed_read(),
+    }
+
+
+def make_signed_read() -> dict[str, Any]:
+    """A signed question; the key is the Ed25519 private key that is SHA-256 of "signing key"."""
+    key = Ed25519PrivateKey.from_private_bytes(secret("signing key"))
+    public = key.public_key().public_bytes_raw()
+    body = b'{"query":"{a}","extensions":{"salt":"AAAAAAAAAAAAAAAAAAAAAA"}}'
+    values = {
+        "@method": "POST",
+        "@path": "/graphql",
+        "content-digest": f"sha-256={byte_sequence(hashlib.sha256(body).digest())}",
+        "graphsvc-log": "log.example/test",
+        "graphsvc-token-digest": f"sha-256={byte_sequence(secret('token'))}",
+        "graphsvc-purpose": "investigation",
+        "graphsvc-legal-basis": "court-order",
+        "graphsvc-case": "K-1",
+    }
+    said = {"created": 1790000000, "nonce": "AAAAAAAAAAAAAAAAAAAAAAAA", "keyid": f"police-ke/{kid_of(public)}"}
+    covered = Covered(tuple(values), {**said, "alg": "ed25519", "tag": "graphsvc-read"})
+    signature = key.sign(signature_base(covered, values))
+    kept = SignedRead.of(covered, values, signature)
+    kept.verify(public)
+    return {
+        "public": b64u(public),
+        "body": body.decode(),
+        "base": kept.base.decode(),
+        "signature": b64u(signature),
+        "signatureInput": f"graphsvc={covered.text}",
+        "kept": kept.write().decode(),
+        "keptDigest": digest(kept.write()),
+        "query": query_digest(body, secret("answer salt")),
     }
 
 

@@ -20,6 +20,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import FORMAT, EvidenceReport, check_evidence
 from graphsvc_verify.package import PackageReport, check_package
 from graphsvc_verify.receipt import ReceiptReport, check_receipt
+from graphsvc_verify.stamps import told
 from graphsvc_verify.trust import Trust, parse_trust
 
 
@@ -102,6 +103,7 @@ def _evidence_result(report: EvidenceReport) -> dict[str, Any]:
         ],
         "leftOut": [list(gap) for gap in report.missing],
         "witnesses": _witnesses(report.witnesses),
+        "timestamps": told(report.stamps),
         "limits": list(report.limits),
     }
 
@@ -125,6 +127,9 @@ def _records(section: Any) -> list[list[Any]]:
 def _text(result: dict[str, Any]) -> str:
     lines = [f"HOLDS  {result['kind']} of {result['origin']}, log size {result['size']}"]
     lines += [f"  witnessed by {one['name']} at {one['t']}" for one in result["witnesses"]]
+    for one in result.get("timestamps", ()):
+        what = f"by {one['by']} at {one['t']}" if one["t"] else "not checked"
+        lines.append(f"  time-stamp of the first {one['size']} entries: {what}")
     if result["kind"] == "receipt":
         lines += _answer_lines(result)
     else:

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-from graphsvc_verify.canonical import b64u, encode
+from graphsvc_verify.canonical import b64u, quote
 from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.keyed import Keyed
 
 CLASSES = (512, 2048, 8192)
 """Sizes of boxes in bytes; larger ones are objects whose size is the next power of two."""
@@ -43,12 +44,17 @@ def size_class(content: int) -> int:
 
 def section_tag(tag_key: bytes, role: str, nonce: bytes) -> bytes:
     """The 16 bytes by which a recipient finds its section; all others see noise."""
-    return hmac.digest(tag_key, role.encode() + nonce, "sha256")[:16]
+    return tag_under(Keyed(tag_key), role, nonce)
+
+
+def tag_under(tag_key: Keyed, role: str, nonce: bytes) -> bytes:
+    """The same for who makes many tags under one key."""
+    return tag_key.digest(role.encode() + nonce)[:16]
 
 
 def section_info(origin: str, role: str, tag: bytes, epoch: int) -> bytes:
     """What a section key is bound to."""
-    return encode([origin, role, b64u(tag), epoch])
+    return f'[{quote(origin)},{quote(role)},"{b64u(tag)}",{epoch:d}]'.encode()
 
 
 def section_key(day_key: bytes, nonce: bytes, info: bytes) -> bytes:

@@ -22,7 +22,10 @@ _dumps = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", "
 def encode(value: Any) -> bytes:
     """``value`` as RFC 8785 bytes; raises VerifyError ``not_canonical`` on anything that has no such form."""
     try:
-        text = _dumps(value) if _plain(value) else _slow(value)
+        if type(value) is list and all(type(item) is str for item in value):
+            text = f"[{','.join(map(_quote, value))}]"
+        else:
+            text = _dumps(value) if _plain(value) else _slow(value)
         return text.encode()
     except (UnicodeEncodeError, RecursionError) as error:
         raise VerifyError("not_canonical", f"value has no canonical form: {type(error).__name__}") from None

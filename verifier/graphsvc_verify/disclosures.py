@@ -13,39 +13,25 @@ root, so what was released, what the requester can prove and what the owner is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphsvc_verify.canonical import encode, quote
+from graphsvc_verify.keyed import Keyed
 from graphsvc_verify.merkle import root
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as HASH
-
-_INNER = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def commitments(seed: bytes, records: Iterable[tuple[int, int]]) -> list[bytes]:
     """The c of each (submission, row) in order; they hide submission and row from all but the owner.
 
-    ``seed`` is 32 bytes. HMAC is spelled out (RFC 2104) because its keyed halves are the same for all salts.
+    ``seed`` is 32 bytes.
     """
-    inner, outer = _halves(seed)
-    found = []
-    for position, (submission, row) in enumerate(records):
-        first, second = inner(), outer()
-        first.update(position.to_bytes(8, "big"))
-        second.update(first.digest())
-        found.append(sha256(b'%b{"row":%d,"submission":%d}' % (second.digest(), row, submission)).digest())
-    return found
-
-
-def _halves(key: bytes) -> tuple[Callable[[], HASH], Callable[[], HASH]]:
-    """HMAC-SHA-256 keyed with at most 64 bytes, as makers of its inner and outer hash."""
-    block = key.ljust(64, b"\0")
-    return sha256(block.translate(_INNER)).copy, sha256(block.translate(_OUTER)).copy
+    salt = Keyed(seed).digest
+    return [
+        sha256(b'%b{"row":%d,"submission":%d}' % (salt(position.to_bytes(8, "big")), row, submission)).digest()
+        for position, (submission, row) in enumerate(records)
+    ]
 
 
 def groups_json(groups: Sequence[str]) -> str:
@@ -65,11 +51,7 @@ def disclosures_root(leaves: Sequence[tuple[bytes, str, Sequence[str]]]) -> byte
 
 def facts_root(facts: Mapping[str, Any], salt: bytes) -> bytes:
     """The root over the facts told to an owner, sorted by name; a fact can be shown without the others."""
-    inner, outer = _halves(salt)
-    leaves = []
-    for name in sorted(facts):
-        first, second = inner(), outer()
-        first.update(name.encode())
-        second.update(first.digest())
-        leaves.append(sha256(b"\x00" + second.digest() + encode([name, facts[name]])).digest())
-    return root(leaves)
+    hidden = Keyed(salt).digest
+    return root(
+        [sha256(b"\x00" + hidden(name.encode()) + encode([name, facts[name]])).digest() for name in sorted(facts)]
+    )

@@ -4,10 +4,11 @@
 
     {v, format: "graphsvc-evidence", origin, owner, selected, checkpoint, consistency: {old, proof},
      entries: [{index, leaf, proof, opened: [{role, tag, key}]}], epochs: [{index, leaf, proof}],
-     keyEvents: [{index, leaf, proof, act}], objects: {digest: base64url}}
+     keyEvents: [{index, leaf, proof, act}], objects: {digest: base64url},
+     timestamps: [{index, leaf, proof, grown: [hash]}]}
 
 ``opened`` gives section keys S (or the header's key, role ``header``, tag ``""``): each opens one sealed part and
-proves what is in it. Acts are objects, by their digest in the leaf.
+proves what is in it. Acts are objects, by their digest in the leaf. ``timestamps`` are left out where there are none.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import unwrap_day_key
 from graphsvc_verify.keychain import OPERATOR, Keychain, Place, ProvedEvent, check_key_head, check_signed, read_keychain
+from graphsvc_verify.keyevents import TYPES
 from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusion
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import read_objects
+from graphsvc_verify.signedread import TYP, Said, check_signed_read, is_signed_read
+from graphsvc_verify.stamps import UNCHECKED, LoggedStamp, check_stamp, check_stamp_times
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
 from graphsvc_verify.trust import Trust, check_witnessed
 
@@ -36,6 +40,7 @@ LIMITS = (
     "Not detectable: entries after the last one shown here, and requester and operator colluding.",
     "Not detectable: sections that the requester may not know of (match, silent alerts).",
 )
+SIGNED_READ = "A signed read proves what was asked, and on what footing; what was shown is proved by the answer itself."
 NO_WITNESS = "No witness is pinned: two logs shown to two parties come out only when they compare checkpoints."
 
 
@@ -60,7 +65,7 @@ class EntryReport:
 class EvidenceReport:
     """A checked evidence file. ``missing`` are ranges of the owner's numbering that were left out on purpose.
 
-    ``witnesses`` are the pinned ones that cosigned the checkpoint, oldest first.
+    ``witnesses`` are the pinned ones that cosigned the checkpoint, oldest first. ``stamps`` are time-stamps of trees.
     """
 
     origin: str
@@ -70,6 +75,7 @@ class EvidenceReport:
     missing: list[tuple[int, int]]
     witnesses: tuple[Cosignature, ...] = ()
     limits: tuple[str, ...] = field(default=LIMITS)
+    stamps: tuple[LoggedStamp, ...] = ()
 
 
 def check_evidence(evidence: Any, trust: Trust) -> EvidenceReport:
@@ -141,12 +147,20 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
     if any(leaf.type != "keys" for leaf in epochs.values()):
         raise VerifyError("bad_evidence", "an epoch is not a keys entry")
     times += [(index, leaf.t) for index, leaf in epochs.items()]
+    stamped = list(evidence.get("timestamps", ()))
+    times += [(item["index"], _proved(item, checkpoint).t) for item in stamped]
     check_time_order(times)
     check_witness_times(times, witnesses, trust)
+    stamps = [_check_stamp(item, checkpoint, objects, chain, trust) for item in stamped]
+    check_stamp_times(times, stamps)
     owner = str(evidence["owner"])
     missing = _check_numbers(owner, entries, bool(evidence["selected"]))
     limits = (said_of_times(witnesses, trust), *([] if trust.witnesses else [NO_WITNESS]), *LIMITS)
-    return EvidenceReport(trust.origin, owner, checkpoint, entries, missing, witnesses, limits)
+    if any(act["typ"] == TYP for entry in entries for act in entry.acts):
+        limits = (*limits, SIGNED_READ)
+    if any(stamp.time is None for stamp in stamps):
+        limits = (*limits, UNCHECKED)
+    return EvidenceReport(trust.origin, owner, checkpoint, entries, missing, witnesses, limits, tuple(stamps))
 
 
 def _check_growth(evidence: Mapping[str, Any], checkpoint: Checkpoint, trust: Trust) -> None:
@@ -172,6 +186,14 @@ def _proved(item: Mapping[str, Any], checkpoint: Checkpoint) -> Leaf:
     return parse_leaf(raw)
 
 
+def _check_stamp(
+    item: Mapping[str, Any], checkpoint: Checkpoint, objects: Mapping[str, bytes], chain: Keychain, trust: Trust
+) -> LoggedStamp:
+    leaf, index = _proved(item, checkpoint), int(item["index"])
+    check_key_head(chain, index, leaf)
+    return check_stamp(index, leaf, [unb64u(step, 32) for step in item["grown"]], checkpoint, objects, trust)
+
+
 def _check_entry(
     item: Mapping[str, Any], checkpoint: Checkpoint, objects: Mapping[str, bytes], chain: Keychain
 ) -> EntryReport:
@@ -192,14 +214,24 @@ def _check_entry(
     if owner is not None:
         check_owner_section(owner, header)
     # An act that enrols or revokes a key is signed by a root key and was checked with the chain.
-    if leaf.type in ("enrol", "revoke") and index not in chain.order:
+    if leaf.type in TYPES.values() and index not in chain.order:
         raise VerifyError("key_chain", "a key event is not part of the chain")
-    carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", "enrol", "revoke")]
+    carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", *TYPES.values())]
+    said = Said(leaf.type, None if owner is None else owner["facts"], header)
     place = Place(index, leaf.t, checkpoint.origin)
-    acts = [check_signed(chain, place, fetch(name, objects).decode("ascii")) for name in carried]
+    acts = [_check_act(chain, place, fetch(name, objects).decode("ascii"), said) for name in carried]
     if index in chain.events:
         acts.append(chain.events[index])
     return EntryReport(index, leaf.type, leaf.t, acts, owner, header)
+
+
+def _check_act(chain: Keychain, place: Place, text: str, said: Said) -> dict[str, Any]:
+    if is_signed_read(text):
+        return check_signed_read(chain, place, text, said)
+    if said.type == "read":
+        # Else any act that was signed for something else would make a read look signed.
+        raise VerifyError("wrong_read", "a read carries an act that is not the signed request")
+    return check_signed(chain, place, text)
 
 
 def check_owner_section(section: Mapping[str, Any], header: Mapping[str, Any] | None) -> tuple[str, str]:

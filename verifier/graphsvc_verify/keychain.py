@@ -14,7 +14,7 @@ from graphsvc_verify.canonical import digest
 from graphsvc_verify.entry import Leaf
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import check_times, read_act, verify_act
-from graphsvc_verify.keyevents import ENROL, REVOKE, KeyEvent, check_key_event
+from graphsvc_verify.keyevents import TYPES, KeyEvent, check_key_event
 
 OPERATOR = "asserted by the operator"
 SIGNED = "signed by the organisation"
@@ -102,13 +102,7 @@ def check_signed(chain: Keychain, place: Place, compact: str) -> dict[str, Any]:
     """
     act, index = read_act(compact), place.index
     iss = str(act.payload.get("iss"))
-    key = chain.keys.get((iss, act.kid))
-    if key is None or key.event.use != "sig":
-        raise VerifyError("unknown_key", "an act is signed with a key that is not enrolled for signing")
-    if index <= key.enrolled:
-        raise VerifyError("key_not_enrolled", "an act was made before its key was enrolled")
-    if key.revoked is not None and index > key.revoked:
-        raise VerifyError("key_revoked", "an act was made after its key was revoked")
+    key = signing_key(chain, iss, act.kid, index)
     if act.payload.get("aud") != place.origin:
         raise VerifyError("bad_jws", "an act is meant for another log")
     check_times(act, place.t)
@@ -117,13 +111,30 @@ def check_signed(chain: Keychain, place: Place, compact: str) -> dict[str, Any]:
         raise VerifyError("bad_jws", "an act says that it came after an entry that was not there yet")
     verify_act(compact, key.event.public, act.typ)
     once(chain.acts, act.payload)
+    return said_of_key(key, {"iss": iss, "kid": act.kid, "typ": act.typ, "jti": act.payload["jti"]})
+
+
+def signing_key(chain: Keychain, iss: str, kid: str, index: int) -> Key:
+    """The key of an act in entry ``index``.
+
+    Raises VerifyError ``unknown_key``, ``key_not_enrolled``, ``key_revoked``.
+    """
+    key = chain.keys.get((iss, kid))
+    if key is None or key.event.use != "sig":
+        raise VerifyError("unknown_key", "an act is signed with a key that is not enrolled for signing")
+    if index <= key.enrolled:
+        raise VerifyError("key_not_enrolled", "an act was made before its key was enrolled")
+    if key.revoked is not None and index > key.revoked:
+        raise VerifyError("key_revoked", "an act was made after its key was revoked")
+    return key
+
+
+def said_of_key(key: Key, act: Mapping[str, Any]) -> dict[str, Any]:
+    """What a verdict says of an ``act`` whose signature holds: whose it is, and how far that is certain."""
     return {
-        "iss": iss,
+        **act,
         "person": key.event.person,
         "via": key.event.via,
-        "kid": act.kid,
-        "typ": act.typ,
-        "jti": act.payload["jti"],
         "assurance": SIGNED if key.pinned else OPERATOR,
     }
 
@@ -138,8 +149,8 @@ def once(seen: set[tuple[str, str]], payload: Mapping[str, Any]) -> None:
 
 def _check_event(event: ProvedEvent, origin: str, roots: Mapping[str, bytes]) -> tuple[KeyEvent, bool]:
     act = read_act(event.act)
-    if act.typ not in (ENROL, REVOKE):
-        raise VerifyError("bad_key_event", "not a key event")
+    if TYPES.get(act.typ) != event.leaf.type:
+        raise VerifyError("bad_key_event", "not a key event, or its entry says another one")
     pinned = roots.get(str(act.payload.get("iss")))
     if pinned is not None:
         try:
@@ -153,13 +164,12 @@ def _check_event(event: ProvedEvent, origin: str, roots: Mapping[str, bytes]) ->
 
 
 def _apply(chain: Keychain, index: int, event: KeyEvent, pinned: bool) -> None:
-    name = (event.org, event.kid)
-    if event.kind == ENROL:
-        if name in chain.keys:
+    if event.revokes:
+        key = chain.keys.get((event.org, event.revokes))
+        if key is None or key.revoked is not None or (event.use and key.event.use != event.use):
+            raise VerifyError("key_chain", "a key is revoked that is not in force")
+        key.revoked = index
+    if event.enrols:
+        if (event.org, event.enrols) in chain.keys:
             raise VerifyError("key_chain", "a key is enrolled twice")
-        chain.keys[name] = Key(event, index, pinned)
-        return
-    key = chain.keys.get(name)
-    if key is None or key.revoked is not None:
-        raise VerifyError("key_chain", "a key is revoked that is not in force")
-    key.revoked = index
+        chain.keys[event.org, event.enrols] = Key(event, index, pinned)

@@ -1,10 +1,11 @@
-"""Key events: the payload by which an organisation's root key enrols or revokes a working key.
+"""Key events: the payload by which an organisation's root key enrols, revokes or rotates a working key.
 
-A compact JWS of type :data:`ENROL` or :data:`REVOKE`, signed by the root key, over ``{v, aud, iss, sub: kid, jti, iat,
-exp, object, after, event}``; ``object`` is the digest of the canonical ``event``::
+A compact JWS of type :data:`ENROL`, :data:`REVOKE` or :data:`ROTATE`, signed by the root key, over ``{v, aud, iss, sub:
+kid, jti, iat, exp, object, after, event}``; ``object`` is the digest of the canonical ``event``::
 
     {v, use: "sig" | "hpke", publicKey, person, roles, via, possession, prev}        (enrol)
     {v, kid, reason, prev}                                                           (revoke)
+    {members of enrol, replaces: kid, reason}                    (rotate: both in one entry)
 
 ``prev`` is the index of the organisation's last key event, or null. ``possession`` is the new key's own signature over
 :func:`possession_message`; HPKE keys can't sign and carry null.
@@ -24,14 +25,21 @@ from graphsvc_verify.jws import Act, kid_of
 
 ENROL = "graphsvc-enrol+jws"
 REVOKE = "graphsvc-revoke+jws"
+ROTATE = "graphsvc-rotate+jws"
+TYPES = {ENROL: "enrol", REVOKE: "revoke", ROTATE: "rotate"}
+"""By kind of act: the type of the entry that carries it."""
 _PAYLOAD = {"v", "aud", "iss", "sub", "jti", "iat", "exp", "object", "after", "event"}
 _ENROL = {"v", "use", "publicKey", "person", "roles", "via", "possession", "prev"}
 _REVOKE = {"v", "kid", "reason", "prev"}
+_ROTATE = _ENROL | {"replaces", "reason"}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """A checked key event; ``public`` is empty in a revocation."""
+    """A checked key event. ``kid`` is the key enrolled, or revoked where ``public`` is empty.
+
+    ``replaces`` is the key that a rotation revokes.
+    """
 
     kind: str
     org: str
@@ -42,6 +50,17 @@ class KeyEvent:
     person: str = ""
     roles: tuple[str, ...] = ()
     via: str = ""
+    replaces: str = ""
+
+    @property
+    def enrols(self) -> str:
+        """The id of the key that counts from here on, or empty."""
+        return self.kid if self.public else ""
+
+    @property
+    def revokes(self) -> str:
+        """The id of the key that counts no more, or empty."""
+        return self.replaces if self.public else self.kid
 
 
 def possession_message(origin: str, org: str, public: bytes, person: str) -> bytes:
@@ -64,15 +83,19 @@ def check_key_event(act: Act, origin: str) -> KeyEvent:
         raise VerifyError("bad_key_event", "a field has the wrong type")
     if event.get("v") != 1 or not (prev is None or (type(prev) is int and prev >= 0)):
         raise VerifyError("bad_key_event", "version or prev are malformed")
-    checked = _enrolment(payload, event, origin) if act.typ == ENROL else _revocation(payload, event)
+    checked = _revocation(payload, event) if act.typ == REVOKE else _enrolment(act, event, origin)
     if checked.kid != payload["sub"]:
         raise VerifyError("bad_key_event", "sub is not the key's id")
     return checked
 
 
-def _enrolment(payload: Mapping[str, Any], event: Mapping[str, Any], origin: str) -> KeyEvent:
-    roles = event.get("roles")
-    if set(event) != _ENROL or not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+def _enrolment(act: Act, event: Mapping[str, Any], origin: str) -> KeyEvent:
+    payload, roles = act.payload, event.get("roles")
+    if (
+        set(event) != (_ENROL if act.typ == ENROL else _ROTATE)
+        or not isinstance(roles, list)
+        or not all(isinstance(role, str) for role in roles)
+    ):
         raise VerifyError("bad_key_event", "an enrolment lacks a field or has one too many")
     if not all(isinstance(event[name], str) for name in ("use", "publicKey", "person", "via")):
         raise VerifyError("bad_key_event", "a field of the enrolment has the wrong type")
@@ -85,7 +108,12 @@ def _enrolment(payload: Mapping[str, Any], event: Mapping[str, Any], origin: str
         public_key(public)
     else:
         raise VerifyError("bad_key_event", "a key is for sig (with possession) or for hpke (without)")
-    return KeyEvent(ENROL, org, kid_of(public), event["prev"], event["use"], public, person, tuple(roles), event["via"])
+    kid, replaces = kid_of(public), event.get("replaces", "")
+    if act.typ == ROTATE and (not replaces or not isinstance(replaces, str) or not isinstance(event["reason"], str)):
+        raise VerifyError("bad_key_event", "a rotation names the key that it replaces, and says why")
+    return KeyEvent(
+        act.typ, org, kid, event["prev"], event["use"], public, person, tuple(roles), event["via"], replaces
+    )  # fmt: skip
 
 
 def _revocation(payload: Mapping[str, Any], event: Mapping[str, Any]) -> KeyEvent:

@@ -6,7 +6,7 @@
                             keyEvents, answers, files: {name: digest}}
     checkpoint.txt          the signed checkpoint, cosigned where there are witnesses
     entries/<index>.json    a ledger entry exactly as hashed            entries/<index>.proof   its tlog-proof
-    acts/<hex>.jws          a signed act                                objects/<hex>.bin       a sealed object
+    acts/<hex>.jws          a signed act; .json: a signed read          objects/<hex>.bin       a sealed object
     answers/<nnnn>.json     an answer with its receipt, exactly as an investigator received it
     summary.html            for reading; made from the rest, byte for byte
     VERIFY.md               how to check
@@ -32,6 +32,7 @@ from graphsvc_verify.merkle import verify_consistency
 from graphsvc_verify.note import Checkpoint
 from graphsvc_verify.proof import format_proof, parse_proof
 from graphsvc_verify.receipt import ReceiptReport, check_receipt
+from graphsvc_verify.stamps import TYPE
 from graphsvc_verify.summary import VERSION, write_summary
 from graphsvc_verify.trust import Trust
 
@@ -89,6 +90,8 @@ def pack_evidence(
         "keyEvents": [{"index": item["index"], "act": digest(item["act"].encode())} for item in evidence["keyEvents"]],
         "answers": names,
     }
+    if stamps := evidence.get("timestamps"):
+        said["timestamps"] = [{"index": item["index"], "grown": item["grown"]} for item in stamps]
     report = check_evidence(evidence, trust)
     found = tuple(_check_answers(said, files, report, trust))
     files["summary.html"] = write_summary(report, [(one.name, one.data, one.proof) for one in found])
@@ -126,7 +129,8 @@ def _read_manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     said = decode(files["manifest.json"].removesuffix(b"\n"))
     if not isinstance(said, dict) or said.get("format") != FORMAT or said.get("v") != 1:
         raise VerifyError("bad_package", "not an evidence package of version 1")
-    if set(said) != _MANIFEST or not isinstance(said["files"], dict) or type(said["summary"]) is not int:
+    whole = set(said) - {"timestamps"} == _MANIFEST
+    if not whole or not isinstance(said["files"], dict) or type(said["summary"]) is not int:
         raise VerifyError("bad_package", "the manifest is malformed")
     listed = set(said["files"]) | {"manifest.json"}
     if unlisted := sorted(set(files) - listed):
@@ -145,17 +149,18 @@ def _evidence_files(evidence: Mapping[str, Any]) -> dict[str, bytes]:
     note = str(evidence["checkpoint"])
     files = {"checkpoint.txt": note.encode()}
     acts: set[str] = set()
-    for item in [*evidence["entries"], *evidence["epochs"], *evidence["keyEvents"]]:
+    for item in [*evidence["entries"], *evidence["epochs"], *evidence["keyEvents"], *evidence.get("timestamps", ())]:
         raw, index = unb64u(item["leaf"]), int(item["index"])
         files[_entry_name(index, "json")] = raw
         path = [unb64u(step, 32) for step in item["proof"]]
         files[_entry_name(index, "proof")] = format_proof(index, path, note).encode()
         leaf = decode(raw)
-        acts.update(leaf["acts"] if leaf["type"] != "keys" else ())
+        acts.update(leaf["acts"] if leaf["type"] not in ("keys", TYPE) else ())
     for item in evidence["keyEvents"]:
         files[_named("acts", digest(item["act"].encode()))] = item["act"].encode()
     for name, text in evidence["objects"].items():
-        files[_named("acts" if name in acts else "objects", name)] = unb64u(text)
+        content = unb64u(text)
+        files[_named("acts" if name in acts else "objects", name, content)] = content
     return files
 
 
@@ -167,10 +172,13 @@ def _evidence(said: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, 
         for name, content in files.items()
         if name.startswith(("acts/", "objects/"))
     }
-    indexes = {int(item["index"]) for item in [*said["entries"], *said["keyEvents"]]} | set(said["epochs"])
+    stamps = said.get("timestamps", [])
+    indexes = {int(item["index"]) for item in [*said["entries"], *said["keyEvents"], *stamps]} | set(said["epochs"])
     referred = set().union(*(_referred(files[_entry_name(index, "json")], files) for index in indexes))
     if set(objects) != referred & set(objects) or any(digest(unb64u(text)) != name for name, text in objects.items()):
         raise VerifyError("bad_package", "an act or object belongs to no entry here, or is not what its name says")
+    if any(name.endswith(".jws") is files[name].startswith(b"{") for name in files if name.startswith("acts/")):
+        raise VerifyError("bad_package", "a signed read is kept as .json, any other act as .jws")
     named = {_entry_name(index, kind) for index in indexes for kind in ("json", "proof")}
     if named != {name for name in files if name.startswith("entries/")}:
         raise VerifyError("bad_package", "the entries are not those that the manifest names")
@@ -196,6 +204,7 @@ def _evidence(said: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, 
             for item in said["keyEvents"]
         ],
         "objects": objects,
+        "timestamps": [{**proved(item["index"]), "grown": item["grown"]} for item in stamps],
     }
 
 
@@ -257,5 +266,7 @@ def _index_of(name: str) -> int:
     return int(name.partition("/")[2].partition(".")[0])
 
 
-def _named(folder: str, name: str) -> str:
-    return f"{folder}/{name.removeprefix('sha256:')}.{'jws' if folder == 'acts' else 'bin'}"
+def _named(folder: str, name: str, content: bytes = b"") -> str:
+    """The name of an act or object by its digest; a signed read is JSON, any other act a JWS."""
+    kind = "bin" if folder != "acts" else "json" if content.startswith(b"{") else "jws"
+    return f"{folder}/{name.removeprefix('sha256:')}.{kind}"

@@ -87,8 +87,13 @@ def answer_digest(data: bytes, salt: bytes) -> str:
 
 
 def query_digest(query: bytes, salt: bytes) -> str:
-    """base64url(HMAC-SHA-256(answer salt, "query" ‖ request bytes)), as the header holds it."""
-    return b64u(hmac.digest(salt, b"query" + query, "sha256"))
+    """base64url(HMAC-SHA-256(answer salt, "query" ‖ SHA-256(request bytes))), as the header holds it."""
+    return sent_digest(hashlib.sha256(query).digest(), salt)
+
+
+def sent_digest(body: bytes, salt: bytes) -> str:
+    """The same from the SHA-256 of the request's bytes: what a signed request covers (RFC 9530)."""
+    return b64u(hmac.digest(salt, b"query" + body, "sha256"))
 
 
 def same_tree(checkpoint: Checkpoint, trust: Trust) -> None:

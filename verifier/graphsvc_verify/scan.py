@@ -18,13 +18,13 @@ from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import NO_WITNESS, check_owner_section
 from graphsvc_verify.hpkekeys import unwrap_day_key
+from graphsvc_verify.keyevents import TYPES
 from graphsvc_verify.merkle import leaf_hash
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.tiles import Fetch, check_tree, read_entries
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
 from graphsvc_verify.trust import Trust, check_witnessed
 
-KEY_EVENTS = ("enrol", "revoke")
 LIMITS = (
     "Not detectable: entries after the last one of this checkpoint, and a read that requester and operator both hide.",
     "Who signed which act is not checked by a scan: take evidence for that.",
@@ -114,6 +114,7 @@ class _Scan:
         self._seen: list[Seen] = []
         self._asked: list[Asked] = []
         self._unread: list[tuple[int, int]] = []
+        self._acts: set[bytes] = set()
 
     def run(self) -> ScanReport:
         # 1. The checkpoint, under the pinned log key and the pinned witnesses.
@@ -143,8 +144,13 @@ class _Scan:
             raise VerifyError("bad_epoch", f"entry {index} does not name the last keys entry before it")
         if leaf.key_head != self._key_head:
             raise VerifyError("key_chain", f"entry {index} does not name the last key event before it")
-        if leaf.type in KEY_EVENTS:
+        if leaf.type in TYPES.values():
             self._key_head = index
+        # What an act is, is sealed; that no two entries carry the same one, everyone can see.
+        acts = [bytes.fromhex(name.removeprefix("sha256:")) for name in leaf.acts]
+        if not self._acts.isdisjoint(acts):
+            raise VerifyError("act_replayed", f"entry {index} carries an act that an entry before it carries")
+        self._acts.update(acts)
         if self._pair is not None:
             self._open(index, leaf)
         elif self._unread and self._unread[-1][1] == index - 1:

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.x509 import Certificate
+
 from graphsvc_verify.canonical import unb64u
 from graphsvc_verify.cosignature import Cosignature, WitnessKey, parse_witnesses, read_cosignatures
 from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import Checkpoint, NoteKey, parse_vkey, verify_checkpoint
+from graphsvc_verify.timestamp import parse_certificates
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
     """Pinned keys. ``organisations`` maps slugs to raw root public keys; ``checkpoint`` was seen earlier, or None.
 
-    Of the ``witnesses``, ``needed`` must have cosigned a checkpoint that evidence rests on.
+    Of the ``witnesses``, ``needed`` must have cosigned a checkpoint that evidence rests on. ``authorities`` are
+    certificates of time-stamping authorities, or of who issued theirs.
     """
 
     origin: str
@@ -26,6 +30,7 @@ class Trust:
     checkpoint: Checkpoint | None = None
     witnesses: tuple[WitnessKey, ...] = ()
     needed: int = 0
+    authorities: tuple[Certificate, ...] = ()
 
 
 def check_witnessed(checkpoint: Checkpoint, trust: Trust) -> tuple[Cosignature, ...]:
@@ -53,4 +58,8 @@ def parse_trust(value: Any) -> Trust:
         check_public_key(public)
     note = value.get("checkpoint")
     pinned = None if note is None else verify_checkpoint(str(note), key)
-    return Trust(key.name, key, roots, pinned, *parse_witnesses(value.get("witnesses")))
+    stamping = value.get("timestamping") or []
+    if not isinstance(stamping, list):
+        raise VerifyError("bad_trust", "timestamping is a list of certificates")
+    authorities = parse_certificates([unb64u(str(text)) for text in stamping])
+    return Trust(key.name, key, roots, pinned, *parse_witnesses(value.get("witnesses")), authorities)

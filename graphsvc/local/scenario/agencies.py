@@ -13,6 +13,7 @@ from graphsvc.local.scenario.world import WALLET, Builder, Parcel
 
 OTHER_SITE = "maoshi"
 SELLER = "old.tusk.studio"
+SUSPECT = "S-17"
 STRICT = {"scheme": "tlp-2.0", "code": "AMBER+STRICT"}
 RED = {"scheme": "tlp-2.0", "code": "RED"}
 
@@ -34,6 +35,7 @@ class Customs:
         self._claims = claims
         self.drafts: list[dict[str, Any]] = []
         self.start: Parcel | None = None
+        self.suspect_name = ""
 
     def build(self, withheld_phone: str) -> None:
         """Fill :attr:`drafts`; the first seizure is the one that the story starts from."""
@@ -121,13 +123,14 @@ class Customs:
         """Kept at home: a suspect's phone, and a source's word that ties the story's phone to the seller directly."""
         assert self.start is not None
         seller = {"ref": "seller", "kind": "Account", "key": {"site": OTHER_SITE, "id": SELLER}}
-        self._claims.say("customs-cn", "person:customs-cn:S-17", phone_key(withheld_phone), hidden=True)
+        self._claims.say("customs-cn", f"person:customs-cn:{SUSPECT}", phone_key(withheld_phone), hidden=True)
         self._claims.say("customs-cn", f"account:{OTHER_SITE}:{SELLER}", phone_key(self.start.sender), hidden=True)
+        self.suspect_name = self._builder.name("CN")
         suspect = {
             "ref": "suspect",
             "kind": "Person",
-            "key": {"ref": "S-17"},
-            "attributes": {"name": self._builder.name("CN"), "role": ["broker"]},
+            "key": {"ref": SUSPECT},
+            "attributes": {"name": self.suspect_name, "role": ["broker"]},
         }
         self.drafts.append(
             {

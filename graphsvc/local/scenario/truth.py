@@ -51,6 +51,8 @@ class Truth:
     path_owners: frozenset[str]
     withheld_phone: str
     withheld_holder: str
+    withheld_person: str
+    withheld_name: str
     absent_phone: str
     hidden: tuple[str, ...]
     withheld_group: tuple[str, str]

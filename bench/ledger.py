@@ -1,0 +1,219 @@
+"""The ledger: appends against bare SQLite, what the audit costs an answer, and a rebuild against the applier.
+
+Reported beside them: an inclusion proof and a start with a large log, and the check of an evidence file.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from bench import expand, logs, stage
+from bench.ingest import DEFAULTS, rows
+from bench.report import report
+from graphsvc.apply import Applier, Payloads, Projections
+from graphsvc.columns.store import Columns
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.fingerprint import count
+from graphsvc.intake import draft_contents
+from graphsvc.ledger.entry import EntryDraft
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.ledger.payload import Packer, draft_leaf
+from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.local.company import Members
+from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.model.cleaning import clean_draft
+from graphsvc.model.drafts import CleanDraft, Draft
+from graphsvc.model.schema import load_schema
+from graphsvc.rebuild import Rebuilt, Source, rebuild_offline
+from graphsvc.settings import product_data
+from graphsvc_verify.evidence import check_evidence
+
+CALLERS, SECONDS, APPEND_TURNS = 256, 2.0, 5
+CLIENTS, ASKED, WARM, TURNS = 64, 1_600, 640, 3
+REBUILT, PER_FILE = int(os.environ.get("BENCH_ROWS", "300000")), 20_000
+LARGE = int(os.environ.get("BENCH_ENTRIES", "1000000"))
+EVIDENCE_RECORDS = 1_000
+
+
+def appends(folder: Path, draft: Callable[[], EntryDraft]) -> tuple[float, float, float]:
+    """Durable appends a second, and as a ratio to bare SQLite: of all rows that a commit writes, and of leaves alone.
+
+    The sides take turns.
+    """
+    ledger, rates, ratios, alone = logs.fresh(folder / "log"), [], [], []
+    logs.append_rate(ledger, CALLERS, 1.0, draft)
+    for turn in range(APPEND_TURNS):
+        start = ledger.head
+        rates.append(logs.append_rate(ledger, CALLERS, SECONDS, draft))
+        batches = logs.batches_of(ledger, start)
+        ratios.append(rates[-1] / logs.bare_rate(folder / f"rows{turn}.db", batches))
+        alone.append(rates[-1] / logs.bare_rate(folder / f"leaves{turn}.db", batches, ("entries",)))
+    ledger.close()
+    return max(rates), statistics.median(ratios), statistics.median(alone)
+
+
+def audit(folder: Path) -> tuple[float, float, float]:
+    """Expands a second with the durable ledger, its ratio to the counting one, seconds to check evidence."""
+    with stage.neo4j(folder) as child, stage.raw_driver(child) as driver:
+        data = folder / "data"
+        with stage.service(child, data) as running, stage.enrolled(running, folder / "keys") as members:
+            members.client(expand.INVESTIGATOR).query(expand.REGISTER, {"r": expand.CASE})
+            expand.load(members, folder, 5, 3)
+            starts = expand.find_starts(members, driver, 5)
+            checked = evidence_seconds(members, starts)
+        rates: dict[str, list[float]] = {"graphsvc": [], "bench.counting": []}
+        for _ in range(TURNS):
+            for module, found in rates.items():
+                with stage.service(child, data, module) as running:
+                    token = Members(running, ORGANISATIONS, folder / "other").token(expand.INVESTIGATOR)
+                    connect = expand.http_asker(running.url, token, starts)
+                    expand.drive(connect, WARM, CLIENTS)
+                    found.append(expand.drive(connect, ASKED, CLIENTS)[0])
+    durable, counting = rates.values()
+    ratio = statistics.median(ours / other for ours, other in zip(durable, counting, strict=True))
+    return max(durable), ratio, checked
+
+
+def evidence_seconds(members: Members, starts: list[tuple[int, str]]) -> float:
+    """Seconds to check evidence over entries that showed about a thousand of one owner's records."""
+    investigator, officer = members.client(expand.INVESTIGATOR), members.client("pasar.officer")
+    shown = 0
+    for _, handle in starts:
+        answer = investigator.query(expand.EXPAND, {"start": handle}, expand.FOOTING).data["expand"]
+        shown += len({record["handle"] for entity in answer["entities"] for record in entity["records"]})
+        if shown >= EVIDENCE_RECORDS:
+            break
+    evidence = officer.evidence(key=members.by_name["pasar"].recipient)
+    return logs.timed(lambda: check_evidence(evidence, members.trust()))
+
+
+def seal(data: Path) -> tuple[Ledger, Payloads]:
+    """A log with all rows of the rebuild in it, sealed as the service seals them."""
+    ledger, keys = logs.fresh(data / "ledger"), RowKeys(data / "keys" / "rows.db")
+    store, schema = FilePayloadStore(data / "payloads"), load_schema(product_data("schema"))
+    organisation = next(one for one in ORGANISATIONS if one.org == logs.OWNER)
+
+    def drafts() -> Iterator[CleanDraft]:
+        for number, row in enumerate(rows(20, REBUILT)):
+            draft = msgspec.convert(row, Draft)
+            draft.row = number % PER_FILE
+            made = clean_draft(draft, schema, DEFAULTS, organisation)
+            assert isinstance(made, CleanDraft)
+            yield made
+
+    encode, source = msgspec.json.Encoder().encode, drafts()
+    for file in range(REBUILT // PER_FILE):
+        packer = Packer(store, f"file-{file}")
+        for _ in range(PER_FILE):
+            draft = next(source)
+            key = packer.add(draft.row, b"row", encode(draft), len(draft.entities))
+            [draft_leaf(key, group, content) for group, content in draft_contents(draft)]
+        packs, secrets = packer.finish()
+        keys.keep(secrets)
+        body = {"name": f"file-{file}", "packs": packs, "accepted": PER_FILE}
+        ledger.append(EntryDraft(type="submission", requester=logs.OWNER, body=body)).result()
+    return ledger, Payloads(store, keys)
+
+
+def rebuild(folder: Path) -> tuple[float, float]:
+    """Rows a second of the applier into a fresh server, and of a rebuild of the same through the offline import."""
+    ledger, payloads = seal(folder / "data")
+    schema = load_schema(product_data("schema"))
+    with stage.neo4j(folder) as child:
+        graph = Graph.open(child.uri, child.auth)
+        graph.constrain(list(schema.kinds))
+        applier = Applier(ledger, payloads, Projections(graph.writer(schema), Columns(folder / "columns")))
+        online = REBUILT / logs.timed(applier.catch_up)
+        before = count(graph)
+        graph.close()
+
+    def run_import(home: Path, arguments: list[str]) -> None:
+        Neo4jChild(home, None, stage.HEAP, stage.PAGECACHE).import_files(arguments)
+
+    def served(home: Path, work: Callable[[Graph], Rebuilt]) -> Rebuilt:
+        fresh = Neo4jChild(home, None, stage.HEAP, stage.PAGECACHE)
+        fresh.start()
+        graph = Graph.open(fresh.uri, fresh.auth)
+        try:
+            graph.constrain(list(schema.kinds))
+            return work(graph)
+        finally:
+            graph.close()
+            fresh.stop()
+
+    made: list[Rebuilt] = []
+    source = Source(ledger, payloads, folder / "data")
+    took = logs.timed(lambda: made.append(rebuild_offline(source, run_import, served)))
+    assert (made[0].nodes, made[0].relationships) == before, "the rebuilt graph differs"
+    ledger.close()
+    payloads.keys.close()
+    return online, REBUILT / took
+
+
+def large(folder: Path) -> tuple[float, float]:
+    """Seconds of a start with a large log whose tiles are published, milliseconds of a proof in it."""
+    logs.grow(folder / "large", LARGE)
+    Ledger.open(folder / "large", logs.ORIGIN).close()
+    opened: list[Ledger] = []
+    start = logs.timed(lambda: opened.append(Ledger.open(folder / "large", logs.ORIGIN)))
+    places = [random.randrange(LARGE) for _ in range(300)]
+    proof = statistics.median(logs.timed(lambda at=at: opened[0].inclusion(at, LARGE)) for at in places)  # type: ignore[misc]
+    opened[0].close()
+    return start, proof * 1000
+
+
+def main() -> None:
+    """Run it and say what was seen."""
+    sys.setswitchinterval(0.003)  # as in the service
+    with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name:
+        folder = Path(name)
+        for part in ("notes", "reads", "audit", "rebuild"):
+            (folder / part).mkdir()
+        note_rate, note_ratio, note_alone = appends(folder / "notes", logs.note)
+        rate, ratio, alone = appends(folder / "reads", logs.read)
+        expands, audit_ratio, checked = audit(folder / "audit")
+        online, offline = rebuild(folder / "rebuild")
+        start, proof = large(folder)
+    report(
+        f"Ledger: {CALLERS} callers, {CLIENTS} clients, {REBUILT:,} rows rebuilt, a log of {LARGE:,} entries",
+        [
+            ("reads of five records appended /s", f"{rate:,.0f}", ""),
+            ("their ratio to bare SQLite, all rows (leaves alone)", f"{ratio:.2f} ({alone:.2f})", "≥ 0.5"),
+            ("smallest entries appended /s", f"{note_rate:,.0f}", ""),
+            ("their ratio to bare SQLite, all rows (leaves alone)", f"{note_ratio:.2f} ({note_alone:.2f})", ""),
+            ("expand /s with the durable ledger", f"{expands:,.0f}", ""),
+            ("its ratio to a counting ledger", f"{audit_ratio:.2f}", "≥ 0.85"),
+            ("rows /s applied online", f"{online:,.0f}", ""),
+            ("rows /s rebuilt offline, all in all", f"{offline:,.0f}", ""),
+            ("ratio offline to online", f"{offline / online:.2f}", "≥ 3"),
+            ("start, s", f"{start:.2f}", "about 5"),
+            ("inclusion proof, ms", f"{proof:.2f}", "a few"),
+            (f"evidence of about {EVIDENCE_RECORDS:,} records checked, s", f"{checked:.2f}", "about 2"),
+        ],
+        {
+            "append_ratio_to_sqlite": round(ratio, 3),
+            "append_ratio_to_leaves_alone": round(alone, 3),
+            "appends_per_s": round(rate),
+            "note_append_ratio_to_sqlite": round(note_ratio, 3),
+            "note_append_ratio_to_leaves_alone": round(note_alone, 3),
+            "note_appends_per_s": round(note_rate),
+            "expand_audit_ratio": round(audit_ratio, 3),
+            "rebuild_ratio": round(offline / online, 2),
+            "rebuild_rows_per_s": round(offline),
+            "apply_rows_per_s": round(online),
+            "start_s": round(start, 2),
+            "proof_ms": round(proof, 3),
+            "evidence_s": round(checked, 2),
+            "entries": LARGE,
+        },
+    )

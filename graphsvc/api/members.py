@@ -1,0 +1,60 @@
+"""``/v1/organisations`` and ``/v1/purge``: what operators do about members, and about what is due to go."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graphsvc.api.organisations import _MEMBERS, _members, _text
+from graphsvc.api.ports import Authenticating, Keeping
+from graphsvc.api.requests import caller, json_response
+from graphsvc.model.errors import InvalidInput, NotFound
+
+_REASON = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
+
+
+class MemberRoutes:
+    """The routes with what they need."""
+
+    def __init__(self, authenticating: Authenticating, keeping: Keeping) -> None:
+        self._authenticating = authenticating
+        self._keeping = keeping
+
+    async def listed(self, request: Request) -> Response:
+        """All organisations, with keys and submissions counted; ``left`` is the entry by which one has left."""
+        principal = await caller(self._authenticating, request)
+        return json_response({"organisations": await self._keeping.membership.listed(principal)})
+
+    async def update(self, request: Request) -> Response:
+        """Change a member's name or contact: ``{"name": …, "contact": …}``, either."""
+        principal = await caller(self._authenticating, request)
+        body = await _members(request, {"name", "contact"})
+        said = {name: _text(body, name, _MEMBERS[name]) for name in body}
+        acted = await self._keeping.membership.update(principal, _org(request), said.get("name"), said.get("contact"))
+        return json_response({**acted.body, "receipt": acted.receipt})
+
+    async def depart(self, request: Request) -> Response:
+        """Off-board a member: ``{"records": "keep" or "recall", "reason": …}``; says what ended with it."""
+        principal = await caller(self._authenticating, request)
+        body = await _members(request, {"records", "reason"})
+        records = _text(body, "records", re.compile("keep|recall"))
+        acted = await self._keeping.membership.depart(principal, _org(request), records, _text(body, "reason", _REASON))
+        return json_response({**acted.body, "receipt": acted.receipt})
+
+    async def purge(self, request: Request) -> Response:
+        """Erase what is due now, or with ``{"dryRun": true}`` say what would go."""
+        principal = await caller(self._authenticating, request)
+        body = await _members(request, {"dryRun"})
+        dry_run = body.get("dryRun", False)
+        if not isinstance(dry_run, bool):
+            raise InvalidInput("true or false is needed", code="invalid_request", where="/dryRun")
+        return json_response(await self._keeping.purge(principal, dry_run))
+
+
+def _org(request: Request) -> str:
+    org = str(request.path_params["org"])
+    if not _MEMBERS["org"].fullmatch(org):
+        raise NotFound("there is no such organisation", where="org")
+    return org

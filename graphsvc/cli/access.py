@@ -1,0 +1,56 @@
+"""``graphsvc subject-access``: all that one's organisation holds and has disclosed on an identifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphsvc.cli.accessreport import write_report
+from graphsvc.cli.options import identifier
+from graphsvc.cli.output import write_json
+from graphsvc.cli.profile import read_profile
+from graphsvc.cli.sharing import JsonFlag, ProfileOption, table
+from graphsvc.client import custody
+from graphsvc.client.keys import write_private
+from graphsvc.model.errors import InvalidInput
+
+
+def subject_access(
+    about: Annotated[str, typer.Argument(metavar="IDENTIFIER", help="As Phone:value=+254710000001.")],
+    *,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the report as a page; must not exist.", dir_okay=False)
+    ] = None,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Report all that your organisation holds and has disclosed on an identifier; for its officers.
+
+    Its own records only, with what was taken back or has expired as long as it is held, each as it was received, and
+    every read by which another organisation was shown it. The report itself becomes an entry of the ledger.
+    """
+    kind, parts = identifier(about, "IDENTIFIER")
+    if html is not None and html.exists():
+        raise InvalidInput("there is a file already", code="exists", where=str(html))
+    with read_profile(profile).client() as client:
+        report = custody.subject_access(client, kind, parts)
+    if html is not None:
+        write_private(html, write_report(report))
+    if json:
+        write_json(report)
+        return
+    rows = (
+        (
+            *(one["submission"], one["row"], one["receivedAt"], one["state"], "yes" if one["held"] else "no"),
+            *(one["handling"]["code"], one["legalBasis"], len(one["disclosures"])),
+            ", ".join(sorted({read["reader"] for read in one["disclosures"]})) or None,
+        )
+        for one in report["records"]
+    )
+    columns = ("submission", "row", "received", "state", "hold", "handling", "legal basis", "disclosures", "to")
+    table(columns, rows)
+    typer.echo(f"{len(report['records'])} records{', the first of more' if report['truncated'] else ''}")
+    if html is not None:
+        typer.echo(f"{html}: the report with everything that they say")

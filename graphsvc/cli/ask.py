@@ -1,0 +1,75 @@
+"""``graphsvc ask``: a GraphQL question, its answer checked against its receipt and kept as it came."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from graphsvc.cli.options import FootingOptions, grouped
+from graphsvc.cli.output import write_json
+from graphsvc.cli.profile import read_profile
+from graphsvc.model.errors import InvalidInput
+
+
+@grouped
+def ask(
+    question: Annotated[Path, typer.Argument(help="The question: a GraphQL document. - reads standard input.")],
+    *,
+    footing: FootingOptions,
+    variable: Annotated[
+        list[str] | None, typer.Option("--var", help="A variable as name=JSON, or name=text. Repeatable.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Keep the whole answer here, as it came: for evidence.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Ask a GraphQL question, check the answer against its receipt, and print its data.
+
+    With --signed (or signed in the profile) the question is signed with your organisation's working key: the log then
+    proves that your organisation asked it, on this footing, and that nobody else did in its name.
+    """
+    document = _document(question)
+    if document.lstrip().startswith("mutation"):
+        raise InvalidInput("this asks; to decide something use graphsvc act", code="mutation")
+    if out is not None and out.exists():
+        raise InvalidInput("there is a file already", code="exists", where=str(out))
+    variables = dict(map(_variable, variable or ()))
+    with read_profile(profile).client(signed=footing.signed) as client:
+        answer = client.query(document, variables, footing.footing)
+    if out is not None:
+        out.write_bytes(answer.body)
+    if json:
+        write_json({"data": answer.data, "errors": list(answer.errors), "index": answer.proof.index})
+        return
+    Console(highlight=False, soft_wrap=True).print_json(data=answer.data)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"ledger index {answer.proof.index}, {'signed, ' if answer.signed else ''}receipt checked")
+    for error in answer.errors:
+        console.print(f"error: {error.get('message', '')}", markup=False)
+
+
+def _document(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInput("the question can't be read as UTF-8", code="unreadable", where=str(path)) from None
+
+
+def _variable(text: str) -> tuple[str, Any]:
+    """A variable; what is no JSON is taken as a text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InvalidInput("write it as name=value", code="bad_variable", where="--var")
+    try:
+        return name, msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return name, value

@@ -1,0 +1,161 @@
+"""Subject access: everything that an organisation holds on a person or an identifier, and to whom it was disclosed.
+
+Its own records only. What has expired or was taken back is held until it is purged, so it is in the report as well.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from graphsvc.custody import ranges
+from graphsvc.custody.ranges import Ranges
+from graphsvc.custody.sealed import Opened, open_records
+from graphsvc.custody.targets import Parts
+from graphsvc.graph.handles import RECORD
+from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS, ROW_MASK, record_int
+from graphsvc.model.scalars import ValueProblem
+
+if TYPE_CHECKING:
+    from graphsvc.shown import Shapes
+
+Shape = dict[str, Any]
+MOST = 2_000
+"""Records in one report; a report that would have more says so."""
+
+
+class SubjectAccess:
+    """Makes reports for one organisation at a moment (epoch seconds). Blocks."""
+
+    def __init__(self, parts: Parts, org: str, now: int) -> None:
+        self._parts = parts
+        self._org = org
+        self._now = now
+
+    def report(self, kind: str, parts: Mapping[str, str], shapes: Shapes) -> Shape:
+        """The report on the entity that an identifier names; ``shapes`` notes the records. Raises InvalidQuery."""
+        # 1. Which entity.
+        try:
+            key = self._parts.schema.key_of(kind, parts, self._org)
+        except ValueProblem as problem:
+            raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None
+        # 2. The records about it: those in the graph, and those taken back that are not destroyed yet.
+        labels = self._parts.labels_of(self._org)
+        live = self._parts.holdings.about([key], list(labels))
+        recalled = self._parts.book.recalled(self._org)
+        taken = open_records(self._parts.ledger, self._parts.payloads, recalled)
+        kept = [one.record for one in taken if _names(one, key)]
+        found = ranges.of_records([*live, *kept])
+        shown = ranges.of_records(sorted(ranges.records(found))[:MOST])
+        # 3. Each with its row as it came, what was made of it, and every disclosure.
+        records = list(self._records(shown, recalled))
+        handles = self._parts.handles(self._org)
+        for one in records:
+            record = record_int(one["submission"], one["row"])
+            one["handle"] = handles.seal(RECORD, record)
+            shapes.note_own(self._org, record, one["handle"])
+        return {
+            "key": key,
+            "kind": kind,
+            "organisation": self._org,
+            "made_at": datetime.fromtimestamp(self._now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "records": records,
+            "truncated": ranges.count(found) > MOST,
+        }
+
+    def _records(self, of: Ranges, recalled: Ranges) -> Iterator[Shape]:
+        book = self._parts.book
+        received = {one["index"]: one["t"] for one in book.submissions(self._org)}
+        seen = book.seen(self._org, of, self._parts.ledger.head)
+        entries = sorted({entry for one in seen.values() for reads in one.reads.values() for entry in reads})
+        times = book.times(entries)
+        held = book.held(self._org)
+        states = self._parts.holdings.states(list(ranges.records(of)))
+        labels = self._parts.labels_of(self._org)
+        for opened in open_records(self._parts.ledger, self._parts.payloads, of):
+            submission, row = opened.record >> ROW_BITS, opened.record & ROW_MASK
+            lid, _ = states.get(opened.record, (-1, 0))
+            disclosures = sorted(entry for one in seen.values() for entry in one.reads.get(opened.record, ()))
+            yield {
+                "submission": submission,
+                "row": row,
+                "received_at": received[submission],
+                "state": self._state(opened, submission, row, recalled),
+                "held": ranges.covers(held, submission, row),
+                **_label(labels.get(lid, opened.draft.label)),
+                **_said(opened),
+                "disclosures": [_disclosure(times[entry]) for entry in disclosures],
+            }
+
+    def _state(self, opened: Opened, submission: int, row: int, recalled: Ranges) -> str:
+        if ranges.covers(recalled, submission, row):
+            return "recalled"
+        expires = opened.draft.expires
+        expired = expires is not None and datetime.fromisoformat(expires).timestamp() <= self._now
+        return "expired" if expired else "live"
+
+
+def _names(opened: Opened, key: str) -> bool:
+    return any(entity.key == key for entity in opened.draft.entities)
+
+
+def _label(label: Label) -> Shape:
+    return {
+        "handling": {"scheme": label.handling.scheme, "code": label.handling.code},
+        "pap": label.pap,
+        "legal_basis": label.legal_basis,
+        "purposes": list(label.purposes),
+        "groups": list(label.groups),
+    }
+
+
+def _said(opened: Opened) -> Shape:
+    draft = opened.draft
+    try:
+        raw, encoding = opened.raw.decode(), "utf-8"
+    except UnicodeDecodeError:
+        raw, encoding = b64encode(opened.raw).decode(), "base64"
+    return {
+        "raw": raw,
+        "raw_encoding": encoding,
+        "since": draft.since,
+        "until": draft.until,
+        "expires": draft.expires,
+        "entities": [
+            {"kind": entity.kind, "key": entity.key, "attributes": _attributes(entity.attributes)}
+            for entity in draft.entities
+        ],
+        "links": [
+            {
+                "kind": link.kind,
+                "source": draft.entities[link.source].key,
+                "target": draft.entities[link.target].key,
+                "attributes": _attributes(link.attributes),
+            }
+            for link in draft.links
+        ],
+    }
+
+
+def _attributes(grouped: Mapping[str, Mapping[str, Any]]) -> list[Shape]:
+    return [
+        {"name": name, "group": group, "value": str(value)}
+        for group, values in sorted(grouped.items())
+        for name, value in sorted(values.items())
+    ]
+
+
+def _disclosure(read: Mapping[str, Any]) -> Shape:
+    return {
+        "index": read["index"],
+        "at": read["t"],
+        "reader": read["org"],
+        "person": read["person"],
+        "purpose": read["purpose"],
+        "legal_basis": read["basis"],
+        "case": read["case"],
+    }

@@ -1,0 +1,175 @@
+"""What the ledger's side tables know of an owner's records: which went, which are held, who saw them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from graphsvc.custody import ranges
+from graphsvc.custody.ranges import Ranges
+from graphsvc.ledger import tables
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import PayloadStore, pack_rows
+from graphsvc.model.errors import NotFound
+
+RECALLED, CORRECTED, DEPARTED, ERASED, PURGED = "recalled", "corrected", "departed", "erased", "purged"
+DESTROYING = (ERASED, PURGED)
+"""Causes after which nothing of a record is left."""
+TOLD = (RECALLED, CORRECTED, DEPARTED, ERASED)
+"""Causes of which those who saw a record are told."""
+_CHUNK = 500
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one organisation was shown of some records: which rows, and each row's reads (ledger indexes)."""
+
+    rows: Ranges = ()
+    reads: dict[int, list[int]] = field(default_factory=dict)
+    """Record integer → the entries that showed it, ascending."""
+
+
+class Book:
+    """Reads the side tables. Blocks: for worker threads."""
+
+    def __init__(self, ledger: Ledger, store: PayloadStore) -> None:
+        self._ledger = ledger
+        self._store = store
+
+    def submissions(self, org: str, since: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
+        """The organisation's submissions (index, t, rows), ascending, received from ``since`` to ``until``."""
+        table = tables.submissions
+        query = select(table.c["index"], table.c.t, table.c.rows).where(table.c.org == org).order_by(table.c["index"])
+        with self._ledger.reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        start = None if since is None else datetime.fromisoformat(since)
+        end = None if until is None else datetime.fromisoformat(until)
+        times = [(datetime.fromisoformat(row["t"]), row) for row in rows]
+        return [row for t, row in times if (start is None or t >= start) and (end is None or t <= end)]
+
+    def owned(self, org: str, submission: int) -> int:
+        """How many rows an own submission has; NotFound for any other and for what is none, alike."""
+        table = tables.submissions
+        query = select(table.c.rows).where(table.c["index"] == submission, table.c.org == org)
+        with self._ledger.reading() as connection:
+            found = connection.execute(query).scalar()
+        if found is None:
+            raise NotFound("there is no such record")
+        return int(found)
+
+    def accepted(self, submission: int) -> Ranges:
+        """The rows of a submission that became records. A pack's own table tells, without any key."""
+        packs = self._ledger.open_header(submission)["body"]["packs"]
+        return ranges.of_rows(submission, (row for pack in packs for row in pack_rows(self._store.get(pack))))
+
+    def gone(self, submissions: Sequence[int], causes: Sequence[str] | None = None) -> Ranges:
+        """What was taken out of some submissions, for one of ``causes`` (None: any)."""
+        with self._ledger.reading() as connection:
+            return _gone(connection, submissions, causes)
+
+    def recalled(self, org: str) -> Ranges:
+        """What the organisation took back and what is not destroyed yet."""
+        table, rows = tables.withdrawals, tables.withdrawn
+        query = select(rows.c.submission).join(table, table.c["index"] == rows.c["index"]).where(table.c.owner == org)
+        with self._ledger.reading() as connection:
+            found = sorted(set(connection.execute(query.where(table.c.cause.not_in(DESTROYING))).scalars()))
+            taken = _gone(connection, found, (RECALLED, CORRECTED, DEPARTED))
+            return ranges.minus(taken, _gone(connection, found, DESTROYING))
+
+    def withdrawal(self, index: int) -> tuple[dict[str, Any], Ranges]:
+        """A withdrawal and the rows that it names. Raises NotFound."""
+        table, rows = tables.withdrawals, tables.withdrawn
+        with self._ledger.reading() as connection:
+            found = connection.execute(select(table).where(table.c["index"] == index)).mappings().first()
+            if found is None:
+                raise NotFound("there is no such record")
+            query = select(rows.c.submission, rows.c.rows).where(rows.c["index"] == index).order_by(rows.c.submission)
+            named = [
+                part for submission, packed in connection.execute(query) for part in ranges.unpack(submission, packed)
+            ]
+        return dict(found), tuple(named)
+
+    def held(self, org: str) -> Ranges:
+        """Everything of the organisation's that is under a hold now."""
+        with self._ledger.reading() as connection:
+            return held(connection, org)
+
+    def seen(self, owner: str, of: Ranges, before: int) -> dict[str, Seen]:
+        """By organisation: what others than the owner were shown of some of its records in entries below ``before``."""
+        shown, reads = tables.disclosures, tables.reads
+        found: dict[str, Seen] = {}
+        parts: dict[str, list[Ranges]] = {}
+        with self._ledger.reading() as connection:
+            for submission in ranges.submissions(of):
+                own = ranges.of_submission(of, submission)
+                query = (
+                    select(shown.c["index"], shown.c.rows, reads.c.org)
+                    .join(reads, reads.c["index"] == shown.c["index"])
+                    .where(shown.c.submission == submission, shown.c.owner == owner, shown.c["index"] < before)
+                    .where(reads.c.org != owner)
+                    .order_by(shown.c["index"])
+                )
+                for index, packed, reader in connection.execute(query):
+                    rows = struct.unpack(f">{len(packed) // 4}I", packed)
+                    hit = ranges.both(ranges.of_rows(submission, rows), own)
+                    if hit:
+                        seen = found.setdefault(reader, Seen())
+                        parts.setdefault(reader, []).append(hit)
+                        for record in ranges.records(hit):
+                            seen.reads.setdefault(record, []).append(index)
+        for reader, hits in parts.items():
+            found[reader].rows = ranges.union(*hits)
+        return found
+
+    def times(self, indexes: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """What the reads at some ledger indexes were: t, org, person, purpose, basis, case."""
+        found: dict[int, dict[str, Any]] = {}
+        table = tables.reads
+        with self._ledger.reading() as connection:
+            for start in range(0, len(indexes), _CHUNK):
+                query = select(table).where(table.c["index"].in_(indexes[start : start + _CHUNK]))
+                found |= {row["index"]: dict(row) for row in connection.execute(query).mappings()}
+        return found
+
+
+def held(connection: Connection, org: str) -> Ranges:
+    """Everything of an organisation's that is under a hold, as the connection sees it."""
+    table = tables.holds
+    query = select(table.c.ranges, table.c.case).where(table.c.org == org, table.c.released.is_(None))
+    holds = connection.execute(query).all()
+    cases = [_shown_in(connection, org, case) for _, case in holds if case]
+    return ranges.union(*(ranges.ranges(named) for named, case in holds if not case), *cases)
+
+
+def _gone(connection: Connection, submissions: Sequence[int], causes: Sequence[str] | None) -> Ranges:
+    table, rows = tables.withdrawals, tables.withdrawn
+    found: list[Ranges] = []
+    for start in range(0, len(submissions), _CHUNK):
+        query = (
+            select(rows.c.submission, rows.c.rows)
+            .join(table, table.c["index"] == rows.c["index"])
+            .where(rows.c.submission.in_(submissions[start : start + _CHUNK]))
+        )
+        if causes is not None:
+            query = query.where(table.c.cause.in_(causes))
+        found += [ranges.unpack(submission, packed) for submission, packed in connection.execute(query)]
+    return ranges.union(*found)
+
+
+def _shown_in(connection: Connection, org: str, case: str) -> Ranges:
+    """The organisation's own records that its own readers were shown under a case."""
+    shown, reads = tables.disclosures, tables.reads
+    query = (
+        select(shown.c.submission, shown.c.rows)
+        .join(reads, reads.c["index"] == shown.c["index"])
+        .where(shown.c.owner == org, reads.c.org == org, reads.c.case == case)
+    )
+    found: dict[int, set[int]] = {}
+    for submission, packed in connection.execute(query):
+        found.setdefault(submission, set()).update(struct.unpack(f">{len(packed) // 4}I", packed))
+    return ranges.union(*(ranges.of_rows(submission, rows) for submission, rows in found.items()))

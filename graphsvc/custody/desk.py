@@ -1,0 +1,112 @@
+"""Custody put together: which act is carried out by what, and what goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphsvc.acts import Acted, Handler, SignedAct
+from graphsvc.custody import acknowledging, correcting, holding, withdrawing
+from graphsvc.custody.erasing import Erasing
+from graphsvc.custody.listing import CustodyReading
+from graphsvc.custody.membership import Membership, leave, to_leave
+from graphsvc.custody.purging import purge
+from graphsvc.custody.retention import Rule
+from graphsvc.custody.targets import Parts
+from graphsvc.model.errors import Denied
+from graphsvc.model.principals import Principal
+from graphsvc.policy.scope import Scope
+
+if TYPE_CHECKING:
+    from graphsvc.shown import Shapes
+
+_log = logging.getLogger("graphsvc.custody")
+
+
+class Custody:
+    """All of custody over one service."""
+
+    def __init__(self, parts: Parts, rules: Sequence[Rule]) -> None:
+        self._parts = parts
+        self._rules = tuple(rules)
+        self._erasing = Erasing(parts)
+        self.membership = Membership(parts)
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers of the acts of custody, by kind."""
+
+        def over(path: Callable[[Parts, SignedAct], Awaitable[Acted]]) -> Handler:
+            return lambda act: path(self._parts, act)
+
+        return {
+            "recall": over(withdrawing.recall),
+            "recall-ack": over(acknowledging.acknowledge),
+            "hold": over(holding.hold),
+            "release": over(holding.release),
+            "erase": self._erasing.carry_out,
+            "update-organisation": self.membership.update_own,
+        }
+
+    def reading(self, scope: Scope, shapes: Shapes, now: int) -> CustodyReading:
+        """The part of a reading that is about custody."""
+        return CustodyReading(self._parts, scope, shapes, now)
+
+    async def purge(self, principal: Principal, dry_run: bool) -> dict[str, Any]:
+        """Purge what is due now. Operators only."""
+        if "operator" not in principal.roles:
+            raise Denied("only an operator starts a purge")
+        return await purge(self._parts, self._erasing, self._rules, by=principal.person, dry_run=dry_run)
+
+    async def corrected(self, submission: int) -> None:
+        """Take back what a submission supersedes."""
+        await correcting.correct(self._parts, submission)
+
+    async def finish(self) -> None:
+        """Finish what a crash has cut off: corrections, departures, telling."""
+        for submission in correcting.unfinished(self._parts):
+            await correcting.correct(self._parts, submission)
+        for org in to_leave(self._parts):
+            await leave(self._parts, org)
+        for index in withdrawing.untold(self._parts):
+            await withdrawing.tell(self._parts, index)
+
+    async def run_once(self) -> None:
+        """One round of the worker: finish what was cut off, then purge what is due."""
+        await self.finish()
+        await purge(self._parts, self._erasing, self._rules)
+
+
+class CustodyWorker:
+    """A thread that finishes what was cut off at its start, and purges every ``seconds``."""
+
+    def __init__(self, custody: Custody, seconds: float) -> None:
+        self._custody = custody
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="custody", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the round in hand and stop."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        work: Callable[[], Awaitable[None]] = self._custody.finish
+        while not self._stop.is_set():
+            try:
+                asyncio.run(_one(work))
+            except Exception as error:  # told, and tried again: nothing is lost meanwhile
+                _log.error("custody stopped, will try again: %s", type(error).__name__)
+            self._stop.wait(self._seconds)
+            work = self._custody.run_once
+
+
+async def _one(work: Callable[[], Awaitable[None]]) -> None:
+    await work()

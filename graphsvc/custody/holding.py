@@ -1,0 +1,98 @@
+"""Legal holds: what is under one is not purged and not erased. A hold shows nothing to anyone that was hidden."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from graphsvc.acts import Acted, SignedAct
+from graphsvc.custody import forms, ranges
+from graphsvc.custody.book import DESTROYING
+from graphsvc.custody.ranges import Ranges
+from graphsvc.custody.targets import Parts, records_of, resolve
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
+from graphsvc.model.errors import Conflict, NotFound
+
+HOLD, RELEASE = "hold", "release"
+
+
+async def hold(parts: Parts, act: SignedAct) -> Acted:
+    """Put own records under a hold: rows, submissions, a selection, or all that was shown under an own case.
+
+    A hold on a case goes on to cover what is shown under it later. Raises InvalidInput, Denied, NotFound, Unavailable.
+    """
+    act.require("officer")
+    body = act.read(forms.Hold)
+    case = body.target.case or ""
+    if case:
+        if body.target != forms.Target(case=case) or not parts.ledger.has_case(act.org, case):
+            raise NotFound("there is no such case")
+        held: Ranges = ()
+    else:
+        if body.target.select is not None:
+            await parts.applier.wait(parts.ledger.head - 1)
+        held = await asyncio.to_thread(_there, parts, act.org, body.target)
+
+    def effects(connection: Connection, index: int, t: str) -> None:
+        row = {"org": act.org, "case": case, "reason": body.reason, "person": act.person, "released": None}
+        connection.execute(
+            insert(tables.holds), {**row, "index": index, "t": t, "ranges": [list(part) for part in held]}
+        )
+
+    said: dict[str, Any] = {"case": case, "ranges": [list(part) for part in held], "reason": body.reason}
+    appended = await asyncio.wrap_future(parts.ledger.append(_entry(act, HOLD, said, effects)))
+    return Acted({"index": appended.index, "records": ranges.count(held), "case": case or None}, appended.receipt)
+
+
+async def release(parts: Parts, act: SignedAct) -> Acted:
+    """End an own hold; what has become due meanwhile goes with the next purge.
+
+    Raises InvalidInput, Denied, NotFound (no such hold, or another's, alike), Conflict when it has ended.
+    """
+    act.require("officer")
+    body = act.read(forms.Release)
+    table = tables.holds
+    query = select(table.c.released, table.c.ranges, table.c.case).where(
+        table.c["index"] == body.hold, table.c.org == act.org
+    )
+    with parts.ledger.reading() as connection:
+        found = connection.execute(query).first()
+    if found is None:
+        raise NotFound("there is no such hold")
+
+    def effects(connection: Connection, index: int, _t: str) -> None:
+        open_one = (table.c["index"] == body.hold) & table.c.released.is_(None)
+        if connection.execute(update(table).where(open_one).values(released=index)).rowcount != 1:
+            raise Conflict("this hold has ended", code="released")
+
+    act.unmoved(body.hold if found.released is None else found.released)
+    appended = await asyncio.wrap_future(
+        parts.ledger.append(_entry(act, RELEASE, {"hold": body.hold, "reason": body.reason}, effects))
+    )
+    count = ranges.count(ranges.ranges(found.ranges))
+    return Acted({"index": appended.index, "records": count, "case": found.case or None}, appended.receipt)
+
+
+def _there(parts: Parts, org: str, target: forms.Target) -> Ranges:
+    """What is named and not destroyed yet."""
+    named = records_of(parts, resolve(parts, org, target))
+    there = ranges.minus(named, parts.book.gone(ranges.submissions(named), DESTROYING))
+    if not there or (target.rows is not None and there != named):
+        raise NotFound("there is no such record")
+    return there
+
+
+def _entry(act: SignedAct, kind: str, body: dict[str, Any], effects: Effects) -> EntryDraft:
+    facts = {"action": kind, "by": act.person, "reason": body["reason"]}
+    return EntryDraft(
+        type=kind,
+        who={"org": act.org, "person": act.person},
+        requester=act.org,
+        owners=[OwnerPart(act.org, facts, [])],
+        acts=[act.compact],
+        body=body,
+        effects=effects,
+    )

@@ -1,0 +1,106 @@
+"""Retention: how old records may become, as rules in a file, and which records are due to go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from graphsvc.custody import ranges
+from graphsvc.custody.ranges import Ranges
+from graphsvc.custody.targets import Parts
+from graphsvc.model.errors import InvalidInput
+from graphsvc.model.labels import Handling, Label
+from graphsvc.model.places import record_int
+
+DAY = 86_400.0
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Records under a label that fits are kept ``max_age_days`` days from their submission."""
+
+    id: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,63}\Z")]
+    max_age_days: Annotated[int, msgspec.Meta(ge=0)]
+    owner: str | None = None
+    handling: Handling | None = None
+    legal_basis: str | None = None
+
+    def fits(self, label: Label) -> bool:
+        """Whether the rule speaks of a label."""
+        return (
+            self.owner in (None, label.owner)
+            and self.handling in (None, label.handling)
+            and self.legal_basis in (None, label.legal_basis)
+        )
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rules: list[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due to go of one owner's records, by why, and what of it stays because it is under a hold."""
+
+    owner: str
+    expired: Ranges
+    over_age: Ranges
+    recalled: Ranges
+    held: Ranges
+
+    @property
+    def purged(self) -> Ranges:
+        """What a purge takes."""
+        return ranges.minus(ranges.union(self.expired, self.over_age, self.recalled), self.held)
+
+
+def load_rules(path: Path) -> tuple[Rule, ...]:
+    """The rules in a YAML file. Raises InvalidInput that names the file and what is wrong."""
+    try:
+        rules = msgspec.yaml.decode(path.read_bytes(), type=_File).rules
+    except OSError as error:
+        raise InvalidInput(f"can't be read: {error.strerror}", code="bad_retention", where=path.name) from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise InvalidInput(str(error).splitlines()[0], code="bad_retention", where=path.name) from None
+    if len({rule.id for rule in rules}) != len(rules):
+        raise InvalidInput("two rules have the same id", code="bad_retention", where=path.name)
+    return tuple(rules)
+
+
+def due(parts: Parts, rules: Sequence[Rule], now: float | None = None) -> Iterator[Due]:
+    """What is due at ``now`` (epoch seconds), owner by owner; owners with nothing due are left out. Blocks."""
+    moment = time.time() if now is None else now
+    for owner in sorted(parts.ledger.organisations()):
+        labels = parts.labels_of(owner)
+        ages = {lid: age for lid, label in labels.items() if (age := _age(rules, label)) is not None}
+        expired, old = _of_owner(parts, (owner, labels), ages, moment)
+        recalled = parts.book.recalled(owner)
+        all_of_it = ranges.union(expired, old, recalled)
+        if all_of_it:
+            held = ranges.both(all_of_it, parts.book.held(owner))
+            yield Due(owner, expired, old, recalled, held)
+
+
+def _age(rules: Sequence[Rule], label: Label) -> float | None:
+    """The longest age in seconds; the strictest rule counts."""
+    fitting = [rule.max_age_days for rule in rules if rule.fits(label)]
+    return min(fitting) * DAY if fitting else None
+
+
+def _of_owner(
+    parts: Parts, own: tuple[str, Mapping[int, Label]], ages: Mapping[int, float], now: float
+) -> tuple[Ranges, Ranges]:
+    expired: list[int] = []
+    over_age: list[int] = []
+    for one in parts.book.submissions(own[0]) if own[1] else ():
+        age = now - datetime.fromisoformat(one["t"]).timestamp()
+        old = [lid for lid, most in ages.items() if age > most]
+        low = record_int(one["index"], 0)
+        for record, has_expired in parts.holdings.due(list(own[1]), old, low, low + one["rows"], now):
+            (expired if has_expired else over_age).append(record)
+    return ranges.of_records(expired), ranges.of_records(over_age)

@@ -1,0 +1,107 @@
+"""From what an act names to rows of the owner's own submissions, exactly: what is written into the ledger is these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from graphsvc.apply import Applier, Payloads
+from graphsvc.custody import ranges
+from graphsvc.custody.book import Book
+from graphsvc.custody.forms import Selection, Target
+from graphsvc.custody.ranges import Ranges
+from graphsvc.graph.handles import RECORD, Handles
+from graphsvc.graph.holdings import Holdings
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import InvalidInput, NotFound
+from graphsvc.model.labels import Label
+from graphsvc.model.places import record_int
+from graphsvc.model.scalars import ValueProblem
+from graphsvc.model.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What custody works with."""
+
+    ledger: Ledger
+    payloads: Payloads
+    applier: Applier
+    holdings: Holdings
+    schema: Schema
+    handles: Callable[[str], Handles]
+
+    @property
+    def book(self) -> Book:
+        """What the side tables know."""
+        return Book(self.ledger, self.payloads.store)
+
+    def labels_of(self, org: str) -> Mapping[int, Label]:
+        """The owner's labels by number."""
+        return {lid: label for lid, label in self.applier.labels.items() if label.owner == org}
+
+
+def resolve(parts: Parts, org: str, target: Target, where: str = "act body target") -> Ranges:
+    """The rows of the organisation's own submissions that ``target`` names. Blocks.
+
+    A whole submission is all its rows, rejected ones too. For a selection everything that is in the ledger must be
+    applied. Raises InvalidInput for a target that is none, NotFound for what is absent or another's, alike.
+    """
+    stated = [name for name in ("submission", "select", "case") if getattr(target, name) is not None]
+    if len(stated) != 1 or (target.rows is not None and target.submission is None) or target.case is not None:
+        message = "name one of: submission (with rows or without), select"
+        raise InvalidInput(message, code="bad_act", where=where)
+    if target.select is not None:
+        return _select(parts, org, target.select, where)
+    assert target.submission is not None
+    rows = parts.book.owned(org, target.submission)
+    if target.rows is None:
+        return ((target.submission, 0, rows - 1),)
+    named = ranges.of_rows(target.submission, target.rows)
+    if ranges.minus(named, parts.book.accepted(target.submission)):
+        raise NotFound("there is no such record")
+    return named
+
+
+def records_of(parts: Parts, named: Ranges) -> Ranges:
+    """Those of some rows that became records."""
+    accepted = (parts.book.accepted(submission) for submission in ranges.submissions(named))
+    return ranges.both(named, ranges.union(*accepted))
+
+
+def _select(parts: Parts, org: str, chosen: Selection, where: str) -> Ranges:
+    conditions = (chosen.entity, chosen.handle, chosen.handling, chosen.legal_basis, chosen.since, chosen.until)
+    if all(one is None for one in conditions):
+        raise InvalidInput("a selection needs a condition", code="bad_act", where=where)
+    lids = [
+        lid
+        for lid, label in parts.labels_of(org).items()
+        if chosen.handling in (None, label.handling) and chosen.legal_basis in (None, label.legal_basis)
+    ]
+    own = parts.book.submissions(org, chosen.since, chosen.until)
+    found: list[Ranges] = []
+    if chosen.entity is not None or chosen.handle is not None:
+        about = parts.holdings.about(_keys(parts, org, chosen, where), lids)
+        received = ranges.ranges((one["index"], 0, max(one["rows"] - 1, 0)) for one in own)
+        found.append(ranges.both(ranges.of_records(about), received))
+        if chosen.handle is not None and (opened := parts.handles(org).open(chosen.handle)) and opened[0] == RECORD:
+            found.append(ranges.both(ranges.of_records([opened[1]]), received))
+    else:
+        for one in own:
+            low = record_int(one["index"], 0)
+            found.append(ranges.of_records(parts.holdings.under(lids, low, low + one["rows"])))
+    selected = ranges.union(*found)
+    if not selected:
+        raise NotFound("there is no such record")
+    return selected
+
+
+def _keys(parts: Parts, org: str, chosen: Selection, where: str) -> list[str]:
+    if chosen.entity is not None:
+        try:
+            return [parts.schema.key_of(chosen.entity.kind, chosen.entity.parts, org)]
+        except ValueProblem as problem:
+            raise InvalidInput(problem.message, code=problem.code, where=f"{where} select entity") from None
+    assert chosen.handle is not None
+    opened = parts.handles(org).open(chosen.handle)
+    return [] if opened is None or opened[0] == RECORD else parts.holdings.keys([opened[1]])

@@ -1,0 +1,137 @@
+"""What is hidden costs nothing: no read makes one database hit more because of it.
+
+This is told without a clock: PROFILE counts the hits of every statement that a read runs. Two stars are alike in what
+may be seen; thousands of claims that may not be seen hang on the centre and on the far end of one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import pytest
+from graph_world import NOW, draft, label, scope
+
+from graphsvc.graph import statements
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.read import MAX_HOPS, Reader
+from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.labels import label_key
+from graphsvc.model.schema import load_schema
+from graphsvc.policy.scope import Scope
+
+HIDDEN, VISIBLE, SPREAD = 2_000, 4, 20
+SEEN = 1
+OTHERS = range(2, 2 + SPREAD)
+LABELS = {SEEN: label("pasar"), **{n: label(f"owner-{n}", "RED") for n in OTHERS}}
+LINKS = [("USES", 1, 0), ("USES", 1, 2)]
+FREE, LADEN = "phone:x:free", "phone:x:laden"
+GRADES = ("", "admiralty B 2")
+NO_TRAVERSAL = {"labels"}
+"""Reads that start from no entity and no record: of all labels, for deciding on them."""
+
+Ask = Callable[[Reader, Scope], Coroutine[Any, Any, Any]]
+
+
+class Profiled:
+    """A graph that profiles every statement: what its answers cost in database hits."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.hits = 0
+
+    async def in_thread(self, work: Callable[[], Any]) -> Any:
+        return work()
+
+    def answer(self, statement: str, parameters: dict[str, Any]) -> list[Any]:
+        with self._graph.session() as session:
+            result = session.run("PROFILE " + statement, parameters)
+            records = list(result)
+            self._count(result.consume().profile)
+        return list(records[0].values()) if records else []
+
+    def _count(self, plan: Any) -> None:
+        self.hits += int(plan.get("dbHits", 0))
+        for child in plan.get("children", ()):
+            self._count(child)
+
+
+def star(hub: str, first: int, count: int, lids: Sequence[int], expires: str | None = None) -> list[CleanDraft]:
+    """One account a record, each between the hub and a telephone far away."""
+    return [
+        draft(n, LABELS[lids[n % len(lids)]], [hub, f"account:x:{n:05}", f"{hub}-far"], LINKS, expires=expires)
+        for n in range(first, first + count)
+    ]
+
+
+def load(graph: Graph, lids: Sequence[int], expires: str | None = None) -> dict[str, int]:
+    """Two stars, one of them with the hidden claims too; every key's integer."""
+    with graph.session() as session:
+        session.run(statements.CREATE_LABELS, labels=[[n, label_key(one)] for n, one in LABELS.items()]).consume()
+    drafts = [*star(FREE, 0, VISIBLE, [SEEN]), *star(LADEN, VISIBLE, VISIBLE, [SEEN])]
+    drafts += star(LADEN, 2 * VISIBLE, HIDDEN, lids, expires)
+    pairs = zip(drafts, graph.writer(load_schema()).apply(0, 0, True, drafts, 0).ids, strict=True)
+    return {one.key: n for draft, ids in pairs for one, n in zip(draft.entities, ids, strict=True)}
+
+
+def asks(ids: Mapping[str, int], hub: str) -> dict[str, list[Ask]]:
+    """Reads that meet what is hidden at their start, inside and at their end, by the name of the reader's method."""
+    near, far = ids.get(hub, 0), ids.get(f"{hub}-far", 1)
+    rows = [n + (VISIBLE if hub == LADEN else 0) for n in range(VISIBLE)]
+    walks = [(1, None, None), (2, ["USES"], GRADES), (2, None, None), (MAX_HOPS, None, None)]
+    return {
+        "resolve": [lambda r, s, g=g: r.resolve(s, [hub], NOW, g) for g in (None, GRADES)],
+        "names": [lambda r, s: r.names(s, [near], NOW)],
+        "entities": [lambda r, s, g=g: r.entities(s, [near], NOW, g) for g in (None, GRADES)],
+        "expand": [lambda r, s, walk=walk: r.expand(s, near, *walk[:2], 100, NOW, walk[2]) for walk in walks],
+        "paths": [lambda r, s, g=g: r.paths(s, near, far, 6, 3, NOW, g) for g in (None, GRADES)],
+        "match": [lambda r, s: r.match(s, [hub], NOW)],
+        "records_about": [lambda r, s: r.records_about(s, [hub], 50, NOW)],
+        "records": [lambda r, s: r.records(s, rows, NOW)],
+        "labels_of": [lambda r, s: r.labels_of(s, rows, NOW)],
+    }
+
+
+def cost(graph: Graph, ids: Mapping[str, int], hub: str) -> dict[str, list[int]]:
+    """The hits of every read, each of which must find something."""
+    found: dict[str, list[int]] = {}
+    for name, reads in asks(ids, hub).items():
+        for ask in reads:
+            profiled = Profiled(graph)
+            assert asyncio.run(ask(Reader(profiled), scope(LABELS, [SEEN])))  # type: ignore[arg-type]
+            found.setdefault(name, []).append(profiled.hits)
+    return found
+
+
+def test_every_read_is_asked() -> None:
+    public = {name for name, _ in inspect.getmembers(Reader, inspect.iscoroutinefunction) if not name.startswith("_")}
+    assert public - NO_TRAVERSAL == set(asks({}, FREE))
+
+
+@pytest.mark.parametrize(
+    ("lids", "expires"),
+    [(OTHERS, None), ([SEEN], "2025-01-01T00:00:00Z")],
+    ids=["under-other-labels", "expired"],
+)
+def test_what_is_hidden_costs_no_database_hit(graph_database: Graph, lids: Sequence[int], expires: str | None) -> None:
+    ids = load(graph_database, lids, expires)
+    cost(graph_database, ids, FREE)  # a statement's first run looks up more
+    assert cost(graph_database, ids, LADEN) == cost(graph_database, ids, FREE)
+
+
+def test_what_may_not_be_known_costs_what_nobody_costs(graph_database: Graph) -> None:
+    """Two hits more, whatever is behind it: the entity that the index led to, and its list of labels."""
+    load(graph_database, OTHERS)
+    blind = scope(LABELS, [], match=[])
+    reads: list[Callable[[Reader, str], Coroutine[Any, Any, Any]]] = [
+        lambda reader, key: reader.resolve(blind, [key], NOW),
+        lambda reader, key: reader.match(blind, [key], NOW),
+        lambda reader, key: reader.records_about(blind, [key], 50, NOW),
+    ]
+    for read in reads:
+        held, nobody = Profiled(graph_database), Profiled(graph_database)
+        assert not asyncio.run(read(Reader(held), LADEN))  # type: ignore[arg-type]
+        assert not asyncio.run(read(Reader(nobody), "phone:x:nobody"))  # type: ignore[arg-type]
+        assert held.hits - nobody.hits <= 2

@@ -1,0 +1,64 @@
+"""The page on sharing does what it says, at the desks that the demo leaves, on a real service."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from graphsvc.app import LocalService
+from graphsvc.client import Refused
+from graphsvc.local.company import Members
+from graphsvc.local.demo import write_profiles
+from graphsvc.local.questions import REGISTER_CASE
+from graphsvc.local.story import CASE
+from tests.paths.process import ROOT, environment
+from tests.paths.test_disclosure import STRICT
+from tests.paths.test_tutorial import DEFAULTS, parts, pattern
+from tests.paths.wire import file_of
+
+PAGE = ROOT / "docs" / "sharing.md"
+ADDRESS = "http://127.0.0.1:8443"
+PHONE = "+8613892190472"
+"""The suspect's phone in the demo."""
+
+
+def test_the_page_does_what_it_says(local_service: LocalService, members: Members, tmp_path: Path) -> None:
+    suspect = {"ref": "s", "kind": "Person", "key": {"ref": "S-17"}, "attributes": {"name": "Wu", "role": ["broker"]}}
+    used = {"ref": "p", "kind": "Phone", "key": {"value": PHONE}}
+    line = {"entities": [suspect, used], "links": [{"kind": "USES", "from": "s", "to": "p"}]}
+    outgoing = file_of(tmp_path / "suspects.ndjson", [json.dumps(line).encode()], STRICT)
+    index = members.client("customs-cn.feed").submit(
+        outgoing, "customs-cn", members.by_name["customs-cn"].working
+    ).index  # fmt: skip
+    police = members.client("police-ke.investigator")
+    with contextlib.suppress(Refused):  # another test may have registered it
+        police.query(REGISTER_CASE, {"reference": CASE, "title": "Ivory", "legalBasis": "mutual-assistance"})
+    police.query("query($n: Int) { submissions(first: 1, after: $n) { index } }", {"n": index})
+    write_profiles(members)
+    if not (members.folder / "pasar" / "profile.json").exists():
+        members.write_profile("pasar", "pasar.feed", DEFAULTS)
+
+    files, steps = parts(PAGE.read_text(encoding="utf-8").replace(ADDRESS, local_service.url))
+    assert set(files) == {"ask.json", "keep.json", "yes.json"} and len(steps) >= 8
+    for name, content in files.items():
+        (members.folder / name).write_text(content, encoding="utf-8")
+    (tmp_path / "bin").mkdir()
+    for name, words in (("graphsvc", "-m graphsvc"), ("python", "")):
+        script = tmp_path / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
+        script.chmod(0o755)
+    variables = {**environment(), "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+    variables |= {"GRAPHSVC_PROFILE": "profile.json"}
+    for step in steps:
+        done = subprocess.run(
+            ["/bin/sh", "-euc", step.command], cwd=members.folder, env=variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, step.command + done.stdout
+        if step.expected is not None:
+            shown = pattern(step.expected)
+            assert shown.match(done.stdout), f"{step.command}\nprinted\n{done.stdout}\nthe page says\n{step.expected}"
