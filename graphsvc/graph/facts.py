@@ -9,8 +9,13 @@ sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby, islice
+from operator import eq, itemgetter
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+_first = itemgetter(0)
 
 
 class RecordClaim(NamedTuple):
@@ -119,6 +124,19 @@ class Shuffle(NamedTuple):
         moved = (n % PRIME * self.factor + self.shift) % PRIME
         return moved * moved % PRIME * moved % PRIME
 
+    def claim(self, claim: RecordClaim) -> int:
+        """What decides between claims that look alike."""
+        return self(claim.rec)
+
+    def link(self, link: LinkClaim) -> tuple[int, int, int]:
+        """What decides between links that look alike."""
+        return self(link.rec), self(link.source), self(link.target)
+
+    def entity(self, entity: EntityFacts) -> tuple[int, int]:
+        """What decides between entities that look alike."""
+        # A record is numbered by its place in its own submission, an entity by whoever spoke of it first.
+        return self(entity.claims[0].rec), self(entity.id)
+
 
 def shuffle_of(secret: bytes, org: str) -> Shuffle:
     """The order of one reading organisation, drawn from the service's secret by HMAC-SHA-256."""
@@ -127,35 +145,29 @@ def shuffle_of(secret: bytes, org: str) -> Shuffle:
     return Shuffle(1 + factor % (PRIME - 1), shift % PRIME)
 
 
-def claim_order(claim: RecordClaim, shuffle: Shuffle) -> tuple[object, ...]:
-    """The sort key of an entity's claims: visible values first."""
-    return (*(text or "" for text in claim[3:]), claim.exp, shuffle(claim.rec))
+def ordered(items: Iterable[T], order: Callable[[T], Any], tie: Callable[[T], Any]) -> list[T]:
+    """The items by what is visible of them; only those that look alike are asked for what decides between them."""
+    keyed = sorted(((order(item), item) for item in items), key=_first)
+    keys = [key for key, _ in keyed]
+    if not any(map(eq, keys, islice(keys, 1, None))):
+        return [item for _, item in keyed]
+    alike = (list(run) for _, run in groupby(keyed, key=_first))
+    return [item for run in alike for item in sorted((item for _, item in run), key=tie)]
 
 
-def link_order(link: LinkClaim, keys: dict[int, str], shuffle: Shuffle) -> tuple[object, ...]:
-    """The sort key of links: kind, visible keys of the ends, the claim's own visible values."""
+def claim_order(claim: RecordClaim) -> tuple[object, ...]:
+    """What is visible of an entity's claim, to sort by."""
+    return (*(text or "" for text in claim[3:]), claim.exp)
+
+
+def link_order(link: LinkClaim, keys: dict[int, str]) -> tuple[object, ...]:
+    """What is visible of a link, to sort by: kind, visible keys of the ends, the claim's own values."""
     own: Sequence[str | None] = link[6:]
     ends = (keys.get(link.source, ""), keys.get(link.target, ""))
-    return (
-        link.kind,
-        *ends,
-        *(text or "" for text in own),
-        link.exp,
-        shuffle(link.rec),
-        shuffle(link.source),
-        shuffle(link.target),
-    )
+    return (link.kind, *ends, *(text or "" for text in own), link.exp)
 
 
-def entity_order(entity: EntityFacts, shuffle: Shuffle) -> tuple[object, ...]:
-    """The sort key of entities: kind, visible key, then what is said of them, and by which record."""
+def entity_order(entity: EntityFacts) -> tuple[object, ...]:
+    """What is visible of an entity, to sort by: kind, visible key, then what is said of it."""
     first = entity.claims[0]
-    return (
-        entity.kind,
-        entity.key or "",
-        *(text or "" for text in first[3:]),
-        len(entity.claims),
-        # A record is numbered by its place in its own submission, an entity by whoever spoke of it first.
-        shuffle(first.rec),
-        shuffle(entity.id),
-    )
+    return (entity.kind, entity.key or "", *(text or "" for text in first[3:]), len(entity.claims))

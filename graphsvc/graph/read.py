@@ -25,6 +25,7 @@ from graphsvc.graph.facts import (
     claim_order,
     entity_order,
     link_order,
+    ordered,
     shuffle_of,
 )
 from graphsvc.graph.paths import Search
@@ -105,11 +106,11 @@ class Reader:
             return None
         shuffle = self._shuffle(scope)
         facts = (self._facts(row, shuffle) for row in rows[1])
-        entities = sorted(facts, key=lambda entity: entity_order(entity, shuffle))
+        entities = ordered(facts, entity_order, shuffle.entity)
         if all(entity.id != start for entity in entities):
             return None
         keys = {entity.id: entity.key for entity in entities if entity.key is not None}
-        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys, shuffle))
+        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.link)
         return Neighbourhood(entities, links, rows[2])
 
     async def paths(
@@ -138,7 +139,7 @@ class Reader:
         asked = list(dict.fromkeys(claims))
         rows = await self._ask(queries.CLAIMS, scope, moment, grades, claims=asked) if asked else [[]]
         keys = {facts.id: facts.key for facts in entities.values() if facts.key is not None}
-        links = sorted(map(LinkClaim._make, rows[0]), key=lambda link: link_order(link, keys, shuffle))
+        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.link)
         paths = [Path(path, _along(path, links)) for path in found]
         return Paths([p for p in paths if _whole(p, entities)], entities, search.truncated)
 
@@ -162,9 +163,7 @@ class Reader:
             facts = EntityFacts(entity, kind, key, [RecordClaim._make(columns)], False)
             found.setdefault(record, []).append(facts)
         shuffle = self._shuffle(scope)
-        return {
-            record: sorted(facts, key=lambda entity: entity_order(entity, shuffle)) for record, facts in found.items()
-        }
+        return {record: ordered(facts, entity_order, shuffle.entity) for record, facts in found.items()}
 
     async def labels_of(self, scope: Scope, records: Sequence[int], now: float | None = None) -> dict[int, int]:
         """The label numbers of those of ``records`` that are visible."""
@@ -197,7 +196,7 @@ class Reader:
         n, kind, key, columns = row
         claims = list(map(RecordClaim._make, columns[: self._records]))
         if len(claims) > 1:
-            claims.sort(key=lambda claim: claim_order(claim, shuffle))
+            claims = ordered(claims, claim_order, shuffle.claim)
         return EntityFacts(n, kind, key, claims, len(columns) > self._records)
 
 

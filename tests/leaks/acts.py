@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.client.acts import MUTATIONS as CLIENT_MUTATIONS
-from tests.leaks.surface import Untouched
+from graphsvc.client.acts import REQUEST
+from graphsvc.model.labels import GROUPS
+from tests.leaks.surface import FAR, Untouched
 from tests.leaks.worlds import key_of
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 KINDS = {field: kind for kind, (field, _) in CLIENT_MUTATIONS.items()}
 """Root field of a mutation → the kind of act that it takes."""
 INVESTIGATOR, CUSTOMS = "police-ke.investigator", "customs-cn.officer"
-FAR = "2099-01-01T00:00:00Z"
 WHY = {"purpose": "investigation", "legalBasis": "statutory-duty", "case": "LEAK/1", "justification": "a seizure"}
 HUSHED = "hushed"
 """A sharing group of others, which is there in the first twin only."""
@@ -139,6 +140,15 @@ MUTATIONS: dict[str, Deeds | Untouched] = {
     "approvePolicy": Untouched("names a proposal of the caller's own part by the digest of its text; reads no record"),
     "rollBackPolicy": Untouched("names a version of the caller's own part; reads no record"),
 }
+
+
+def grant_until(side: Side, until: str) -> None:
+    """Customs grant the police all that a match tells of in the second world, until then."""
+    about = {"identifiers": identifiers((2, "w0")), "deadline": FAR, "groups": list(GROUPS), **WHY}
+    asked = side.members.act(INVESTIGATOR, "disclosure-request", "customs-cn", {"holder": "customs-cn", **about})
+    held = side.members.client(CUSTOMS).query(REQUEST, {"id": asked["id"]}).data["disclosureRequest"]["records"]
+    granted = {"records": [record["handle"] for record in held], "groups": list(GROUPS), "until": until}
+    side.members.act(CUSTOMS, "disclosure-decision", asked["id"], {"decision": "grant", **granted})
 
 
 def others_act(side: Side, twin: int) -> tuple[str, str]:

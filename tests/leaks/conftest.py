@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,7 +42,12 @@ def pair(
     try:
         with side(neo4j_server, folder / "a", policies) as first, side(other, folder / "b", policies) as second:
             twins = Twins((first, second))
-            yield twins, twins.load([*KNOWN, *draw_worlds(3, 11)])
+            placed = twins.load([*KNOWN, *draw_worlds(3, 11)])
+            with pytest.MonkeyPatch.context() as patch:
+                # What was granted until tomorrow has ended.
+                for part in ("ask", "share.desk", "share.groups", "share.listing"):
+                    patch.setattr(f"graphsvc.{part}.time", SimpleNamespace(time=lambda: time.time() + 2 * 86_400))
+                yield twins, placed
     finally:
         other.stop()
         wipe(graph_session)

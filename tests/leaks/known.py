@@ -52,4 +52,16 @@ UNHEARD = World(
     bare=False,
     veiled=(8,),
 )
-KNOWN = (RELABELLED, SHORTCUT, UNHEARD)
+MENTIONED = World(
+    # Two that look alike, of which each twin's secret mentioned another one first.
+    rows=(Row("pasar", "GREEN", "a0", "p0", 1, (0, 0)),),
+    secrets=(
+        (Secret("pasar", 0, "a1", "p6", 0), Secret("pasar", 0, "a1", "p7", 0)),
+        (Secret("pasar", 0, "a1", "p7", 0), Secret("pasar", 0, "a1", "p6", 0)),
+    ),
+    hits=(),
+    early=True,
+    bare=False,
+    alike=True,
+)
+KNOWN = (RELABELLED, SHORTCUT, UNHEARD, MENTIONED)

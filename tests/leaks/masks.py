@@ -10,9 +10,9 @@ import orjson
 MASKS: dict[str, str] = {
     r"(data|body)(/.*)?/(receivedAt|registeredAt|askedAt|foundedAt|at|t)":
         "a time of the clock: the twins are asked one after the other",
-    r"data/(disclosureRequests|preservationRequests|request\w+)(_\d+/\d+)?/id":
+    r"data/(disclosureRequests|preservationRequests|grants|request\w+|disclosureRequest)(_\d+(/\d+|/request)?)?"
+    r"(/grant)?/(id|request)":
         "the digest of a signed act, which holds a random number",
-    r"data/disclosureRequest_\d+/request/id": "the same",
     r"extensions/appliedIndex": "log head: how far the applier had come at that moment",
     r"extensions/receipt/index": "log head: one more for every request of anyone",
     r"extensions/receipt/leaf": "sealed under keys drawn at random, with dummy sections of random size classes",

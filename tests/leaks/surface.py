@@ -22,6 +22,9 @@ from tests.leaks.worlds import THINGS, VEILED, key_of
 Arguments = Mapping[str, Any]
 INVENTED = "A" * 34
 """Of the form of a handle, and given to nobody."""
+FAR = "2099-01-01T00:00:00Z"
+_PAGE = {"first": 20, "before": 2**30}
+_LEAST = {"scheme": "admiralty", "source": "B", "information": "2"}
 _READER = {"org": "police-ke", "kind": "police", "roles": ["investigator"]}
 
 
@@ -74,23 +77,27 @@ class Request:
 
 
 def _entity(seen: Seen) -> Iterator[Arguments]:
-    for thing in ("a0", "p0", "w0"):
+    for thing in ("a0", "p0"):
         yield {"handle": seen.handle(thing)}
+    yield {"handle": seen.handle("w0"), "grading": _LEAST}
 
 
 def _search(seen: Seen) -> Iterator[Arguments]:
-    for thing in ("a1", "p1", VEILED[0]):
+    for thing in ("a1", VEILED[0]):
         yield seen.identifier(thing)
+    yield {**seen.identifier("p1"), "grading": _LEAST}
 
 
 def _expand(seen: Seen) -> Iterator[Arguments]:
     yield {"start": seen.handle("a0"), "hops": 2, "limit": 300}
     yield {"start": seen.handle("p0"), "hops": 3, "limit": 2}
+    yield {"start": seen.handle("a1"), "hops": 1, "limit": 3, "linkKinds": ["USES"], "grading": _LEAST}
 
 
 def _paths(seen: Seen) -> Iterator[Arguments]:
     yield {"source": seen.handle("a0"), "target": seen.handle("p0"), "maxHops": 4, "k": 3}
-    yield {"source": seen.handle("p1"), "target": seen.handle("a2"), "maxHops": 5, "k": 2}
+    yield {"source": seen.handle("a0"), "target": seen.handle("a2"), "maxHops": 5, "k": 2}
+    yield {"source": seen.handle("p1"), "target": seen.handle("a1"), "maxHops": 4, "k": 2, "grading": _LEAST}
 
 
 def _match(seen: Seen) -> Iterator[Arguments]:
@@ -98,11 +105,13 @@ def _match(seen: Seen) -> Iterator[Arguments]:
 
 
 def _explain(seen: Seen) -> Iterator[Arguments]:
-    for record in ("a0/0", "p0/0"):
-        yield {"record": seen.handle(record)}
+    yield {"record": seen.handle("a0/0")}
+
+
+def _explain_places(seen: Seen) -> Iterator[Arguments]:
     # A place is a number that anyone can write: what stands there is another's.
-    yield {"submission": seen.at.secret, "row": 1, "reader": _READER}
-    yield {"submission": seen.at.common, "row": 1}
+    for index in (seen.at.own, seen.at.common, seen.at.secret):
+        yield {"submission": index, "row": 1, "reader": _READER}
 
 
 QUERIES: dict[str, Calls | Untouched] = {
@@ -116,23 +125,29 @@ QUERIES: dict[str, Calls | Untouched] = {
 """Asked in every world."""
 
 ONCE: dict[str, Calls | Untouched] = {
+    "explainAccess": _explain_places,
     "rings": lambda seen: [{"parameters": {"minAccounts": 2, "hubCap": 50}}],
     "submissions": lambda seen: [{"first": 50}],
     "cases": lambda seen: [{}],
-    "accessLog": lambda seen: [{"first": 20}],
+    "accessLog": lambda seen: [{"first": 20, "since": "2020-01-01T00:00:00Z", "until": FAR, "before": 2**30}],
     "budget": lambda seen: [{}],
-    "disclosureRequests": lambda seen: [{"role": "ASKED"}, {"role": "HELD"}],
-    "preservationRequests": lambda seen: [{"role": "ASKED"}, {"role": "HELD"}],
+    "disclosureRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
+    "preservationRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
     "disclosureRequest": lambda seen: [{"id": seen.handle(name)} for name in ("own request", "foreign request")],
-    "grants": lambda seen: [{"role": "ASKED"}, {"role": "HELD"}],
+    "grants": lambda seen: [{"role": "ASKED"}, {"role": "HELD", **_PAGE}],
     "sharingGroups": lambda seen: [{}],
-    "recalls": lambda seen: [{"first": 50}],
-    "recallNotices": lambda seen: [{"open": False, "first": 50}],
+    "recalls": lambda seen: [_PAGE],
+    "recallNotices": lambda seen: [{"open": False, **_PAGE}],
     "holds": lambda seen: [{"open": False}],
     "subjectAccess": lambda seen: [seen.identifier(thing) for thing in ("a0", VEILED[0])],
-    "policyVersions": lambda seen: [{}, {"part": "tide"}],
+    "policyVersions": lambda seen: [{}, {"part": "tide", "first": 5}],
 }
 """Asked once for all worlds: they span whatever the reader may see."""
+
+WAITING = "the entry to wait for; all of a world is applied before it is asked, and the wait itself is bounded"
+ARGUMENTS: dict[str, str] = {f"{name}.after": WAITING for name in ("entity", "search", "expand", "paths", "match")}
+ARGUMENTS |= {"rings.after": WAITING, "submissions.after": WAITING}
+"""Arguments that no call gives, each with the reason why."""
 
 ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched] = {
     ("POST", "/graphql"): Untouched("called by all entries above"),

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from graphsvc.api.schema import core_schema
 from tests.leaks.acts import MUTATIONS
-from tests.leaks.surface import ONCE, QUERIES, ROUTES, root_fields
+from tests.leaks.surface import ARGUMENTS, ONCE, QUERIES, ROUTES, Indexes, Seen, Untouched, root_fields
 from tests.leaks.twins import Twins
 
 
@@ -48,3 +48,20 @@ def test_every_field_and_route_has_an_entry(twins: Twins) -> None:
     assert unlisted({*fields("Query"), "everything"}, fields("Mutation"), routes) == {"Query.everything"}
     assert unlisted(fields("Query"), {*fields("Mutation"), "open"}, routes) == {"Mutation.open"}
     assert unlisted(fields("Query"), fields("Mutation"), [*routes, ("GET", "/all")]) == {"GET /all"}
+
+
+def test_every_argument_is_given_in_some_call() -> None:
+    """A new argument is given in a call of ``surface``, or named there with the reason why no call gives it."""
+    given = {
+        f"{name}.{argument}"
+        for entries in (QUERIES, ONCE)
+        for name, entry in entries.items()
+        if not isinstance(entry, Untouched)
+        for arguments in entry(Seen(1, Indexes()))
+        for argument in arguments
+    }
+    there = {f"{name}.{argument}" for name, field in root_fields("Query").items() for argument in field.args}
+    assert given | set(ARGUMENTS) == there
+    assert not given & set(ARGUMENTS)
+    acts = {name: set(field.args) for name, field in root_fields("Mutation").items() if name != "registerCase"}
+    assert all(arguments == {"act"} for arguments in acts.values()), "what else does this mutation take?"

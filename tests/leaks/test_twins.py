@@ -31,6 +31,7 @@ def _run(twins: Twins, count: int, capsys: pytest.CaptureFixture[str]) -> None:
     said: list[str] = []
     leaks = check(twins, worlds, BATCH, said.append)
     with capsys.disabled():
-        print(f"\ntwin worlds: {said[-1]} (GRAPHSVC_TEST_SEED={SEED})")
+        bare = sum(world.bare for world in worlds)
+        print(f"\ntwin worlds: {said[-1]}, {bare} against the graph filtered before (GRAPHSVC_TEST_SEED={SEED})")
     assert len(worlds) == count
     assert not leaks, f"GRAPHSVC_TEST_SEED={SEED}\n" + "\n".join(map(str, leaks[:3]))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import orjson
 
 from graphsvc.graph.prepare import record_int
 from graphsvc.model.principals import Footing
-from tests.leaks.acts import KINDS, MUTATIONS, Deed, Known, others_act
+from tests.leaks.acts import KINDS, MUTATIONS, Deed, Known, grant_until, others_act
 from tests.leaks.masks import HEADERS, difference, masked, renamed
 from tests.leaks.side import FOOTING, Side
 from tests.leaks.surface import (
@@ -72,6 +73,8 @@ class Twins:
         assert indexes[0] == indexes[1], "both sides must number their entries alike"
         self.at = Indexes(*indexes[0], indexes[0][-1] + 1_000_000)
         if not self.requests:
+            tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._both(lambda _, side: grant_until(side, tomorrow))
             self.requests = self._both(lambda twin, side: others_act(side, twin))
         return placed
 
@@ -155,7 +158,7 @@ class Twins:
         seen = Seen(space, self.at)
         found = side.ask(INVESTIGATOR, FOOTING, finding(seen))["data"]
         for thing, entities in zip(THINGS, found.values(), strict=True):
-            for entity in entities:
+            for entity in entities or ():
                 seen.handles[thing] = entity["handle"]
                 seen.handles |= {f"{thing}/{n}": record["handle"] for n, record in enumerate(entity["records"])}
         return seen

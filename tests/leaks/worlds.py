@@ -20,6 +20,8 @@ ACCOUNTS, PHONES, WALLETS = ("a0", "a1", "a2", "a3"), ("p0", "p1", "p2"), ("w0",
 THINGS = (*ACCOUNTS, *PHONES, *WALLETS)
 VEILED = ("p8", "p9")
 """Of a veiled thing the identity is kept back: it is one phone in the first twin, another one in the second."""
+ALIKE = ("p6", "p7")
+"""Two phones of which the identity is kept back and all else is the same."""
 ROOT = 0
 """The namespace of rows that belong to no world."""
 
@@ -95,7 +97,8 @@ class World:
     """One world with both its twins. ``early``: secrets are submitted before what is common.
 
     ``bare``: the second twin is what is left once all that the reader may not see is taken away; ``veiled``: values of
-    claims of Tide's from an account to the veiled thing.
+    claims of Tide's from an account to the veiled thing. ``alike``: Tide claims the same of two phones that it names to
+    nobody; whatever is hidden, one comes before the other.
     """
 
     rows: tuple[Row, ...]
@@ -104,24 +107,24 @@ class World:
     early: bool
     bare: bool
     veiled: tuple[int, ...] = ()
+    alike: bool = False
 
 
 accounts, targets = st.sampled_from(ACCOUNTS), st.sampled_from((*ACCOUNTS, *PHONES, *PHONES, *WALLETS))
+hidden_targets = st.sampled_from((*ACCOUNTS, *PHONES, *ALIKE, *WALLETS))
 
 
 @st.composite
 def worlds(draw: Callable[..., Any]) -> World:
     """Up to ten common claims, up to six secrets in each twin, up to two hits."""
     early, bare = draw(st.booleans()), draw(st.booleans())
-    # Early secrets give an entity another integer, and integers decide between what looks alike: so all looks unlike.
     values = st.integers(0, 2)
     rows = []
-    for number in range(draw(st.integers(1, 10))):
+    for _ in range(draw(st.integers(1, 10))):
         owner = draw(st.sampled_from(sorted(SHOWN)))
         source, target = _ends(draw)
-        value = 10 + number if early else draw(values)
         masked = draw(st.tuples(st.integers(0, 9), st.integers(0, 9)))
-        rows.append(Row(owner, draw(st.sampled_from(SHOWN[owner])), source, target, value, masked))
+        rows.append(Row(owner, draw(st.sampled_from(SHOWN[owner])), source, target, draw(values), masked))
     first = _secrets(draw)
     second = () if bare else _secrets(draw)
     flags = st.tuples(st.booleans(), st.booleans())
@@ -129,12 +132,12 @@ def worlds(draw: Callable[..., Any]) -> World:
         Hit(*_ends(draw), draw(flags), draw(st.tuples(values, values))) for _ in range(draw(st.integers(0, 2)))
     )
     veiled = draw(st.sampled_from([(), (7,), (8, 9)]))
-    return World(tuple(rows), (first, second), hits, early, bare, veiled)
+    return World(tuple(rows), (first, second), hits, early, bare, veiled, draw(st.booleans()))
 
 
-def _ends(draw: Callable[..., Any]) -> tuple[str, str]:
+def _ends(draw: Callable[..., Any], things: st.SearchStrategy[str] = targets) -> tuple[str, str]:
     source = draw(accounts)
-    target = draw(targets)
+    target = draw(things)
     return source, target if target != source else "p0"
 
 
@@ -143,7 +146,7 @@ def _secrets(draw: Callable[..., Any]) -> tuple[Secret, ...]:
     for _ in range(draw(st.integers(1, 6))):
         owner = draw(st.sampled_from(sorted(HIDDEN)))
         hidden = draw(st.integers(0, len(HIDDEN[owner]) - 1))
-        found.append(Secret(owner, hidden, *_ends(draw), draw(st.integers(0, 2))))
+        found.append(Secret(owner, hidden, *_ends(draw, hidden_targets), draw(st.integers(0, 2))))
     return tuple(found)
 
 
@@ -186,14 +189,15 @@ def common_rows(space: int, world: World, twin: int) -> Iterator[tuple[str, byte
         ends = [_entity(space, thing, row.value, group, kept_back) for thing in (row.source, row.target)]
         more = {"handling": {"scheme": "tlp-2.0", "code": row.code}}
         yield row.owner, _draft(ends, row.value, more)
-    for value in world.veiled:
-        ends = [_entity(space, "a0", value, "identity", None), _entity(space, VEILED[twin], value, "identity", None)]
+    nameless = [(VEILED[twin], value) for value in world.veiled] + [(thing, 5) for thing in ALIKE if world.alike]
+    for thing, value in nameless:
+        ends = [_entity(space, one, value, "identity", None) for one in ("a0", thing)]
         yield "tide", _draft(ends, value, {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}})
     for hit in world.hits:
         bare = world.bare and twin
         value = None if bare else hit.values[twin]
         ends = [_entity(space, thing, value, "", None) for thing in (hit.source, hit.target)]
-        more = {"handling": {"scheme": "tlp-2.0", "code": "RED"}}
+        more = {"handling": {"scheme": "tlp-2.0", "code": "AMBER+STRICT"}}
         yield "customs-cn", _draft(ends, value if hit.linked[twin] and not bare else None, more)
 
 
@@ -217,6 +221,7 @@ def _draft(ends: Sequence[dict[str, Any]], linked: int | None, more: dict[str, A
     links = []
     if linked is not None:
         observed = {"since": f"2026-01-{linked % 28 + 1:02d}"}
+        more = {"grading": {"scheme": "admiralty", **_GRADES[linked % len(_GRADES)]}, **more}
         links = [{"kind": "USES", "from": "s", "to": "t", "attributes": {"count": linked}, "observed": observed}]
     return json.dumps({"entities": refs, "links": links, **more}).encode()
 
@@ -232,6 +237,7 @@ def _entity(space: int, thing: str, value: int | None, group: str, kept_back: in
     return {"kind": kind, "key": parts, "attributes": attributes}
 
 
+_GRADES = tuple({"source": source, "information": information} for source, information in ("A1", "B2", "D4"))
 _ATTRIBUTES: dict[str, dict[str, tuple[str, Callable[[int], Any]]]] = {
     "Account": {
         "displayName": ("identity", lambda n: f"user {n}"),
