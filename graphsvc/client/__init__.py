@@ -5,6 +5,7 @@ from graphsvc.client.errors import Refused, Unreachable
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.client.manifest import Outgoing
 from graphsvc.client.service import Client, Submitted
+from graphsvc.client.signing import ReadSigner
 from graphsvc.client.tokens import ClientCredentials, TokenProvider, fixed_token
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ClientCredentials",
     "HpkeKey",
     "Outgoing",
+    "ReadSigner",
     "Refused",
     "SigningKey",
     "Submitted",

@@ -215,8 +215,10 @@ def test_the_public_part_tells_nothing_of_who_asked_what(tmp_path: Path) -> None
 def test_signed_and_unsigned_reads_look_alike(tmp_path: Path) -> None:
     ledger, members = opened(tmp_path / "log")
     try:
-        for acts in ([], [members[2].act(ledger)]):
-            ledger.append(read_of(READER, {OWNER: 2}, ledger.head - 1, data_of(OWNER, 2), acts=acts)).result()
+        for signature in (None, members[2].signed_read(ledger)):
+            draft = read_of(READER, {OWNER: 2}, ledger.head - 1, data_of(OWNER, 2))
+            draft.signed = signature
+            ledger.append(draft).result()
         plain, signed = (json.loads(ledger.entry(index)) for index in (ledger.head - 2, ledger.head - 1))
         assert shape(plain) == shape(signed)
         assert parse_leaf(ledger.entry(ledger.head - 1)).acts
