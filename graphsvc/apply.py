@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -60,6 +60,15 @@ class Payloads:
     keys: RowKeys
 
 
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Records that an entry changes alike, or their submissions; ``labels``: those before and after, if they decide."""
+
+    records: tuple[int, ...]
+    whole: tuple[int, ...]
+    labels: tuple[Label, Label] | None
+
+
 class Applier:
     """One thread that follows the ledger. ``labels`` is the label table of what is applied, replaced, never changed."""
 
@@ -73,7 +82,7 @@ class Applier:
         self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._lock = threading.Lock()
         self.labels: Mapping[int, Label] = MappingProxyType({})
-        self._last_leaving: tuple[int, tuple[tuple[int, ...], tuple[int, ...]]] = (-1, ((), ()))
+        self._last_leaving: tuple[int, list[Leaving]] = (-1, [])
         self.applied = -1
         self.failed: str | None = None
 
@@ -107,24 +116,32 @@ class Applier:
         except TimeoutError:
             raise Unavailable("that entry is not applied yet; ask again", code="not_applied_yet") from None
 
-    def withdrawn(self, at: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """What entries up to ``at`` have moved or withdrawn but the graph still has: hidden from every scope.
+    def withdrawn(
+        self, at: int, alike: Callable[[Label, Label], bool] = lambda _before, _label: False
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What entries up to ``at`` have moved or withdrawn but the graph still has: hidden from a scope.
 
-        Records by their integers; where an entry names more than :data:`LISTED`, their submissions as a whole.
+        Records by their integers; where an entry names more than :data:`LISTED`, their submissions as a whole. Records
+        stay to be seen where ``alike`` says that the reader is decided alike under the label before and the one after,
+        and the two show it the same: of several moves of one record, each must leave it so.
         """
         if self._ledger.last_scope_event <= self.applied:
             return (), ()
         pending = self._ledger.indexes(self.applied + 1, at + 1, CHANGES)
-        leaving = [self._leaving(index, kind) for index, kind in pending]
-        return tuple(n for records, _ in leaving for n in records), tuple(n for _, whole in leaving for n in whole)
+        parts = [part for index, kind in pending for part in self._leaving(index, kind)]
+        hidden = [part for part in parts if part.labels is None or not alike(*part.labels)]
+        return tuple(n for part in hidden for n in part.records), tuple(n for part in hidden for n in part.whole)
 
-    def _leaving(self, index: int, kind: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The records of one entry that changes some, or their submissions. Kept: every question asks until then."""
+    def _leaving(self, index: int, kind: str) -> list[Leaving]:
+        """What one entry changes, part by part. Kept: every question asks until it is applied."""
         known = self._last_leaving
         if known[0] != index:
-            records = read_change(kind, self._ledger.open_header(index)["body"]).records
-            many = len(records) > LISTED
-            found = ((), tuple(sorted({n >> ROW_BITS for n in records}))) if many else (tuple(records), ())
+            change = read_change(kind, self._ledger.open_header(index)["body"])
+            many = len(change.records) > LISTED
+            found = [_leaving(change.gone, None, many)]
+            for move in change.moves:
+                labels = (move.before, move.label) if move.before is not None and move.unseen else None
+                found.append(_leaving(move.records, labels, many))
             known = self._last_leaving = (index, found)
         return known[1]
 
@@ -231,6 +248,11 @@ class Applier:
             self._waiting = [entry for entry in self._waiting if entry[0] > index]
         for _, loop, future in done:
             loop.call_soon_threadsafe(_settle, future)
+
+
+def _leaving(records: Sequence[int], labels: tuple[Label, Label] | None, many: bool) -> Leaving:
+    whole = tuple(sorted({record >> ROW_BITS for record in records})) if many else ()
+    return Leaving(() if many else tuple(records), whole, labels)
 
 
 def _settle(future: asyncio.Future[None]) -> None:

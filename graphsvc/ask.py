@@ -25,6 +25,7 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.signedreads import check_signed
 from graphsvc.model.errors import ScopeMoved, Unavailable
+from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
@@ -87,8 +88,10 @@ class Asking:
         access rules keep changing or the ledger can't be written; then nothing leaves.
         """
         footing = msgspec.structs.replace(footing, signed=signed is not None)
-        for _ in range(ATTEMPTS):
-            applied = self._sources.applier.applied
+        applier = self._sources.applier
+        for attempt in range(ATTEMPTS):
+            applied, labels = applier.applied, applier.labels
+            moving = applied < self._sources.ledger.last_scope_event
             # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
             scope = self.scope(principal, footing)
             # A key event between here and step 3 is a scope event: what holds at this head holds for the entry.
@@ -101,6 +104,9 @@ class Asking:
                 # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
                 # has ended meanwhile.
                 continue
+            if attempt == 0 and moving and applier.labels is not labels:
+                # Records that were still to be seen may have got a label since that this scope doesn't know of.
+                continue
             # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
             draft = _entry(scope, question, data, reading)
             draft.signed = signed
@@ -112,7 +118,7 @@ class Asking:
             # 5. Seen by other parties, where that is demanded (witnessing).
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
-            return Released(data, appended.receipt, self._sources.applier.applied)
+            return Released(data, appended.receipt, applier.applied)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
     async def _witnessed(self, appended: Appended) -> Appended:
@@ -127,13 +133,17 @@ class Asking:
         return witnessing.proved(appended, head)
 
     def scope(self, principal: Principal, footing: Footing) -> Scope:
-        """The caller's scope now, with what is withdrawn but not yet applied taken off."""
+        """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off."""
         sources = self._sources
         at = sources.ledger.head - 1
         registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
         entitlements = sources.entitled(principal, footing, time.time())
         scope = sources.decider.scope(principal, footing, registered, entitlements, sources.applier.labels, at)
-        withdrawn, leaving = sources.applier.withdrawn(at)
+
+        def alike(before: Label, label: Label) -> bool:
+            return sources.decider.alike(principal, footing, registered, entitlements, (before, label))
+
+        withdrawn, leaving = sources.applier.withdrawn(at, alike)
         return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
 
 

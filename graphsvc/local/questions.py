@@ -70,6 +70,24 @@ query($parameters: RingParameters, $after: Int) {
 }
 """
 
+RECALLS = """
+query($first: Int!) {
+  recalls(first: $first) {
+    index reason records open
+    notices { org records acknowledged outcome because overdue }
+  }
+}
+"""
+
+NOTICES = """
+query($first: Int!) {
+  recallNotices(open: true, first: $first) {
+    notice owner reason deadline count
+    records { handle reads { index at } }
+  }
+}
+"""
+
 ACCESS_LOG = """
 query($first: Int!) {
   accessLog(first: $first) {

@@ -1,4 +1,4 @@
-"""The part of the story in which customs disclose, asked after a hit: granted in part, revoked in the end.
+"""The part of the story in which customs disclose, asked after a hit: granted in part, revoked, the record recalled.
 
 On the no-hit a marketplace is asked to keep what it has.
 """
@@ -23,7 +23,7 @@ POLICE, PLATFORM = "police-ke.investigator", "pasar.officer"
 
 
 class SharingStory:
-    """Four steps over one service. Each may be called once, in order."""
+    """Five steps over one service. Each may be called once, in order."""
 
     def __init__(self, stage: Stage, members: Members, scenario: Scenario, footing: Footing) -> None:
         self._stage = stage
@@ -32,6 +32,7 @@ class SharingStory:
         self._footing = footing
         self._officer = f"{scenario.truth.withheld_holder}.officer"
         self._request: Shape = {}
+        self._shown = ""
 
     def preserve(self) -> None:
         """Nobody has the other phone; the marketplace is asked to keep what it gets, before adverts vanish."""
@@ -103,6 +104,7 @@ class SharingStory:
         stage.table(tales.ENTITY_COLUMNS, tales.entities(around))
         people = [entity for entity in around["entities"] if entity["key"] == truth.withheld_person]
         stage.expect("the police now find the suspect behind the phone", len(people) == 1)
+        self._shown = next((record["handle"] for one in people for record in one["records"]), "")
         shown = tales.shown_groups({"entities": people}, truth.withheld_holder)
         stage.expect("with the part it played", shown == {"operational"}, shown)
         withheld = {item["group"] for item in tales.withheld_in({"entities": people})}
@@ -126,6 +128,47 @@ class SharingStory:
         actions = [one["action"] for one in history]
         wanted = ["disclosure-request", "disclosure-decision:partial", "grant-revoke"]
         stage.expect("both sides have the whole history", actions == wanted, actions)
+
+    def recall(self) -> None:
+        """Customs take the record back; who has seen it is told and answers, and customs see who has not."""
+        stage, truth = self._stage, self._truth
+        stage.step(f"{truth.withheld_holder} recalls the record; whoever saw it is told, and has to answer")
+        (record,) = self._file(self._officer)["records"]
+        target = {"submission": record["submission"], "rows": [record["row"]]}
+        named = f"--submission {record['submission']} --row {record['row']}"
+        stage.say(f"[dim]$ graphsvc recall {named} --reason … --sign officer.pem[/dim]")
+        body = {"v": 1, "target": target, "reason": "The suspect was taken for another."}
+        made = self._act(self._officer, "recall", "records", body)
+        stage.expect(
+            "one record, and one organisation to tell", made["organisations"] == [POLICE.partition(".")[0]], made
+        )
+        asked = {"identifiers": [self._key()]}
+        (answer,) = self._members.client(POLICE).query(questions.MATCH, asked, self._footing).data["match"]
+        stage.expect("the phone is no hit any more", not answer["hit"], answer)
+        stage.asked(questions.NOTICES, {"first": 5})
+        told = self._members.client(POLICE).query(questions.NOTICES, {"first": 5}).data["recallNotices"]
+        (notice,) = [one for one in told if one["notice"] == made["index"]]
+        terms = ("notice", "owner", "reason", "deadline", "count")
+        stage.table((*terms, "shown in entries"), [(*(notice[term] for term in terms), _reads(notice))])
+        known = [one["handle"] for one in notice["records"]]
+        stage.expect("the police are told which record, by the handle they know", known == [self._shown], known)
+        before = self._answers(made["index"])
+        answered = f"--acknowledge {made['index']} --outcome deleted"
+        stage.say(f"[dim]$ graphsvc notices {answered} --sign investigator.pem[/dim]")
+        done = {"v": 1, "notice": made["index"], "outcome": "deleted"}
+        self._act(POLICE, "recall-ack", str(made["index"]), done)
+        after = self._answers(made["index"])
+        stage.table(("organisation", "records", "answered", "what it did"), [*before, *after], "What customs see")
+        states = [[row[2] for row in rows] for rows in (before, after)]
+        stage.expect("customs see who has not answered, and then that it has", states == [["not yet"], ["yes"]], states)
+
+    def _answers(self, recall: int) -> list[tuple[object, ...]]:
+        found = self._members.client(self._officer).query(questions.RECALLS, {"first": 5}).data["recalls"]
+        (one,) = [one for one in found if one["index"] == recall]
+        return [
+            (told["org"], told["records"], "yes" if told["acknowledged"] else "not yet", told["outcome"] or "–")
+            for told in one["notices"]
+        ]
 
     def _basis(self, holder: str, phone: str) -> Shape:
         return {
@@ -187,6 +230,10 @@ def _held(file: Shape) -> Iterator[tuple[object, ...]]:
 
 def _states(listed: Sequence[list[Shape]]) -> list[list[str]]:
     return [[one["state"] for one in found] for found in listed]
+
+
+def _reads(notice: Shape) -> str:
+    return ", ".join(sorted({str(read["index"]) for one in notice["records"] for read in one["reads"]}))
 
 
 def _rest(footing: Footing) -> tuple[str, str]:

@@ -37,11 +37,21 @@ class Label(msgspec.Struct, frozen=True, rename="camel"):
     hold: bool = False
 
 
-class Move(msgspec.Struct, frozen=True):
-    """Records (their integers) that come under another label: one part of what a ledger entry moves."""
+class Move(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Records (their integers) that come under another label: one part of what a ledger entry moves.
+
+    ``before`` is the label that all of them had, where the entry says so.
+    """
 
     records: list[int]
     label: Label
+    before: Label | None = None
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the labels differ in nothing that readers are shown: in groups and grants alone, which decide."""
+        bare = msgspec.structs.replace(self.label, groups=(), grants=())
+        return self.before is not None and bare == msgspec.structs.replace(self.before, groups=(), grants=())
 
 
 def label_key(label: Label) -> str:

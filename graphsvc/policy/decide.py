@@ -97,6 +97,19 @@ class Decider:
             packed=table.packed,
         )
 
+    def alike(
+        self,
+        principal: Principal,
+        footing: Footing,
+        case_registered: bool,
+        entitlements: Entitlements,
+        labels: Sequence[Label],
+    ) -> bool:
+        """Whether the caller may do the same with all ``labels``, and is told the same rules."""
+        profile = profile_of(principal, footing, case_registered, entitlements)
+        first, *others = decide(self.policies, profile, labels)
+        return all(verdict == first for verdict in others)
+
     def may_submit(self, principal: Principal, label: Label) -> bool:
         """Whether the caller may submit records under ``label``; never those of another organisation."""
         return label.owner == principal.org and self.may(principal, "submit", label)

@@ -55,11 +55,7 @@ class Mover:
         for record, lid in sorted(held.items()):
             by_label.setdefault(moment.scope.labels[lid], []).append(record)
         changed = [(change(label), label, found) for label, found in by_label.items()]
-        merged: dict[Label, list[int]] = {}
-        for to, label, found in changed:
-            if to != label:
-                merged.setdefault(to, []).extend(found)
-        return [Move(sorted(found), to) for to, found in merged.items()]
+        return [Move(sorted(found), to, label) for to, label, found in changed if to != label]
 
 
 async def until_settled(attempt: Callable[[], Awaitable[T]]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,6 +109,45 @@ def test_shared_later_and_taken_back(world: World) -> None:
     # Not waited for: hidden from the moment that it is durable.
     assert world.seen(0, wait=False) == world.seen(1, wait=False) == []
     assert world.seen() == []
+
+
+def test_whom_a_move_does_not_concern_sees_the_record_until_it_is_applied(
+    local_service: LocalService, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert local_service.parts is not None
+    applier, gate = local_service.parts.applier, threading.Event()
+    apply_change = applier._apply_change
+
+    def held_up(*given: Any) -> None:
+        gate.wait(30)
+        apply_change(*given)
+
+    world.join()
+    index, other = world.submit().index, f"{world.group[:30]}-other"
+    world.members.act(CUSTOMS, "group-create", other, {"purpose": "customs alone"})
+    owner = world.seen(name=CUSTOMS)
+    assert len(owner) == 1 and world.seen() == []
+    monkeypatch.setattr(applier, "_apply_change", held_up)
+    try:
+        # It opens to the police once applied; to the owner it was open and stays so.
+        world.act(CUSTOMS, "records-share", submission=index)
+        assert world.seen(name=CUSTOMS, wait=False) == owner and world.seen(wait=False) == []
+        gate.set()
+        assert len(world.seen()) == 1
+        # A group that the police don't belong to is nothing to them.
+        gate.clear()
+        world.members.act(CUSTOMS, "records-share", other, {"submission": index})
+        assert len(world.seen(wait=False)) == 1 and world.seen(name=CUSTOMS, wait=False) == owner
+        gate.set()
+        assert len(world.seen()) == 1
+        # Taken back it is closed to the police at once, and to nobody else.
+        gate.clear()
+        world.act(CUSTOMS, "records-unshare", submission=index)
+        assert world.seen(wait=False) == [] and world.seen(name=CUSTOMS, wait=False) == owner
+        assert applier.applied < local_service.parts.ledger.last_scope_event, "all that while it was not applied"
+    finally:
+        gate.set()
+    assert world.seen() == [] and world.seen(name=CUSTOMS) == owner
 
 
 def test_only_own_records_are_shared(world: World) -> None:

@@ -56,7 +56,7 @@ def rows(tmp_path: Path) -> Outgoing:
 
 def test_the_demo_tells_its_story_and_ends_well(tmp_path: Path) -> None:
     score = said(run("demo", "--once", "--json", "--data", tmp_path / "demo"))
-    assert score["held"] and [len(step["checks"]) > 0 for step in score["steps"]] == [True] * 10
+    assert score["held"] and [len(step["checks"]) > 0 for step in score["steps"]] == [True] * 11
     assert all(check["held"] for step in score["steps"] for check in step["checks"])
     again = run("demo", "--once", "--json", "--data", tmp_path / "demo")
     assert said(again, 2)["error"]["code"] == "exists", "a demo is never told over another's state"
