@@ -72,10 +72,11 @@ def audit(folder: Path) -> tuple[float, float, float]:
             starts = expand.find_starts(members, driver, 5)
             checked = evidence_seconds(members, starts)
         rates: dict[str, list[float]] = {"graphsvc": [], "bench.counting": []}
-        for _ in range(TURNS):
+        for turn in range(TURNS):
             for module, found in rates.items():
                 with stage.service(child, data, module) as running:
-                    token = Members(running, ORGANISATIONS, folder / "other").token(expand.INVESTIGATOR)
+                    others = Members(running, ORGANISATIONS, folder / f"{module}-{turn}")
+                    token = others.token(expand.INVESTIGATOR)
                     connect = expand.http_asker(running.url, token, starts)
                     expand.drive(connect, WARM, CLIENTS)
                     found.append(expand.drive(connect, ASKED, CLIENTS)[0])
