@@ -207,11 +207,12 @@ def test_another_implementation_agrees(world: World, tmp_path: Path, kind: str, 
         check_token(token, note + b" ", [authority.ca])
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_a_changed_token_counts_nowhere(world: World, authority: Authority) -> None:
     note, token = token_of(world, stamped(world, authority))
     good = check_token(token, note, [authority.signer])
     refused = 0
-    for at in range(0, len(token), 7):
+    for at in range(len(token)):
         changed = bytearray(token)
         changed[at] ^= 1 << at % 8
         try:
@@ -219,7 +220,7 @@ def test_a_changed_token_counts_nowhere(world: World, authority: Authority) -> N
             assert check_token(bytes(changed), note, [authority.signer]) == good
         except VerifyError:
             refused += 1
-    assert refused > len(token) // 7 // 3
+    assert refused > len(token) // 3
     for cut in (0, 1, len(token) // 2, len(token) - 1):
         with pytest.raises(VerifyError):
             check_token(token[:cut], note, [authority.signer])

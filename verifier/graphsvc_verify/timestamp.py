@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import (
     Certificate,
+    DuplicateExtension,
     ExtendedKeyUsage,
     ExtensionNotFound,
+    InvalidVersion,
     load_der_x509_certificate,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -36,6 +38,8 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "2.16.840.1.101.3.4.2.2": hashes.SHA384(),
     "2.16.840.1.101.3.4.2.3": hashes.SHA512(),
 }
+MALFORMED = (IndexError, ValueError, TypeError, OverflowError, InvalidVersion, DuplicateExtension, UnsupportedAlgorithm)
+"""What readers raise over bytes that are not what they should be."""
 _RSA = {"1.2.840.113549.1.1.1", *(f"1.2.840.113549.1.1.{n}" for n in (11, 12, 13))}
 _ECDSA = {f"1.2.840.10045.4.3.{n}" for n in (2, 3, 4)}
 
@@ -66,7 +70,7 @@ def parse_certificates(values: Sequence[bytes]) -> tuple[Certificate, ...]:
     """Certificates from DER. Raises VerifyError ``bad_trust``."""
     try:
         return tuple(load_der_x509_certificate(value) for value in values)
-    except ValueError:
+    except MALFORMED:
         raise VerifyError("bad_trust", "a time-stamping authority's certificate is malformed") from None
 
 
@@ -86,7 +90,7 @@ def check_token(token: bytes, stamped: bytes, pinned: Sequence[Certificate]) -> 
         # 3. The signature is over the attributes, and these name content and certificate.
         _check_attributes(parsed, signer)
         _check_signature(parsed, signer)
-    except (IndexError, ValueError, TypeError, OverflowError):
+    except MALFORMED:
         raise VerifyError("bad_timestamp", "a time-stamp is malformed") from None
     return Stamp(time, signer.subject.rfc4514_string())
 
@@ -102,7 +106,7 @@ def read_reply(reply: bytes, imprint: bytes, nonce: int) -> bytes:
             raise VerifyError("bad_timestamp", "the authority granted no time-stamp")
         token = tokens[0].whole
         _, *said = _read_info(_taken_apart(token).info)
-    except (IndexError, ValueError, TypeError, OverflowError):
+    except MALFORMED:
         raise VerifyError("bad_timestamp", "the authority's reply is malformed") from None
     if said != [imprint, nonce]:
         raise VerifyError("bad_timestamp", "the time-stamp is of something else than was sent")
@@ -186,7 +190,7 @@ def _signer(token: _Token, pinned: Sequence[Certificate], time: datetime) -> Cer
 def _issued(one: Certificate, authority: Certificate) -> bool:
     try:
         one.verify_directly_issued_by(authority)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, *MALFORMED):
         return False
     return True
 
