@@ -181,7 +181,7 @@ def read_ratio(graph: Graph, starts: Sequence[int], scope: Scope) -> float:
     """Two hops with policy against the same statement without, each on the same starts, in turns: the median."""
     plain = queries.expand(2, False)
     bare = without_predicates(plain)
-    base = {"kinds": [], "most": 301, "records": RECORDS + 1}
+    base = {"kinds": [], "most": 301, "records": RECORDS + 1, "factor": 1, "shift": 0}
     policy = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks()}
     asked = itertools.cycle(starts)
     # To plan a statement may take seconds, more than a read is given: not the reader's time, nor ours.
