@@ -100,7 +100,7 @@ def cost(graph: Graph, ids: Mapping[str, int], hub: str) -> dict[str, list[int]]
     for name, reads in asks(ids, hub).items():
         for ask in reads:
             profiled = Profiled(graph)
-            assert asyncio.run(ask(Reader(profiled), scope(LABELS, [SEEN])))  # type: ignore[arg-type]
+            assert asyncio.run(ask(Reader(profiled, secret=bytes(32)), scope(LABELS, [SEEN])))  # type: ignore[arg-type]
             found.setdefault(name, []).append(profiled.hits)
     return found
 
@@ -131,7 +131,9 @@ def test_what_may_not_be_known_costs_what_nobody_costs(graph_database: Graph) ->
         lambda reader, key: reader.records_about(blind, [key], 50, NOW),
     ]
     for read in reads:
-        held, nobody = Profiled(graph_database), Profiled(graph_database)
-        assert not asyncio.run(read(Reader(held), LADEN))  # type: ignore[arg-type]
-        assert not asyncio.run(read(Reader(nobody), "phone:x:nobody"))  # type: ignore[arg-type]
-        assert held.hits - nobody.hits <= 2
+        hits = []
+        for key in (LADEN, LADEN, "phone:x:nobody"):  # a statement's first run looks up more
+            profiled = Profiled(graph_database)
+            assert not asyncio.run(read(Reader(profiled), key))  # type: ignore[arg-type]
+            hits.append(profiled.hits)
+        assert hits[1] - hits[2] <= 2
