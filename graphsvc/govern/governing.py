@@ -114,7 +114,7 @@ class Governing:
         # 3. Is it sound? Files, tables and every decision (policy.check).
         await asyncio.to_thread(self._checked, versions, part, files, form)
         # 4. Durable; nothing changes yet.
-        appended = await self._enter(act, part, versions, "")
+        appended = await self._enter(act, part, versions, frozenset(self._ledger.members()), "")
         return await self._shown(act, part, appended)
 
     async def approve(self, act: SignedAct) -> Acted:
@@ -136,13 +136,13 @@ class Governing:
         # 2. Enough of them?
         mine = Event(-1, "", act.kind, part, act.org, act.person, act.object, {}, "")
         supported = replace(proposal, approvals=[*proposal.approvals, mine])
-        digest = ""
-        if not missing(supported, self._ledger.members()):
+        members, digest = frozenset(self._ledger.members()), ""
+        if not missing(supported, members):
             # 3. Checked again beside what the other parts are now; then in force from this entry on.
             form = _form(proposal.kind, act.body)
             policies = await asyncio.to_thread(self._checked, versions, part, dict(proposal.files), form)
             digest = policies.digest
-        appended = await self._enter(act, part, versions, digest)
+        appended = await self._enter(act, part, versions, members, digest)
         return await self._shown(act, part, appended)
 
     def _part(self, act: SignedAct) -> str:
@@ -166,7 +166,9 @@ class Governing:
         first = findings[0]
         raise InvalidInput(first.message, code="policy_check", where=first.where)
 
-    async def _enter(self, act: SignedAct, part: str, versions: Versions, digest: str) -> Appended:
+    async def _enter(
+        self, act: SignedAct, part: str, versions: Versions, members: frozenset[str], digest: str
+    ) -> Appended:
         row = {
             "kind": act.kind,
             "part": part,
@@ -176,11 +178,11 @@ class Governing:
             "body": act.body if act.kind != APPROVE else {},
             "digest": digest,
         }
-        members = self._ledger.members()
-        if part == SHARED and set(members) != set(self._ledger.members()):
-            raise Conflict("members have changed meanwhile", code="object_changed")
 
         def effects(connection: Connection, index: int, t: str) -> None:
+            # A member that came meanwhile has a say, and is told.
+            if part == SHARED and members != frozenset(self._ledger.members()):
+                raise Conflict("members have changed meanwhile; look again", code="object_changed")
             _expect(connection, versions.last)
             connection.execute(insert(tables.policy_events), {**row, "index": index, "t": t})
 
