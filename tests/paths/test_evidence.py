@@ -194,7 +194,7 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
         handles = Handles(b".".ljust(64, b"."))
         columns = Columns(tmp_path / "columns")
         reader = parts.graph.reader(schema)
-        own = (decider, schema, lambda org: handles, Entitled(parts.ledger), budget, witnessing)
+        own = (decider, schema, lambda org: handles, Entitled(parts.ledger), budget, parts.custody, witnessing)
         sources = Sources(parts.ledger, reader, columns, parts.applier, *own)
         return asyncio.run(Asking(sources).run(principal, FOOTING, b"question", work))
 

@@ -174,7 +174,7 @@ class Rationed:
         decider = Decider(load_policies(product_data("policies")))
         handles = Handles(bytes(range(64)))
         columns = Columns(data / "columns")
-        rest = (decider, schema, lambda _: handles, Entitled(parts.ledger), self.budget)
+        rest = (decider, schema, lambda _: handles, Entitled(parts.ledger), self.budget, parts.custody)
         asking = Asking(Sources(parts.ledger, reader, columns, parts.applier, *rest))
         keys = FetchedKeys(f"{self.identity.issuer}/jwks")
         authenticator = Authenticator(self.identity.issuer, "graphsvc", keys, parts.ledger.organisations().get)
