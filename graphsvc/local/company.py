@@ -106,8 +106,9 @@ class Members:
         return parse_trust(self._trust_value())
 
     def write_profile(self, org: str, name: str, defaults: Defaults) -> Path:
-        """Write the profile by which the command line acts for ``org`` as development identity ``name``."""
+        """Write the profile by which the command line acts for ``org`` as development identity ``name`` from now on."""
         folder = self.folder / org
+        (folder / "secret").unlink(missing_ok=True)
         write_private(folder / "secret", self._secrets[name].encode())
         organisation = self.by_name[org].organisation
         profile = ProfileFile(

@@ -83,7 +83,7 @@ def test_a_story_with_another_truth_does_not_hold(members: Members, tmp_path: Pa
     assert not stage.held
     assert [what.split(",")[0] for what in failed if "path" in what] == [
         f"the shortest path has {truth.path_length} links"
-    ]
+    ], failed
     assert "no hit for a phone that nobody has" in failed
 
 

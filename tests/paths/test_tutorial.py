@@ -75,8 +75,7 @@ def pattern(expected: str) -> re.Pattern[str]:
 @pytest.fixture
 def desk(members: Members, local_service: LocalService, tmp_path: Path) -> Iterator[Path]:
     """A folder like the tutorial's reader has, with ``graphsvc`` and ``python`` on the path."""
-    if not (members.folder / ORG / "profile.json").exists():
-        members.write_profile(ORG, feed_of(ORG), DEFAULTS)
+    members.write_profile(ORG, feed_of(ORG), DEFAULTS)
     (tmp_path / "demo-data" / "demo").mkdir(parents=True)
     (tmp_path / "demo-data" / "dev").symlink_to(local_service.data / "dev")
     (tmp_path / "demo-data" / "demo" / "organisations").symlink_to(members.folder)
