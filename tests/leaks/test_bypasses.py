@@ -99,20 +99,6 @@ def search_by_withheld_identity(patch: Patch) -> None:
     altered(patch, " AND $may[l] IN $identity", "", ["RESOLVE"], expanding=False)
 
 
-def order_by_withheld_identity(patch: Patch) -> None:
-    plain = read.entity_order
-    hidden: dict[int, str] = {}
-
-    async def expand(self: Any, scope: Any, start: int, *more: Any) -> Any:
-        with self._graph.session() as session:
-            hidden.update(session.run("MATCH (e:Entity) RETURN e.id, e.key").values())
-        return await whole(self, scope, start, *more)
-
-    whole = read.Reader.expand
-    patch.setattr(read.Reader, "expand", expand)
-    patch.setattr(read, "entity_order", lambda one: (hidden.get(one.id, "")[::-1], *plain(one)))
-
-
 def tie_broken_by_a_global_number(patch: Patch) -> None:
     patch.setattr(Shuffle, "entity", lambda self, one: one.id * 1103515245 % 4294967291)
 
@@ -203,7 +189,6 @@ BYPASSES: tuple[Callable[[Patch], None], ...] = (
     order_by_label_number,
     identity_through_any_claim,
     search_by_withheld_identity,
-    order_by_withheld_identity,
     tie_broken_by_a_global_number,
     error_that_tells,
     contact_of_a_hidden_match,
