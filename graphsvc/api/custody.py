@@ -6,12 +6,12 @@ Every change is a signed act (``docs/formats.md``, Acts): a mutation takes the c
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Protocol
 
 import strawberry
 
 from graphsvc.api.ports import Shape
-from graphsvc.api.roots import MAX_PAGE, Info, _identifier, _index, _within, carrying_out
+from graphsvc.api.roots import MAX_PAGE, Info, _identifier, _index, _within, act_field
 from graphsvc.api.shapes import Attribute, Handling, KeyPart, shape
 
 
@@ -260,10 +260,6 @@ def _custody(info: Info) -> CustodyReading:
     return found
 
 
-def _act(kind: str, made: Any, description: str) -> Any:
-    return strawberry.field(resolver=carrying_out(kind), graphql_type=made | None, description=description)
-
-
 @shape
 class CustodyQuery:
     """What was taken back, what one was told, and what one holds."""
@@ -294,9 +290,9 @@ class CustodyQuery:
 class CustodyMutation:
     """Acts of custody."""
 
-    recall = _act("recall", Withdrawn, "Take own records back; everyone who saw them is told.")
-    acknowledge_recall = _act("recall-ack", Acknowledged, "Answer a notice: deleted, or kept under an obligation.")
-    hold = _act("hold", HoldChange, "Put own records under a legal hold.")
-    release = _act("release", HoldChange, "End a legal hold.")
-    erase = _act("erase", Withdrawn, "Erase own records for good.")
-    update_organisation = _act("update-organisation", OrganisationChange, "Change one's own name or contact.")
+    recall = act_field("recall", Withdrawn, "Take own records back; everyone who saw them is told.")
+    acknowledge_recall = act_field("recall-ack", Acknowledged, "Answer a notice: deleted, or kept under an obligation.")
+    hold = act_field("hold", HoldChange, "Put own records under a legal hold.")
+    release = act_field("release", HoldChange, "End a legal hold.")
+    erase = act_field("erase", Withdrawn, "Erase own records for good.")
+    update_organisation = act_field("update-organisation", OrganisationChange, "Change one's own name or contact.")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import strawberry
 
 from graphsvc.api.ports import Shape
-from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, carrying_out
+from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, act_field
 from graphsvc.api.shapes import given, shape
 from graphsvc.model.errors import InvalidQuery
 
@@ -153,10 +153,6 @@ def _governing(info: Info) -> GovernedReading:
     return found
 
 
-def _act(kind: str, description: str) -> Any:
-    return strawberry.field(resolver=carrying_out(kind), graphql_type=PolicyVersion | None, description=description)
-
-
 @shape
 class GoverningQuery:
     """What policies there are, and what they decide."""
@@ -177,6 +173,8 @@ class GoverningQuery:
 class GoverningMutation:
     """Acts about policies."""
 
-    propose_policy = _act("policy-propose", "Propose a version of the shared rulebook or of the own file.")
-    approve_policy = _act("policy-approve", "Approve a version that another person proposed.")
-    roll_back_policy = _act("policy-rollback", "Propose to make an earlier version current again.")
+    propose_policy = act_field(
+        "policy-propose", PolicyVersion, "Propose a version of the shared rulebook or of the own file."
+    )
+    approve_policy = act_field("policy-approve", PolicyVersion, "Approve a version that another person proposed.")
+    roll_back_policy = act_field("policy-rollback", PolicyVersion, "Propose to make an earlier version current again.")

@@ -6,7 +6,7 @@ Both executors, plans and graphql-core, call these functions; what they return a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -234,8 +234,8 @@ def _within(where: str, value: int, low: int, high: int) -> int:
     return value
 
 
-def carrying_out(kind: str) -> Callable[..., Awaitable[Shape]]:
-    """The root field that takes a signed act of ``kind`` in."""
+def act_field(kind: str, made: Any, description: str) -> Any:
+    """The mutation that takes a signed act of ``kind`` in; its answer is of the type ``made``."""
 
     async def act(info: Info, act: str) -> Shape:
         context = info.context
@@ -245,4 +245,4 @@ def carrying_out(kind: str) -> Callable[..., Awaitable[Shape]]:
         context.receipts.append(acted.receipt)
         return acted.body
 
-    return act
+    return strawberry.field(resolver=act, graphql_type=made | None, description=description)

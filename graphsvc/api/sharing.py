@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import strawberry
 
 from graphsvc.api.ports import Shape
-from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, carrying_out
+from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, act_field
 from graphsvc.api.shapes import Entity, Handling, shape
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.share.states import ASKER, DISCLOSURE, HOLDER, PRESERVATION, STATES
@@ -213,10 +213,6 @@ def _sharing(info: Info) -> SharedReading:
     return found
 
 
-def _act(kind: str, made: Any, description: str) -> Any:
-    return strawberry.field(resolver=carrying_out(kind), graphql_type=made | None, description=description)
-
-
 @shape
 class SharingQuery:
     """What was asked, granted and shared."""
@@ -252,21 +248,21 @@ class SharingQuery:
 class SharingMutation:
     """Acts of sharing."""
 
-    request_disclosure = _act("disclosure-request", DisclosureRequest, "Ask a holder to disclose.")
-    decide_disclosure = _act("disclosure-decision", DisclosureRequest, "Grant, refuse or ask back.")
-    answer_question = _act("disclosure-answer", DisclosureRequest, "Answer what the holder asked back.")
-    remind_request = _act("request-remind", DisclosureRequest, "Remind the holder of a request.")
-    withdraw_request = _act("request-withdraw", DisclosureRequest, "Withdraw a disclosure request.")
-    revoke_grant = _act("grant-revoke", DisclosureRequest, "End a grant at once.")
-    request_preservation = _act("preservation-request", DisclosureRequest, "Ask a holder to keep what it has.")
-    acknowledge_preservation = _act("preservation-acknowledge", DisclosureRequest, "Keep it, or say why not.")
-    extend_preservation = _act("preservation-extend", DisclosureRequest, "Move the end of a preservation.")
-    lift_preservation = _act("preservation-lift", DisclosureRequest, "End a preservation.")
-    request_production = _act("production-request", DisclosureRequest, "Ask for what was preserved.")
-    create_group = _act("group-create", SharingGroup, "Found a sharing group.")
-    invite_to_group = _act("group-invite", SharingGroup, "Invite an organisation, or move a member's end.")
-    accept_invitation = _act("group-accept", SharingGroup, "Come into a group.")
-    leave_group = _act("group-leave", SharingGroup, "Leave a group, or decline an invitation.")
-    remove_from_group = _act("group-remove", SharingGroup, "Remove a member from a group.")
-    share_records = _act("records-share", SharedRecords, "Share own records with a group.")
-    unshare_records = _act("records-unshare", SharedRecords, "Take own records back from a group.")
+    request_disclosure = act_field("disclosure-request", DisclosureRequest, "Ask a holder to disclose.")
+    decide_disclosure = act_field("disclosure-decision", DisclosureRequest, "Grant, refuse or ask back.")
+    answer_question = act_field("disclosure-answer", DisclosureRequest, "Answer what the holder asked back.")
+    remind_request = act_field("request-remind", DisclosureRequest, "Remind the holder of a request.")
+    withdraw_request = act_field("request-withdraw", DisclosureRequest, "Withdraw a disclosure request.")
+    revoke_grant = act_field("grant-revoke", DisclosureRequest, "End a grant at once.")
+    request_preservation = act_field("preservation-request", DisclosureRequest, "Ask a holder to keep what it has.")
+    acknowledge_preservation = act_field("preservation-acknowledge", DisclosureRequest, "Keep it, or say why not.")
+    extend_preservation = act_field("preservation-extend", DisclosureRequest, "Move the end of a preservation.")
+    lift_preservation = act_field("preservation-lift", DisclosureRequest, "End a preservation.")
+    request_production = act_field("production-request", DisclosureRequest, "Ask for what was preserved.")
+    create_group = act_field("group-create", SharingGroup, "Found a sharing group.")
+    invite_to_group = act_field("group-invite", SharingGroup, "Invite an organisation, or move a member's end.")
+    accept_invitation = act_field("group-accept", SharingGroup, "Come into a group.")
+    leave_group = act_field("group-leave", SharingGroup, "Leave a group, or decline an invitation.")
+    remove_from_group = act_field("group-remove", SharingGroup, "Remove a member from a group.")
+    share_records = act_field("records-share", SharedRecords, "Share own records with a group.")
+    unshare_records = act_field("records-unshare", SharedRecords, "Take own records back from a group.")
