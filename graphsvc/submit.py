@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hmac
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, insert, select
 
 from graphsvc.apply import Applier, Payloads
@@ -30,7 +26,8 @@ from graphsvc.intake import Intake
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
-from graphsvc.model.drafts import Defaults, RowProblem
+from graphsvc.manifest import Manifest, Upload, checked_manifest
+from graphsvc.model.drafts import RowProblem
 from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, ScopeMoved, Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema
@@ -40,58 +37,11 @@ from graphsvc.share.book import Request
 from graphsvc.share.preservations import answered, note_answer
 from graphsvc.workers import Taken, Task, Workers
 from graphsvc_verify.canonical import digest
-from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.jws import read_act, verify_act
 
-TYPE = "graphsvc-submission+jws"
 ATTEMPTS = 4
 """How often rows are taken in again because another version of the policies came into force meanwhile."""
 SHOWN_PROBLEMS = 100
 """So many row problems travel in the answer itself; all of them are behind ``errors``."""
-MAX_AGE = timedelta(days=7)
-MAX_SKEW = timedelta(minutes=5)
-"""A manifest is taken for so many seconds after it was signed, and with a clock that is so far ahead."""
-
-
-class Manifest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What the submitter signed. ``digest`` and ``rows_root`` bind the body, ``mapping`` the mapping file."""
-
-    v: int
-    aud: str
-    iss: str
-    jti: str
-    iat: datetime
-    media_type: str
-    bytes: int
-    digest: str
-    rows: int
-    rows_root: str
-    mapping: str | None = None
-    answers: str | None = None
-    defaults: Defaults = Defaults()
-
-
-class Upload(Protocol):
-    """A submission as received: the body in a file, its size in bytes and raw SHA-256, and what came with it."""
-
-    @property
-    def path(self) -> Path: ...  # noqa: D102
-    @property
-    def size(self) -> int: ...  # noqa: D102
-    @property
-    def sha256(self) -> bytes: ...  # noqa: D102
-    @property
-    def manifest(self) -> str: ...  # noqa: D102
-    @property
-    def seed(self) -> bytes: ...  # noqa: D102
-    @property
-    def mapping(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def idempotency_key(self) -> str: ...  # noqa: D102
-    @property
-    def media_type(self) -> str: ...  # noqa: D102
-    @property
-    def dry_run(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +109,7 @@ class Submitting:
     def _submit(self, principal: Principal, upload: Upload) -> Result:
         parts = self._parts
         # 1. Does the organisation's own key stand behind exactly these bytes?
-        manifest = self._checked_manifest(principal, upload)
+        manifest = checked_manifest(parts.ledger, principal, upload)
         if upload.dry_run:
             self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
@@ -202,37 +152,6 @@ class Submitting:
         """Within the entry's transaction: the policies that the rows were allowed by are still in force."""
         used = digest_of(task.policies)
         return lambda connection, _index, _t: self._parts.governing.unmoved(connection, used)
-
-    def _checked_manifest(self, principal: Principal, upload: Upload) -> Manifest:
-        try:
-            kid = read_act(upload.manifest).kid
-            key = self._parts.ledger.signing_key(principal.org, kid)
-            if key is None:
-                raise InvalidManifest(
-                    "the manifest is signed by a key that your organisation has not enrolled", code="unknown_key"
-                )
-            act = verify_act(upload.manifest, key.public, TYPE)
-            manifest = msgspec.convert(act.payload, Manifest)
-        except VerifyError as error:
-            raise InvalidManifest(error.message, code=error.code, where="manifest") from None
-        except msgspec.ValidationError as error:
-            raise InvalidManifest(str(error), where="manifest") from None
-        keyed = hmac.digest(upload.seed, b"body" + upload.sha256, "sha256").hex()
-        mapping = None if upload.mapping is None else digest(upload.mapping)
-        now = datetime.now(UTC)
-        for holds, what in (
-            (manifest.v == 1, "v: this service reads version 1"),
-            (manifest.aud == self._parts.ledger.origin, "aud: the manifest is for another log"),
-            (manifest.iss == principal.org, "iss: the manifest is another organisation's"),
-            (_recent(manifest.iat, now), "iat: sign the manifest anew, and check the clock"),
-            (manifest.media_type == upload.media_type, "mediaType: the body was sent as another type"),
-            (manifest.bytes == upload.size, "bytes: the body has another length"),
-            (hmac.compare_digest(manifest.digest, f"sha256:{keyed}"), "digest: the body is not the one signed"),
-            (manifest.mapping == mapping, "mapping: the mapping file is not the one signed"),
-        ):
-            if not holds:
-                raise InvalidManifest(what, where=f"manifest {what.partition(':')[0]}")
-        return manifest
 
     def _task(self, principal: Principal, upload: Upload, manifest: Manifest, name: str) -> Task:
         return Task(
@@ -296,10 +215,6 @@ class Submitting:
             "schema": self._parts.schema.digest,
             **({"supersedes": [list(one) for one in intake.supersedes]} if intake.supersedes else {}),
         }
-
-
-def _recent(signed: datetime, now: datetime) -> bool:
-    return signed.tzinfo is not None and now - MAX_AGE < signed < now + MAX_SKEW
 
 
 def _agreeing(intake: Intake, manifest: Manifest) -> Intake:

@@ -1,0 +1,104 @@
+"""The manifest of a submission: what its submitter signed, held against what was received."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.drafts import Defaults
+from graphsvc.model.errors import InvalidManifest
+from graphsvc.model.principals import Principal
+from graphsvc_verify.canonical import digest
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import read_act, verify_act
+
+TYPE = "graphsvc-submission+jws"
+MAX_AGE = timedelta(days=7)
+MAX_SKEW = timedelta(minutes=5)
+"""A manifest is taken for so many seconds after it was signed, and with a clock that is so far ahead."""
+
+
+class Manifest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What the submitter signed. ``digest`` and ``rows_root`` bind the body, ``mapping`` the mapping file."""
+
+    v: int
+    aud: str
+    iss: str
+    jti: str
+    iat: datetime
+    media_type: str
+    bytes: int
+    digest: str
+    rows: int
+    rows_root: str
+    mapping: str | None = None
+    answers: str | None = None
+    defaults: Defaults = Defaults()
+
+
+class Upload(Protocol):
+    """A submission as received: the body in a file, its size in bytes and raw SHA-256, and what came with it."""
+
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def sha256(self) -> bytes: ...  # noqa: D102
+    @property
+    def manifest(self) -> str: ...  # noqa: D102
+    @property
+    def seed(self) -> bytes: ...  # noqa: D102
+    @property
+    def mapping(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def idempotency_key(self) -> str: ...  # noqa: D102
+    @property
+    def media_type(self) -> str: ...  # noqa: D102
+    @property
+    def dry_run(self) -> bool: ...  # noqa: D102
+
+
+def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> Manifest:
+    """The manifest of an upload: signed by the caller's organisation, for this log, over exactly what came with it.
+
+    Raises InvalidManifest.
+    """
+    try:
+        kid = read_act(upload.manifest).kid
+        key = ledger.signing_key(principal.org, kid)
+        if key is None:
+            raise InvalidManifest(
+                "the manifest is signed by a key that your organisation has not enrolled", code="unknown_key"
+            )
+        act = verify_act(upload.manifest, key.public, TYPE)
+        manifest = msgspec.convert(act.payload, Manifest)
+    except VerifyError as error:
+        raise InvalidManifest(error.message, code=error.code, where="manifest") from None
+    except msgspec.ValidationError as error:
+        raise InvalidManifest(str(error), where="manifest") from None
+    keyed = hmac.digest(upload.seed, b"body" + upload.sha256, "sha256").hex()
+    mapping = None if upload.mapping is None else digest(upload.mapping)
+    now = datetime.now(UTC)
+    for holds, what in (
+        (manifest.v == 1, "v: this service reads version 1"),
+        (manifest.aud == ledger.origin, "aud: the manifest is for another log"),
+        (manifest.iss == principal.org, "iss: the manifest is another organisation's"),
+        (_recent(manifest.iat, now), "iat: sign the manifest anew, and check the clock"),
+        (manifest.media_type == upload.media_type, "mediaType: the body was sent as another type"),
+        (manifest.bytes == upload.size, "bytes: the body has another length"),
+        (hmac.compare_digest(manifest.digest, f"sha256:{keyed}"), "digest: the body is not the one signed"),
+        (manifest.mapping == mapping, "mapping: the mapping file is not the one signed"),
+    ):
+        if not holds:
+            raise InvalidManifest(what, where=f"manifest {what.partition(':')[0]}")
+    return manifest
+
+
+def _recent(signed: datetime, now: datetime) -> bool:
+    return signed.tzinfo is not None and now - MAX_AGE < signed < now + MAX_SKEW
