@@ -6,10 +6,7 @@ Names of the page are replaced by those of the service here: address, origin, an
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -18,8 +15,8 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.local.company import Members
 from tests.paths.conftest import CASE
-from tests.paths.process import ROOT, environment
-from tests.paths.test_tutorial import parts, pattern
+from tests.paths.pages import follow, parts, put_commands, write_files
+from tests.paths.process import ROOT
 from tests.paths.wire import SEARCH, account_key, file_of, row
 
 PAGE = ROOT / "docs" / "audit.md"
@@ -46,11 +43,6 @@ def folder(members: Members, local_service: LocalService, tmp_path: Path) -> Pat
     shutil.copy(members.trust_file, tmp_path / "trust.json")
     for name in ("recipient.json", "root.pem"):
         shutil.copy(members.folder / "pasar" / name, tmp_path / name)
-    for name, words in (("graphsvc", "-m graphsvc"), ("python", "")):
-        script = tmp_path / "bin" / name
-        script.parent.mkdir(exist_ok=True)
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
-        script.chmod(0o755)
     outgoing = file_of(tmp_path / "rows.ndjson", [row("seller-17", 8_001), row("seller-18", 8_002)])
     index = members.client("pasar.feed").submit(outgoing, "pasar", members.by_name["pasar"].working).index
     members.client("pasar.officer").query(SEARCH, account_key("seller-17"), after=index)
@@ -63,18 +55,8 @@ def test_the_audit_page_does_what_it_says(local_service: LocalService, folder: P
         text = text.replace(name, here)
     files, steps = parts(text)
     assert set(files) == {"question.graphql", "access.graphql"} and len(steps) >= 7
-    for name, content in files.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    variables = {**environment(), "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "160"}
-    for step in steps:
-        done = subprocess.run(
-            ["/bin/sh", "-euc", step.command], cwd=folder, env=variables, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, step.command + done.stdout
-        if step.expected is not None:
-            shown = pattern(step.expected)
-            assert shown.match(done.stdout), f"{step.command}\nprinted\n{done.stdout}\nthe page says\n{step.expected}"
+    write_files(folder, files)
+    follow(steps, folder, put_commands(folder / "bin"))
 
 
 def test_the_page_for_a_lawyer_is_one_and_for_an_engineer_three() -> None:

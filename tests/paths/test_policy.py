@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,8 +18,9 @@ from graphsvc.local.company import Members
 from graphsvc.model.principals import Footing
 from graphsvc_verify.canonical import parse
 from tests.paths.conftest import FOOTING
-from tests.paths.process import ROOT, environment
-from tests.paths.test_tutorial import DEFAULTS, parts, pattern
+from tests.paths.pages import follow, parts, put_commands, write_files
+from tests.paths.process import ROOT
+from tests.paths.test_tutorial import DEFAULTS
 from tests.paths.wire import SEARCH, account_key, file_of, row
 
 PAGE = ROOT / "docs" / "policy.md"
@@ -176,26 +174,10 @@ def test_only_an_officers_key_counts_and_others_see_nothing_of_it(officers: Offi
 def test_the_officers_page_does_what_it_says(officers: Officers, local_service: LocalService, tmp_path: Path) -> None:
     members = officers.members
     members.write_profile(ORG, "pasar.officer", DEFAULTS)
-    bin_folder = tmp_path / "bin"
-    bin_folder.mkdir()
-    for name, words in (("graphsvc", "-m graphsvc"), ("python", "")):
-        script = bin_folder / name
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
-        script.chmod(0o755)
-    variables = {**environment(), "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "160"}
-    variables |= {"GRAPHSVC_PROFILE": str(members.folder / ORG / "profile.json")}
+    variables = {**put_commands(tmp_path / "bin"), "GRAPHSVC_PROFILE": str(members.folder / ORG / "profile.json")}
     files, steps = parts(PAGE.read_text(encoding="utf-8"))
     assert set(files) == {"pasar-export.yaml"} and len(steps) >= 9
-    for name, content in files.items():
-        (tmp_path / name).write_text(content, encoding="utf-8")
-    for step in steps:
-        done = subprocess.run(
-            ["/bin/sh", "-euc", step.command], cwd=tmp_path, env=variables, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, step.command + done.stdout
-        if step.expected is not None:
-            shown = pattern(step.expected)
-            assert shown.match(done.stdout), f"{step.command}\nprinted\n{done.stdout}\nthe page says\n{step.expected}"
+    write_files(tmp_path, files)
+    follow(steps, tmp_path, variables)
     assert (tmp_path / "changes.json").stat().st_size > 100
     shutil.rmtree(tmp_path / "mine")

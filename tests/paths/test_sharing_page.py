@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from graphsvc.app import LocalService
@@ -13,9 +10,10 @@ from graphsvc.local.company import Members
 from graphsvc.local.demo import write_profiles
 from graphsvc.local.questions import REGISTER_CASE
 from graphsvc.local.story import CASE
-from tests.paths.process import ROOT, environment
+from tests.paths.pages import follow, parts, put_commands, write_files
+from tests.paths.process import ROOT
 from tests.paths.test_disclosure import STRICT
-from tests.paths.test_tutorial import DEFAULTS, parts, pattern
+from tests.paths.test_tutorial import DEFAULTS
 from tests.paths.wire import file_of
 
 PAGE = ROOT / "docs" / "sharing.md"
@@ -42,21 +40,6 @@ def test_the_page_does_what_it_says(local_service: LocalService, members: Member
 
     files, steps = parts(PAGE.read_text(encoding="utf-8").replace(ADDRESS, local_service.url).replace(CASE, OWN_CASE))
     assert set(files) == {"ask.json", "keep.json", "yes.json"} and len(steps) >= 8
-    for name, content in files.items():
-        (members.folder / name).write_text(content, encoding="utf-8")
-    (tmp_path / "bin").mkdir()
-    for name, words in (("graphsvc", "-m graphsvc"), ("python", "")):
-        script = tmp_path / "bin" / name
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
-        script.chmod(0o755)
-    variables = {**environment(), "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
-    variables |= {"GRAPHSVC_PROFILE": "profile.json"}
-    for step in steps:
-        done = subprocess.run(
-            ["/bin/sh", "-euc", step.command], cwd=members.folder, env=variables, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, step.command + done.stdout
-        if step.expected is not None:
-            shown = pattern(step.expected)
-            assert shown.match(done.stdout), f"{step.command}\nprinted\n{done.stdout}\nthe page says\n{step.expected}"
+    write_files(members.folder, files)
+    variables = {**put_commands(tmp_path / "bin"), "COLUMNS": "200", "GRAPHSVC_PROFILE": "profile.json"}
+    follow(steps, members.folder, variables)
