@@ -24,12 +24,21 @@ _HEADERS = {
     "label": ":ID(label){id-type:long}\tlid:long\tkey",
     "watermark": ":ID(watermark){id-type:long}\tname\tindex:long\tbatch:long",
     "about": "\t".join(
-        [":START_ID(record)", ":END_ID(entity)", "ent:long", "rec:long", "lid:long", "exp:long", *_FACTS.split()]
+        [
+            ":START_ID(record)",
+            ":END_ID(entity)",
+            "ent:long",
+            "rec:long",
+            "lid:long",
+            "exp:long",
+            "place:long",
+            *_FACTS.split(),
+        ]
     ),
     "claim": "\t".join(
         [
             *(":START_ID(entity)", ":END_ID(entity)", "src:long", "dst:long", "kind", "rec:long", "lid:long"),
-            *("exp:long", *_FACTS.split()),
+            *("exp:long", "place:long", *_FACTS.split()),
         ]
     ),
 }
@@ -66,16 +75,16 @@ class DraftFiles:
             tail, times = f"{record}\t{lid}\t{exp}", f"{draft.since or ''}\t{draft.until or ''}"
             origin = packed_origin(draft.origin) or ""
             records.append(tail)
-            for entity, place in zip(draft.entities, own, strict=True):
+            for place, (entity, n) in enumerate(zip(draft.entities, own, strict=True)):
                 values = _values(entity.attributes)
-                about.append(f"{record}\t{place}\t{place}\t{tail}\t{grading}\t{times}\t{values}\t{origin}")
-            for link in draft.links:
+                about.append(f"{record}\t{n}\t{n}\t{tail}\t{place}\t{grading}\t{times}\t{values}\t{origin}")
+            for place, link in enumerate(draft.links):
                 source, target = own[link.source], own[link.target]
                 when = times
                 if link.since is not None or link.until is not None:
                     when = f"{link.since or ''}\t{link.until or ''}"
                 claims.append(
-                    f"{source}\t{target}\t{source}\t{target}\t{link.kind}\t{tail}\t{grading}\t{when}\t"
+                    f"{source}\t{target}\t{source}\t{target}\t{link.kind}\t{tail}\t{place}\t{grading}\t{when}\t"
                     f"{_values(link.attributes)}\t{origin}"
                 )
         for name, lines in (("record", records), ("about", about), ("claim", claims)):

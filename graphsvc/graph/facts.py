@@ -9,7 +9,7 @@ sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import groupby, islice
 from operator import eq, itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -19,7 +19,7 @@ _first = itemgetter(0)
 
 
 class RecordClaim(NamedTuple):
-    """What one record says of an entity. ``exp`` is epoch seconds, 253402300799 for never."""
+    """What one record says of an entity: the one at ``place`` in it. ``exp``: epoch seconds, 253402300799 for never."""
 
     rec: int
     lid: int
@@ -35,15 +35,21 @@ class RecordClaim(NamedTuple):
     financial: str | None
     operational: str | None
     origin: str | None = None
+    place: int = 0
 
     @property
     def groups(self) -> tuple[str | None, ...]:
         """The five group texts, in the order of :data:`graphsvc.model.labels.GROUPS`."""
         return self[8:13]
 
+    @property
+    def texts(self) -> tuple[str | None, ...]:
+        """All that may be read of it: grading, interval, groups, origin."""
+        return self[3:14]
+
 
 class LinkClaim(NamedTuple):
-    """What one record says of a link between two entities."""
+    """What one record says of a link between two entities: the link at ``place`` in it."""
 
     source: int
     target: int
@@ -62,11 +68,17 @@ class LinkClaim(NamedTuple):
     financial: str | None
     operational: str | None
     origin: str | None = None
+    place: int = 0
 
     @property
     def groups(self) -> tuple[str | None, ...]:
         """The five group texts, in the order of :data:`graphsvc.model.labels.GROUPS`."""
         return self[11:16]
+
+    @property
+    def texts(self) -> tuple[str | None, ...]:
+        """All that may be read of it: grading, interval, groups, origin."""
+        return self[6:17]
 
 
 class EntityFacts(NamedTuple):
@@ -124,18 +136,14 @@ class Shuffle(NamedTuple):
         moved = (n % PRIME * self.factor + self.shift) % PRIME
         return moved * moved % PRIME * moved % PRIME
 
-    def claim(self, claim: RecordClaim) -> int:
+    def claim(self, claim: RecordClaim | LinkClaim) -> tuple[int, int]:
         """What decides between claims that look alike."""
-        return self(claim.rec)
-
-    def link(self, link: LinkClaim) -> tuple[int, int, int]:
-        """What decides between links that look alike."""
-        return self(link.rec), self(link.source), self(link.target)
+        return self(claim.rec), claim.place
 
     def entity(self, entity: EntityFacts) -> tuple[int, int]:
         """What decides between entities that look alike."""
-        # A record is numbered by its place in its own submission, an entity by whoever spoke of it first.
-        return self(entity.claims[0].rec), self(entity.id)
+        # Not the entity's own number, which is given by whoever spoke of it first, and that may be hidden.
+        return self.claim(entity.claims[0])
 
 
 def shuffle_of(secret: bytes, org: str) -> Shuffle:
@@ -157,17 +165,16 @@ def ordered(items: Iterable[T], order: Callable[[T], Any], tie: Callable[[T], An
 
 def claim_order(claim: RecordClaim) -> tuple[object, ...]:
     """What is visible of an entity's claim, to sort by."""
-    return (*(text or "" for text in claim[3:]), claim.exp)
+    return (*(text or "" for text in claim.texts), claim.exp)
 
 
 def link_order(link: LinkClaim, keys: dict[int, str]) -> tuple[object, ...]:
     """What is visible of a link, to sort by: kind, visible keys of the ends, the claim's own values."""
-    own: Sequence[str | None] = link[6:]
     ends = (keys.get(link.source, ""), keys.get(link.target, ""))
-    return (link.kind, *ends, *(text or "" for text in own), link.exp)
+    return (link.kind, *ends, *(text or "" for text in link.texts), link.exp)
 
 
 def entity_order(entity: EntityFacts) -> tuple[object, ...]:
     """What is visible of an entity, to sort by: kind, visible key, then what is said of it."""
     first = entity.claims[0]
-    return (entity.kind, entity.key or "", *(text or "" for text in first[3:]), len(entity.claims))
+    return (entity.kind, entity.key or "", *(text or "" for text in first.texts), len(entity.claims))

@@ -12,8 +12,8 @@ from itertools import islice, pairwise
 
 from graphsvc.graph.facts import Shuffle
 
-Claim = tuple[int, int, str | None, str | None, str, int]
-"""Source, target, their keys where the claim grants them, the claim's element id and its record."""
+Claim = tuple[int, int, str | None, str | None, str, int, int]
+"""Source, target, their keys where the claim grants them, the claim's element id, its record and its place in it."""
 
 _STEPS = 200_000
 
@@ -32,7 +32,7 @@ class Search:
         self._side = 0
         self._names: dict[int, str] = {}
         self._between: dict[int, dict[int, set[str]]] = {}
-        self._ties: dict[tuple[int, int], int] = {}
+        self._ties: dict[tuple[int, int], tuple[int, int]] = {}
         self.left = budget
         self.truncated = False
 
@@ -57,15 +57,16 @@ class Search:
         side, front = self._side, self._fronts[self._side]
         self._inner[side] |= front
         reached: set[int] = set()
-        for source, target, source_key, target_key, claim, record in claims:
-            assert isinstance(source, int) and isinstance(target, int) and isinstance(record, int)
+        for source, target, source_key, target_key, claim, record, place in claims:
+            assert isinstance(source, int) and isinstance(target, int)
+            assert isinstance(record, int) and isinstance(place, int)
             for n, key in ((source, source_key), (target, target_key)):
                 if isinstance(key, str):
                     self._names[n] = key
             if source != target:
                 self._between.setdefault(source, {}).setdefault(target, set()).add(str(claim))
                 self._between.setdefault(target, {}).setdefault(source, set()).add(str(claim))
-                step, tie = (min(source, target), max(source, target)), self._shuffle(record)
+                step, tie = (min(source, target), max(source, target)), (self._shuffle(record), place)
                 self._ties[step] = min(tie, self._ties.get(step, tie))
             reached |= {source, target}
         self._fronts[side] = reached - self._inner[side]
@@ -102,9 +103,9 @@ class Search:
             front = list(reached)
         return away
 
-    def _order(self, here: int, n: int) -> tuple[bool, str, int, int]:
-        tie = self._ties[min(here, n), max(here, n)]
-        return n not in self._names, self._names.get(n, ""), tie, self._shuffle(n)
+    def _order(self, here: int, n: int) -> tuple[bool, str, tuple[int, int]]:
+        # A claim joins two entities, so no two steps from one entity have a claim in common.
+        return n not in self._names, self._names.get(n, ""), self._ties[min(here, n), max(here, n)]
 
     def _walk(
         self, path: list[int], on_path: set[int], length: int, away: dict[int, int], steps: list[int]

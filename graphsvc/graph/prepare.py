@@ -87,16 +87,20 @@ class Prepared:
             grading = (draft.grading.source or None, draft.grading.information or None, draft.grading.scheme or None)
             origin = packed_origin(draft.origin)
             about = [
-                [ids[position], [*grading, draft.since, draft.until, *packed_attributes(entity.attributes), origin]]
-                for position, entity in zip(positions, draft.entities, strict=True)
+                [
+                    ids[position],
+                    [*grading, draft.since, draft.until, *packed_attributes(entity.attributes), origin],
+                    place,
+                ]
+                for place, (position, entity) in enumerate(zip(positions, draft.entities, strict=True))
             ]
             records.append([record, lid, exp, about])
-            for link in draft.links:
+            for place, link in enumerate(draft.links):
                 own = link.since is not None or link.until is not None
                 since, until = (link.since, link.until) if own else (draft.since, draft.until)
                 facts = [*grading, since, until, *packed_attributes(link.attributes), origin]
                 source, target = ids[positions[link.source]], ids[positions[link.target]]
-                claims.append([source, target, link.kind, record, lid, exp, facts])
+                claims.append([source, target, link.kind, record, lid, exp, facts, place])
         return records, claims
 
 

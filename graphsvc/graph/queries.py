@@ -13,8 +13,8 @@ Four rules hold in every statement, and a test reads the plans to see that they 
 * **One packed record.** Columns travel as lists inside lists.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
-is equal by all of these is ordered by the record's number, shuffled under a key of the reading organisation: that
-tells nothing about who came first.
+is equal by all of these is ordered by the record's number, shuffled under a key of the reading organisation, and the
+claim's place in its record: that tells nothing about who came first.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
 
 def _columns(claim: str) -> str:
-    """The columns of a claim: rec, lid, exp, grading (source, information, scheme), since, until, groups, origin."""
+    """The columns of a claim: rec, lid, exp, grading, since, until, groups, origin, place."""
     plain = [f"{claim}.{name}" for name in _PLAIN]
     masked = [f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{group} END" for group in GROUPS]
-    return ", ".join([*plain, *masked, f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN {claim}.origin END"])
+    return ", ".join(
+        [*plain, *masked, f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN {claim}.origin END", f"{claim}.place"]
+    )
 
 
 def _live(claim: str, record: str = "rec") -> str:
@@ -132,7 +134,7 @@ UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
 {_TOUCHING}
 WITH DISTINCT c LIMIT $most
 WITH c, startNode(c) AS a, endNode(c) AS b
-RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.rec])"""
+RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.rec, c.place])"""
 
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
@@ -179,7 +181,7 @@ CALL (front, inner) {{
   {_TOUCHING}
   WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
   WITH c, startNode(c) AS a, endNode(c) AS b, {_tie("c")}
-  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_TIE} LIMIT $most
+  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_TIE}, c.place LIMIT $most
   RETURN collect(c) AS fresh
 }}
 WITH start, inner + [e IN front | e.id] AS inner, claims + fresh AS claims, fresh

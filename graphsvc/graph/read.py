@@ -110,7 +110,7 @@ class Reader:
         if all(entity.id != start for entity in entities):
             return None
         keys = {entity.id: entity.key for entity in entities if entity.key is not None}
-        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.link)
+        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.claim)
         return Neighbourhood(entities, links, rows[2])
 
     async def paths(
@@ -139,7 +139,7 @@ class Reader:
         asked = list(dict.fromkeys(claims))
         rows = await self._ask(queries.CLAIMS, scope, moment, grades, claims=asked) if asked else [[]]
         keys = {facts.id: facts.key for facts in entities.values() if facts.key is not None}
-        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.link)
+        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.claim)
         paths = [Path(path, _along(path, links)) for path in found]
         return Paths([p for p in paths if _whole(p, entities)], entities, search.truncated)
 
