@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.acts import Acted, Handler, SignedAct
@@ -98,15 +98,11 @@ class CustodyWorker:
         self._thread.join()
 
     def _run(self) -> None:
-        work: Callable[[], Awaitable[None]] = self._custody.finish
+        work: Callable[[], Coroutine[Any, Any, None]] = self._custody.finish
         while not self._stop.is_set():
             try:
-                asyncio.run(_one(work))
+                asyncio.run(work())
             except Exception as error:  # told, and tried again: nothing is lost meanwhile
                 _log.error("custody stopped, will try again: %s", type(error).__name__)
             self._stop.wait(self._seconds)
             work = self._custody.run_once
-
-
-async def _one(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
