@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
@@ -41,10 +40,10 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it."""
+    """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it as JSON."""
 
     data: bytes
-    receipt: dict[str, Any]
+    receipt: bytes
     applied_index: int
 
 
@@ -118,7 +117,7 @@ class Asking:
             # 5. Seen by other parties, where that is demanded (witnessing).
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
-            return Released(data, appended.receipt, applier.applied)
+            return Released(data, appended.encoded, applier.applied)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
     async def _witnessed(self, appended: Appended) -> Appended:

@@ -173,7 +173,7 @@ class Witnessing:
         """The entry with its proof to a witnessed checkpoint in place of the one it was committed under."""
         size, note = head
         path = tuple(self._ledger.inclusion(appended.index, size))
-        return Appended(appended.index, appended.t, appended.leaf, note, path, appended.prepared, appended.objects)
+        return Appended(appended.index, appended.t, note, path, appended.members)
 
     def _follow(self, key: WitnessKey, url: str) -> None:
         known, failed = 0, 0.0

@@ -84,7 +84,7 @@ class GraphqlEndpoint:
             return answers[-1].data
 
         released = await self._asking.run(principal, stated, body, work, signed)
-        extensions: dict[str, Any] = {"receipt": released.receipt, "appliedIndex": released.applied_index}
+        extensions = {"receipt": orjson.Fragment(released.receipt), "appliedIndex": released.applied_index}
         return _response(_envelope(released.data, answers[-1].errors, extensions), 200, media_type)
 
     def _read(self, body: dict[str, Any]) -> tuple[Prepared, dict[str, Any]]:

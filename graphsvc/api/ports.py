@@ -114,8 +114,8 @@ class Released(Protocol):
         ...
 
     @property
-    def receipt(self) -> dict[str, Any]:
-        """The receipt, plain JSON values."""
+    def receipt(self) -> bytes:
+        """The receipt as JSON."""
         ...
 
     @property

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,12 +16,12 @@ from graphsvc.ledger.daykeys import DayKeys, Epoch
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.registry import Registry
-from graphsvc.ledger.sealing import Noise, Place, Sealed, seal_entry
+from graphsvc.ledger.runs import Finished, Refused, Run, finish_entry, next_numbers
+from graphsvc.ledger.sealing import Noise, Place
 from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Conflict, InvalidInput, ScopeMoved
 from graphsvc_verify.canonical import digest
-from graphsvc_verify.merkle import leaf_hash
 
 KEYS = "keys"
 _TYPE = re.compile(r"[a-z][a-z0-9.-]{0,39}")
@@ -63,14 +62,22 @@ class Added:
 
     index: int
     t: str
-    sealed: Sealed
+    members: bytes
+
+
+SealRun = Callable[[Run, Epoch], Sequence[Finished | Refused]]
+"""Prepares and seals a run of plain reads (:func:`graphsvc.ledger.runs.seal_run`, here or in another process)."""
 
 
 class Batch:
-    """Entries that commit together. :meth:`open`, :meth:`add` for each, :meth:`close`; then the caller commits."""
+    """Entries that commit together.
 
-    def __init__(self, state: State) -> None:
+    :meth:`open`, :meth:`add` or :meth:`add_reads` for each, :meth:`close`; then the caller commits.
+    """
+
+    def __init__(self, state: State, seal_run: SealRun) -> None:
         self._state = state
+        self._seal_run = seal_run
         self._connection: Connection | None = None
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
         self._noise = Noise()
@@ -101,10 +108,7 @@ class Batch:
         Raises ScopeMoved, Conflict, InvalidInput or what its effects raise; then nothing of the entry is left.
         """
         draft, state = prepared.draft, self._state
-        if draft.read and draft.at is not None and state.scope_head > draft.at:
-            raise ScopeMoved("access rules have changed since the scope was taken")
-        if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
-            raise InvalidInput("not a type of entry")
+        self._admit(draft)
         public = {digest(content): content for content in draft.public}
         if draft.effects is None and not prepared.acts:
             return self._store(prepared, public)
@@ -114,6 +118,25 @@ class Batch:
             if draft.effects is not None:
                 draft.effects(self._connection, state.tree.size, self._now())
             return self._store(prepared, public)
+
+    def add_reads(self, drafts: Sequence[EntryDraft]) -> list[Added | Exception]:
+        """Give plain reads their places, one after the other; for each what :meth:`add` would return or raise."""
+        state, t = self._state, self._now()
+        outcomes: dict[int, Added | Exception] = {}
+        for at, draft in enumerate(drafts):
+            try:
+                self._admit(draft)
+            except (InvalidInput, ScopeMoved) as error:
+                outcomes[at] = error
+        places = [at for at in range(len(drafts)) if at not in outcomes]
+        if places:
+            assert state.epoch is not None
+            chosen = [drafts[at] for at in places]
+            owners = {part.owner: self._number(part.owner) for draft in chosen for part in draft.owners}
+            run = Run(state.signer.public.name, state.tree.size, t, state.key_head, owners, chosen)
+            for at, made in zip(places, self._seal_run(run, state.epoch), strict=True):
+                outcomes[at] = made.error() if isinstance(made, Refused) else self._place(drafts[at], t, made, {})
+        return [outcomes[at] for at in range(len(drafts))]
 
     def close(self) -> None:
         """Write the collected rows, the filled tiles and the signed checkpoint."""
@@ -133,48 +156,56 @@ class Batch:
         for name, rows in self._rows.items():
             insert_rows(connection, tables.metadata.tables[name], _COLUMNS[name], rows)
 
-    def appended(self, prepared: Prepared, added: Added) -> Appended:
+    def appended(self, added: Added) -> Appended:
         """What the caller of a committed entry gets."""
         assert self._view is not None
         path = tuple(self._view.inclusion(added.index))
-        return Appended(added.index, added.t, added.sealed.leaf, self.note, path, prepared, added.sealed.objects)
+        return Appended(added.index, added.t, self.note, path, added.members)
+
+    def _admit(self, draft: EntryDraft) -> None:
+        if draft.read and draft.at is not None and self._state.scope_head > draft.at:
+            raise ScopeMoved("access rules have changed since the scope was taken")
+        if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
+            raise InvalidInput("not a type of entry")
+
+    def _number(self, owner: str) -> tuple[int, int | None]:
+        return self._state.numbers.get(owner, (0, None))
 
     def _store(self, prepared: Prepared, public: dict[str, bytes]) -> Added:
         state = self._state
         index, t = state.tree.size, self._now()
         assert state.epoch is not None
-        owners = {part.owner: state.numbers.get(part.owner, (0, None)) for part in prepared.draft.owners}
+        owners = {part.owner: self._number(part.owner) for part in prepared.draft.owners}
         place = Place(index, t, state.epoch, state.key_head)
-        sealed = seal_entry(state.signer.public.name, prepared, place, owners, self._noise)
-        rows = self._rows
+        finished = finish_entry(state.signer.public.name, prepared, place, owners, self._noise)
         # Nothing below raises, so an entry is in the tree and the rows, or in neither.
-        state.tree.append(leaf_hash(sealed.leaf))
-        state.t = t
-        for owner, (seq, _) in owners.items():
-            state.numbers[owner] = (seq + 1, index)
-            rows["sections"].append((owner, seq, index))
-        draft = prepared.draft
-        if draft.scope_event:
-            state.scope_head = index
         if prepared.key_event:
             state.key_head = index
         self.registry_changed |= prepared.registry
-        rows["entries"].append((index, draft.type, t, sealed.leaf))
-        for name, content in (public | sealed.objects).items():
+        return self._place(prepared.draft, t, finished, public)
+
+    def _place(self, draft: EntryDraft, t: str, finished: Finished, public: dict[str, bytes]) -> Added:
+        state, rows = self._state, self._rows
+        index = state.tree.size
+        state.tree.append(finished.hash)
+        state.t = t
+        for part in draft.owners:
+            rows["sections"].append((part.owner, self._number(part.owner)[0], index))
+        state.numbers |= next_numbers({part.owner: self._number(part.owner) for part in draft.owners}, draft, index)
+        if draft.scope_event:
+            state.scope_head = index
+        rows["entries"].append((index, draft.type, t, finished.leaf))
+        for name, content in (public | finished.objects).items():
             rows["objects"].append((name, True, content))
         if draft.read:
-            self._read_rows(prepared, index, t)
-        return Added(index, t, sealed)
+            self._read_rows(draft, index, t, finished)
+        return Added(index, t, finished.members)
 
-    def _read_rows(self, prepared: Prepared, index: int, t: str) -> None:
-        draft = prepared.draft
+    def _read_rows(self, draft: EntryDraft, index: int, t: str, finished: Finished) -> None:
         who = draft.who or {}
         footing = (draft.purpose or "", draft.basis or "", draft.case or "", draft.policy or "")
         self._rows["reads"].append((index, t, who.get("org", ""), who.get("person", ""), *footing))
-        for opening in prepared.openings:
-            for submission, rows in opening.rows.items():
-                packed = struct.pack(f">{len(rows)}I", *rows)
-                self._rows["disclosures"].append((opening.owner, index, submission, packed))
+        self._rows["disclosures"] += [(owner, index, submission, rows) for owner, submission, rows in finished.shown]
 
     def _act_rows(self, prepared: Prepared) -> None:
         assert self._connection is not None

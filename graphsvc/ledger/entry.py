@@ -100,6 +100,15 @@ class Prepared:
         return replace(self, registry=True, key_event=key_event)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What stands for a question and its answer where their bytes are not at hand: the salt and both digests."""
+
+    salt: bytes
+    query: str | None
+    answer: str | None
+
+
 @dataclass(slots=True)
 class EntryDraft:
     """One entry to append.
@@ -109,7 +118,7 @@ class EntryDraft:
     ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``public`` objects that everyone may
     read, named among the acts; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a
     ``scope_event`` entry has an index above ``at``. A ``registry`` entry changes organisations or keys. ``effects``
-    runs in the entry's transaction; if it raises, only this entry fails.
+    runs in the entry's transaction; if it raises, only this entry fails. ``asked`` stands for ``query`` and ``answer``.
     """
 
     type: str
@@ -131,6 +140,17 @@ class EntryDraft:
     scope_event: bool = False
     registry: bool = False
     effects: Effects | None = None
+    asked: Asked | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a read that brings nothing but itself: no act, no effects, nothing signed or public."""
+        return self.read and not (self.acts or self.signed or self.public or self.registry or self.effects)
+
+    def let_go(self) -> None:
+        """Put digests in the place of question and answer, which may be long."""
+        self.asked = self._asked(os.urandom(32))
+        self.query = self.answer = None
 
     def prepare(self) -> Prepared:
         """Do all work that needs no index. Raises InvalidInput on values with no canonical form or malformed acts."""
@@ -141,7 +161,8 @@ class EntryDraft:
 
     def _prepare(self) -> Prepared:
         random = os.urandom(96 + 64 * len(self.owners))
-        nonce, header_key, salt = random[:32], random[32:64], random[64:96]
+        nonce, header_key = random[:32], random[32:64]
+        asked = self._asked(random[64:96]) if self.asked is None else self.asked
         owners, sections, openings = [], [], []
         if len({part.owner for part in self.owners}) != len(self.owners):
             raise InvalidInput("an owner is named twice in one entry")
@@ -157,7 +178,7 @@ class EntryDraft:
             draft=self,
             nonce=nonce,
             header_key=header_key,
-            header_box=seal(header_key, self._header(salt, owners)),
+            header_box=seal(header_key, self._header(asked, owners)),
             sections=[*sections, SectionDraft("oversight", "oversight", key)],
             openings=openings,
             act_digests=tuple(map(digest, self.public)),
@@ -165,16 +186,19 @@ class EntryDraft:
             registry=self.registry,
         )
 
-    def _header(self, salt: bytes, owners: Sequence[str]) -> bytes:
+    def _asked(self, salt: bytes) -> Asked:
+        query = None if self.query is None else query_digest(self.query, salt)
+        return Asked(salt, query, None if self.answer is None else answer_digest(self.answer, salt))
+
+    def _header(self, asked: Asked, owners: Sequence[str]) -> bytes:
         """The header as canonical JSON; its names are known, so they need no sorting."""
-        query = "null" if self.query is None else f'"{query_digest(self.query, salt)}"'
-        answer = "null" if self.answer is None else f'"{answer_digest(self.answer, salt)}"'
+        query, answer = _text(asked.query), _text(asked.answer)
         at = "null" if self.at is None else format(self.at, "d")
         who = "null" if self.who is None else encode(self.who).decode()
         body = encode(self.body).decode() if self.body else "{}"
         try:
             return (
-                f'{{"answer":{answer},"answerSalt":"{b64u(salt)}","at":{at},"basis":{_text(self.basis)},"body":{body},'
+                f'{{"answer":{answer},"answerSalt":"{b64u(asked.salt)}","at":{at},"basis":{_text(self.basis)},"body":{body},'
                 f'"case":{_text(self.case)},"owners":[{",".join(owners)}],"policy":{_text(self.policy)},'
                 f'"purpose":{_text(self.purpose)},"query":{query},"v":1,"who":{who}}}'
             ).encode()

@@ -151,8 +151,12 @@ class Ledger:
         return self._sequencer.submit(self._prepared(draft))
 
     def append_soon(self, draft: EntryDraft) -> asyncio.Future[Appended]:
-        """The same as :meth:`append`, for a caller in an event loop."""
-        return self._sequencer.submit_soon(self._prepared(draft))
+        """The same as :meth:`append`, for a caller in an event loop; of a plain read the future tells all errors."""
+        if not draft.plain:
+            return self._sequencer.submit_soon(self._prepared(draft))
+        self._check_named(draft)
+        draft.let_go()
+        return self._sequencer.submit_soon(draft)
 
     def admit(self, organisation: Organisation, root_key: bytes, by: str) -> Appended:
         """Admit an organisation with its raw root public key; ``by`` says who decided.
@@ -345,10 +349,13 @@ class Ledger:
     # Within
 
     def _prepared(self, draft: EntryDraft) -> Prepared:
+        self._check_named(draft)
+        return draft.prepare()
+
+    def _check_named(self, draft: EntryDraft) -> None:
         for name in [part.owner for part in draft.owners] + ([draft.requester] if draft.requester else []):
             if name not in self._registry.organisations:
                 raise InvalidInput("an entry names an organisation that is not admitted")
-        return draft.prepare()
 
     def _header_key(self, data: bytes) -> bytes:
         leaf = parse_leaf(data)

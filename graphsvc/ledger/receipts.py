@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from graphsvc.ledger.entry import Prepared
 from graphsvc_verify.canonical import b64u
@@ -15,47 +17,49 @@ from graphsvc_verify.proof import format_proof
 
 @dataclass(frozen=True)
 class Appended:
-    """An entry that is durable: index, time (RFC 3339 UTC) and the leaf's bytes."""
+    """An entry that is durable: index, time (RFC 3339 UTC), and what its receipt says of it but not of the tree."""
 
     index: int
     t: str
-    leaf: bytes
     note: str
     path: tuple[bytes, ...]
-    prepared: Prepared
-    objects: dict[str, bytes]
+    members: bytes
 
     @cached_property
     def receipt(self) -> dict[str, Any]:
-        """``{index, leaf, checkpoint, proof, openings[, objects]}``, ready for JSON; made when first asked for.
+        """``{index, leaf, checkpoint, proof, openings[, objects]}``, ready for JSON; made when first asked for."""
+        receipt: dict[str, Any] = msgspec.json.decode(self.encoded)
+        return receipt
 
-        ``objects`` is there when the header is too large to stand in the leaf.
-        """
-        openings = {
-            "headerKey": b64u(self.prepared.header_key),
-            "owners": [
-                {
-                    "owner": opening.owner,
-                    "leaves": [
-                        [b64u(c), item.handle, list(item.groups)]
-                        for c, item in zip(opening.commitments, opening.disclosures, strict=True)
-                    ],
-                }
-                for opening in self.prepared.openings
+    @cached_property
+    def encoded(self) -> bytes:
+        """The receipt as JSON."""
+        proof = format_proof(self.index, self.path, self.note)
+        place = msgspec.json.encode({"index": self.index, "checkpoint": self.note, "proof": proof})
+        return place[:-1] + b"," + self.members[1:]
+
+
+def receipt_members(prepared: Prepared, leaf: bytes, objects: Mapping[str, bytes]) -> bytes:
+    """``{leaf, openings[, objects]}`` of an entry as JSON: what its receipt says whatever tree it is proved to be in.
+
+    ``objects`` is there when the header is too large to stand in the leaf.
+    """
+    owners = [
+        {
+            "owner": opening.owner,
+            "leaves": [
+                (b64u(c), item.handle, item.groups)
+                for c, item in zip(opening.commitments, opening.disclosures, strict=True)
             ],
         }
-        receipt: dict[str, Any] = {
-            "index": self.index,
-            "leaf": b64u(self.leaf),
-            "checkpoint": self.note,
-            "proof": format_proof(self.index, self.path, self.note),
-            "openings": openings,
-        }
-        header = self.prepared.header_box
-        objects = {name: b64u(data) for name, data in self.objects.items() if data == header}
-        if objects:
-            receipt["objects"] = objects
-        return receipt
+        for opening in prepared.openings
+    ]
+    openings = {"headerKey": b64u(prepared.header_key), "owners": owners}
+    members: dict[str, Any] = {"leaf": b64u(leaf), "openings": openings}
+    outside = {name: b64u(data) for name, data in objects.items() if data == prepared.header_box}
+    if outside:
+        members["objects"] = outside
+    return msgspec.json.encode(members)
 
 
 def renewed_receipt(

@@ -9,6 +9,7 @@ writing until the process is started anew, because what the disk then holds is n
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import queue
 import threading
@@ -17,14 +18,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
-from graphsvc.ledger.batch import Batch, State
-from graphsvc.ledger.entry import Prepared
+from graphsvc.ledger.batch import Added, Batch, State
+from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.sealer import Sealer
 from graphsvc.ledger.store import Store, is_storage_failure
 from graphsvc.model.errors import Conflict, GraphsvcError, Unavailable
 
@@ -39,9 +40,9 @@ _log = logging.getLogger("graphsvc.ledger")
 
 @dataclass(slots=True)
 class Waiting:
-    """A prepared draft and the future that its caller holds: of a thread, or of an event loop."""
+    """A prepared draft or a plain read, and the future that its caller holds: of a thread, or of an event loop."""
 
-    prepared: Prepared
+    item: Prepared | EntryDraft
     future: Future[Appended] | asyncio.Future[Appended] = field(default_factory=Future)
 
 
@@ -52,6 +53,7 @@ class Sequencer:
         self._store = store
         self._state = state
         self._committed = committed
+        self._sealer = Sealer()
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closing = False
@@ -74,10 +76,13 @@ class Sequencer:
         self._put(Waiting(prepared, future))
         return future
 
-    def submit_soon(self, prepared: Prepared) -> asyncio.Future[Appended]:
-        """The same for callers in an event loop; those of one commit are woken together."""
+    def submit_soon(self, item: Prepared | EntryDraft) -> asyncio.Future[Appended]:
+        """The same for callers in an event loop; those of one commit are woken together.
+
+        ``item`` may be a plain read that is not prepared: that is left to where it is sealed.
+        """
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        self._put(Waiting(prepared, future))
+        self._put(Waiting(item, future))
         return future
 
     def _put(self, waiting: Waiting) -> None:
@@ -94,6 +99,7 @@ class Sequencer:
             self._queue.put(None)
         if self._thread is not None:
             self._thread.join()
+        self._sealer.close()
 
     def fail(self, reason: str) -> None:
         """Stop taking entries because of a failure of the disk."""
@@ -125,7 +131,7 @@ class Sequencer:
         if self._crowded and self._queue.qsize() < MAX_BATCH - 1:
             # Several callers are at work: a batch costs much the same for one entry and for many.
             time.sleep(LINGER)
-        while len(batch) < MAX_BATCH and not batch[-1].prepared.registry:
+        while len(batch) < MAX_BATCH and not batch[-1].item.registry:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
@@ -140,20 +146,12 @@ class Sequencer:
         if self.failure is not None:
             _deliver([(item, self._refusal()) for item in waiting])
             return
-        refused: list[tuple[Waiting, Exception]] = []
-        taken: list[tuple[Waiting, Any]] = []
-        batch = Batch(self._state)
+        batch = Batch(self._state, self._sealer.seal)
         try:
             with connection.begin():
                 self._store.fence(connection)
                 batch.open(connection)
-                for item in waiting:
-                    try:
-                        taken.append((item, batch.add(item.prepared)))
-                    except Exception as error:
-                        if is_storage_failure(error):
-                            raise
-                        refused.append((item, _for_caller(error)))
+                outcomes = _add_all(batch, waiting)
                 batch.close()
             self._committed(batch)
         except Exception as error:
@@ -162,7 +160,27 @@ class Sequencer:
             self.fail(_reason(error))
             _deliver([(item, self._refusal()) for item in waiting])
             return
-        _deliver([*refused, *((item, batch.appended(item.prepared, appended)) for item, appended in taken)])
+        _deliver([(item, one if isinstance(one, Exception) else batch.appended(one)) for item, one in outcomes])
+
+
+def _add_all(batch: Batch, waiting: Sequence[Waiting]) -> list[tuple[Waiting, Added | Exception]]:
+    """Add entries in order; plain reads that follow each other together. Raises what means that the disk failed."""
+    outcomes: list[tuple[Waiting, Added | Exception]] = []
+    for plain, group in itertools.groupby(waiting, key=lambda one: isinstance(one.item, EntryDraft)):
+        items = list(group)
+        if plain:
+            drafts = [one.item for one in items if isinstance(one.item, EntryDraft)]
+            outcomes += zip(items, batch.add_reads(drafts), strict=True)
+            continue
+        for one in items:
+            assert isinstance(one.item, Prepared)
+            try:
+                outcomes.append((one, batch.add(one.item)))
+            except Exception as error:
+                if is_storage_failure(error):
+                    raise
+                outcomes.append((one, _for_caller(error)))
+    return outcomes
 
 
 def _deliver(outcomes: Sequence[tuple[Waiting, Appended | Exception]]) -> None:

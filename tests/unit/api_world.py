@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def entity(handle: str = "h1") -> dict[str, Any]:
 @dataclass
 class Released:
     data: bytes
-    receipt: dict[str, Any]
+    receipt: bytes
     applied_index: int
 
 
@@ -54,7 +55,7 @@ class Asked:
         if self.refuse is not None:
             raise self.refuse
         await work(Reads())
-        return Released(await work(Reads()), RECEIPT, 42)
+        return Released(await work(Reads()), json.dumps(RECEIPT).encode(), 42)
 
 
 class Reads:

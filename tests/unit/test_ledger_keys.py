@@ -54,13 +54,13 @@ def test_key_events_are_chained_in_every_leaf(ledger: Ledger, member: Member) ->
     note = ledger.append(EntryDraft(type="note")).result()
     second = ledger.enrol(member.enrolment(ledger, use="hpke"))
     assert parse_leaf(ledger.entry(first)).key_head is None
-    assert parse_leaf(note.leaf).key_head == first
+    assert parse_leaf(ledger.entry(note.index)).key_head == first
     assert parse_leaf(ledger.entry(second)).key_head == first
 
 
 def test_an_enrolled_recipient_can_unwrap_its_day_key_and_no_one_else(ledger: Ledger, member: Member) -> None:
     ledger.enrol(member.enrolment(ledger, use="hpke"))
-    leaf = parse_leaf(ledger.append(EntryDraft(type="note")).result().leaf)
+    leaf = parse_leaf(ledger.entry(ledger.append(EntryDraft(type="note")).result().index))
     content = ledger.object(parse_leaf(ledger.entry(leaf.epoch)).acts[0])
     assert content is not None
     key, tag_key = unwrap_day_key(content, ORIGIN, "pasar", member.hpke)

@@ -1,0 +1,100 @@
+"""Runs: reads that follow each other in a batch, sealed one after the other from the place of the first.
+
+A function of what it is given and of nothing else, so that it can be done in this process or another
+(:mod:`graphsvc.ledger.sealer`).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphsvc.ledger.daykeys import Epoch
+from graphsvc.ledger.entry import EntryDraft, Prepared
+from graphsvc.ledger.receipts import receipt_members
+from graphsvc.ledger.sealing import Noise, Place, seal_entry
+from graphsvc.model.errors import GraphsvcError, InvalidInput, TooLarge, Unavailable
+from graphsvc_verify.merkle import leaf_hash
+
+Numbers = Mapping[str, tuple[int, int | None]]
+"""Owners with their (next owner_seq, index of their last entry)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Plain reads and where the first of them stands; ``numbers`` has all owners that they name."""
+
+    origin: str
+    index: int
+    t: str
+    key_head: int | None
+    numbers: dict[str, tuple[int, int | None]]
+    drafts: list[EntryDraft]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An entry that wants no more than to be written.
+
+    ``members`` is what its receipt says, ``shown`` which rows of a submission it showed of an owner, packed as
+    big-endian uint32.
+    """
+
+    leaf: bytes
+    hash: bytes
+    objects: dict[str, bytes]
+    members: bytes
+    shown: list[tuple[str, int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A draft that can't be an entry, and why. ``invalid``: by its content; otherwise sealing it failed."""
+
+    code: str
+    message: str
+    invalid: bool = True
+
+    def error(self) -> GraphsvcError:
+        """The error for its caller."""
+        if not self.invalid:
+            return Unavailable(self.message, code=self.code)
+        return (TooLarge if self.code == TooLarge.code else InvalidInput)(self.message, code=self.code)
+
+
+def finish_entry(origin: str, prepared: Prepared, place: Place, numbers: Numbers, noise: Noise) -> Finished:
+    """Seal one entry and make all that is written or told of it. Raises InvalidInput, TooLarge."""
+    sealed = seal_entry(origin, prepared, place, numbers, noise)
+    shown = [
+        (opening.owner, submission, struct.pack(f">{len(rows)}I", *rows))
+        for opening in prepared.openings
+        for submission, rows in opening.rows.items()
+    ]
+    members = receipt_members(prepared, sealed.leaf, sealed.objects)
+    return Finished(sealed.leaf, leaf_hash(sealed.leaf), sealed.objects, members, shown)
+
+
+def seal_run(run: Run, epoch: Epoch) -> list[Finished | Refused]:
+    """Prepare and seal the reads of a run in order; one that is refused takes no index and no number."""
+    index, numbers, noise = run.index, dict(run.numbers), Noise()
+    outcomes: list[Finished | Refused] = []
+    for draft in run.drafts:
+        try:
+            place = Place(index, run.t, epoch, run.key_head)
+            outcomes.append(finish_entry(run.origin, draft.prepare(), place, numbers, noise))
+        except InvalidInput as error:
+            outcomes.append(Refused(error.code, error.message))
+            continue
+        except Exception as error:
+            # Whatever is wrong with one read, the others of its batch are not to pay for it.
+            outcomes.append(Refused("not_sealed", f"the read can't be entered: {type(error).__name__}", invalid=False))
+            continue
+        numbers |= next_numbers(numbers, draft, index)
+        index += 1
+    return outcomes
+
+
+def next_numbers(numbers: Numbers, draft: EntryDraft, index: int) -> dict[str, tuple[int, int | None]]:
+    """The numbers of a draft's owners once it is entry ``index``."""
+    return {part.owner: (numbers[part.owner][0] + 1, index) for part in draft.owners}
