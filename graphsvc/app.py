@@ -131,6 +131,7 @@ def run_service(
         stack.callback(budget.close)
         entitled = Entitled(ledger)
         reader = graph.reader(schema, _secret(settings.data / "keys" / "handles.key"))
+        reader.plan_ahead()
         custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
         sources = Sources(
             *(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody),

@@ -142,6 +142,14 @@ WITH c WHERE $may[c.lid] IN $view AND {_live("c")}
 RETURN collect([c.src, c.dst, c.kind, {_columns("c")}])"""
 
 
+def first_asked() -> list[str]:
+    """The statements that questions begin with, those that are asked most first."""
+    by_identifier = [RESOLVE, ENTITIES, MATCH]
+    along_paths = [LEVEL, CLAIMS]
+    rest = [NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT]
+    return [*by_identifier, expand(1, False), expand(2, False), *along_paths, *rest, expand(3, False), expand(4, False)]
+
+
 @cache
 def graded(statement: str) -> str:
     """A statement of this module that takes only claims whose grading is among ``$grades``, and looks at no others.

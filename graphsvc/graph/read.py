@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,10 @@ class Reader:
         self._graph = graph
         self._records = records
         self._budget = budget
+
+    def plan_ahead(self) -> Future[None]:
+        """Have the server plan what questions begin with; returns at once."""
+        return self._graph.plan_ahead(queries.first_asked())
 
     async def labels(self, after: int = -1) -> list[tuple[int, Label]]:
         """The labels numbered above ``after``, in order. For deciding on them, never for showing."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from graphsvc.graph import statements
+from graphsvc.graph.driver import with_one_map
 from graphsvc.graph.numbering import Numbering
 from graphsvc.graph.prepare import Prepared, prepare
 from graphsvc.model.errors import IntegrityError
@@ -138,8 +139,8 @@ class Writer:
                 asked = {"records": move.records, "lid": lid, "own": owners[move.label.owner]}
                 moved, left = _packed(transaction, statements.MOVE_RECORDS, asked)
                 ids = sorted({pair[0] for pair in left})
-                transaction.run(statements.ADD_LABEL, ids=ids, lid=lid).consume()
-                transaction.run(statements.DROP_LABELS, left=left).consume()
+                _run(transaction, statements.ADD_LABEL, {"ids": ids, "lid": lid})
+                _run(transaction, statements.DROP_LABELS, {"left": left})
                 done.append((lid, moved))
             if before_commit is not None:
                 before_commit(done)
@@ -160,8 +161,8 @@ class Writer:
         with self._graph.session() as session, session.begin_transaction() as transaction:
             _move_watermark(transaction, Watermark(entry_index - 1, batch), to)
             left = _packed(transaction, statements.DELETE_RECORDS, {"records": list(record_ids), "own": own})
-            transaction.run(statements.DROP_LABELS, left=left).consume()
-            transaction.run(statements.DELETE_BARE, ids=sorted({pair[0] for pair in left})).consume()
+            _run(transaction, statements.DROP_LABELS, {"left": left})
+            _run(transaction, statements.DELETE_BARE, {"ids": sorted({pair[0] for pair in left})})
             transaction.commit()
 
     def reserve(self, labels: Mapping[Label, int]) -> None:
@@ -206,7 +207,7 @@ def _move_watermark(transaction: Transaction, at: Watermark, to: Watermark) -> N
 def _create_labels(transaction: Transaction, new: dict[Label, int]) -> None:
     if new:
         rows = [[lid, label_key(label)] for label, lid in new.items()]
-        transaction.run(statements.CREATE_LABELS, labels=rows).consume()
+        _run(transaction, statements.CREATE_LABELS, {"labels": rows})
 
 
 def _run_batch(transaction: Transaction, prepared: Prepared, lids: Sequence[int], kinds: frozenset[str]) -> list[int]:
@@ -215,14 +216,19 @@ def _run_batch(transaction: Transaction, prepared: Prepared, lids: Sequence[int]
     found = dict(_packed(transaction, statements.LOOK_UP, prepared.lookup(lids)))
     wrong = [[found[at], told] for at, told in prepared.forced.items() if found.get(at, told) != told]
     if wrong:
-        transaction.run(statements.RENUMBER, pairs=wrong).consume()
+        _run(transaction, statements.RENUMBER, {"pairs": wrong})
     found.update({at: told for at, told in prepared.forced.items() if at in found})
     ids, runs = prepared.bind(found, lids, kinds)
     for statement, parameters in runs:
-        transaction.run(statement, parameters).consume()
+        _run(transaction, statement, parameters)
     return ids
 
 
 def _packed(runner: Session | Transaction, statement: str, parameters: dict[str, Any]) -> Any:
     """The only value of a statement's only record."""
-    return runner.run(statement, parameters).single(strict=True)[0]
+    return runner.run(*with_one_map(statement, parameters)).single(strict=True)[0]
+
+
+def _run(transaction: Transaction, statement: str, parameters: dict[str, Any]) -> None:
+    """A statement that answers nothing."""
+    transaction.run(*with_one_map(statement, parameters)).consume()

@@ -15,7 +15,7 @@ import pytest
 from graph_world import NOW, draft, label, scope
 
 from graphsvc.graph import statements
-from graphsvc.graph.driver import Graph
+from graphsvc.graph.driver import Graph, with_one_map
 from graphsvc.graph.read import MAX_HOPS, Reader
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.labels import label_key
@@ -47,7 +47,8 @@ class Profiled:
 
     def answer(self, statement: str, parameters: dict[str, Any]) -> list[Any]:
         with self._graph.session() as session:
-            result = session.run("PROFILE " + statement, parameters)
+            text, given = with_one_map(statement, parameters)
+            result = session.run("PROFILE " + text, given)
             records = list(result)
             self._count(result.consume().profile)
         return list(records[0].values()) if records else []

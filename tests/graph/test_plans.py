@@ -1,0 +1,56 @@
+"""The server plans a statement once: whatever the sizes of what it is asked with, and before anyone waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+
+import pytest
+from graph_world import NOW, draft, label, scope
+
+from graphsvc.graph import queries
+from graphsvc.graph.driver import Graph
+from graphsvc.graph.read import Reader
+from graphsvc.graph.write import Writer
+
+
+@pytest.fixture
+def unplanned(graph_database: Graph) -> Iterator[Graph]:
+    """A graph whose server knows no plan; reads beside it would count as its own."""
+    planned(graph_database)
+    yield graph_database
+    planned(graph_database)
+
+
+def planned(graph: Graph) -> int:
+    """How many plans the server had; it has none now."""
+    with graph.session() as session:
+        told = session.run("CALL db.clearQueryCaches()").single(strict=True)[0]
+    found = re.search(r"of (\d+) queries", told)
+    return int(found[1]) if found else 0
+
+
+def test_scopes_and_lists_of_all_sizes_share_a_plan(unplanned: Graph) -> None:
+    labels = {lid: label(f"org-{lid}") for lid in range(1, 200)}
+    ids = Writer(unplanned).apply(0, 0, True, [draft(0, labels[1], ["phone:x:a", "account:x:b"], [("USES", 1, 0)])], 0)
+    start = ids.ids[0][0]
+    planned(unplanned)
+    reader = Reader(unplanned)
+    for seen in (1, 2, 20, 199):
+        for gone in (0, 1, 50, 3_000):
+            of = scope(labels, set(range(1, seen + 1)), withdrawn=set(range(10, 10 + gone)))
+            assert asyncio.run(reader.expand(of, start, 1, None, 9, NOW))
+            assert asyncio.run(reader.entities(of, [start] * (gone + 1), NOW))
+    # Two statements; what has been asked ten times is compiled once more, then to stay.
+    assert planned(unplanned) == 4
+
+
+def test_what_questions_begin_with_is_planned_ahead(unplanned: Graph) -> None:
+    Reader(unplanned).plan_ahead().result()
+    assert planned(unplanned) == len(queries.first_asked())
+
+
+def test_a_statement_that_can_not_be_planned_stops_no_other(unplanned: Graph) -> None:
+    unplanned.plan_ahead(["no Cypher at all", queries.RESOLVE]).result()
+    assert planned(unplanned) == 1
