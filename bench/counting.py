@@ -19,7 +19,7 @@ class Counted:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.receipt: dict[str, Any] = {"index": index}
+        self.encoded = b'{"index":%d}' % index
 
 
 class CountingLedger(Ledger):
