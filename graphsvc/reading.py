@@ -223,6 +223,7 @@ class Reading:
                 "legal_basis": row["basis"],
                 "case": row["case"],
                 "policy": row["policy"],
+                "signed": row["signed"],
                 "records": [{"submission": submission, "row": number} for submission, number in row["records"]],
             }
             for row in rows

@@ -258,7 +258,7 @@ class SubmissionRow:
 
 @shape
 class Access:
-    """One read of the caller's organisation's records."""
+    """One read of the caller's organisation's records. signed: the reader's organisation signed its request."""
 
     index: int
     at: str
@@ -268,6 +268,7 @@ class Access:
     legal_basis: str | None
     case: str | None
     policy: str | None
+    signed: bool
     records: list[SubmissionRow]
 
 

@@ -46,7 +46,8 @@ class Window:
 def access_log(connection: Connection, owner: str, window: Window, size: int) -> list[dict[str, Any]]:
     """Reads that showed records of ``owner``, newest first; ``size`` is the number of entries in the log.
 
-    Each is {index, t, reader, person, purpose, basis, case, policy, records: [(submission, row)]}.
+    Each is {index, t, reader, person, purpose, basis, case, policy, signed, records: [(submission, row)]}; ``signed``
+    says whether the reader's organisation signed its request, so that it is not the operator alone who says so.
     """
     low = 0 if window.since is None else _first_at(connection, window.since, size, after=False)
     high = size if window.until is None else _first_at(connection, window.until, size, after=True)
@@ -62,10 +63,12 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
     found = []
     for chunk in _chunks(list(indexes)):
         records = _records(connection, owner, chunk)
+        signed = set(connection.execute(select(acts.c["index"]).where(acts.c["index"].in_(chunk))).scalars())
         query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
         for row in connection.execute(query).mappings():
             access = {name: row[name] for name in ("index", "t", "person", "purpose", "basis", "case", "policy")}
-            found.append({**access, "reader": row["org"], "records": records[row["index"]]})
+            own = {"reader": row["org"], "signed": row["index"] in signed, "records": records[row["index"]]}
+            found.append({**access, **own})
     return found
 
 

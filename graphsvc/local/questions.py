@@ -92,7 +92,7 @@ ACCESS_LOG = """
 query($first: Int!) {
   accessLog(first: $first) {
     nextBefore
-    entries { index at reader person purpose legalBasis case policy records { submission row } }
+    entries { index at reader person purpose legalBasis case policy signed records { submission row } }
   }
 }
 """

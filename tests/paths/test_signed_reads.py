@@ -111,6 +111,9 @@ def test_a_signed_question_is_signed_by_the_organisation_for_everyone(asker: Ask
     assert assurances(package, members) == expected
     (act,) = (act for one in check_package(package, trust).evidence.entries for act in one.acts if act["typ"] == TYP)
     assert act["iss"] == "police-ke" and act["kid"] == asker.key.kid
+    listed = owner.query("{ accessLog(first: 5) { entries { index signed } } }").data["accessLog"]["entries"]
+    told = {entry["index"]: entry["signed"] for entry in listed if entry["index"] in expected}
+    assert told == {index: said == SIGNED for index, said in expected.items()}
     assert ACCOUNT.encode() not in package
 
 

@@ -149,6 +149,15 @@ def test_the_access_log_says_who_saw_what_newest_first(world: World) -> None:
     assert ledger.access_log("nobody") == []
 
 
+def test_the_access_log_says_which_reads_were_signed(world: World) -> None:
+    ledger, members = world
+    plain, signed = (read_of("police-ke", {"pasar": 1}, ledger.head - 1) for _ in range(2))
+    signed.signed = members[2].signed_read(ledger)
+    for draft in (plain, signed):
+        ledger.append(draft).result()
+    assert [row["signed"] for row in ledger.access_log("pasar")] == [True, False]
+
+
 def test_unknown_owners_and_malformed_drafts_are_refused_at_once(world: World) -> None:
     ledger, _ = world
     for draft in (
