@@ -40,7 +40,7 @@ from graphsvc_verify.evidence import check_evidence
 
 CALLERS, SECONDS, APPEND_TURNS = 256, 2.0, 5
 CLIENTS, ASKED, WARM, TURNS = 64, 1_600, 640, 3
-REBUILT, PER_FILE = int(os.environ.get("BENCH_ROWS", "300000")), 20_000
+REBUILT, PER_FILE = int(os.environ.get("BENCH_ROWS", "1000000")), 20_000
 LARGE = int(os.environ.get("BENCH_ENTRIES", "1000000"))
 EVIDENCE_RECORDS = 1_000
 
