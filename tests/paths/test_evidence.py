@@ -205,7 +205,7 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
         released = ask(witnessing)
         witnessing.stop()
     trust = replace(members.trust(), witnesses=(witness.key,), needed=1)
-    assert len(check_receipt(released.receipt, trust, released.data).witnesses) == 1
+    assert len(check_receipt(json.loads(released.receipt), trust, released.data).witnesses) == 1
     gone = Witnessing(parts.ledger, WitnessPolicy(((witness.key, url),), 1, True, 0.5), tmp_path)
     gone.start()
     with pytest.raises(Unavailable) as caught:

@@ -184,7 +184,7 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     released = asyncio.run(asking.run(POLICE, FOOTING, b"question", work))
     assert answers == [["GREEN"], []] and released.data == b"[]"
     budget.close()
-    report = check_receipt(released.receipt, world.members.trust(), released.data)
+    report = check_receipt(json.loads(released.receipt), world.members.trust(), released.data)
     log = world.members.client("pasar.officer").query(
         "{ accessLog(first: 5) { entries { index records { submission } } } }"
     )
