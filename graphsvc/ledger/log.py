@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -375,8 +374,7 @@ class Ledger:
             self._publisher.notify(batch.size, batch.note)
 
     def _publishing_failed(self, error: Exception) -> None:
-        number = error.errno if isinstance(error, OSError) else None
-        self._sequencer.fail(f"publishing failed: {os.strerror(number) if number else type(error).__name__}")
+        self._sequencer.fail(error, amid="publishing failed")
 
     def _committed_head(self, connection: Connection) -> tuple[int, str]:
         table = tables.checkpoints

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import queue
 import threading
 import time
@@ -101,12 +102,12 @@ class Sequencer:
             self._thread.join()
         self._sealer.close()
 
-    def fail(self, reason: str) -> None:
-        """Stop taking entries because of a failure of the disk."""
+    def fail(self, error: Exception, amid: str = "") -> None:
+        """Stop taking entries for good: the disk failed (``amid`` says in what), or another process leads."""
         with self._gate:
             if self.failure is None:
-                self.failure = reason
-                _log.critical("the ledger stopped writing: %s", reason)
+                self.failure = _reason(error, amid)
+                _log.critical("the ledger stopped writing: %s", self.failure)
 
     def _refusal(self) -> Unavailable:
         if self.failure is not None:
@@ -157,7 +158,7 @@ class Sequencer:
         except Exception as error:
             # What is on disk is not known any more: never go on in this process.
             _log.exception("a batch of the ledger failed")
-            self.fail(_reason(error))
+            self.fail(error)
             _deliver([(item, self._refusal()) for item in waiting])
             return
         _deliver([(item, one if isinstance(one, Exception) else batch.appended(one)) for item, one in outcomes])
@@ -215,8 +216,11 @@ def _for_caller(error: Exception) -> Exception:
     return error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, amid: str) -> str:
     if isinstance(error, GraphsvcError):
         return error.code
+    if amid:
+        number = error.errno if isinstance(error, OSError) else None
+        return f"{amid}: {os.strerror(number) if number else type(error).__name__}"
     text = str(getattr(error, "orig", error))
     return "disk full" if "full" in text or "No space" in text else type(error).__name__

@@ -165,16 +165,33 @@ def test_a_token_that_is_not_ours_writes_nothing(tmp_path: Path, postgres_databa
     ledger = Ledger.open(tmp_path, ORIGIN, database=postgres_database)
     ledger.append(EntryDraft(type="note")).result()
     head = ledger.head
-    engine = create_engine(postgres_database.replace("postgresql:", "postgresql+pg8000:"))
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE leases SET token = token + 1"))
-    engine.dispose()
+    _lose(postgres_database)
     with pytest.raises(Unavailable, match="lease_lost"):
         ledger.append(EntryDraft(type="note")).result()
     with pytest.raises(Unavailable):
         ledger.append(EntryDraft(type="note")).result()
     assert ledger.head == head and ledger.closed_by == "lease_lost"
     ledger.close()
+
+
+def test_a_publisher_that_finds_the_lease_lost_first_says_the_same(tmp_path: Path, postgres_database: str) -> None:
+    ledger = Ledger.open(tmp_path, ORIGIN, database=postgres_database)
+    ledger.append(EntryDraft(type="note")).result()
+    _lose(postgres_database)
+    ledger._publisher.published = 0
+    ledger._publisher.notify(ledger.head, ledger.checkpoint())
+    ledger._publisher._thread.join(30)
+    assert ledger.closed_by == "lease_lost"
+    with pytest.raises(Unavailable, match="lease_lost"):
+        ledger.append(EntryDraft(type="note")).result()
+    ledger.close()
+
+
+def _lose(database: str) -> None:
+    engine = create_engine(database.replace("postgresql:", "postgresql+pg8000:"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE leases SET token = token + 1"))
+    engine.dispose()
 
 
 def test_a_database_of_another_version_is_refused(tmp_path: Path, database: str) -> None:
