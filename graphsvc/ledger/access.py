@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -41,6 +41,14 @@ class Window:
     until: str | None = None
     limit: int = 100
     before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries evidence is wanted of (None: all of the owner's), and the size of a pinned checkpoint, if any."""
+
+    indexes: Sequence[int] | None = None
+    since: int | None = None
 
 
 def access_log(connection: Connection, owner: str, window: Window, size: int) -> list[dict[str, Any]]:
@@ -95,7 +103,27 @@ def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
     return sorted(found, key=lambda entry: entry.index)
 
 
-def choose(connection: Connection, owner: str, indexes: Iterable[int] | None, size: int) -> Iterable[int]:
+def evidence(connection: Connection, view: View, head: tuple[int, str], owner: str, wanted: Wanted) -> dict[str, Any]:
+    """The content of an evidence file for ``owner``, but for the log's name; nothing in it is opened yet.
+
+    ``head`` (size, note) is what it is proved to, ``view`` the tree of that size. Raises NotFound when an entry is
+    wanted that is not there for the owner to have.
+    """
+    size, note = head
+    parts = _evidence_parts(connection, view, _choose(connection, owner, wanted.indexes, size), size)
+    old = size if wanted.since is None or wanted.since > size else wanted.since
+    return {
+        "v": 1,
+        "format": "graphsvc-evidence",
+        "owner": owner,
+        "selected": wanted.indexes is not None,
+        "checkpoint": note,
+        "consistency": {"old": old, "proof": [b64u(step) for step in view.consistency(old)]},
+        **parts,
+    }
+
+
+def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, size: int) -> Iterable[int]:
     """The entries for evidence: all of the owner's below ``size``, or those asked for, its own reads among them.
 
     Raises NotFound for an entry that is neither, or lies beyond ``size``.
@@ -112,7 +140,7 @@ def choose(connection: Connection, owner: str, indexes: Iterable[int] | None, si
     return indexes
 
 
-def evidence_parts(connection: Connection, view: View, indexes: Iterable[int], size: int) -> dict[str, Any]:
+def _evidence_parts(connection: Connection, view: View, indexes: Iterable[int], size: int) -> dict[str, Any]:
     """The entries, key events, keys entries and objects of an evidence file, with proofs to the tree of ``size``."""
     listed = _leaves(connection, sorted(set(indexes)))
     parsed = {index: decode(leaf) for index, leaf in listed.items()}

@@ -20,7 +20,9 @@ from typing import Any
 
 from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.model.errors import IntegrityError
+from graphsvc_verify.boxes import section_info, section_key, tag_under
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
+from graphsvc_verify.entry import Leaf, open_section
 from graphsvc_verify.hpkekeys import SUITE, public_key, sealing_info
 from graphsvc_verify.keyed import Keyed
 
@@ -100,6 +102,13 @@ class DayKeys:
         for path in self._current.iterdir():
             if path.name != f"{index}.json":
                 path.unlink(missing_ok=True)
+
+    def header_key(self, leaf: Leaf, objects: Mapping[str, bytes]) -> bytes:
+        """The key of an entry's header, as its section for oversight has it. Raises IntegrityError, VerifyError."""
+        pair = self.oversight(leaf.epoch)
+        tag = tag_under(pair.tagging, OVERSIGHT, leaf.nonce)
+        key = section_key(pair.key, leaf.nonce, section_info(self._origin, OVERSIGHT, tag, leaf.epoch))
+        return unb64u(open_section(leaf, b64u(tag), key, objects)["headerKey"], 32)
 
     def _read_oversight(self, index: int) -> DayKey:
         try:

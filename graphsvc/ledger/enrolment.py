@@ -1,4 +1,4 @@
-"""Who may act: organisations admitted with their root keys, and the key events that those root keys sign."""
+"""Who may act: organisations admitted with their root keys, key events signed by those, acts under working keys."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         if kind not in TYPES:
             raise InvalidInput("not a key event", code="bad_jws")
         act = verify_act(compact, root, kind)
-        check_times(act, now.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+        check_times(act, _written(now))
         event = check_key_event(act, origin)
     except VerifyError as error:
         raise InvalidInput(error.message, code=error.code) from None
@@ -79,6 +79,26 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         effects=_effects(event, digest(compact.encode("ascii"))),
     )
     return draft.prepare().as_registry_event(key_event=True)
+
+
+def check_org_act(compact: str, typ: str, org: str, registry: Registry, origin: str, now: datetime) -> Act:
+    """An organisation's act, checked under the working key that it names, as the next entry would carry it.
+
+    Raises InvalidInput on a bad signature, another log or issuer, an act out of time or a key not in force.
+    """
+    try:
+        act = read_act(compact)
+        record = registry.signing_key(org, act.kid)
+        if record is None or act.payload.get("iss") != org or act.payload.get("aud") != origin:
+            raise InvalidInput("an act needs a key in force, its organisation and this log", code="bad_act")
+        check_times(act, _written(now))
+        return verify_act(compact, record.public, typ)
+    except VerifyError as error:
+        raise InvalidInput(error.message, code=error.code) from None
+
+
+def _written(now: datetime) -> str:
+    return now.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _check_place(act: Act, event: KeyEvent, registry: Registry) -> None:

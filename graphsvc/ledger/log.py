@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 from graphsvc.ledger import access, tables
 from graphsvc.ledger.batch import Batch
 from graphsvc.ledger.checkpoint import LogSigner
-from graphsvc.ledger.daykeys import OVERSIGHT, DayKeys
-from graphsvc.ledger.enrolment import prepare_admission, prepare_key_event
+from graphsvc.ledger.daykeys import DayKeys
+from graphsvc.ledger.enrolment import check_org_act, prepare_admission, prepare_key_event
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.ledger.lock import lock_directory
@@ -30,11 +30,8 @@ from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.principals import Organisation
-from graphsvc_verify.boxes import section_info, section_key, tag_under
-from graphsvc_verify.canonical import b64u, unb64u
-from graphsvc_verify.entry import open_header, open_section, parse_leaf
-from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.jws import Act, check_times, read_act, verify_act
+from graphsvc_verify.entry import open_header, parse_leaf
+from graphsvc_verify.jws import Act
 from graphsvc_verify.merkle import EMPTY_ROOT
 from graphsvc_verify.note import NoteKey
 
@@ -199,23 +196,14 @@ class Ledger:
 
     def signing_key(self, org: str, kid: str, at: int | None = None) -> KeyRecord | None:
         """The signing key if acts under it count in entry ``at`` (None: in the next one)."""
-        record = self._registry.keys.get((org, kid))
-        return record if record is not None and record.use == "sig" and record.valid(at) else None
+        return self._registry.signing_key(org, kid, at)
 
     def check_act(self, compact: str, typ: str, org: str) -> Act:
-        """An organisation's act, checked under the working key that it names, as the next entry would carry it.
+        """An organisation's act, checked as the next entry would carry it.
 
-        Raises InvalidInput on a bad signature, another log or issuer, an act out of time or a key not in force.
+        Raises what :func:`graphsvc.ledger.enrolment.check_org_act` raises.
         """
-        try:
-            act = read_act(compact)
-            record = self.signing_key(org, act.kid)
-            if record is None or act.payload.get("iss") != org or act.payload.get("aud") != self.origin:
-                raise InvalidInput("an act needs a key in force, its organisation and this log", code="bad_act")
-            check_times(act, self._clock().astimezone(UTC).isoformat().replace("+00:00", "Z"))
-            return verify_act(compact, record.public, typ)
-        except VerifyError as error:
-            raise InvalidInput(error.message, code=error.code) from None
+        return check_org_act(compact, typ, org, self._registry, self.origin, self._clock())
 
     # Reading the log
 
@@ -246,8 +234,8 @@ class Ledger:
 
     def open_header(self, index: int) -> dict[str, Any]:
         """The header of an entry, opened with the oversight key. Raises NotFound, IntegrityError."""
-        leaf = self.entry(index)
-        return open_header(parse_leaf(leaf), self._header_key(leaf), Objects(self.object))
+        leaf, objects = parse_leaf(self.entry(index)), Objects(self.object)
+        return open_header(leaf, self._day_keys.header_key(leaf, objects), objects)
 
     def receipt(self, index: int) -> dict[str, Any]:
         """A receipt for an entry that showed nobody's records, made anew, as for a repeated request.
@@ -257,7 +245,8 @@ class Ledger:
         with self.reading() as connection:
             size, note = self._committed_head(connection)
         leaf = self.entry(index)
-        return renewed_receipt(index, leaf, self._header_key(leaf), (note, self.inclusion(index, size)), self.object)
+        key = self._day_keys.header_key(parse_leaf(leaf), Objects(self.object))
+        return renewed_receipt(index, leaf, key, (note, self.inclusion(index, size)), self.object)
 
     def checkpoint(self) -> str:
         """The signed note of the newest durable tree head."""
@@ -326,24 +315,14 @@ class Ledger:
         """The content of an evidence file for ``owner``, nothing opened yet: it opens it with its own key.
 
         ``indexes`` chooses among its entries and own reads (None: all its entries), ``since`` is the size of a pinned
-        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound (access.choose).
+        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound
+        for an entry that it may not have.
         """
         with self.reading() as connection:
-            size, note = head or self._committed_head(connection)
-            chosen = access.choose(connection, owner, indexes, size)
-            view = View(self._state.tree, size)
-            parts = access.evidence_parts(connection, view, chosen, size)
-        old = size if since is None or since > size else since
-        return {
-            "v": 1,
-            "format": "graphsvc-evidence",
-            "origin": self.origin,
-            "owner": owner,
-            "selected": indexes is not None,
-            "checkpoint": note,
-            "consistency": {"old": old, "proof": [b64u(step) for step in self.consistency(old, size)]},
-            **parts,
-        }
+            head = head or self._committed_head(connection)
+            view = View(self._state.tree, head[0])
+            found = access.evidence(connection, view, head, owner, access.Wanted(indexes, since))
+        return {"origin": self.origin, **found}
 
     # Within
 
@@ -355,13 +334,6 @@ class Ledger:
         for name in [part.owner for part in draft.owners] + ([draft.requester] if draft.requester else []):
             if name not in self._registry.organisations:
                 raise InvalidInput("an entry names an organisation that is not admitted")
-
-    def _header_key(self, data: bytes) -> bytes:
-        leaf = parse_leaf(data)
-        pair = self._day_keys.oversight(leaf.epoch)
-        tag = tag_under(pair.tagging, OVERSIGHT, leaf.nonce)
-        key = section_key(pair.key, leaf.nonce, section_info(self.origin, OVERSIGHT, tag, leaf.epoch))
-        return unb64u(open_section(leaf, b64u(tag), key, Objects(self.object))["headerKey"], 32)
 
     def _committed(self, batch: Batch) -> None:
         if batch.registry_changed:

@@ -50,6 +50,11 @@ class Registry:
         """The organisations that have not left."""
         return {org: one for org, one in self.organisations.items() if org not in self.departed}
 
+    def signing_key(self, org: str, kid: str, at: int | None = None) -> KeyRecord | None:
+        """The signing key if acts under it count in entry ``at`` (None: in the next one)."""
+        record = self.keys.get((org, kid))
+        return record if record is not None and record.use == "sig" and record.valid(at) else None
+
     def recipients(self) -> dict[str, tuple[str, bytes]]:
         """Every organisation with the id and public key of its newest valid HPKE key, or ("", b"")."""
         found: dict[str, tuple[str, bytes]] = dict.fromkeys(self.organisations, ("", b""))
