@@ -132,8 +132,7 @@ class Batch:
         if places:
             assert state.epoch is not None
             chosen = [drafts[at] for at in places]
-            owners = {part.owner: self._number(part.owner) for draft in chosen for part in draft.owners}
-            run = Run(state.signer.public.name, state.tree.size, t, state.key_head, owners, chosen)
+            run = Run(state.signer.public.name, state.tree.size, t, state.key_head, self._numbers(*chosen), chosen)
             for at, made in zip(places, self._seal_run(run, state.epoch), strict=True):
                 outcomes[at] = made.error() if isinstance(made, Refused) else self._place(drafts[at], t, made, {})
         return [outcomes[at] for at in range(len(drafts))]
@@ -168,16 +167,17 @@ class Batch:
         if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
             raise InvalidInput("not a type of entry")
 
-    def _number(self, owner: str) -> tuple[int, int | None]:
-        return self._state.numbers.get(owner, (0, None))
+    def _numbers(self, *drafts: EntryDraft) -> dict[str, tuple[int, int | None]]:
+        numbers = self._state.numbers
+        return {part.owner: numbers.get(part.owner, (0, None)) for draft in drafts for part in draft.owners}
 
     def _store(self, prepared: Prepared, public: dict[str, bytes]) -> Added:
         state = self._state
         index, t = state.tree.size, self._now()
         assert state.epoch is not None
-        owners = {part.owner: self._number(part.owner) for part in prepared.draft.owners}
         place = Place(index, t, state.epoch, state.key_head)
-        finished = finish_entry(state.signer.public.name, prepared, place, owners, self._noise)
+        numbers = self._numbers(prepared.draft)
+        finished = finish_entry(state.signer.public.name, prepared, place, numbers, self._noise)
         # Nothing below raises, so an entry is in the tree and the rows, or in neither.
         if prepared.key_event:
             state.key_head = index
@@ -189,9 +189,9 @@ class Batch:
         index = state.tree.size
         state.tree.append(finished.hash)
         state.t = t
-        for part in draft.owners:
-            rows["sections"].append((part.owner, self._number(part.owner)[0], index))
-        state.numbers |= next_numbers({part.owner: self._number(part.owner) for part in draft.owners}, draft, index)
+        numbers = self._numbers(draft)
+        rows["sections"] += [(owner, seq, index) for owner, (seq, _) in numbers.items()]
+        state.numbers |= next_numbers(numbers, draft, index)
         if draft.scope_event:
             state.scope_head = index
         rows["entries"].append((index, draft.type, t, finished.leaf))

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from graphsvc.ledger.daykeys import Epoch
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import receipt_members
@@ -33,8 +35,7 @@ class Run:
     drafts: list[EntryDraft]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """An entry that wants no more than to be written.
 
     ``members`` is what its receipt says, ``shown`` which rows of a submission it showed of an owner, packed as
@@ -48,8 +49,7 @@ class Finished:
     shown: list[tuple[str, int, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """A draft that can't be an entry, and why. ``invalid``: by its content; otherwise sealing it failed."""
 
     code: str

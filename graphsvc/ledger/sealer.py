@@ -37,15 +37,8 @@ class Order:
     pairs: dict[str, tuple[bytes, bytes]] | None
 
 
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """One of the two."""
-
-    finished: Finished | None = None
-    refused: Refused | None = None
-
-
 _decode_order = msgspec.msgpack.Decoder(Order).decode
-_decode_outcomes = msgspec.msgpack.Decoder(list[Outcome]).decode
+_decode_outcomes = msgspec.msgpack.Decoder(list[Finished | Refused]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -133,8 +126,7 @@ class Sealer:
         answer = _receive(self._socket)
         if answer is None:
             raise ConnectionError
-        told = [outcome.finished or outcome.refused for outcome in _decode_outcomes(answer)]
-        outcomes = [outcome for outcome in told if outcome is not None]
+        outcomes = _decode_outcomes(answer)
         if len(outcomes) != count:
             raise ConnectionError
         return outcomes
@@ -174,8 +166,7 @@ def main() -> None:
         order = _decode_order(message)
         if order.pairs is not None:
             epoch = Epoch(order.epoch, "", {name: DayKey(*pair) for name, pair in order.pairs.items()}, {})
-        made = seal_run(order.run, epoch)
-        _send(service, _encode([Outcome(one) if isinstance(one, Finished) else Outcome(None, one) for one in made]))
+        _send(service, _encode(seal_run(order.run, epoch)))
 
 
 if __name__ == "__main__":

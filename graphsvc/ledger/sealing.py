@@ -1,4 +1,4 @@
-"""Sealing of entries: from a prepared draft to the exact bytes of a leaf. Runs in the sequencer's thread only."""
+"""Sealing: from a prepared draft and its place to the exact bytes of a leaf, in the sequencer or the process beside."""
 
 from __future__ import annotations
 

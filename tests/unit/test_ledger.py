@@ -184,10 +184,8 @@ def test_large_and_many_sections_become_objects_and_still_hold(world: World) -> 
         ledger.admit(_organisation(f"org-{i}"), members[0].root.public_key().public_bytes_raw(), "operator")
     owners = {f"org-{i}": 40 for i in range(70)}
     appended = ledger.append(read_of("police-ke", owners, ledger.head - 1)).result()
-    assert (
-        isinstance(parse_leaf(ledger.entry(appended.index)).sections, str)
-        and len(ledger.entry(appended.index)) < 60_000
-    )
+    leaf = ledger.entry(appended.index)
+    assert isinstance(parse_leaf(leaf).sections, str) and len(leaf) < 60_000
     report = check_receipt(over_wire(appended.receipt), trust)
     assert len(report.disclosed) == 70 and ledger.open_header(appended.index) == report.header
 
