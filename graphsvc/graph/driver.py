@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -153,13 +153,13 @@ class Graph:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
-def with_one_map(statement: str, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def with_one_map(statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """A statement and its parameters as members of one map.
 
     The server plans a statement anew for every order of magnitude of every list among its parameters, and a reader's
     scope is many lists. Of a map it knows no sizes, so there is one plan.
     """
-    return _mapped(statement), {"given": dict(parameters)}
+    return _mapped(statement), {"given": parameters}
 
 
 @cache

@@ -26,6 +26,9 @@ from graphsvc.graph.facts import PRIME
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
 
+MAX_HOPS = 4
+"""The widest neighbourhood that can be asked for."""
+
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
 
@@ -147,7 +150,8 @@ def first_asked() -> list[str]:
     by_identifier = [RESOLVE, ENTITIES, MATCH]
     along_paths = [LEVEL, CLAIMS]
     rest = [NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT]
-    return [*by_identifier, expand(1, False), expand(2, False), *along_paths, *rest, expand(3, False), expand(4, False)]
+    near, *far = [expand(hops, False) for hops in range(1, MAX_HOPS + 1)]
+    return [*by_identifier, near, far[0], *along_paths, *rest, *far[1:]]
 
 
 @cache

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 RECORDS = 50
 """Claims shown of one entity; :attr:`EntityFacts.more` says that there are more."""
 
-MAX_HOPS = 4
-"""The widest neighbourhood that can be asked for."""
-
 Grades = Sequence[str] | None
 """Which gradings a claim may have, as :func:`graphsvc.graph.queries.graded` has them; None: any, or none."""
 
@@ -100,11 +97,11 @@ class Reader:
         now: float | None = None,
         grades: Grades = None,
     ) -> Neighbourhood | None:
-        """The network within ``hops`` (1 to :data:`MAX_HOPS`) of an entity: at most ``limit`` links, nearest first.
+        """The network within ``hops`` (1 to ``MAX_HOPS``) of an entity: at most ``limit`` links, nearest first.
 
         ``kinds`` None follows all kinds of link. One round trip. None when the start is not visible.
         """
-        statement = queries.expand(min(max(hops, 1), MAX_HOPS), kinds is not None)
+        statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
         asked = {"start": start, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
         rows = await self._ask(statement, scope, now, grades, **asked)
         if not rows:

@@ -17,7 +17,7 @@ from graphsvc.graph import driver, queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import shuffle_of
 from graphsvc.graph.prepare import packed_origin
-from graphsvc.graph.read import MAX_HOPS, Reader
+from graphsvc.graph.read import Reader
 from graphsvc.graph.write import Writer
 from graphsvc.model.drafts import CleanDraft, Grading, Origin
 from graphsvc.model.errors import Unavailable
@@ -252,8 +252,8 @@ def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "shift": 0}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
     statements += [queries.RECORDS_ABOUT]
-    statements += [queries.expand(hops, chosen) for hops in range(1, MAX_HOPS + 1) for chosen in (False, True)]
-    graded = [queries.ENTITIES, queries.RESOLVE, queries.LEVEL, queries.CLAIMS, queries.expand(MAX_HOPS, True)]
+    statements += [queries.expand(hops, chosen) for hops in range(1, queries.MAX_HOPS + 1) for chosen in (False, True)]
+    graded = [queries.ENTITIES, queries.RESOLVE, queries.LEVEL, queries.CLAIMS, queries.expand(queries.MAX_HOPS, True)]
     statements += map(queries.graded, graded)
     for statement in statements:
         with graph_session.session() as session:

@@ -16,7 +16,8 @@ from graph_world import NOW, draft, label, scope
 
 from graphsvc.graph import statements
 from graphsvc.graph.driver import Graph, with_one_map
-from graphsvc.graph.read import MAX_HOPS, Reader
+from graphsvc.graph.queries import MAX_HOPS
+from graphsvc.graph.read import Reader
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.labels import label_key
 from graphsvc.model.schema import load_schema
