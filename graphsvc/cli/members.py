@@ -127,8 +127,8 @@ def leave(
 ) -> None:
     """For operators: off-board a member.
 
-    At once its keys sign nothing more, its tokens are refused, grants to it and by it end, and it is in no group. Its
-    entries in the ledger stay.
+    At once its keys sign nothing more, its tokens are refused, open requests and grants to it and by it end, and it is
+    in no group. Its entries in the ledger stay.
     """
     if not yes:
         raise InvalidInput("who has left does not come back under this name: say --yes", code="not_confirmed")

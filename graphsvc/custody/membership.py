@@ -1,7 +1,8 @@
-"""Members that change or leave: contacts, and what becomes of keys, records, grants and groups when one goes.
+"""Members that change or leave: contacts, and what becomes of keys, records, requests, grants and groups when one goes.
 
-What a crash leaves. The departure is one entry: with it keys count no more, tokens are refused, grants and memberships
-have ended. If its records are to be taken back, another entry does that; the next start goes on with it (worker).
+What a crash leaves. The departure is one entry: with it keys count no more, tokens are refused, requests, grants and
+memberships have ended. If its records are to be taken back, another entry does that; the next start goes on with it
+(worker).
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
 from graphsvc.model.principals import Principal
-from graphsvc.share.book import note
-from graphsvc.share.states import Event
+from graphsvc.share.book import note, unfinished_of
+from graphsvc.share.states import DEPARTURE, REVOKE, Event, seconds
 
 KEEP, RECALL = "keep", "recall"
-UPDATE, DEPARTURE = "organisation-update", "departure"
+UPDATE = "organisation-update"
 
 
 class Membership:
@@ -67,7 +68,7 @@ class Membership:
         def effects(connection: Connection, index: int, t: str) -> None:
             ended.update(_end(connection, org, index, t, (records, reason)))
 
-        # 1. One entry: keys, tokens, grants and memberships end with it.
+        # 1. One entry: keys, tokens, requests, grants and memberships end with it.
         facts = {"action": DEPARTURE, "records": records, "reason": reason, "by": principal.person}
         draft = EntryDraft(
             type=DEPARTURE,
@@ -169,16 +170,20 @@ def _end(connection: Connection, org: str, index: int, t: str, choice: tuple[str
     keys, grants, groups = tables.keys, tables.grants, tables.memberships
     of_org = (keys.c.org == org) & keys.c.revoked.is_(None)
     revoked = connection.execute(update(keys).where(of_org, keys.c.use == "sig").values(revoked=index)).rowcount
+    because = {"reason": DEPARTURE}
+    closed = unfinished_of(connection, org, seconds(t))
+    for request in closed:
+        note(connection, request, Event(index, t, DEPARTURE, org, "operator", because))
     open_ones = grants.c.revoked.is_(None) & or_(grants.c.owner == org, grants.c.grantee == org)
     chosen = select(grants.c.id, grants.c.request).where(open_ones).order_by(grants.c["index"])
     ended = {row.id: row.request for row in connection.execute(chosen)}
     for request in ended.values():
-        note(connection, request, Event(index, t, "grant-revoke", org, "operator", {"reason": "departure"}))
+        note(connection, request, Event(index, t, REVOKE, org, "operator", because))
     connection.execute(update(grants).where(open_ones).values(revoked=index))
     belongs = (groups.c.org == org) & groups.c.state.in_(("member", "invited"))
     left = list(connection.execute(select(groups.c.group).where(belongs).order_by(groups.c.group)).scalars())
     connection.execute(update(groups).where(belongs).values(state="left", index=index, t=t))
-    return {"keys": revoked, "grants": list(ended), "groups": left}
+    return {"keys": revoked, "grants": list(ended), "requests": closed, "groups": left}
 
 
 def _operator(principal: Principal) -> None:

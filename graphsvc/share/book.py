@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import NotFound
-from graphsvc.share.states import ASKER, HOLDER, Event, Standing, stand
+from graphsvc.share.states import ASKER, HOLDER, Event, Standing, stand, unfinished
 
 CHUNK = 500
 
@@ -60,7 +60,14 @@ def listed(connection: Connection, org: str, side: str, kind: str, window: tuple
     return _requests(connection, wanted, most)
 
 
-def _requests(connection: Connection, wanted: ColumnElement[bool], most: int) -> list[Request]:
+def unfinished_of(connection: Connection, org: str, now: float) -> list[str]:
+    """The requests to or from ``org`` that are not at an end at ``now``, newest first."""
+    table = tables.requests
+    found = _requests(connection, (table.c.asker == org) | (table.c.holder == org), None)
+    return [request.id for request in found if unfinished(request.kind, request.standing(now))]
+
+
+def _requests(connection: Connection, wanted: ColumnElement[bool], most: int | None) -> list[Request]:
     table = tables.requests
     chosen = select(table).where(wanted).order_by(table.c["index"].desc()).limit(most)
     rows = connection.execute(chosen).mappings().all()

@@ -5,6 +5,7 @@ Two kinds of request go from an asker to a holder::
     disclosure     open ⇄ asked-back · → granted | partly-granted → expired | revoked · → refused | withdrawn | answered
     preservation   open → acknowledged → production → answered · → refused | lifted | expired
 
+What is not at an end when one of the two sides leaves is ``closed`` with its departure.
 Time alone moves a request in two ways, neither of which is an event: a grant or a preservation ends (``expired``), and
 a deadline passes (``overdue``).
 """
@@ -21,13 +22,13 @@ import msgspec
 from graphsvc.model.errors import Conflict, Denied
 
 DISCLOSURE, PRESERVATION = "disclosure", "preservation"
-ASKER, HOLDER = "asker", "holder"
+ASKER, HOLDER, OPERATOR = "asker", "holder", "operator"
 OPEN, ASKED_BACK, GRANTED, PARTLY, REFUSED = "open", "asked-back", "granted", "partly-granted", "refused"
 EXPIRED, REVOKED, WITHDRAWN, ANSWERED = "expired", "revoked", "withdrawn", "answered"
-ACKNOWLEDGED, LIFTED, PRODUCTION = "acknowledged", "lifted", "production"
+ACKNOWLEDGED, LIFTED, PRODUCTION, CLOSED = "acknowledged", "lifted", "production", "closed"
 STATES = (
     *(OPEN, ASKED_BACK, GRANTED, PARTLY, REFUSED, EXPIRED, REVOKED, WITHDRAWN, ANSWERED),
-    *(ACKNOWLEDGED, LIFTED, PRODUCTION),
+    *(ACKNOWLEDGED, LIFTED, PRODUCTION, CLOSED),
 )
 
 # Kinds of events: the acts' own names; a decision says in its body which way it went.
@@ -35,6 +36,8 @@ REQUEST, DECISION, ANSWER = "disclosure-request", "disclosure-decision", "disclo
 REMIND, WITHDRAW, REVOKE = "request-remind", "request-withdraw", "grant-revoke"
 PRESERVE, ACKNOWLEDGE, EXTEND = "preservation-request", "preservation-acknowledge", "preservation-extend"
 LIFT, PRODUCE, SUBMISSION = "preservation-lift", "production-request", "submission"
+DEPARTURE = "departure"
+"""Not an act about a request: one of its sides has left."""
 
 _ENDING = {DISCLOSURE: (GRANTED, PARTLY), PRESERVATION: (OPEN, ACKNOWLEDGED)}
 """States that end by themselves at ``until``."""
@@ -54,6 +57,7 @@ _RULES: dict[str, dict[str, _Rule]] = {
         WITHDRAW: (ASKER, {OPEN: WITHDRAWN, ASKED_BACK: WITHDRAWN}),
         REVOKE: (HOLDER, {GRANTED: REVOKED, PARTLY: REVOKED}),
         SUBMISSION: (HOLDER, {OPEN: ANSWERED, ASKED_BACK: ANSWERED}),
+        DEPARTURE: (OPERATOR, {OPEN: CLOSED, ASKED_BACK: CLOSED}),
     },
     PRESERVATION: {
         PRESERVE: (ASKER, {"": OPEN}),
@@ -64,6 +68,7 @@ _RULES: dict[str, dict[str, _Rule]] = {
         LIFT: (ASKER, {OPEN: LIFTED, ACKNOWLEDGED: LIFTED, PRODUCTION: LIFTED}),
         PRODUCE: (ASKER, {OPEN: PRODUCTION, ACKNOWLEDGED: PRODUCTION}),
         SUBMISSION: (HOLDER, {PRODUCTION: ANSWERED}),
+        DEPARTURE: (OPERATOR, {OPEN: CLOSED, ACKNOWLEDGED: CLOSED, PRODUCTION: CLOSED}),
     },
 }
 
@@ -121,6 +126,11 @@ def allow(kind: str, standing: Standing, step: str, side: str) -> None:
         raise Denied(f"only the {rule[0]} of a request does this")
     if standing.state not in rule[1]:
         raise Conflict(f"the request is {standing.state} now", code="wrong_state")
+
+
+def unfinished(kind: str, standing: Standing) -> bool:
+    """Whether the request ends when one of its sides leaves; a grant does so by itself."""
+    return standing.state in _RULES[kind][DEPARTURE][1]
 
 
 def seconds(moment: str) -> float:

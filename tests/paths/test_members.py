@@ -29,7 +29,9 @@ from tests.paths.wire import DEFAULTS, MintingIdentity, file_of, phone
 
 POLICE, CUSTOMS = "police-ke.investigator", "customs-cn.officer"
 GROUPS = "{ sharingGroups { id members { org state } } }"
-ASKED = "query($id: ID!) { disclosureRequest(id: $id) { request { state grant { id state } } records { handle } } }"
+ASKED = """query($id: ID!) {
+  disclosureRequest(id: $id) { request { state overdue reason grant { id state } } records { handle } }
+}"""
 REGISTER = 'mutation { registerCase(reference: "H/1", title: "x", legalBasis: "statutory-duty") { reference } }'
 
 
@@ -137,6 +139,11 @@ def test_who_leaves_and_keeps_its_records(world: World) -> None:
     world.members.act(POLICE, "group-invite", "harbour-watch", {"org": world.org, "until": ""})
     world.act("group-accept", "harbour-watch", {})
     assert len(world.seen(0)) == len(world.seen(1)) == 1
+    # Some that it asked, and that it was asked, wait for an answer when it leaves.
+    waiting = [
+        world.members.act(POLICE, "disclosure-request", world.org, world.wanted(world.org, 0, CASE))["id"],
+        world.act("disclosure-request", "customs-cn", world.wanted("customs-cn", 3, "H/1"))["id"],
+    ]
     own = Footing(FOOTING.purpose, FOOTING.legal_basis, "H/1")
     assert len(world.seen(2, world.client, own, "customs-cn")) == 1
 
@@ -147,6 +154,7 @@ def test_who_leaves_and_keeps_its_records(world: World) -> None:
     assert world.operator(*words).code == (2, "not_confirmed")
     left = world.operator(*words, "--yes").value
     assert (left["keys"], len(left["grants"]), left["groups"]) == (1, 2, ["harbour-watch"])
+    assert left["requests"] == waiting[::-1]
     assert (world.listed()["left"], world.listed()["keys"]) == (left["index"], 0)
     assert world.operator(*words, "--yes").code == (3, "departed")
 
@@ -154,6 +162,11 @@ def test_who_leaves_and_keeps_its_records(world: World) -> None:
     assert len(world.seen(0)) == 1 and world.seen(1) == []
     for asker, request in ((police, given), (customs, got)):
         assert asker.query(ASKED, {"id": request}).data["disclosureRequest"]["request"]["grant"]["state"] == "revoked"
+    for other, request in zip((police, customs), waiting, strict=True):
+        told = other.query(ASKED, {"id": request}).data["disclosureRequest"]["request"]
+        assert (told["state"], told["overdue"], told["reason"]) == ("closed", False, "departure")
+    with pytest.raises(Refused, match="closed"):
+        world.members.act(POLICE, "request-remind", waiting[0], {"note": ""})
     [group] = [one for one in police.query(GROUPS).data["sharingGroups"] if one["id"] == "harbour-watch"]
     assert {one["org"]: one["state"] for one in group["members"]}.get(world.org) in (None, "left")
     for attempt in (lambda: world.client.query("{ cases { reference } }"), lambda: world.submit(3, DEFAULTS)):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from graphsvc.model.errors import Conflict, Denied
 from graphsvc.share.states import (
     ASKER,
+    DEPARTURE,
     DISCLOSURE,
     HOLDER,
     PRESERVATION,
@@ -19,6 +20,7 @@ from graphsvc.share.states import (
     Standing,
     allow,
     stand,
+    unfinished,
 )
 
 NOW = 1_800_000_000.0
@@ -75,6 +77,11 @@ def state(kind: str, *steps: str, **body: Any) -> Standing:
         (PRESERVATION, ["preservation-request", "preservation-lift"], "lifted"),
         (PRESERVATION, ["preservation-request", "production-request"], "production"),
         (PRESERVATION, ["preservation-request", "production-request", "submission"], "answered"),
+        (DISCLOSURE, ["disclosure-request", "departure"], "closed"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask", "departure"], "closed"),
+        (DISCLOSURE, ["disclosure-request", "disclosure-decision:refuse", "departure"], "refused"),
+        (PRESERVATION, ["preservation-request", "preservation-acknowledge:accept", "departure"], "closed"),
+        (PRESERVATION, ["preservation-request", "production-request", "departure"], "closed"),
     ],
 )
 def test_where_steps_lead(kind: str, steps: list[str], wanted: str) -> None:
@@ -125,7 +132,14 @@ def test_every_walk_stays_within_the_rules(kind: str, data: st.DataObject) -> No
         assert side == STEPS[kind][step]
         assert before.state not in ("refused", "revoked", "withdrawn", "answered", "lifted", "expired")
         events.append(event(index, step, until=data.draw(st.sampled_from([AHEAD, PAST]))))
-        assert stand(kind, events, NOW).state in STATES
+        now = stand(kind, events, NOW)
+        assert now.state in STATES
+        # A member that leaves closes what is not at an end; nobody can say so by an act.
+        assert unfinished(kind, now) == (now.state in ("open", "asked-back", "acknowledged", "production"))
+        left = stand(kind, [*events, event(index + 1, DEPARTURE)], NOW)
+        assert not unfinished(kind, now) or (left.state == "closed" and not left.overdue)
+        with pytest.raises(Denied):
+            allow(kind, now, DEPARTURE, side)
     assert not events or events[0].step in (f"{kind}-request",)
 
 
