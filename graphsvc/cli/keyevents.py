@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -87,9 +88,15 @@ def revoke(
     reason: Annotated[str, typer.Option("--reason", help="Why; everyone who gets evidence reads it.")] = "rotated",
 ) -> None:
     """Sign, offline, that nothing counts any more that a key signs. Good for 7 days: graphsvc keys send."""
+    _check_kid(kid)
     enroller = Enroller(org, origin, load_signing_key(root), timedelta(days=7))
     _write(out, enroller.revoke(kid, reason, prev).encode() + b"\n")
     typer.echo(f"{out}: revokes key {kid} of {org}; send it: graphsvc keys send {out}")
+
+
+def _check_kid(kid: str) -> None:
+    if re.fullmatch(r"[A-Za-z0-9_-]{16}", kid) is None:
+        raise InvalidInput("a key's id is 16 characters, as keys list shows them", code="bad_kid", where="kid")
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,7 @@ def rotate(
     What the old key signed before that entry holds for ever. Until you send the file (keys send) the old key goes on
     to count: there is no moment with both, or with none.
     """
+    _check_kid(kid)
     if out.exists():
         raise InvalidInput("there is a file already", code="exists", where=str(out))
     # 1. The root key first: without it no key is made in vain.

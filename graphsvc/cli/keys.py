@@ -21,8 +21,10 @@ from graphsvc_verify.canonical import b64u
 app = typer.Typer(help="Make and look at keys; enrol and revoke them from the offline root key.", no_args_is_help=True)
 app.command("request")(keyevents.request)
 app.command("enrol")(keyevents.enrol)
-app.command("rotate")(keyevents.rotate)
-app.command("revoke")(keyevents.revoke)
+# A key's id may begin with a dash: what looks like an option and is none is taken for the id.
+_IDS = {"ignore_unknown_options": True}
+app.command("rotate", context_settings=_IDS)(keyevents.rotate)
+app.command("revoke", context_settings=_IDS)(keyevents.revoke)
 app.command("send")(keyevents.send)
 app.command("list")(keyevents.show_all)
 

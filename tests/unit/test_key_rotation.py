@@ -207,6 +207,33 @@ def test_a_rotation_stands_in_an_entry_of_its_kind(world: World, monkeypatch: py
     assert world.code() == "bad_key_event"
 
 
+@pytest.mark.parametrize("dashes", ["-", "--"])
+def test_an_id_that_begins_with_a_dash_is_no_option(world: World, dashes: str) -> None:
+    key = next(key for key in iter(SigningKey.new, None) if key.kid.startswith(dashes))
+    request = world.folder / "request.json"
+    request.write_bytes(KeyRequest.of(key, ORG, world.ledger.origin, PERSON).write())
+    world.ledger.enrol(world.rotate(world.pasar.kid, "--request", str(request)))
+    again = ("--new", str(world.folder / "again.pem"), "--person", PERSON)
+    world.ledger.enrol(world.rotate(key.kid, *again, out="again.jws"))
+    assert world.ledger.signing_key(ORG, key.kid) is None
+    said = world.rotate(f"{dashes}what", *again, out="no.jws", status=2)
+    assert "16 characters" in said and not (world.folder / "no.jws").exists()
+
+
+@pytest.mark.parametrize("dashes", ["-", "--"])
+def test_such_a_key_can_be_revoked(world: World, dashes: str) -> None:
+    key = next(key for key in iter(SigningKey.new, None) if key.kid.startswith(dashes))
+    enroller = Enroller(ORG, world.ledger.origin, SigningKey(world.pasar.root))
+    request = KeyRequest.of(key, ORG, world.ledger.origin, PERSON)
+    last = world.ledger.enrol(enroller.enrol(request, ("submit",), world.ledger.last_key_event(ORG)))
+    place = ["--org", ORG, "--origin", world.ledger.origin, "--prev", str(last)]
+    files = ["--root", str(world.folder / "root.pem"), "--out", str(world.folder / "gone.jws")]
+    done = CliRunner().invoke(app, ["keys", "revoke", key.kid, *place, *files])
+    assert done.exit_code == 0, done.output
+    world.ledger.enrol((world.folder / "gone.jws").read_text().strip())
+    assert world.ledger.signing_key(ORG, key.kid) is None
+
+
 def test_nothing_is_made_in_vain(world: World) -> None:
     kid = world.pasar.kid
     assert "--person" in world.rotate(kid, "--new", str(world.folder / "a.pem"), status=2)
