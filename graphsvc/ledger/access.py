@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 
 from graphsvc.ledger.tables import acts, disclosures, entries, key_events, objects, reads, sections
-from graphsvc.ledger.tree import View
+from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import NotFound
 from graphsvc_verify.canonical import b64u, decode
 from graphsvc_verify.entry import parse_leaf
@@ -41,14 +41,6 @@ class Window:
     until: str | None = None
     limit: int = 100
     before: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which entries evidence is wanted of (None: all of the owner's), and the size of a pinned checkpoint, if any."""
-
-    indexes: Sequence[int] | None = None
-    since: int | None = None
 
 
 def access_log(connection: Connection, owner: str, window: Window, size: int) -> list[dict[str, Any]]:
@@ -103,20 +95,31 @@ def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
     return sorted(found, key=lambda entry: entry.index)
 
 
-def evidence(connection: Connection, view: View, head: tuple[int, str], owner: str, wanted: Wanted) -> dict[str, Any]:
+def evidence(
+    connection: Connection,
+    tree: Tree,
+    head: tuple[int, str],
+    owner: str,
+    indexes: Iterable[int] | None,
+    since: int | None,
+) -> dict[str, Any]:
     """The content of an evidence file for ``owner``, but for the log's name; nothing in it is opened yet.
 
-    ``head`` (size, note) is what it is proved to, ``view`` the tree of that size. Raises NotFound when an entry is
-    wanted that is not there for the owner to have.
+    ``head`` (size, note) is what it is proved to. ``indexes`` chooses among the owner's entries and own reads (None:
+    all its entries), ``since`` is the size of a pinned checkpoint. Raises NotFound when something is wanted that is not
+    there for the owner to have.
     """
     size, note = head
-    parts = _evidence_parts(connection, view, _choose(connection, owner, wanted.indexes, size), size)
-    old = size if wanted.since is None or wanted.since > size else wanted.since
+    view = View(tree, size)
+    parts = _evidence_parts(connection, view, _choose(connection, owner, indexes, size), size)
+    old = size if since is None or since > size else since
+    if old < 0:
+        raise NotFound("no such tree")
     return {
         "v": 1,
         "format": "graphsvc-evidence",
         "owner": owner,
-        "selected": wanted.indexes is not None,
+        "selected": indexes is not None,
         "checkpoint": note,
         "consistency": {"old": old, "proof": [b64u(step) for step in view.consistency(old)]},
         **parts,

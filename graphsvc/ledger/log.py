@@ -315,13 +315,12 @@ class Ledger:
         """The content of an evidence file for ``owner``, nothing opened yet: it opens it with its own key.
 
         ``indexes`` chooses among its entries and own reads (None: all its entries), ``since`` is the size of a pinned
-        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound
-        for an entry that it may not have.
+        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound for an entry that it
+        may not have.
         """
         with self.reading() as connection:
             head = head or self._committed_head(connection)
-            view = View(self._state.tree, head[0])
-            found = access.evidence(connection, view, head, owner, access.Wanted(indexes, since))
+            found = access.evidence(connection, self._state.tree, head, owner, indexes, since)
         return {"origin": self.origin, **found}
 
     # Within

@@ -98,6 +98,8 @@ def test_a_missing_entry_of_the_owner_shows(world: World) -> None:
     assert world.check(chosen).missing == [(1, 2)]
     with pytest.raises(NotFound):
         world.ledger.evidence("pasar", [0])
+    with pytest.raises(NotFound):
+        world.ledger.evidence("pasar", since=-1)
 
 
 def test_an_owner_number_that_the_operator_skipped_shows(world: World) -> None:
