@@ -150,8 +150,8 @@ def first_asked() -> list[str]:
     by_identifier = [RESOLVE, ENTITIES, MATCH]
     along_paths = [LEVEL, CLAIMS]
     rest = [NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT]
-    near, *far = [expand(hops, False) for hops in range(1, MAX_HOPS + 1)]
-    return [*by_identifier, near, far[0], *along_paths, *rest, *far[1:]]
+    one, two, *farther = (expand(hops, False) for hops in range(1, MAX_HOPS + 1))
+    return [*by_identifier, one, two, *along_paths, *rest, *farther]
 
 
 @cache
