@@ -41,6 +41,7 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
 from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import SCHEMA_FILE, Policies, digest_of, policies_of, read_files
@@ -223,7 +224,8 @@ class Governing:
             ],
             acts=[act.compact],
             body={"action": act.kind, "on": part, "object": act.object},
-            scope_event=bool(digest),
+            # Every entry names the digest of all policies that it was decided by, one organisation's file among them.
+            concerns=EVERYBODY if digest else None,
             effects=effects,
         )
         return await asyncio.wrap_future(self._ledger.append(draft))
@@ -263,7 +265,7 @@ class Governing:
             connection.execute(insert(tables.policy_events), {**row, "index": index, "t": t})
 
         draft = EntryDraft(
-            type="policy", policy=digest, body={"action": kind, **body}, scope_event=True, effects=effects
+            type="policy", policy=digest, body={"action": kind, **body}, concerns=EVERYBODY, effects=effects
         )
         self._ledger.append(draft).result()
         self._versions = _read(self._ledger)
