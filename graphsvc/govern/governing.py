@@ -248,7 +248,10 @@ class Governing:
         # What was taken in by an earlier release may be what this one can't read: that part is closed, not the service.
         for part in unusable(self._versions, self._schema):
             self._closed[part] = self._versions.base(part)
-            _log.error("the policies of %s can't be read: nothing that they decide over is shown until mended", part)
+            _log.error(
+                "the policies of %s can't be read: nothing that they decide over is shown until others are in force",
+                part,
+            )
         policies = self._composed(self._versions)
         if policies.digest != self._versions.digest:
             self._say(SCHEMA, {"schema": self._schema}, policies.digest)
