@@ -24,7 +24,8 @@ def unusable(versions: Versions, schema: str) -> list[str]:
     # 2. Without the shared rulebook nothing is decided, so the others need not be looked at.
     if not _stands(base):
         return [SHARED]
-    return [owner for owner in owners if not _stands({**base, **files[owner]})]
+    # 3. Whose file it is; where only all together do not stand, it is nobody's: then nothing is decided either.
+    return [owner for owner in owners if not _stands({**base, **files[owner]})] or [SHARED]
 
 
 def _stands(files: Mapping[str, str]) -> bool:
