@@ -175,7 +175,7 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
         acts=[],
         body={},
         read=True,
-        scope_event=False,
+        sees=scope.owners,
         effects=None,
     )
 

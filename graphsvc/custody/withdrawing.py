@@ -24,6 +24,7 @@ from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc_verify.canonical import digest, encode
 
@@ -107,7 +108,7 @@ def withdrawal_entry(
         owners=[OwnerPart(owner=decision.owner, facts=facts, disclosures=[])],
         acts=list(decision.acts),
         body={**own, "ranges": [list(part) for part in named], **more},
-        scope_event=True,
+        concerns=Concern(owners=frozenset({decision.owner})),
         effects=effects,
     )
 

@@ -125,7 +125,11 @@ class Ledger:
     @property
     def last_scope_event(self) -> int:
         """The index of the last durable entry that changed access rules, labels or members; -1 for none."""
-        return self._state.scope_head
+        return self._state.scope.last
+
+    def scope_event_of(self, org: str) -> int:
+        """The last of them that concerns what an organisation was given, or its own labels and records."""
+        return self._state.scope.of(org)
 
     @property
     def tables(self) -> Mapping[str, Any]:

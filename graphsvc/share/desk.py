@@ -20,6 +20,7 @@ from graphsvc.acts import Acted, SignedAct
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import InvalidInput, ScopeMoved
 from graphsvc.model.labels import Move
 from graphsvc.share import book
@@ -38,16 +39,24 @@ Effect = Callable[[Connection, int, str], None]
 class Told:
     """What an entry says and to whom. ``facts`` go to every party; purpose, basis and case into the header too.
 
-    ``moves`` makes it an entry that moves records; ``scope_event`` one that readers' scopes must not be older than.
-    ``at`` is the last scope event that the moves were worked out under.
+    ``moves`` makes it an entry that moves records, ``given`` one that changes what the parties were given: both are
+    scope events. ``at`` is the signer's last scope event that the moves were worked out under.
     """
 
     parties: Iterable[str]
     facts: dict[str, Any] = field(default_factory=dict)
     footing: tuple[str, str, str] | None = None
     moves: Sequence[Move] = ()
-    scope_event: bool = False
+    given: bool = False
     at: int | None = None
+
+    @property
+    def concerns(self) -> Concern | None:
+        """Whose reads must not be older than the entry; None for nobody's."""
+        if not self.given and not self.moves:
+            return None
+        owners = frozenset(move.label.owner for move in self.moves)
+        return Concern(frozenset(self.parties if self.given else ()), owners)
 
 
 class Desk:
@@ -105,7 +114,7 @@ class Desk:
         """The entry, durable; raises what ``effect`` raises, ScopeMoved when labels have moved since ``told.at``."""
 
         def effects(connection: Connection, index: int, t: str) -> None:
-            if told.at is not None and self.ledger.last_scope_event != told.at:
+            if told.at is not None and self.ledger.scope_event_of(act.org) != told.at:
                 raise ScopeMoved("labels have moved meanwhile")
             effect(connection, index, t)
 
@@ -122,7 +131,7 @@ class Desk:
             owners=[OwnerPart(owner=org, facts=facts, disclosures=[]) for org in sorted(set(told.parties))],
             acts=[act.compact],
             body={"action": act.kind, "on": told.facts.get("on", act.sub), **moves},
-            scope_event=told.scope_event or bool(told.moves),
+            concerns=told.concerns,
             effects=effects,
         )
         appended = await asyncio.wrap_future(self.ledger.append(draft))

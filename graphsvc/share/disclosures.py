@@ -81,7 +81,7 @@ class Disclosures:
             table = tables.grants
             connection.execute(update(table).where(table.c.id == act.sub).values(revoked=index))
 
-        told = Told((request.asker, request.holder), {"on": request.id, "grant": act.sub}, scope_event=True)
+        told = Told((request.asker, request.holder), {"on": request.id, "grant": act.sub}, given=True)
         return await self._desk.step(act, request, {"reason": form.reason}, end, told)
 
     def asked(
@@ -160,7 +160,7 @@ class Disclosures:
 
         body = {"way": "full" if whole else "partial", "grant": grant, "until": until, "conditions": form.conditions}
         facts = {"on": request.id, "grant": grant, "until": until, "actions": list(actions)}
-        told = Told((request.asker, request.holder), facts, moves=moves, scope_event=True, at=moment.event)
+        told = Told((request.asker, request.holder), facts, moves=moves, given=True, at=moment.event)
         return await self._desk.step(act, request, body, enter, told)
 
     def _opens(self, grantee: str, footing: Footing, given: Entitlements, moves: Sequence[Move]) -> None:

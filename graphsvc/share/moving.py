@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The owner's own scope, and the last scope event that it was taken under."""
+    """The owner's own scope, and the last scope event of the owner's that it was taken under."""
 
     scope: Scope
     event: int
@@ -43,7 +43,7 @@ class Mover:
 
     async def moment(self, act: SignedAct, submission: int = -1) -> Moment:
         """Now, with all label moves and ``submission`` applied. Raises Unavailable when that takes too long."""
-        event = self.sources.ledger.last_scope_event
+        event = self.sources.ledger.scope_event_of(act.org)
         await self.sources.applier.wait(min(max(event, submission), self.sources.ledger.head - 1))
         principal = Principal(act.organisation, act.person, act.roles)
         return Moment(own_labels(self._asking.scope(principal, ACT)), event)

@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound, ScopeMoved, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.canonical import decode, unb64u
@@ -76,7 +77,7 @@ def test_every_entry_is_in_every_later_tree(world: World) -> None:
 def test_a_read_under_a_scope_that_moved_is_refused_and_leaves_nothing(world: World) -> None:
     ledger, _ = world
     at = ledger.head - 1
-    ledger.append(EntryDraft(type="grant", scope_event=True)).result()
+    ledger.append(EntryDraft(type="grant", concerns=EVERYBODY)).result()
     head = ledger.head
     assert ledger.last_scope_event == head - 1 > at
     with pytest.raises(ScopeMoved):

@@ -20,8 +20,9 @@ from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
 from graphsvc.model.principals import Organisation, Principal
+from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.limits import LIMITS_FILE, parse_limits
-from graphsvc.policy.rules import InvalidPolicy, load_policies
+from graphsvc.policy.rules import load_policies
 
 POLICIES = Path(__file__).parents[2] / "policies"
 ORIGIN = "policy.test/log"
