@@ -139,6 +139,8 @@ def run_service(
             governing=governing,
         )
         asking = Asking(sources)
+        acting = Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers(), **custody.handlers()})
+        stack.callback(acting.close)
         groups = entitled.groups
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         ports = Ports(
@@ -147,7 +149,7 @@ def run_service(
             submitting=Submitting(intakes),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, witnessing),
-            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers(), **custody.handlers()}),
+            acting=acting,
             keeping=custody,
         )
         yield Service(build_api(ports, settings), ledger, applier, graph, custody)
