@@ -25,6 +25,7 @@ from tests.paths.wire import SEARCH, account_key, file_of, row
 
 SOMETHING = '{ entity(handle: "x") { kind } }'
 SLOW = {
+    "{ policyVersions { index } }": "policy_events",
     "{ submissions { index } }": "submissions",
     "{ cases { title } }": "cases",
     "{ accessLog { nextBefore } }": "disclosures",
