@@ -63,7 +63,7 @@ class Administering:
         if not _REFERENCE.fullmatch(reference):
             raise InvalidInput("a case reference is up to 80 plain characters", where="reference")
         legal_basis = self._schema.codelists["legal-bases"].clean(legal_basis)
-        if self._ledger.has_case(principal.org, reference):
+        if await asyncio.to_thread(self._ledger.has_case, principal.org, reference):
             raise Conflict("your organisation has a case with this reference", code="case_exists")
         # 2. Durable, the case with it.
         draft = _case_entry(principal, reference, title[:200], legal_basis)

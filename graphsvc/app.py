@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
-from graphsvc.acts import Acting
+from graphsvc.acts import Acting, Handler
 from graphsvc.administer import Administering
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
@@ -147,7 +147,7 @@ def run_service(
             submitting=Submitting(intakes),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, witnessing),
-            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers(), **custody.handlers()}),
+            acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
             keeping=custody,
         )
         yield Service(build_api(ports, settings), ledger, applier, graph, custody)
@@ -227,6 +227,12 @@ def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[Development
         path.write_bytes(msgspec.json.encode(list(people)))
         return list(people)
     return msgspec.json.decode(path.read_bytes(), type=list[DevelopmentClient]) if path.exists() else []
+
+
+def _acting(ledger: Ledger, stack: ExitStack, *handlers: Mapping[str, Handler]) -> Acting:
+    acting = Acting(ledger, {kind: one for some in handlers for kind, one in some.items()})
+    stack.callback(acting.close)
+    return acting
 
 
 def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:

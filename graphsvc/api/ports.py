@@ -76,7 +76,7 @@ class Reading(Protocol):
 
     async def paths(
         self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None, /
-    ) -> list[Shape]:
+    ) -> Shape:
         """The ``k`` shortest paths."""
         ...
 

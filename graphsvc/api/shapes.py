@@ -102,12 +102,13 @@ class Record:
 
 @shape
 class Entity:
-    """A thing that visible records speak of. key is null where no visible claim grants it."""
+    """A thing that visible records speak of. key is null where no visible claim grants it; at most 50 records."""
 
     handle: strawberry.ID
     kind: str
     key: str | None
     records: list[Record]
+    more_records: bool = strawberry.field(description="There are more visible records than the 50 that are listed.")
     independent_sources: int = strawberry.field(
         description="The organisations that the records shown come from in the end, each counted once."
     )
@@ -146,6 +147,14 @@ class Path:
     length: int
     entities: list[Entity]
     links: list[Link]
+
+
+@shape
+class Paths:
+    """Paths, the shortest first. truncated: the search was cut, so that there may be more or others as long."""
+
+    paths: list[Path]
+    truncated: bool
 
 
 @shape

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -149,8 +150,8 @@ class Graph:
                 session.run(f"EXPLAIN {with_one_map(statement, {})[0]}").consume()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run ``work`` in one of the reading threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Run ``work`` in one of the reading threads, in the caller's context."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
 
 
 def with_one_map(statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:

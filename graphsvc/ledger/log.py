@@ -299,8 +299,8 @@ class Ledger:
         until: str | None = None,
         limit: int = 100,
         before: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """Who saw records of ``owner``, newest first (:func:`graphsvc.ledger.access.access_log`)."""
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Who saw records of ``owner``, newest first, and whether there are more; see :mod:`graphsvc.ledger.access`."""
         with self.reading() as connection:
             return access.access_log(connection, owner, access.Window(since, until, limit, before), self._head)
 
