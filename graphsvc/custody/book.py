@@ -80,6 +80,17 @@ class Book:
             found.append(lost)
         return ranges.union(*found)
 
+    def lost(self, submission: int) -> Ranges:
+        """The rows of a submission whose payload can't be read now, among those that were set aside for it."""
+        with self._ledger.reading() as connection:
+            lost = unreadable(connection, submission)
+        try:
+            for pack in self._ledger.open_header(submission)["body"]["packs"] if lost else ():
+                self._store.get(pack)
+        except IntegrityError:
+            return lost
+        return ()
+
     def set_aside(self, org: str) -> Ranges:
         """What of the organisation's rows is set aside now."""
         with self._ledger.reading() as connection:

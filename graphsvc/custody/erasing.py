@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from graphsvc.acts import Acted, SignedAct
 from graphsvc.changes import BRINGING, ERASURE, PAYLOAD, DraftReader, Remains
 from graphsvc.custody import forms, ranges
-from graphsvc.custody.book import DESTROYING, ERASED, held, unreadable
+from graphsvc.custody.book import DESTROYING, ERASED, held
 from graphsvc.custody.destroying import destroy, forget_rows
 from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.sealed import open_records
@@ -151,8 +151,7 @@ class Erasing:
 def _destructible(parts: Parts, named: Ranges) -> None:
     """Where a pack can't be read, nobody can tell its rows' keys apart: all that may be in it goes, or nothing."""
     for submission in ranges.submissions(named):
-        with parts.ledger.reading() as connection:
-            lost = unreadable(connection, submission)
+        lost = parts.book.lost(submission)
         own = ranges.of_submission(named, submission)
         if ranges.both(lost, own) and ranges.minus(lost, own):
             message = "the payload of some of these rows can't be read: name all rows of the submission from there on"

@@ -19,7 +19,8 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 from graph_world import draft, label
 from ledger_actors import ORIGIN
-from sealed_world import SealedWorld, enter_drafts
+from sealed_drafts import enter_drafts
+from sealed_world import SealedWorld
 
 from graphsvc import batches
 from graphsvc.apply import Applier, Payloads, Projections

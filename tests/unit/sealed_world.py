@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from ledger_actors import ORIGIN, Member
-from sqlalchemy import Connection, insert
 
-from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
 from graphsvc.ledger.payload import Packer, read_drafts
 from graphsvc.ledger.rowkeys import RowKeys
-from graphsvc.model.drafts import CleanDraft
 from graphsvc.settings import Settings
 
 
@@ -67,38 +63,6 @@ class SealedWorld:
     def read(self, index: int) -> list[str | None]:
         """What each draft of a submission says; None where it is erased."""
         return drafts_of(self.ledger, self.store, self.keys, index)
-
-
-def enter_drafts(
-    ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], org: str, drafts: Sequence[CleanDraft | bytes]
-) -> int:
-    """A submission of clean drafts as a service without checks of today would have taken them in; returns its index.
-
-    Real packs, keys, entry and side rows; bytes stand for a draft of one entity that is no JSON.
-    """
-    store, keys = payloads
-    name = f"{org}|{ledger.head}"
-    packer = Packer(store, name)
-    for row, draft in enumerate(drafts):
-        raw = draft if isinstance(draft, bytes) else msgspec.json.encode(draft)
-        packer.add(row, b"row %d" % row, raw, 1 if isinstance(draft, bytes) else len(draft.entities))
-    packs, secrets = packer.finish()
-    keys.keep({**secrets, f"seed|{name}": bytes(32)})
-
-    def effects(connection: Connection, index: int, t: str) -> None:
-        counts = {"rows": len(drafts), "accepted": len(drafts), "rejected": 0}
-        row = {"index": index, "org": org, "t": t, "media_type": "application/x-ndjson", "manifest": "", **counts}
-        connection.execute(insert(tables.submissions), {**row, "objects": packs, "leaves": b""})
-
-    entry = EntryDraft(
-        type="submission",
-        who={"org": org, "person": "feed"},
-        requester=org,
-        owners=[OwnerPart(org, {"action": "submission"}, [])],
-        body={"name": name, "packs": packs, "accepted": len(drafts), "rejected": 0},
-        effects=effects,
-    )
-    return ledger.append(entry).result().index
 
 
 def drafts_of(ledger: Ledger, store: PayloadStore, keys: RowKeys, index: int) -> list[str | None]:
