@@ -241,7 +241,7 @@ class Applier:
                 code = fault_of(error)
                 if code is None or (code == SLOW and len(part.drafts) < 2) or not part.drafts:
                     raise
-                if code not in REFUSED:
+                if code not in REFUSED or len(part.drafts) > 1:
                     break
         return code
 

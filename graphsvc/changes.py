@@ -160,6 +160,12 @@ def read_aside(ledger: Ledger, index: int) -> Aside:
     return msgspec.convert(ledger.open_header(index)["body"], Aside)
 
 
+def read_again(ledger: Ledger) -> ranges.Ranges:
+    """All rows that were ever reapplied."""
+    entries = ledger.indexes(0, ledger.head, (REAPPLY,))
+    return ranges.union(*(msgspec.convert(ledger.open_header(index)["body"], Again).named for index, _ in entries))
+
+
 def read_plan(ledger: Ledger, effective: Sequence[tuple[int, str]]) -> Plan:
     """The plan of some :data:`EFFECTIVE` entries, given as (index, type) in ledger order."""
     plan = Plan()

@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from graphsvc.acts import Acted, SignedAct
-from graphsvc.changes import BRINGING, ERASURE, PAYLOAD, DraftReader, Remains
+from graphsvc.changes import BRINGING, ERASURE, PAYLOAD, DraftReader, Remains, read_again
 from graphsvc.custody import forms, ranges
 from graphsvc.custody.book import DESTROYING, ERASED, held
 from graphsvc.custody.destroying import destroy, forget_rows
@@ -130,7 +130,9 @@ class Erasing:
     def _heirs(self, keys: list[str], named: Ranges) -> list[tuple[int, int, int]]:
         """[entity, record, position in its draft] for what other records keep of some entities."""
         parts = self._parts
-        shared = parts.holdings.shared(keys, list(ranges.records(named))) if keys else []
+        # Whichever of them is the first to come in a rebuild must bring the integer: what was reapplied comes late.
+        late = list(ranges.records(read_again(parts.ledger))) if keys else []
+        shared = parts.holdings.shared(keys, list(ranges.records(named)), late) if keys else []
         drafts = _drafts(parts, {heir for _, _, heir in shared})
         return [
             (entity, heir, next(n for n, other in enumerate(drafts[heir].entities) if other.key == key))

@@ -197,6 +197,13 @@ def be_set_aside(world: World) -> None:
     assert world.parts.custody._parts.holdings.states(records).keys() == {records[at] for at in (0, 2, 3)}
     world.reapply(bad, None)  # as bad as before: set aside again
     assert world.aside(bad) == [("bad_value", 1, 1)]
+    # Who brought a thing goes; of those who named it too, one came later than its submission says.
+    brought = world.seal("pasar", [("h0", "p20")])
+    late = world.seal("swiftline", [("h1", "p21"), ("h2", "p20")], lock=1)
+    world.seal("customs-cn", [("h3", "p20")])
+    world.mends.pop()()
+    world.reapply(late, None)
+    world.act("pasar", "erase", brought, 0)
     world.act("pasar", "erase", locked, 1)  # what came in late goes, and others keep what it named
     world.act("swiftline", "erase", lost, 1)  # recalled while it was set aside
 
