@@ -27,6 +27,7 @@ from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
 from graphsvc.budget import Budget
+from graphsvc.checkup import Checkup
 from graphsvc.columns.store import Columns
 from graphsvc.custody.desk import Custody, CustodyWorker
 from graphsvc.custody.retention import load_rules
@@ -141,12 +142,13 @@ def run_service(
         asking = Asking(sources)
         groups = entitled.groups
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
+        checkup = Checkup(ledger, applier, graph, settings.data)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
             submitting=Submitting(intakes),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
-            administering=Administering(ledger, applier, schema, witnessing),
+            administering=Administering(ledger, applier, schema, checkup, witnessing),
             acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
             keeping=custody,
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
+from graphsvc.custody.book import standing
 from graphsvc.custody.listing import CustodyReading
 from graphsvc.govern.listing import GovernedReading
 from graphsvc.graph.facts import EntityFacts, LinkClaim
@@ -39,6 +40,8 @@ MANY = 300
 """From so many claims on, shapes are made in a thread: some milliseconds of work."""
 SEVERAL = 20
 """From so many identifiers on, they are cleaned in a thread."""
+MOST_ASIDE = 200
+"""Ranges of rows set aside that are listed of one submission, by code."""
 
 
 class Reading:
@@ -207,6 +210,7 @@ class Reading:
         query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc())
         with self._sources.ledger.reading() as connection:
             rows = connection.execute(query.limit(first)).mappings().all()
+            aside = standing(connection, [row["index"] for row in rows])
         return [
             {
                 "index": row["index"],
@@ -215,6 +219,11 @@ class Reading:
                 "accepted": row["accepted"],
                 "rejected": row["rejected"],
                 "applied": row["index"] <= self._sources.applier.applied,
+                "set_aside": [
+                    {"code": code, "first": low, "last": high}
+                    for code, named in aside.get(row["index"], ())
+                    for _, low, high in named[:MOST_ASIDE]
+                ],
                 "media_type": row["media_type"],
             }
             for row in rows

@@ -235,8 +235,17 @@ class RingReport:
 
 
 @shape
+class RowsAside:
+    """Accepted rows, first and last included, that could not be brought into the graph, and why, as a code."""
+
+    code: str
+    first: int
+    last: int
+
+
+@shape
 class Submission:
-    """A submission of the caller's organisation. applied: the graph holds it."""
+    """A submission of the caller's organisation. applied: the graph holds it, but for rows that are set aside."""
 
     index: int
     received_at: str
@@ -244,6 +253,7 @@ class Submission:
     accepted: int
     rejected: int
     applied: bool
+    set_aside: list[RowsAside]
     media_type: str
 
 

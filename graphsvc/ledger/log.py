@@ -123,6 +123,11 @@ class Ledger:
         return self._sequencer.failure
 
     @property
+    def published(self) -> int:
+        """How many entries the published tiles hold."""
+        return self._publisher.published
+
+    @property
     def last_scope_event(self) -> int:
         """The index of the last durable entry that changed access rules, labels or members; -1 for none."""
         return self._state.scope.last

@@ -20,7 +20,7 @@ from graphsvc.graph.facts import shuffle_of
 from graphsvc.graph.paths import Search
 from graphsvc.graph.prepare import packed_origin
 from graphsvc.graph.read import Reader
-from graphsvc.graph.write import Writer
+from graphsvc.graph.write import Step, Writer
 from graphsvc.model.drafts import CleanDraft, Grading, Origin
 from graphsvc.model.errors import TooLarge, Unavailable
 from graphsvc.model.gradings import Minimum
@@ -68,7 +68,7 @@ def load(graph: Graph, drafts: list[CleanDraft]) -> dict[str, int]:
 
         rows = [[lid, label_key(one)] for lid, one in LABELS.items()]
         session.run("UNWIND $rows AS r CREATE (:Label {lid: r[0], key: r[1]})", rows=rows).consume()
-    applied = Writer(graph).apply(0, 0, True, drafts, 0)
+    applied = Writer(graph).apply(Step(0), drafts, 0)
     return {
         entity.key: n
         for draft, ids in zip(drafts, applied.ids, strict=True)

@@ -20,7 +20,8 @@ PATHS = {
         "graphsvc.acts",
     ),
     *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
-    *("graphsvc.lanes", "graphsvc.budget", "graphsvc.provenance", "graphsvc.govern", "graphsvc.manifest"),
+    *("graphsvc.aside", "graphsvc.batches", "graphsvc.checkup", "graphsvc.lanes"),
+    *("graphsvc.budget", "graphsvc.provenance", "graphsvc.govern", "graphsvc.manifest"),
 }
 PARTS = {"importers", "graphsvc.policy", "graphsvc.graph", "graphsvc.columns", "graphsvc.detect", "graphsvc.ledger"}
 EDGE = {"graphsvc.api", "graphsvc.cli", "graphsvc.client", "graphsvc.local", "graphsvc.app", "graphsvc.auth"}
