@@ -120,7 +120,7 @@ def test_an_old_backup_is_a_fork(world: SealedWorld, tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="fork") as caught:
         brought_back(source, tmp_path / "back", late)
     assert caught.value.code == "fork"
-    assert not (tmp_path / "back").exists() and not (tmp_path / "back.part").exists()
+    assert not (tmp_path / "back").exists() and not (tmp_path / ".back.restoring").exists()
     # Restored with what was known then, and a witness shows its later one to the next start.
     back = brought_back(source, tmp_path / "back", early)
     back.close()
@@ -169,7 +169,7 @@ def test_what_does_not_belong_together_is_refused(world: SealedWorld, tmp_path: 
         note = note.replace(ORIGIN, "another.example/log")
     with pytest.raises((IntegrityError, InvalidInput)):
         brought_back((backup, secrets), tmp_path / "back", note)
-    assert not (tmp_path / "back").exists() and not (tmp_path / "back.part").exists()
+    assert not (tmp_path / "back").exists() and not (tmp_path / ".back.restoring").exists()
 
 
 def test_an_old_backup_of_keys_opens_nothing_after_the_month(world: SealedWorld, tmp_path: Path) -> None:
