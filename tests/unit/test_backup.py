@@ -195,11 +195,16 @@ def test_the_command_line(world: SealedWorld, tmp_path: Path, monkeypatch: pytes
     world.submit("one")
     monkeypatch.setenv("GRAPHSVC_ORIGIN", ORIGIN)
     data, backup, secrets, back = (str(tmp_path / name) for name in ("data", "b", "s", "back"))
+    others = tmp_path / "back.part"
+    others.mkdir()
+    for killed in (".back.restoring", ".back.restoring/ledger"):
+        (tmp_path / killed).mkdir()
     run = CliRunner().invoke
     done = run(app, ["backup", backup, "--data", data, "--secrets", secrets, "--json"])
     assert done.exit_code == 0, done.output
     arguments = ["restore", backup, "--data", back, "--secrets", secrets, "--checkpoint", f"{backup}/checkpoint"]
     assert run(app, arguments).exit_code == 0
+    assert others.exists() and not (tmp_path / ".back.restoring").exists(), "ours goes, that of others stays"
     with pytest.raises(InvalidInput, match="not empty"):
         run(app, arguments, catch_exceptions=False)
     assert run(app, ["keys", "rewrap", "--data", data]).stdout.startswith("nothing to do")

@@ -133,6 +133,7 @@ def test_a_lost_signing_key_is_not_made_anew(tmp_path: Path) -> None:
     (tmp_path / "keys" / "log.key").unlink()
     with pytest.raises(IntegrityError) as caught:
         Ledger.open(tmp_path, ORIGIN)
+    assert caught.value.code == "key_file" and not (tmp_path / "keys" / "log.key").exists()
 
 
 def test_a_full_disk_stops_writing_and_says_so(tmp_path: Path) -> None:
