@@ -187,7 +187,7 @@ def _work(pipe: Connection, places: Places) -> None:
     while True:
         try:
             task: Task = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, OSError, KeyboardInterrupt):
             return
         try:
             answer: Taken | _Failed = run(task)
@@ -195,4 +195,10 @@ def _work(pipe: Connection, places: Places) -> None:
             answer = _Failed(error.message, error.code, error.where, invalid=isinstance(error, InvalidInput))
         except OSError as error:
             answer = _Failed("", "", "", errno=error.errno)
-        pipe.send(answer)
+        try:
+            pipe.send(answer)
+        except OSError:
+            # The service was killed meanwhile: nobody will ever refer to what was sealed for it.
+            for pack in answer.packs if isinstance(answer, Taken) else ():
+                store.remove(pack)
+            return

@@ -25,10 +25,11 @@ from graphsvc.ledger.receipts import Appended, Objects, renewed_receipt
 from graphsvc.ledger.recovery import load_state
 from graphsvc.ledger.registry import KeyRecord, read_registry
 from graphsvc.ledger.sequencer import Sequencer
-from graphsvc.ledger.store import open_store
+from graphsvc.ledger.store import open_store, told_plainly
 from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import InvalidInput, NotFound
+from graphsvc.model.files import sweep
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.entry import open_header, parse_leaf
 from graphsvc_verify.jws import Act
@@ -56,12 +57,13 @@ class Ledger:
         self._lock: Callable[[], None] = _nothing if database else lock_directory(directory)
         self._cases: set[tuple[str, str]] = set()
         try:
-            self._store = open_store(directory, database, standby)
-            try:
-                self._start(directory)
-            except BaseException:
-                self._store.close()
-                raise
+            with told_plainly("the ledger"):
+                self._store = open_store(directory, database, standby)
+                try:
+                    self._start(directory)
+                except BaseException:
+                    self._store.close()
+                    raise
         except BaseException:
             self._lock()
             raise
@@ -80,7 +82,9 @@ class Ledger:
 
     def _start(self, directory: Path) -> None:
         secrets = directory / "keys"
-        fresh = not (secrets / "log.key").exists() and not (directory / "tiles" / "checkpoint").exists()
+        # Only now is this process known to lead: a standby removes nothing.
+        sweep(directory)
+        fresh = self._is_empty() and not (directory / "tiles" / "checkpoint").exists()
         signer = LogSigner(self.origin, signing_key(secrets / "log.key", create=fresh))
         self._day_keys = DayKeys(secrets, self.origin)
         self._state = load_state(self._store, signer, self._day_keys, self._clock)
@@ -362,6 +366,10 @@ class Ledger:
         if row is None:
             return 0, self._state.signer.sign(0, EMPTY_ROOT)
         return row.size, row.note
+
+    def _is_empty(self) -> bool:
+        with self.reading() as connection:
+            return connection.execute(select(tables.checkpoints.c.size).limit(1)).first() is None
 
     def _last_note(self) -> str:
         with self.reading() as connection:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from graphsvc.ledger.store import told_plainly
 from graphsvc.model.errors import IntegrityError
 
 KEY = 32
@@ -40,19 +41,27 @@ _TABLES = (
 
 
 class RowKeys:
-    """The key database in the file ``path``. Thread-safe. ``keks`` (month → key) are entered at first: a restore."""
+    """The key database in the file ``path``. Thread-safe. ``keks`` (month → key) are entered at first: a restore.
 
-    def __init__(self, path: Path, keks: Mapping[str, bytes] | None = None) -> None:
+    It is made anew only if ``create``: where nothing is sealed yet. Raises IntegrityError ``key_file`` when there is
+    none otherwise, or ``damaged``; Unavailable, OSError.
+    """
+
+    def __init__(self, path: Path, keks: Mapping[str, bytes] | None = None, *, create: bool = True) -> None:
         self._lock = Lock()
+        if not create and not (path.exists() and path.stat().st_size):
+            message = "the row keys are missing: restore them; without them nothing that is sealed can be read"
+            raise IntegrityError(message, code="key_file", where=str(path))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            self._db.execute(f"PRAGMA {pragma}")
-        for statement in _TABLES:
-            self._db.execute(statement)
-        for month, key in (keks or {}).items():
-            self._db.execute("INSERT OR REPLACE INTO keks VALUES (?, ?)", (month, key))
+        with told_plainly("the row keys"):
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            for statement in _TABLES:
+                self._db.execute(statement)
+            for month, key in (keks or {}).items():
+                self._db.execute("INSERT OR REPLACE INTO keks VALUES (?, ?)", (month, key))
 
     def close(self) -> None:
         """Close the key database."""

@@ -6,6 +6,7 @@ Which database it is decides :func:`open_store`; all that is particular to one o
 
 from __future__ import annotations
 
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Dialect, Engine, Table, insert, inspect, sele
 from sqlalchemy.exc import DBAPIError
 
 from graphsvc.ledger.tables import metadata, schema_info
-from graphsvc.model.errors import IntegrityError, InvalidInput
+from graphsvc.model.errors import IntegrityError, InvalidInput, Unavailable
 
 SCHEMA_VERSION = 2
 """Changes with every change of a table that an older database does not have; see ADR 0032."""
@@ -137,6 +138,26 @@ def _insertion(table: Table, columns: tuple[str, ...], count: int, dialect: Dial
     row = f"({', '.join('?' * len(columns))})"
     names = ", ".join(map(quote, columns))
     return f"INSERT INTO {quote(table.name)} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
+
+
+@contextmanager
+def told_plainly(what: str) -> Iterator[None]:
+    """Errors of a database that is opened, as ours: ``what`` it holds, and whether it is damaged or the disk fails.
+
+    Raises IntegrityError ``damaged``, Unavailable ``storage_full`` or ``storage_failed``.
+    """
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        text = str(cause).lower()
+        if isinstance(cause, sqlite3.DatabaseError) and ("not a database" in text or "malformed" in text):
+            raise IntegrityError(f"the database of {what} is damaged: restore a backup", code="damaged") from None
+        if "full" in text or "no space" in text:
+            raise Unavailable(f"there is no room to open {what}: make room", code="storage_full") from None
+        why = "it can't be written" if "readonly" in text or "read-only" in text else type(cause).__name__
+        message = f"{what} can't be opened: {why}; look at the disk and at who owns the files"
+        raise Unavailable(message, code="storage_failed") from None
 
 
 def is_storage_failure(error: BaseException) -> bool:

@@ -34,6 +34,7 @@ from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.errors import Conflict
+from graphsvc.model.files import is_temporary
 
 CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
 BATCH = 4
@@ -105,7 +106,7 @@ def applier_of(
 
 def parts(data: Path) -> dict[str, bytes]:
     """The files of the columns by name."""
-    return {path.name: path.read_bytes() for path in (data / "columns").iterdir() if path.suffix != ".part"}
+    return {path.name: path.read_bytes() for path in (data / "columns").iterdir() if not is_temporary(path.name)}
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 import msgspec
@@ -48,21 +49,36 @@ def until(what: Callable[[], Any], message: str, seconds: float = 60.0) -> Any:
     raise AssertionError(message)
 
 
+def launch(data: Path, said: IO[str] | None = None, **variables: str) -> subprocess.Popen[str]:
+    """``graphsvc up`` on a state directory, not waited for; what it says of errors goes to ``said``."""
+    (data / "dev").mkdir(parents=True, exist_ok=True)
+    (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
+    command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
+    variables = {**environment(), **variables}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=variables, text=True)
+
+
 class Up:
     """A service process on a state directory. Its tokens are good as long as it lives."""
 
-    def __init__(self, data: Path, roots: dict[str, bytes]) -> None:
-        (data / "dev").mkdir(parents=True, exist_ok=True)
-        (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
-        command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), text=True)
+    def __init__(
+        self, data: Path, roots: dict[str, bytes], seconds: float = 600.0, said: IO[str] | None = None, **variables: str
+    ) -> None:
+        self._process = launch(data, said, **variables)
         assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        assert said, "the service did not start"
-        told = json.loads(said)
+        watchdog = threading.Timer(seconds, self._process.kill)
+        watchdog.start()
+        first = self._process.stdout.readline()
+        watchdog.cancel()
+        assert first, "the service did not start"
+        told = json.loads(first)
         clients = data / "dev" / "clients.json"
         self.service = LocalService(told["url"], told["identity"], clients, told["origin"], told["log"], data)
         self._roots = roots
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def neo4j_pid(self) -> int:
