@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -14,12 +13,12 @@ import msgspec
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling
+from graphsvc.model.scalars import lacks_offset
 from importers.mapping import FIELD, Condition, EntityRule, Interval, LinkRule, Rule, Source, Value
 from importers.mapping import Mapping as TableMapping
 from importers.native import broken_json, too_long
 from importers.rows import CHUNK, Row
 
-_NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?")
 _BOM = b"\xef\xbb\xbf"
 
 Getter = Callable[[Any], Any]
@@ -299,7 +298,7 @@ def _refined(base: Getter, value: Value) -> Getter:
                 return value.map[word]
             if value.other:
                 return value.other
-            if value.timezone and _NAIVE.fullmatch(word):
+            if value.timezone and lacks_offset(word):
                 return word + value.timezone
         return found
 

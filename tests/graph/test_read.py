@@ -16,9 +16,9 @@ from oracle import Link, visible
 from graphsvc.graph import driver, queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import shuffle_of
-from graphsvc.graph.prepare import packed_origin
 from graphsvc.graph.read import Reader
 from graphsvc.graph.write import Writer
+from graphsvc.model.claims import packed_origin
 from graphsvc.model.drafts import CleanDraft, Grading, Origin
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.gradings import Minimum

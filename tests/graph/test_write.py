@@ -9,8 +9,8 @@ import pytest
 from graph_world import draft, entity, label
 
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.prepare import NEVER
 from graphsvc.graph.write import OutOfOrder, Watermark, Writer
+from graphsvc.model.claims import NEVER
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Move
 
