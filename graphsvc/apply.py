@@ -21,12 +21,12 @@ from graphsvc.columns.store import Columns
 from graphsvc.graph.write import Applied, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
+from graphsvc.model.bounds import Load
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS
 
-BATCH = 5_000
 LISTED = 2_000
 """So many withdrawn records are hidden one by one until the graph has let go of them."""
 
@@ -209,24 +209,27 @@ class Applier:
         # The columns first: gone there a moment early is no harm, late would be.
         columns.withdraw(change.gone)
         owners = [str(part["owner"]) for part in header["owners"]]
-        batches = max(1, -(-len(change.gone) // BATCH))
-        for number in range(skip, batches):
-            gone = change.gone[number * BATCH : (number + 1) * BATCH]
-            writer.withdraw(index, gone, owners, number, number == batches - 1)
+        # Cut by what the graph has of the records: those that a batch before took out cost nothing, so after a crash
+        # the batches that are left begin with them.
+        pieces = writer.pieces(change.gone)
+        for number, gone in enumerate(pieces, skip):
+            writer.withdraw(index, gone, owners, number, gone is pieces[-1])
 
     def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
-        """The accepted drafts of a submission in batches; erased ones are left out, ordinals count them."""
+        """The accepted drafts of a submission in batches; erased ones are left out, ordinals and cuts count them."""
         packs = msgspec.convert(body["packs"], list[str])
         drafts: list[CleanDraft] = []
         ordinals: list[int] = []
         number, ordinal = 0, 0
+        load = Load()
         for pack in packs:
             for sealed in read_drafts(
                 self._payloads.store.get(pack), self._payloads.keys.open(pack), str(body["name"])
             ):
-                if len(drafts) == BATCH:
+                if not load.takes(sealed.claims, sealed.size):
                     yield Batch(number, False, drafts, ordinals)
-                    drafts, ordinals, number = [], [], number + 1
+                    drafts, ordinals, number, load = [], [], number + 1, Load()
+                    load.takes(sealed.claims, sealed.size)
                 if sealed.draft is not None:
                     drafts.append(_decode(sealed.draft))
                     ordinals.append(ordinal)

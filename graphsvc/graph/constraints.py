@@ -20,12 +20,14 @@ CONSTRAINTS = (
     "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (e:Entity) REQUIRE e.id IS UNIQUE",
     "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
     "CREATE CONSTRAINT label_lid IF NOT EXISTS FOR (l:Label) REQUIRE l.lid IS UNIQUE",
-    "CREATE CONSTRAINT label_key IF NOT EXISTS FOR (l:Label) REQUIRE l.key IS UNIQUE",
     "CREATE CONSTRAINT watermark_name IF NOT EXISTS FOR (w:Watermark) REQUIRE w.name IS UNIQUE",
     # Those of earlier versions, which did not tell what has expired.
     "DROP INDEX claim_src IF EXISTS",
     "DROP INDEX claim_dst IF EXISTS",
     "DROP INDEX about_ent IF EXISTS",
+    # A label names all groups and grants: more than an index holds of one value.
+    "DROP CONSTRAINT label_key IF EXISTS",
+    "CREATE INDEX claim_rec IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.rec)",
     "CREATE INDEX claim_src_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.src, c.lid, c.exp)",
     "CREATE INDEX claim_dst_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.dst, c.lid, c.exp)",
     "CREATE INDEX about_ent_live IF NOT EXISTS FOR ()-[a:ABOUT]-() ON (a.ent, a.lid, a.exp)",

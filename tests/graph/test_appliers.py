@@ -20,7 +20,6 @@ from graph_world import draft, label
 from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 
-from graphsvc import apply
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
@@ -31,6 +30,7 @@ from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.payload import Packer
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model import bounds
 
 CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
 BATCH = 4
@@ -44,7 +44,7 @@ class DraftWorld(SealedWorld):
         packer = Packer(self.store, name)
         for row in range(count):
             made = draft(row, label(code=code), [f"account:shop:{name}{row}", f"phone:e164:+{row}"], [("USES", 0, 1)])
-            packer.add(row, b"", msgspec.json.encode(made), 2)
+            packer.add(row, b"", msgspec.json.encode(made), 2, 1)
         packs, secrets = packer.finish()
         self.keys.keep(secrets)
         return self.enter("submission", {"name": name, "packs": packs, "accepted": count})
@@ -73,7 +73,7 @@ def applier_of(
     data: Path, uri: str, auth: tuple[str, str], columns: str = "columns"
 ) -> tuple[Applier, Callable[[], None]]:
     """An applier over the ledger in ``data``, and how to close what it uses."""
-    apply.BATCH = BATCH
+    bounds.BATCH_ROWS = BATCH
     ledger, keys = Ledger.open(data / "ledger", ORIGIN), RowKeys(data / "keys" / "rows.db")
     graph = Graph.open(uri, auth)
     graph._kinds = frozenset(KINDS)
@@ -96,7 +96,7 @@ def parts(data: Path) -> dict[str, bytes]:
 def expected(
     tmp_path: Path, neo4j_server: Neo4jChild, graph_database: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Expected]:
-    monkeypatch.setattr(apply, "BATCH", BATCH)
+    monkeypatch.setattr(bounds, "BATCH_ROWS", BATCH)
     world = DraftWorld(tmp_path / "data")
     world.fill()
     world.close()
