@@ -186,7 +186,9 @@ def _decider(files: tuple[tuple[str, str], ...]) -> Decider:
 
 def _work(pipe: Connection, places: Places, memory: int) -> None:
     # What a body takes is memory of its own: unlike the address space, it grows with nothing else.
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
+    most = memory if hardest == resource.RLIM_INFINITY else min(memory, hardest)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
     schema = load_schema(places.schema)
     store = open_payloads(places.payloads, places.s3_endpoint)
     while True:

@@ -29,7 +29,7 @@ def after_of(members: Members, org: str, account: str, folder: Path) -> Any:
     """What another organisation finds of its own new record, once that is applied."""
     client = members.client(f"{org}.feed")
     done = client.submit(file_of(folder / f"{org}.ndjson", [row(account, 77)]), org, members.by_name[org].working)
-    return client.query(SEARCH, after=done.index, **account_key(account)).data["search"]
+    return client.query(SEARCH, account_key(account), after=done.index).data["search"]
 
 
 def test_rows_that_could_not_be_applied_are_refused_and_the_others_go_on(members: Members, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_rows_that_could_not_be_applied_are_refused_and_the_others_go_on(members
     assert (done.accepted, done.rejected) == (2, len(DRAFT_CODES))
     told = [(problem.row, problem.code, problem.pointer) for problem in members.client(FEED).problems(done.index)]
     assert told == [(n, code, pointer) for n, (_, code, pointer) in enumerate(DRAFT_CODES.values(), 1)]
-    (found,) = members.client(FEED).query(SEARCH, after=done.index, **account_key("hostile-good")).data["search"]
+    (found,) = members.client(FEED).query(SEARCH, account_key("hostile-good"), after=done.index).data["search"]
     assert [record["row"] for record in found["records"]] == [0]
     assert after_of(members, OTHER, "hostile-other", tmp_path)
 
@@ -57,7 +57,7 @@ def test_a_small_file_that_unfolds_is_applied_in_bounded_batches(members: Member
     done = members.client(FEED).submit(outgoing, ORG, members.by_name[ORG].working)
     assert (done.accepted, done.rejected) == (200, 0)
     assert after_of(members, OTHER, "hostile-after", tmp_path)
-    assert members.client(FEED).query(SEARCH, after=done.index, **account_key("u199-199")).data["search"]
+    assert members.client(FEED).query(SEARCH, account_key("u199-199"), after=done.index).data["search"]
 
 
 @pytest.mark.parametrize(
