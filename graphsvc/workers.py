@@ -212,6 +212,8 @@ def _answered(task: Task, schema: Schema, store: PayloadStore) -> Taken | _Faile
     except GraphsvcError:
         return _Failed("fault")
     except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return _Failed("memory", last=True)
         return _Failed("disk", errno=error.errno or errno.EIO)
     except MemoryError:
         return _Failed("memory", last=True)
