@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from graph_world import draft, entity, label
 
-from graphsvc.graph import statements
+from graphsvc.graph import statements, write
 from graphsvc.graph.driver import Graph, with_one_map
 from graphsvc.graph.write import OutOfOrder, Watermark, Writer
-from graphsvc.model import bounds
 from graphsvc.model.claims import NEVER
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Move
@@ -188,7 +187,7 @@ def operators(plan: Any) -> Iterator[str]:
 def test_a_withdrawal_is_cut_by_claims_and_goes_on_where_it_was(
     graph_database: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "BATCH_CLAIMS", 7)
+    monkeypatch.setattr(write, "WITHDRAWN_CLAIMS", 7)
     writer = Writer(graph_database)
     drafts = [draft(row, label(), [A, B, C], [("USES", 0, 1)]) for row in range(4)]
     writer.apply(0, 0, True, drafts, 0)
