@@ -25,7 +25,7 @@ from graphsvc.graph.write import OutOfOrder
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.model.drafts import CleanDraft
-from graphsvc.model.errors import Conflict, GraphsvcError, IntegrityError
+from graphsvc.model.errors import Conflict, GraphsvcError, IntegrityError, InvalidInput
 
 APPLIER = "the service's applier"
 BAD_VALUE, UNREADABLE = "bad_value", "unreadable"
@@ -47,6 +47,9 @@ def fault_of(error: Exception) -> str | None:
         return None
     if isinstance(error, IntegrityError):
         return PAYLOAD if error.code == IntegrityError.code else error.code
+    if isinstance(error, InvalidInput):
+        # What intake refuses as well, by the same function (model.claims).
+        return BAD_VALUE
     if isinstance(error, GraphsvcError):
         return error.code if error.code in (*REFUSED, SLOW) else None
     return BAD_VALUE if isinstance(error, _OF_DATA) else None

@@ -27,8 +27,9 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.manifest import Manifest, Upload, checked_manifest
+from graphsvc.model.bounds import MAX_ROWS
 from graphsvc.model.drafts import RowProblem
-from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, ScopeMoved, Unavailable
+from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, ScopeMoved, TooLarge, Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.rules import digest_of
@@ -110,6 +111,8 @@ class Submitting:
         parts = self._parts
         # 1. Does the organisation's own key stand behind exactly these bytes?
         manifest = checked_manifest(parts.ledger, principal, upload)
+        if manifest.rows > MAX_ROWS:
+            raise TooLarge(f"a submission has at most {MAX_ROWS} rows: split the file", where="manifest rows")
         if upload.dry_run:
             self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
@@ -164,6 +167,7 @@ class Submitting:
             principal=principal,
             name=name,
             max_row=self._parts.settings.max_row,
+            rows=manifest.rows,
             policies=dict(policies.files),
             groups=self._parts.groups(principal.org, time.time()),
             closed=policies.closed,

@@ -22,7 +22,7 @@ def store(place: Place) -> PayloadStore:
 
 
 def test_what_was_put_comes_back_under_its_digest(store: PayloadStore, place: Place) -> None:
-    data = [b"", b"x", bytes(range(256)) * 4096, b"graphsvc pack 1\n" + bytes(5 << 20)]
+    data = [b"", b"x", bytes(range(256)) * 4096, b"graphsvc pack 2\n" + bytes(5 << 20)]
     names = [store.put(one) for one in data]
     assert names == [digest(one) for one in data]
     assert [open_payloads(*place).get(name) for name in names] == data

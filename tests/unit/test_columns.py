@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.columns.claims import NEVER, UNKNOWN, ClaimArrays, epoch
+from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns, Watermark
+from graphsvc.model.claims import NEVER, UNKNOWN, epoch
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.files import temporary
