@@ -180,7 +180,7 @@ def test_the_claims_of_a_record_are_found_by_its_number(graph_database: Graph, n
 def operators(plan: Any) -> Iterator[str]:
     """Name and details of every step of a plan."""
     yield f"{plan['operatorType']} {plan['args'].get('Details', '')}"
-    for child in plan["children"]:
+    for child in plan.get("children", ()):
         yield from operators(child)
 
 
