@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from graphsvc.model.drafts import CleanDraft, Origin
-from graphsvc.model.errors import InvalidInput
+from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, label_key
 from graphsvc.model.places import ROW_MASK
 
@@ -43,8 +43,8 @@ encode_draft = msgspec.json.Encoder().encode
 """A clean draft as the bytes that are sealed."""
 
 
-class Unfit(InvalidInput):
-    """A draft that can't become claims; ``where`` is a JSON pointer into it."""
+class Unfit(IntegrityError):
+    """A draft that can't become claims; ``where`` is a JSON pointer into it. Cleaning makes it the row's problem."""
 
     code = "not_applicable"
 

@@ -174,13 +174,14 @@ def test_the_claims_of_a_record_are_found_by_its_number(graph_database: Graph, n
         plan = session.run(f"EXPLAIN {statement}", parameters).consume().plan
     found = list(operators(plan))
     assert any("RelationshipIndexSeek" in one for one in found), found
-    assert not any("Scan" in one or "CLAIM" in one for one in found if "IndexSeek" not in one), found
+    walked = [one for one in found if "Scan" in one.split()[0] or (one.startswith("Expand") and "CLAIM" in one)]
+    assert not walked
 
 
 def operators(plan: Any) -> Iterator[str]:
     """Name and details of every step of a plan."""
     yield f"{plan['operatorType']} {plan['args'].get('Details', '')}"
-    for child in plan["children"]:
+    for child in plan.get("children", ()):
         yield from operators(child)
 
 
