@@ -24,8 +24,9 @@ from graphsvc.graph.prepare import prepare
 from graphsvc.graph.write import OutOfOrder
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
+from graphsvc.model.claims import Unfit
 from graphsvc.model.drafts import CleanDraft
-from graphsvc.model.errors import Conflict, GraphsvcError, IntegrityError, InvalidInput
+from graphsvc.model.errors import Conflict, GraphsvcError, IntegrityError
 
 APPLIER = "the service's applier"
 BAD_VALUE, UNREADABLE = "bad_value", "unreadable"
@@ -45,11 +46,10 @@ def fault_of(error: Exception) -> str | None:
     """The code of a fault that comes again whenever the same is applied; None for one that may pass."""
     if isinstance(error, OutOfOrder | OSError):
         return None
+    if isinstance(error, Unfit):
+        return BAD_VALUE
     if isinstance(error, IntegrityError):
         return PAYLOAD if error.code == IntegrityError.code else error.code
-    if isinstance(error, InvalidInput):
-        # What intake refuses as well, by the same function (model.claims).
-        return BAD_VALUE
     if isinstance(error, GraphsvcError):
         return error.code if error.code in (*REFUSED, SLOW) else None
     return BAD_VALUE if isinstance(error, _OF_DATA) else None
