@@ -6,6 +6,7 @@ order is decided by visible values, then by handle, never by a number of ours.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -212,7 +213,8 @@ class Reading:
         principal = self._scope.principal
         if "officer" not in principal.roles:
             return {"entries": [], "next_before": None}
-        rows = self._sources.ledger.access_log(principal.org, since, until, first, before)
+        log = self._sources.ledger.access_log
+        rows = await asyncio.to_thread(log, principal.org, since, until, first, before)
         entries = [
             {
                 "index": row["index"],

@@ -88,6 +88,7 @@ class Workers:
 
     def __init__(self, places: Places, count: int) -> None:
         self._places = places
+        self.count = count
         self._free: queue.Queue[_Worker] = queue.Queue()
         self._all = [_Worker(places) for _ in range(count)]
         for worker in self._all:
