@@ -27,7 +27,7 @@ MAX_PIPELINED = 32
 BACKLOG = 128
 """Connections that the kernel keeps for us until we accept them."""
 LINGER = 5.0
-"""Seconds that a body may go on after its answer has left: closing at once would take the answer with it."""
+"""Seconds that a request may go on after its answer has left: closing at once would take the answer with it."""
 CROWDED = Answer(503, "Too many connections", 5)
 _TICK = 1.0
 
@@ -159,7 +159,9 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.peer = self.client[0] if self.client else ""
         if not self._door.enter(self):
-            self._refuse(Problem(CROWDED, "too_many_connections", "there are too many connections; try again"))
+            self._ended = True
+            self._write(Problem(CROWDED, "too_many_connections", "there are too many connections; try again"))
+            transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, whoever ended it."""
@@ -202,8 +204,12 @@ class Connection(HttpToolsProtocol):
         if size > MAX_HEAD or len(self.headers) > MAX_HEADERS:
             self._refuse(_head_too_large())
             raise _Refused
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._refuse(_unreadable())
+            raise _Refused
         hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+        if hosts > 1 or (not hosts and version == "1.1"):
             self._refuse(http_problem(400, "one host header is needed", "header host"))
             raise _Refused
         if len(self.pipeline) >= MAX_PIPELINED:
@@ -233,7 +239,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets an answer of the same form as all others."""
         if not self._ended:
-            self._refuse(http_problem(400, "the request is not HTTP/1.1 that this service can read"))
+            self._refuse(_unreadable())
 
     # What time tells
 
@@ -250,6 +256,8 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         elif self._lingers is not None and now > self._lingers:
             self.transport.close()
+        elif self._ended:
+            return
         elif self._reading == "body":
             self._check_body(now)
         elif not self._answering:
@@ -287,7 +295,7 @@ class Connection(HttpToolsProtocol):
 
     def _settle(self) -> None:
         """If request and answer are over, wait for the next one."""
-        if not self._reading and not self._answering and not self.transport.is_closing():
+        if not self._ended and not self._reading and not self._answering and not self.transport.is_closing():
             self._since = self.loop.time()
             self._door.waits(self)
 
@@ -297,20 +305,31 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         """Answer, unless another answer has begun, and close."""
         if not (self._answering and self.cycle.response_started):
-            content = orjson.dumps(problem.details())
-            headers = {**problem.headers(), "content-type": "application/problem+json", "connection": "close"}
-            headers["content-length"] = str(len(content))
-            lines = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())
-            self.transport.write(STATUS_LINE[problem.answer.status] + lines + b"\r\n" + content)
+            self._write(problem)
         self._end()
 
+    def _write(self, problem: Problem) -> None:
+        content = orjson.dumps(problem.details())
+        headers = {**problem.headers(), "content-type": "application/problem+json", "connection": "close"}
+        headers["content-length"] = str(len(content))
+        lines = b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())
+        self.transport.write(STATUS_LINE[problem.answer.status] + lines + b"\r\n" + content)
+
     def _end(self) -> None:
+        """Say no more; what still comes is let fall, and the connection closed when the peer does, or soon."""
         self._ended = True
         if self._answering:
             # Whoever works on the answer hears at once that nobody waits for it.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self.transport.close()
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+        self._lingers = self.loop.time() + LINGER
+        self._door.waits(self)
+
+
+def _unreadable() -> Problem:
+    return http_problem(400, "the request is not HTTP/1.1 that this service can read")
 
 
 def _head_too_large() -> Problem:

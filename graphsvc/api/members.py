@@ -50,14 +50,14 @@ class MemberRoutes:
         return json_response({**acted.body, "receipt": acted.receipt})
 
     async def purge(self, request: Request) -> Response:
-        """Erase what is due now: ``{"confirm": true}``. Anything else that is said only tells what would go."""
+        """Erase what is due now, ``{"confirm": true}``, or say what would go, ``{"dryRun": true}``; never unasked."""
         principal = await caller(self._authenticating, request)
         body = await _members(request, {"confirm", "dryRun"})
         for name, value in body.items():
             if not isinstance(value, bool):
                 raise InvalidInput("true or false is needed", code="invalid_request", where=f"/{name}")
         confirmed = body.get("confirm", False)
-        if body.get("dryRun", not confirmed) == confirmed:
+        if body.get("dryRun", False) == confirmed:
             message = "say confirm to erase, or dryRun to be told what would go"
             raise InvalidInput(message, code="invalid_request", where="body")
         async with self._acts.turn(principal):

@@ -129,6 +129,10 @@ def problem_of(error: BaseException) -> Problem:
         return Problem(answer, error.code, error.message, error.where, budget)
     if isinstance(error, GraphsvcError):
         return Problem(_answer(type(error)), error.code, error.message, error.where)
+    if isinstance(error, GraphQLError) and error.original_error is None:
+        # graphql-core itself refused what was asked, as null for an argument that has a default; it quotes values.
+        where = "/".join(map(str, error.path or ()))
+        return Problem(TABLE[InvalidQuery], InvalidQuery.code, "an argument does not fit its type", where)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         log_masked(error)
         return Problem(TABLE[NoRoom], NoRoom.code, "the service has no room left; nothing was stored")
