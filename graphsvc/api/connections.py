@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any, cast
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from graphsvc.api.problems import Answer, Problem, http_problem
 from graphsvc.settings import Settings
@@ -151,6 +152,7 @@ class Connection(HttpToolsProtocol):
         self._sending: tuple[float, float, int] | None = None
         self._lingers: float | None = None
         self._closing: float | None = None
+        self._worked_on: RequestResponseCycle | None = None
 
     # What the transport tells
 
@@ -166,6 +168,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone, whoever ended it."""
         self._door.leave(self)
+        self._tell_gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -319,13 +322,25 @@ class Connection(HttpToolsProtocol):
         """Say no more; what still comes is let fall, and the connection closed when the peer does, or soon."""
         self._ended = True
         if self._answering:
-            # Whoever works on the answer hears at once that nobody waits for it.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self._tell_gone()
+            self.transport.close()
+        elif not self.transport.is_closing():
             self.transport.write_eof()
         self._lingers = self.loop.time() + LINGER
         self._door.waits(self)
+
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # Of pipelined requests, uvicorn itself remembers the newest only.
+        self._worked_on = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _tell_gone(self) -> None:
+        """Whoever works on an answer hears that nobody waits for it."""
+        for cycle in (self._worked_on, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
 
 def _unreadable() -> Problem:
