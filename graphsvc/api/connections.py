@@ -329,7 +329,6 @@ class Connection(HttpToolsProtocol):
         self._lingers = self.loop.time() + LINGER
         self._door.waits(self)
 
-
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         # Of pipelined requests, uvicorn itself remembers the newest only.
         self._worked_on = cycle

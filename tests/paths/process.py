@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,21 @@ def until(what: Callable[[], Any], message: str, seconds: float = 60.0) -> Any:
 
 
 class Up:
-    """A service process on a state directory. Its tokens are good as long as it lives."""
+    """A service process on a state directory. Its tokens are good as long as it lives.
 
-    def __init__(self, data: Path, roots: dict[str, bytes]) -> None:
+    ``settings`` are environment variables; ``files`` is how many files it may open, 0: as many as we.
+    """
+
+    def __init__(
+        self, data: Path, roots: dict[str, bytes], settings: Mapping[str, str] | None = None, files: int = 0
+    ) -> None:
         (data / "dev").mkdir(parents=True, exist_ok=True)
         (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
         command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), text=True)
+        if files:
+            command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
+        variables = {**environment(), **(settings or {})}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=variables, text=True)
         assert self._process.stdout is not None
         said = self._process.stdout.readline()
         assert said, "the service did not start"
