@@ -265,8 +265,10 @@ class Connection(HttpToolsProtocol):
             self._check_body(now)
         elif not self._answering:
             patient = bounds.idle if self._served and not self._reading else bounds.head
-            if now - self._since > patient:
-                self._time_out() if self._reading else self.transport.close()
+            if now - self._since > patient and self._reading:
+                self._time_out()
+            elif now - self._since > patient:
+                self.transport.close()
 
     def _check_body(self, now: float) -> None:
         bounds = self._door.bounds
@@ -297,8 +299,8 @@ class Connection(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _settle(self) -> None:
-        """If request and answer are over, wait for the next one."""
-        if not self._ended and not self._reading and not self._answering and not self.transport.is_closing():
+        """If request and answer are over, wait for the next one, of which some may be there already."""
+        if not (self._ended or self._reading == "body" or self._answering or self.transport.is_closing()):
             self._since = self.loop.time()
             self._door.waits(self)
 

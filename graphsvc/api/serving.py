@@ -44,8 +44,6 @@ def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=int(bounds.idle) + 1,
-        # The caller's address is the connection's: what a header says of it, anybody can say.
-        proxy_headers=False,
     )
     server = _Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
