@@ -26,23 +26,12 @@ CORPUS: dict[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_nam
 ORG, FEED, READER = "swiftline", "swiftline.feed", "police-ke.investigator"
 GROWTH = 400 << 20
 """Bytes by which the process may grow over the whole corpus."""
-ELSEWHERE = "bounds of mappings are checked where mappings are read"
 
 
 def cases(section: str) -> Any:
     """The cases of a section of the corpus, by name."""
-    marked = [
-        pytest.param(
-            one,
-            id=one["name"].replace(" ", "-"),
-            # What hangs for minutes where it is not mended says nothing.
-            marks=[pytest.mark.xfail(reason=ELSEWHERE, strict=False, run=one.get("run", True))]
-            if "elsewhere" in one
-            else [],
-        )
-        for one in CORPUS[section]
-    ]
-    return pytest.mark.parametrize("case", marked)
+    named = [pytest.param(one, id=one["name"].replace(" ", "-")) for one in CORPUS[section]]
+    return pytest.mark.parametrize("case", named)
 
 
 _count = itertools.count()
