@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import uvicorn
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
 from graphsvc.acts import Acting, Handler
 from graphsvc.administer import Administering
+from graphsvc.api.connections import bounds_of
+from graphsvc.api.descriptors import room_for_connections
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
+from graphsvc.api.serving import serve
 from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
@@ -148,7 +147,7 @@ def run_service(
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(intakes),
+            submitting=stack.enter_context(closing(Submitting(intakes))),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, checkup, witnessing),
             acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
@@ -167,6 +166,7 @@ def run_local(
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(data.resolve(), os.environ, host=host, port=port)
+    bounds = bounds_of(settings, room_for_connections())
     with ExitStack() as stack:
         if not settings.database:
             # Where the database has a lease, that decides: a leader that has stopped may hold this lock for ever.
@@ -177,7 +177,7 @@ def run_local(
         neo4j = _neo4j(settings, stack)
         identity_url, keys, clients_file = _identities(settings, people, stack)
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
-        url = stack.enter_context(_serve(service.app, settings))
+        url = stack.enter_context(serve(service.app, settings, bounds))
         log_vkey = service.ledger.log_vkey
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
 
@@ -317,26 +317,3 @@ def _handle_keys(secret: bytes) -> Callable[[str], Handles]:
         return known[org]
 
     return handles
-
-
-@contextmanager
-def _serve(app: FastAPI, settings: Settings) -> Iterator[str]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.host, settings.port))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            if not thread.is_alive():
-                raise RuntimeError("the HTTP server did not start")
-            time.sleep(0.01)
-        name = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{name}:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(15)
-        listening.close()

@@ -103,7 +103,9 @@ class Budget:
                         self._count(day, org, used + fresh)
                     self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    # A disk that is full has ended the transaction already.
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
                 message = f"the budget of identifiers can't be written: {type(error).__name__}"

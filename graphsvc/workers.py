@@ -112,6 +112,7 @@ class Workers:
     """A few worker processes. Thread-safe; as many bodies at once as there are workers, others wait their turn."""
 
     def __init__(self, places: Places, count: int, memory: int = MEMORY) -> None:
+        self.count = count
         self._free: queue.Queue[_Worker] = queue.Queue()
         self._all = [_Worker(places, memory) for _ in range(count)]
         for worker in self._all:

@@ -95,7 +95,7 @@ class Ledger:
         self._publisher = Publisher(directory / "tiles", source, self._publishing_failed, self._store.leads)
         check_pinned(directory, self._head, self._state.tree.root, signer.public)
         self._publisher.recover(self._head, self._note, signer.public)
-        self._sequencer = Sequencer(self._store, self._state, self._committed)
+        self._sequencer = Sequencer(self._store, self._state, self._committed, self._restore)
         self._publisher.start()
         self._sequencer.start()
 
@@ -130,6 +130,16 @@ class Ledger:
     def published(self) -> int:
         """How many entries the published tiles hold."""
         return self._publisher.published
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk has no room for the next entries; it goes on by itself when there is."""
+        return self._sequencer.full
+
+    @property
+    def published_late(self) -> str | None:
+        """Why tiles can't be published now, or None. What is not published is durable all the same."""
+        return self._publisher.late
 
     @property
     def last_scope_event(self) -> int:
@@ -356,6 +366,13 @@ class Ledger:
         if batch.note:
             self._note, self._head = batch.note, batch.size
             self._publisher.notify(batch.size, batch.note)
+
+    def _restore(self) -> None:
+        """The sequencer's state as it is in the database, after a batch that was not committed."""
+        fresh = load_state(self._store, self._state.signer, self._day_keys, self._clock)
+        for name in ("registry", "epoch", "t", "key_head", "scope_head", "numbers", "tree"):
+            setattr(self._state, name, getattr(fresh, name))
+        self._source.tree = fresh.tree
 
     def _publishing_failed(self, error: Exception) -> None:
         self._sequencer.fail(error, amid="publishing failed")

@@ -9,6 +9,7 @@ what was erased can't be opened in any backup.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -173,18 +174,20 @@ class RowKeys:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, _full_disk():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # A disk that is full has ended the transaction already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
 
     def _forget(self) -> None:
         # The write-ahead log still has the pages as they were before.
-        with self._lock:
+        with self._lock, _full_disk():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _has(self, name: str) -> bool:
@@ -218,6 +221,17 @@ class RowKeys:
         key = os.urandom(KEY)
         self._db.execute("INSERT INTO keks VALUES (?, ?)", (month, key))
         return key
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    """SQLite's word for a full disk becomes the system's, as for all files."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        raise
 
 
 def _month(now: datetime | None) -> str:

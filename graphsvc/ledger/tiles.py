@@ -8,6 +8,7 @@ whose tiles are complete, with newer tiles, older ones and temporary files besid
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import threading
@@ -25,6 +26,9 @@ from graphsvc_verify.tiles import tile_path
 
 INTERVAL = 1.0
 """Seconds between two publications, at least."""
+LONGEST_PAUSE = 30.0
+"""Seconds until publishing is tried again, at most: the pause doubles from :data:`INTERVAL` on."""
+_log = logging.getLogger("graphsvc.ledger")
 _TOGETHER = 16
 """Tiles that are held in memory and written side by side."""
 _PARTIAL = ".p"
@@ -58,7 +62,7 @@ def parse_tile(path: str) -> TileName | None:
     return name if name.path == path else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TileSource:
     """Where tiles are made from; ``leaves(start, stop)`` yields entry bytes."""
 
@@ -88,7 +92,11 @@ def tiles_between(old: int, new: int) -> Iterator[TileName]:
 
 
 class Publisher:
-    """Writes the files below ``directory`` in a thread of its own, at most once a second."""
+    """Writes the files below ``directory`` in a thread of its own, at most once a second.
+
+    ``late`` says why what is durable can't be published now (no room, no descriptors, a failing disk); None: it can.
+    Nothing is lost by that, since tiles are made from the ledger: publishing is tried again until it succeeds.
+    """
 
     def __init__(
         self, directory: Path, source: TileSource, failed: Callable[[Exception], None], leads: Callable[[], bool]
@@ -100,6 +108,7 @@ class Publisher:
         self._wake = threading.Condition()
         self._head: tuple[int, str] = (0, "")
         self._stop = False
+        self.late: str | None = None
         self.published = 0
         self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
 
@@ -165,6 +174,7 @@ class Publisher:
             self._thread.join()
 
     def _run(self) -> None:
+        pause = INTERVAL
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._stop or self._head[0] > self.published)
@@ -172,14 +182,20 @@ class Publisher:
             try:
                 if size > self.published:
                     self.publish(size, note)
+                pause, self.late = INTERVAL, None
+            except OSError as error:
+                pause, reason = min(pause * 2, LONGEST_PAUSE), os.strerror(error.errno or 0)
+                if self.late != reason:
+                    _log.error("publishing will be tried again: %s", reason)
+                self.late = reason
             except Exception as error:
-                # Whatever it is, no one would see the log grow any more: the ledger stops.
+                # No disk that may recover: another process leads, or the ledger contradicts itself. It stops.
                 self._failed(error)
                 return
             if last:
                 return
             with self._wake:
-                self._wake.wait_for(lambda: self._stop, timeout=INTERVAL)
+                self._wake.wait_for(lambda: self._stop, timeout=pause)
 
     @staticmethod
     def _tidy(partial: Path) -> None:

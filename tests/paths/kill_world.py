@@ -152,7 +152,7 @@ class KillWorld:
         """Start the service, and find out how long it takes."""
         begun = time.monotonic()
         roots = {org: member.root.public for org, member in self.members.items()}
-        self.up = Up(self.data, roots, WATCHDOG, self._said, **VARIABLES)
+        self.up = Up(self.data, roots, VARIABLES, said=self._said, seconds=WATCHDOG)
         self.wait_ready()
         self.ready.append(time.monotonic() - begun)
         self.figures["starts"] += 1

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,22 +49,34 @@ def until(what: Callable[[], Any], message: str, seconds: float = 60.0) -> Any:
     raise AssertionError(message)
 
 
-def launch(data: Path, said: IO[str] | None = None, **variables: str) -> subprocess.Popen[str]:
+def launch(data: Path, said: IO[str] | None = None, files: int = 0, **variables: str) -> subprocess.Popen[str]:
     """``graphsvc up`` on a state directory, not waited for; what it says of errors goes to ``said``."""
     (data / "dev").mkdir(parents=True, exist_ok=True)
     (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
     command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
+    if files:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
     variables = {**environment(), **variables}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=variables, text=True)
 
 
 class Up:
-    """A service process on a state directory. Its tokens are good as long as it lives."""
+    """A service process on a state directory. Its tokens are good as long as it lives.
+
+    ``settings`` are environment variables; ``files`` is how many files it may open, 0: as many as we. What it says of
+    errors goes to ``said``; one that does not start within ``seconds`` is killed.
+    """
 
     def __init__(
-        self, data: Path, roots: dict[str, bytes], seconds: float = 600.0, said: IO[str] | None = None, **variables: str
+        self,
+        data: Path,
+        roots: dict[str, bytes],
+        settings: Mapping[str, str] | None = None,
+        files: int = 0,
+        said: IO[str] | None = None,
+        seconds: float = 600.0,
     ) -> None:
-        self._process = launch(data, said, **variables)
+        self._process = launch(data, said, files, **(settings or {}))
         assert self._process.stdout is not None
         watchdog = threading.Timer(seconds, self._process.kill)
         watchdog.start()
