@@ -46,7 +46,7 @@ from graphsvc.local.supervisor import Supervisor
 from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.files import sweep, write_durably
 from graphsvc.model.principals import Organisation
-from graphsvc.model.schema import load_schema
+from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.rebuild import NEXT, finish
@@ -118,10 +118,7 @@ def run_service(
         decider = Decider(governing.in_force(), governing.in_force)
         witnessing = _witnessing(settings, ledger, stack)
         _time_stamping(settings, ledger, stack)
-        graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
-        stack.callback(graph.close)
-        graph.constrain(list(schema.kinds))
-        finish(settings.data, graph)
+        graph = _graph(settings, neo4j, schema, stack)
         columns = Columns(settings.data / "columns")
         payloads = Payloads(payload_store, secrets.rows)
         replay_erasures(ledger, payload_store, secrets.rows)
@@ -180,6 +177,15 @@ def run_local(
         url = stack.enter_context(serve(service.app, settings, bounds))
         log_vkey = service.ledger.log_vkey
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
+
+
+def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stack: ExitStack) -> Graph:
+    """The graph with its constraints, and with what a rebuild decided done."""
+    graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
+    stack.callback(graph.close)
+    graph.constrain(list(schema.kinds))
+    finish(settings.data, graph)
+    return graph
 
 
 def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:
