@@ -29,14 +29,17 @@ from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation
 from graphsvc.model.scalars import CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
+from graphsvc.model.spreadsheets import restored, without_error
 
-CLEANER = 1
+CLEANER = 2
 """Version of the rules below; kept with every clean draft, raised whenever one of them changes what comes out."""
 MAX_ENTITIES = 500
 MAX_LINKS = 2_000
 MAX_VALUES = 200
 """Most entities and links of one row, and most values of one attribute."""
 
+MAX_KEPT = 1_000
+"""Characters that are kept of a value without canonical form."""
 MAX_REFERENCE = 200
 """Characters of an origin's reference."""
 
@@ -54,23 +57,32 @@ class _Rejected(Exception):
 
 
 def merge_defaults(*layers: Defaults | None) -> Defaults:
-    """Defaults field by field from the first layer that says something: the manifest's first, then the mapping's."""
+    """Defaults field by field from the first layer that says something: the manifest's first, then the mapping's.
+
+    The region is the last layer's that names one: a mapping says how this one file is read, and the defaults of a
+    profile hold for all files of an organisation.
+    """
     merged: dict[str, Any] = {}
     for layer in layers:
         for name in Defaults.__struct_fields__ if layer is not None else ():
             value = getattr(layer, name)
-            if value is not None:
-                merged.setdefault(name, value)
+            if value is not None and (name == "region" or name not in merged):
+                merged[name] = value
     return Defaults(**merged)
 
 
 def clean_draft(
-    draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation
+    draft: Draft,
+    schema: Schema,
+    defaults: Defaults,
+    organisation: Organisation,
+    notes: list[RowProblem] | None = None,
 ) -> CleanDraft | list[RowProblem]:
     """The clean draft of one row, or every problem that was found in it (never an empty list).
 
     Entities with the same canonical key become one; an entity whose key value has no canonical form is dropped with its
-    links and stays in ``unlinked`` as ``[pointer, code, raw]``.
+    links and stays in ``unlinked`` as ``[pointer, code, raw]``. A value of an attribute that has none goes there too.
+    ``notes`` is told of an accepted row's unlinked values what to do about each.
     """
     work = _Work(schema, CleanContext(defaults.region, organisation.org), draft.row)
     try:
@@ -92,6 +104,8 @@ def clean_draft(
         work.refuse(_Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
     if work.problems:
         return work.problems
+    if notes is not None:
+        notes += work.notes
     facts = (grading, since, until, expires, work.unlinked, CLEANER, origin)
     return CleanDraft(draft.row, label, entities, links, *facts)
 
@@ -102,12 +116,13 @@ class _Work:
     ``places`` maps ref → (position among the clean entities, kind), or None where the entity could not be linked.
     """
 
-    __slots__ = ("context", "places", "problems", "row", "schema", "unlinked")
+    __slots__ = ("context", "notes", "places", "problems", "row", "schema", "unlinked")
 
     def __init__(self, schema: Schema, context: CleanContext, row: int) -> None:
         self.schema, self.context, self.row = schema, context, row
         self.places: dict[str, tuple[int, str] | None] = {}
         self.unlinked: list[list[str]] = []
+        self.notes: list[RowProblem] = []
         self.problems: list[RowProblem] = []
 
     def refuse(self, rejected: _Rejected) -> None:
@@ -151,8 +166,7 @@ class _Work:
         except ValueProblem as problem:
             if problem.rejects:
                 raise _Rejected(problem.code, f"{pointer}/key", problem.message) from problem
-            raw = " ".join(str(value) for value in entity.key.values())
-            self.unlinked.append([f"{pointer}/key", problem.code, raw])
+            self.keep(f"{pointer}/key", problem, *entity.key.values())
             return None
 
     def links(self, given: list[DraftLink]) -> list[CleanLink]:
@@ -200,17 +214,11 @@ class _Work:
                 raise _Rejected("unknown_attribute", f"{pointer}/{_token(name)}", _suggest("attribute", name, known))
             if value is None or value == "" or (isinstance(value, str) and not value.strip()):
                 continue
-            try:
-                if attribute.many:
-                    clean = _many(attribute, value, self.context, f"{pointer}/{name}", self.unlinked)
-                    if not clean:
-                        continue
-                else:
-                    clean = attribute.type.clean(value, self.context)
-            except ValueProblem as problem:
-                if problem.rejects:
-                    raise _Rejected(problem.code, f"{pointer}/{name}", problem.message) from problem
-                self.unlinked.append([f"{pointer}/{name}", problem.code, str(value)])
+            if attribute.many:
+                clean = self.several(attribute, value, f"{pointer}/{name}")
+                if not clean:
+                    continue
+            elif (clean := self.one(attribute, value, f"{pointer}/{name}")) is None:
                 continue
             group = grouped.get(attribute.group)
             if group is None:
@@ -219,24 +227,30 @@ class _Work:
                 group[name] = clean
         return grouped
 
-
-def _many(
-    attribute: Attribute, value: Any, context: CleanContext, pointer: str, unlinked: list[list[str]]
-) -> list[Any]:
-    """The values of an attribute that may have several: in the order given, without doubles."""
-    values = value if isinstance(value, list) else [value]
-    if len(values) > MAX_VALUES:
-        raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
-    clean: dict[Any, None] = {}
-    for index, one in enumerate(values):
+    def one(self, attribute: Attribute, value: Any, pointer: str) -> Any:
+        """The canonical value of an attribute; None where it has none: the value goes, the row stays."""
         try:
-            if one is not None and one != "":
-                clean[attribute.type.clean(one, context)] = None
+            given = restored(value) if attribute.type.identifies else without_error(value)
+            return attribute.type.clean(given, self.context)
         except ValueProblem as problem:
             if problem.rejects:
-                raise
-            unlinked.append([f"{pointer}/{index}", problem.code, str(one)])
-    return list(clean)
+                raise _Rejected(problem.code, pointer, problem.message) from problem
+            self.keep(pointer, problem, value)
+            return None
+
+    def several(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
+        """The values of an attribute that may have several: in the order given, without doubles."""
+        values = value if isinstance(value, list) else [value]
+        if len(values) > MAX_VALUES:
+            raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
+        given = [(index, one) for index, one in enumerate(values) if one is not None and one != ""]
+        clean = [self.one(attribute, one, f"{pointer}/{index}") for index, one in given]
+        return list(dict.fromkeys(one for one in clean if one is not None))
+
+    def keep(self, pointer: str, problem: ValueProblem, *values: Any) -> None:
+        """Keep what has no canonical form, marked, and note why."""
+        self.unlinked.append([pointer, problem.code, " ".join(str(value)[:MAX_KEPT] for value in values)])
+        self.notes.append(RowProblem(self.row, problem.code, pointer, problem.message))
 
 
 def _unite(entity: CleanEntity, more: dict[str, dict[str, Any]], pointer: str) -> None:
