@@ -25,7 +25,7 @@ from graphsvc.api.ports import Ports
 from graphsvc.api.spool import sweep
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
-from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
+from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
 from graphsvc.budget import Budget
 from graphsvc.columns.store import Columns
 from graphsvc.custody.desk import Custody, CustodyWorker
@@ -142,7 +142,7 @@ def run_service(
         groups = entitled.groups
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         ports = Ports(
-            authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
+            authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
             asking=asking,
             submitting=Submitting(intakes),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
@@ -174,6 +174,11 @@ def run_local(
         url = stack.enter_context(_serve(service.app, settings))
         log_vkey = service.ledger.log_vkey
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
+
+
+def _taken(settings: Settings) -> Taken:
+    types = frozenset(settings.token_types.lower().split())
+    return Taken(frozenset(settings.token_algorithms.split()), types)
 
 
 def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:

@@ -28,6 +28,9 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
             ("origin", r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:/[\w.~-]+)*",
              "write the log's name as a URL without scheme, as graph.example.org/log"),
             ("issuer jwks", _WEB, "write an https URL (http on loopback only), without user or password"),
+            ("token_algorithms", r"(?:Ed25519|EdDSA|ES256|RS256)(?: +(?:Ed25519|EdDSA|ES256|RS256))*",
+             "write some of Ed25519 EdDSA ES256 RS256, with spaces between"),
+            ("token_types", r"(?:at\+jwt|JWT)(?: +(?:at\+jwt|JWT))*", "write at+jwt, JWT or both"),
             ("tsa s3_endpoint", r"https?://[^\s/@]+(?:/\S*)?", "write a URL, without user or password"),
             ("neo4j_uri", r"(?:neo4j|bolt)(?:\+s(?:sc)?)?://[^\s/@]+/?", "write a Bolt URL, as neo4j://db.example.org:7687"),
             ("neo4j_heap neo4j_pagecache", r"[1-9]\d{0,6}[kmgKMG]", "write a size as Neo4j has it, as 512m"),
@@ -57,6 +60,9 @@ class Settings:
     audience: str = "graphsvc"
     issuer: str = ""
     jwks: str = ""
+    token_algorithms: str = "Ed25519 EdDSA ES256"  # noqa: S105 - names of algorithms
+    token_types: str = "at+jwt"  # noqa: S105 - a media type
+    """How access tokens may be signed, and the ``typ`` that they may have: words with spaces between."""
     neo4j_uri: str = ""
     neo4j_user: str = "neo4j"
     neo4j_password: str = ""
