@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphsvc.model.labels import Handling
+from graphsvc.model.principals import ROLES
 from graphsvc.policy.rules import Rule
 
 HANDLINGS = (
@@ -22,7 +23,6 @@ HANDLINGS = (
 )
 """Every handling code that a label can carry."""
 PAPS = ("CLEAR", "GREEN", "AMBER", "RED", "")
-ROLES = ("analyst", "investigator", "officer", "operator", "submitter")
 PURPOSES = (
     "analysis", "asset-recovery", "audit", "interdiction", "investigation", "prevention", "prosecution", "protection",
     "screening",
