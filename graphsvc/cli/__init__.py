@@ -15,6 +15,7 @@ from graphsvc.cli import (
     custody,
     evidence,
     group,
+    holdings,
     keys,
     match,
     members,
@@ -27,6 +28,7 @@ from graphsvc.cli import (
     sign,
     submit,
     token,
+    trust,
     verify,
     witness,
 )
@@ -60,6 +62,11 @@ app.command("rebuild")(rebuild.rebuild)
 app.command("sign")(sign.sign)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
+app.add_typer(trust.app, name="trust")
+app.command("case")(holdings.case)
+app.command("cases")(holdings.cases)
+app.command("submissions")(holdings.submissions)
+app.command("access-log")(holdings.access_log)
 app.command("act")(sharing.act)
 app.command("requests")(sharing.requests)
 app.command("decide")(sharing.decide)
