@@ -23,7 +23,7 @@ from graphsvc.api.serving import serve
 from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
-from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
+from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
 from graphsvc.budget import Budget
 from graphsvc.checkup import Checkup
 from graphsvc.columns.store import Columns
@@ -142,7 +142,7 @@ def run_service(
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         checkup = Checkup(ledger, applier, graph, settings.data)
         ports = Ports(
-            authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
+            authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
             asking=asking,
             submitting=stack.enter_context(closing(Submitting(intakes))),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
@@ -186,6 +186,11 @@ def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stac
     graph.constrain(list(schema.kinds))
     finish(settings.data, graph)
     return graph
+
+
+def _taken(settings: Settings) -> Taken:
+    types = frozenset(settings.token_types.lower().split())
+    return Taken(frozenset(settings.token_algorithms.split()), types)
 
 
 def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:

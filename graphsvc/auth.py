@@ -19,13 +19,15 @@ import httpx2
 import orjson
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey
+from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from graphsvc.model.errors import Unauthenticated, Unavailable
 from graphsvc.model.principals import Organisation, Principal
 
-ALGORITHMS = ("Ed25519", "EdDSA", "ES256")
-TYPES = frozenset({"at+jwt", "application/at+jwt"})
+ALGORITHMS = ("Ed25519", "EdDSA", "ES256", "RS256")
+"""All that can be taken; :class:`Taken` says which are."""
+SMALLEST_RSA = 2048
+"""Bits."""
 LEEWAY = 30.0
 """Seconds by which clocks may differ."""
 LONGEST = 8_192
@@ -38,8 +40,28 @@ RETRY = 10.0
 """Seconds: keys are fetched anew after the first, used at most for the second when fetching fails, and fetched for an
 unknown key id at most once per the third."""
 _MAX_LIST = 64
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
 Organisations = Callable[[str], Organisation | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which tokens are taken: signature algorithms, and values of ``typ`` in small letters.
+
+    RFC 9068 has ``at+jwt``. A provider that writes ``JWT`` on access tokens does so on ID tokens too: only the audience
+    then tells them apart.
+    """
+
+    algorithms: frozenset[str] = frozenset({"Ed25519", "EdDSA", "ES256"})
+    types: frozenset[str] = frozenset({"at+jwt"})
+
+    def type(self, typ: object) -> bool:
+        """Whether a header's ``typ`` is taken; ``application/`` before it means the same (RFC 7515)."""
+        return isinstance(typ, str) and typ.lower().removeprefix("application/") in self.types
+
+
+_RFC_9068 = Taken()
 
 
 class StaticKeys:
@@ -107,8 +129,14 @@ class Authenticator:
     """
 
     def __init__(
-        self, issuer: str, audience: str, keys: StaticKeys | FetchedKeys, organisations: Organisations
+        self,
+        issuer: str,
+        audience: str,
+        keys: StaticKeys | FetchedKeys,
+        organisations: Organisations,
+        taken: Taken = _RFC_9068,
     ) -> None:
+        self._taken = taken
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
@@ -145,9 +173,9 @@ class Authenticator:
         signed = _parsed(token)
         header = signed.headers()
         typ, kid, alg = header.get("typ"), header.get("kid"), header.get("alg")
-        if not isinstance(typ, str) or typ.lower() not in TYPES:
+        if not self._taken.type(typ):
             raise _invalid("the token is not an access token (typ at+jwt)")
-        if alg not in ALGORITHMS or "crit" in header or "b64" in header:
+        if alg not in self._taken.algorithms or "crit" in header or "b64" in header:
             raise _invalid("the token's algorithm or header is not taken")
         if not isinstance(kid, str) or not kid:
             raise _invalid("the token names no key")
@@ -218,7 +246,10 @@ def _usable(document: Mapping[str, Any]) -> dict[str, Key]:
     for member in members:
         if not isinstance(member, dict) or not isinstance(member.get("kid"), str) or member.get("use") == "enc":
             continue
-        public = {name: value for name, value in member.items() if name != "d"}
+        public = {name: value for name, value in member.items() if name not in _PRIVATE}
+        if public.get("alg") == "EdDSA":
+            # The old name of Ed25519 (RFC 9864): with it the library would refuse what is signed as Ed25519.
+            public["alg"] = "Ed25519"
         try:
             key = JWKRegistry.import_key(public)
         except (JoseError, ValueError, TypeError):
@@ -234,6 +265,8 @@ def _fits(key: Key, alg: str) -> bool:
         return False
     if alg == "ES256":
         return isinstance(key, ECKey) and key.curve_name == "P-256"
+    if alg == "RS256":
+        return isinstance(key, RSAKey) and key.public_key.key_size >= SMALLEST_RSA
     return isinstance(key, OKPKey) and key.curve_name == "Ed25519"
 
 

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+
+from graphsvc.model.errors import InvalidInput
+
+PREFIX = "GRAPHSVC_"
+_OPTIONS = frozenset(("data", "host", "port"))
+"""What the command line says."""
+_OTHERS = frozenset(("GRAPHSVC_PROFILE", "GRAPHSVC_TOKEN", "GRAPHSVC_CACHE", "GRAPHSVC_REQUIRE_TEST_DATA",
+                     "GRAPHSVC_WRITE_VECTORS"))  # fmt: skip
+"""Variables of clients, of the cache and of the tests: no settings of a service."""
+_TESTS = "GRAPHSVC_TEST_"
+_DIGITS = 15
+_WEB = r"(?:https://[^\s/@]+|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)(?:/\S*)?"
+_FORMS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
+    {
+        name: (re.compile(form), message)
+        for names, form, message in (
+            ("environment", r"development|production", "write development or production"),
+            ("origin", r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:/[\w.~-]+)*",
+             "write the log's name as a URL without scheme, as graph.example.org/log"),
+            ("issuer jwks", _WEB, "write an https URL (http on loopback only), without user or password"),
+            ("token_algorithms", r"(?:Ed25519|EdDSA|ES256|RS256)(?: +(?:Ed25519|EdDSA|ES256|RS256))*",
+             "write some of Ed25519 EdDSA ES256 RS256, with spaces between"),
+            ("token_types", r"(?:at\+jwt|JWT)(?: +(?:at\+jwt|JWT))*", "write at+jwt, JWT or both"),
+            ("tsa s3_endpoint", r"https?://[^\s/@]+(?:/\S*)?", "write a URL, without user or password"),
+            ("neo4j_uri", r"(?:neo4j|bolt)(?:\+s(?:sc)?)?://[^\s/@]+/?", "write a Bolt URL, as neo4j://db.example.org:7687"),
+            ("neo4j_heap neo4j_pagecache", r"[1-9]\d{0,6}[kmgKMG]", "write a size as Neo4j has it, as 512m"),
+            ("database", r"postgresql://\S+", "write postgresql://user:password@host/name"),
+            ("payloads", r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/\S*)?", "write s3://bucket/prefix"),
+        )
+        for name in names.split()
+    }
+)  # fmt: skip
+"""What a text must look like, and what to write instead. An empty text is a setting's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +60,9 @@ class Settings:
     audience: str = "graphsvc"
     issuer: str = ""
     jwks: str = ""
+    token_algorithms: str = "Ed25519 EdDSA ES256"  # noqa: S105 - names of algorithms
+    token_types: str = "at+jwt"  # noqa: S105 - a media type
+    """How access tokens may be signed, and the ``typ`` that they may have: words with spaces between."""
     neo4j_uri: str = ""
     neo4j_user: str = "neo4j"
     neo4j_password: str = ""
@@ -83,23 +122,34 @@ class Settings:
 def read_settings(data: Path, environment: Mapping[str, str], **overrides: str | int) -> Settings:
     """Settings for the state directory ``data``; ``GRAPHSVC_*`` variables fill in, ``overrides`` win.
 
-    Raises ValueError that names the variable when a number can't be read.
+    Raises InvalidInput that names the variable: one that is unknown, or whose value is not of its form.
     """
-    fields = {name: value for name, value in Settings.__annotations__.items() if name != "data"}
+    fields = {f"{PREFIX}{name.upper()}": name for name in Settings.__annotations__ if name not in _OPTIONS}
     values: dict[str, str | int] = {}
-    for name, kind in fields.items():
-        variable = f"GRAPHSVC_{name.upper()}"
-        if variable not in environment:
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable in _OTHERS or variable.startswith(_TESTS):
             continue
-        text = environment[variable]
-        if kind == "int":
-            if not text.isdigit():
-                raise ValueError(f"{variable} must be a whole number")
-            values[name] = int(text)
-        else:
-            values[name] = text
+        if variable not in fields:
+            raise InvalidInput(f"there is no such setting; {_near(variable, fields)}", code="setting", where=variable)
+        values[fields[variable]] = _value(variable, fields[variable], text.strip())
     values.update(overrides)
     return Settings(data=data, **values)  # type: ignore[arg-type]
+
+
+def _value(variable: str, name: str, text: str) -> str | int:
+    if Settings.__annotations__[name] == "int":
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+            raise InvalidInput("write a whole number, without unit or sign", code="setting", where=variable)
+        return int(text)
+    form, message = _FORMS.get(name, (None, ""))
+    if text and form is not None and not form.fullmatch(text):
+        raise InvalidInput(message, code="setting", where=variable)
+    return text
+
+
+def _near(variable: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(variable, known, 1)
+    return f"did you mean {near[0]}?" if near else "docs/operations.md lists them"
 
 
 def product_data(name: str) -> Path:

@@ -66,7 +66,7 @@ class Member:
             "use": use,
             "publicKey": b64u(raw),
             "person": "officer-1",
-            "roles": ["submit"],
+            "roles": ["submitter"],
             "via": "cli",
             "possession": b64u(self.key.sign(message)) if use == "sig" else None,
             "prev": ledger.last_key_event(self.org),

@@ -16,6 +16,7 @@ from graphsvc.cli import (
     doctor,
     evidence,
     group,
+    holdings,
     keys,
     match,
     members,
@@ -28,6 +29,7 @@ from graphsvc.cli import (
     sign,
     submit,
     token,
+    trust,
     verify,
     witness,
 )
@@ -61,6 +63,11 @@ app.command("rebuild")(rebuild.rebuild)
 app.command("sign")(sign.sign)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
+app.add_typer(trust.app, name="trust")
+app.command("case")(holdings.case)
+app.command("cases")(holdings.cases)
+app.command("submissions")(holdings.submissions)
+app.command("access-log")(holdings.access_log)
 app.command("act")(sharing.act)
 app.command("requests")(sharing.requests)
 app.command("decide")(sharing.decide)

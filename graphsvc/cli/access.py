@@ -9,9 +9,9 @@ import typer
 
 from graphsvc.cli.accessreport import write_report
 from graphsvc.cli.options import identifier
-from graphsvc.cli.output import write_json
+from graphsvc.cli.output import table, write_json
 from graphsvc.cli.profile import read_profile
-from graphsvc.cli.sharing import JsonFlag, ProfileOption, table
+from graphsvc.cli.sharing import JsonFlag, ProfileOption
 from graphsvc.client import custody
 from graphsvc.client.keys import write_private
 from graphsvc.model.errors import InvalidInput

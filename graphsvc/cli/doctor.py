@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from graphsvc.cli.output import NOT_HOLDING, write_json
+from graphsvc.cli.output import NOT_HOLDING, table, write_json
 from graphsvc.cli.profile import read_profile
-from graphsvc.cli.sharing import JsonFlag, ProfileOption, table, tell
+from graphsvc.cli.sharing import JsonFlag, ProfileOption, tell
 
 
 def doctor(profile: ProfileOption = None, json: JsonFlag = False) -> None:

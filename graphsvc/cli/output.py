@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from graphsvc.client.errors import Refused, Unreachable
 from graphsvc.model.errors import GraphsvcError, Unavailable
@@ -16,6 +19,8 @@ from graphsvc_verify.errors import VerifyError
 JSON_FLAG = "--json"
 DONE, NOT_HOLDING, BAD_INPUT, REFUSED, NO_ANSWER = range(5)
 """Exit codes of all commands."""
+GAP = 2
+"""Spaces between two columns of a table."""
 
 
 def exit_code(error: GraphsvcError | VerifyError) -> int:
@@ -35,6 +40,37 @@ def fail(console: Console, error: GraphsvcError | VerifyError, *, as_json: bool)
         return
     place = f" [dim]({escape(where)})[/dim]" if where else ""
     console.print(f"[bold red]{escape(error.code)}[/bold red] {escape(error.message)}{place}", highlight=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """A table for people on standard output. Words stay whole, so that ids and dates can be copied; texts wrap.
+
+    Where the words of a row don't fit side by side, each row is a block of lines, a column a line.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    cells = [["–" if cell is None else str(cell) for cell in row] for row in rows]
+    widest = [max(map(_longest, column)) for column in zip(columns, *cells, strict=True)]
+    if title:
+        console.print(title, markup=False)
+    if sum(widest) + GAP * (len(columns) - 1) > console.width:
+        name = max(map(len, columns))
+        for number, row in enumerate(cells):
+            if number:
+                console.print()
+            for column, cell in zip(columns, row, strict=True):
+                console.print(f"[bold]{escape(column):<{name}}[/bold]  {escape(cell)}")
+        return
+    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for column, width in zip(columns, widest, strict=True):
+        shown.add_column(escape(column), min_width=width)
+    for row in cells:
+        shown.add_row(*map(escape, row))
+    Console(highlight=False).print(shown)
+
+
+def _longest(text: str) -> int:
+    """Cells of the longest word."""
+    return max(map(cell_len, text.split()), default=0)
 
 
 def write_json(value: Any) -> None:

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from graphsvc.acts import MAX_BODY
 from graphsvc.cli.options import FootingOptions, grouped
-from graphsvc.cli.output import write_json
+from graphsvc.cli.output import table, write_json
 from graphsvc.cli.policy import DirArgument, JsonFlag, show_difference, show_explanation
 from graphsvc.cli.profile import read_profile
-from graphsvc.cli.sharing import ProfileOption, SignOption, sign_and_send, table, tell
+from graphsvc.cli.sharing import ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.client import Client
 from graphsvc.client.acts import VERSIONS, WHY
 from graphsvc.govern.versions import SHARED, part_of
@@ -110,6 +110,32 @@ def show(proposal: ObjectArgument, profile: ProfileOption = None, json: JsonFlag
     show_difference(found)
 
 
+def pull(
+    part: PartArgument,
+    directory: Annotated[Path, typer.Argument(help="A folder to write to; no file in it is overwritten.")],
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Write the files that are in force of one part into a folder, to change and propose them."""
+    with read_profile(profile).client() as client:
+        found = _current(client, part)
+    if not found:
+        raise NotFound("there are no files in force of this part", where=part)
+    for name in sorted(found):
+        if part_of(name) != part:
+            raise InvalidInput("the service names a file that is none of this part", code="bad_answer", where=name)
+        if (directory / name).exists():
+            raise InvalidInput("there is a file already", code="exists", where=str(directory / name))
+    for name, text in sorted(found.items()):
+        target = directory / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    if json:
+        write_json({"part": part, "version": digest_of(found), "files": sorted(found)})
+        return
+    typer.echo(f"{len(found)} files of version {_short(digest_of(found))} in {directory}")
+
+
 def approve(
     proposal: ObjectArgument, *, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
@@ -191,7 +217,13 @@ def why(
 
 def add(app: typer.Typer) -> None:
     """Add these commands to those on files."""
-    for name, command in (("list", listing), ("propose", propose), ("show", show), ("approve", approve)):
+    for name, command in (
+        ("list", listing),
+        ("propose", propose),
+        ("show", show),
+        ("pull", pull),
+        ("approve", approve),
+    ):
         app.command(name)(command)
     app.command("rollback")(rollback)
     app.command("why")(grouped(why))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from graphsvc.cli.options import grouped
-from graphsvc.cli.output import write_json
+from graphsvc.cli.output import table, write_json
 from graphsvc.cli.profile import Profile, read_profile
 from graphsvc.client import Client
 from graphsvc.client.acts import (
@@ -194,16 +190,6 @@ def tell(made: Shape, as_json: bool) -> None:
         write_json(made)
         return
     table(("", ""), ((name, _plain(value)) for name, value in made.items() if value not in (None, "", [])))
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """A table for people on standard output. Ids and handles stay whole, since they are copied; all else wraps."""
-    shown = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        shown.add_column(column, overflow="fold", no_wrap=column in ("id", "record"))
-    for row in rows:
-        shown.add_row(*(escape("–" if cell is None else str(cell)) for cell in row))
-    Console(highlight=False).print(shown)
 
 
 def _file(client: Client, request: str) -> tuple[Shape, int]:

@@ -125,13 +125,26 @@ class _Bar:
 def _tell_check(console: Console, checked: Checked, as_json: bool) -> None:
     if as_json:
         numbers = {"rows": checked.rows, "accepted": checked.accepted, "rejected": checked.rejected}
-        write_json({"dryRun": True, **numbers, "marked": checked.marked, "problems": checked.problems})
+        write_json(
+            {
+                "dryRun": True,
+                **numbers,
+                "marked": checked.marked,
+                "problems": checked.problems,
+                "unlinked": checked.unlinked,
+            }
+        )
         return
     console.print(f"{checked.rows} rows: {checked.accepted} would be accepted, {checked.rejected} rejected")
-    if checked.marked:
-        shown = ", ".join(map(str, checked.marked[:10])) + (", …" if len(checked.marked) > 10 else "")
-        console.print(f"{len(checked.marked)} rows keep a value that can't be linked (row {shown})")
+    _tell_unlinked(console, len(checked.marked), checked.unlinked)
     problem_table(console, checked.problems, checked.rejected)
+
+
+def _tell_unlinked(console: Console, count: int, notes: tuple[RowProblem, ...]) -> None:
+    if count:
+        keep = "1 row keeps" if count == 1 else f"{count} rows keep"
+        console.print(f"{keep} a value that can't be linked")
+        problem_table(console, notes, len({note.row for note in notes}))
 
 
 def _tell_answer(console: Console, answer: Submitted, as_json: bool, *, dry_run: bool) -> None:

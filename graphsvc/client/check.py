@@ -19,7 +19,10 @@ SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What would become of the rows: the first ``problems``; ``marked`` rows keep a value that can't be linked."""
+    """What would become of the rows: the first ``problems``; ``marked`` rows keep a value that can't be linked.
+
+    ``unlinked`` says of the first such values where they stand and why.
+    """
 
     rows: int
     accepted: int
@@ -27,6 +30,7 @@ class Checked:
     marked: tuple[int, ...]
     problems: tuple[RowProblem, ...]
     drafts: tuple[CleanDraft, ...] = ()
+    unlinked: tuple[RowProblem, ...] = ()
 
 
 def check_file(
@@ -40,6 +44,7 @@ def check_file(
     marked: list[int] = []
     problems: list[RowProblem] = []
     kept: list[CleanDraft] = []
+    unlinked: list[RowProblem] = []
     mapping = None if outgoing.mapping is None else load_mapping(outgoing.mapping, schema)
     with outgoing.path.open("rb") as file:
         importer = importer_for(outgoing.media_type, mapping, file)
@@ -48,15 +53,20 @@ def check_file(
             rows = max(rows, number + 1)
             if draft is None:
                 continue
-            found = [draft] if isinstance(draft, RowProblem) else clean_draft(draft, schema, defaults, organisation)
+            noted: list[RowProblem] = []
+            if isinstance(draft, RowProblem):
+                found: CleanDraft | list[RowProblem] = [draft]
+            else:
+                found = clean_draft(draft, schema, defaults, organisation, noted)
             if isinstance(found, list):
                 rejected += 1
                 problems += found[: max(0, SHOWN - len(problems))]
                 continue
             accepted += 1
             marked += [number] if found.unlinked else []
+            unlinked += noted[: max(0, SHOWN - len(unlinked))]
             kept += [found] if keep else []
-    return Checked(rows, accepted, rejected, tuple(marked), tuple(problems), tuple(kept))
+    return Checked(rows, accepted, rejected, tuple(marked), tuple(problems), tuple(kept), tuple(unlinked))
 
 
 def _counted(rows: Iterator[Row], progress: Progress | None) -> Iterator[Row]:

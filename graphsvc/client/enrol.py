@@ -9,6 +9,7 @@ from typing import Any
 from graphsvc.client.acts import VALID, act_payload
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.principals import check_roles
 from graphsvc_verify.canonical import b64u, encode, parse, unb64u
 from graphsvc_verify.ed25519 import verify_signature
 from graphsvc_verify.errors import VerifyError
@@ -48,6 +49,7 @@ class Enroller:
     def _enrolment(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> dict[str, Any]:
         if (request.org, request.origin) != (self.org, self.origin):
             raise InvalidInput("the request is of another organisation or log", code="bad_request")
+        check_roles(roles)
         return {
             "v": 1,
             "use": request.use,

@@ -13,7 +13,7 @@ from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.registry import Registry
 from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
-from graphsvc.model.principals import Organisation
+from graphsvc.model.principals import Organisation, check_roles
 from graphsvc_verify.canonical import b64u, digest
 from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.errors import VerifyError
@@ -69,6 +69,7 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         event = check_key_event(act, origin)
     except VerifyError as error:
         raise InvalidInput(error.message, code=error.code) from None
+    check_roles(event.roles)
     _check_place(act, event, registry)
     draft = EntryDraft(
         type=TYPES[kind],

@@ -19,6 +19,8 @@ from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.scalars import CleanContext, ValueProblem, as_text, fold, user_id
 
+ANY_SITE = "*"
+"""The entry of ``sites.yaml`` that holds for every site."""
 RESERVED = frozenset(("s10",))
 """Words that no courier may be called, because they are key schemes."""
 
@@ -31,6 +33,7 @@ class _CodelistFile(msgspec.Struct, forbid_unknown_fields=True):
     verified: bool = True
     prefix: str = ""
     aliases: dict[str, str] = {}
+    spelledOut: bool = False  # noqa: N815 - as the file writes it
 
 
 class _SiteFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,6 +41,7 @@ class _SiteFile(msgspec.Struct, forbid_unknown_fields=True):
     aliases: list[str] = []
     item: str = ""
     user: str = ""
+    pages: list[str] = []
 
 
 class _CourierFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,7 +71,7 @@ class Codelist:
         if found is None:
             near = difflib.get_close_matches(word.casefold(), self.folded, 1, 0.7)
             hint = f"did you mean {self.folded[near[0]]}?" if near else f"take one of: {self._some()}"
-            raise ValueProblem("not_in_list", f"this code is not in the list {self.name}; {hint}", rejects=True)
+            raise ValueProblem("not_in_list", f"this code is not in the list {self.name}; {hint}")
         return found
 
     def _some(self) -> str:
@@ -81,7 +85,8 @@ def load_codelist(path: Path) -> Codelist:
     if read.name != path.stem:
         raise _bad(path, f"the list calls itself {read.name}")
     folded: dict[str, str] = {}
-    for written, code in [*((code, code) for code in read.codes), *read.aliases.items()]:
+    meanings = {meaning: code for code, meaning in read.codes.items()} if read.spelledOut else {}
+    for written, code in [*((code, code) for code in read.codes), *read.aliases.items(), *meanings.items()]:
         if code not in read.codes:
             raise _bad(path, f"alias {written} names the unknown code {code}")
         if folded.setdefault(written.casefold(), code) != code:
@@ -100,6 +105,8 @@ class Sites:
     domains: Mapping[str, str]
     items: Mapping[str, re.Pattern[str]]
     users: Mapping[str, re.Pattern[str]]
+    pages: Mapping[str, frozenset[str]]
+    """First steps of an address that lead to a page of the site and to no user of it."""
 
     def clean(self, value: Any, context: CleanContext | None = None) -> str:
         """A site's one name, from a name in any language, a host or an address."""
@@ -113,6 +120,10 @@ class Sites:
     def profile(self, value: Any, context: CleanContext | None = None) -> str:
         """``site:user`` from a profile's address; an unlisted site gives ``host:path?query``."""
         site, found = self._identified(as_text(value), self.users, "profile_url")
+        if found.partition("/")[0].casefold() in self.pages[ANY_SITE] | self.pages.get(site, frozenset()):
+            raise ValueProblem(
+                "profile_url", "this is a page of the site, not a user's profile: it is kept, not linked"
+            )
         return f"{site}:{found}"
 
     def _identified(self, value: str, patterns: Mapping[str, re.Pattern[str]], code: str) -> tuple[str, str]:
@@ -157,7 +168,11 @@ def load_sites(path: Path) -> Sites:
     domains: dict[str, str] = {}
     items: dict[str, re.Pattern[str]] = {}
     users: dict[str, re.Pattern[str]] = {}
+    pages: dict[str, frozenset[str]] = {ANY_SITE: frozenset()}
     for site, read in read_yaml(path, dict[str, _SiteFile]).items():
+        pages[site] = frozenset(page.casefold() for page in read.pages)
+        if site == ANY_SITE:
+            continue
         for table, words in ((names, [_slug(site, "site"), *read.aliases]), (domains, read.domains)):
             for word in words:
                 if table.setdefault(fold(word).casefold(), site) != site:
@@ -165,7 +180,7 @@ def load_sites(path: Path) -> Sites:
         for patterns, written in ((items, read.item), (users, read.user)):
             if written:
                 patterns[site] = _pattern(written, path, groups=1)
-    return Sites(*(MappingProxyType(table) for table in (names, domains, items, users)))  # type: ignore[arg-type]
+    return Sites(*(MappingProxyType(table) for table in (names, domains, items, users, pages)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,6 +31,7 @@ from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation
 from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
+from graphsvc.model.spreadsheets import restored, without_error
 
 CLEANER = 2
 """Version of the rules below; kept with every clean draft, raised whenever one of them changes what comes out."""
@@ -54,13 +55,17 @@ class _Rejected(Exception):
 
 
 def merge_defaults(*layers: Defaults | None) -> Defaults:
-    """Defaults field by field from the first layer that says something: the manifest's first, then the mapping's."""
+    """Defaults field by field from the first layer that says something: the manifest's first, then the mapping's.
+
+    The region is the last layer's that names one: a mapping says how this one file is read, and the defaults of a
+    profile hold for all files of an organisation.
+    """
     merged: dict[str, Any] = {}
     for layer in layers:
         for name in Defaults.__struct_fields__ if layer is not None else ():
             value = getattr(layer, name)
-            if value is not None:
-                merged.setdefault(name, value)
+            if value is not None and (name == "region" or name not in merged):
+                merged[name] = value
     return Defaults(**merged)
 
 
@@ -74,16 +79,21 @@ def too_many(entities: int, links: int) -> tuple[str, str, str] | None:
 
 
 def clean_draft(
-    draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation
+    draft: Draft,
+    schema: Schema,
+    defaults: Defaults,
+    organisation: Organisation,
+    notes: list[RowProblem] | None = None,
 ) -> CleanDraft | list[RowProblem]:
     """The clean draft of one row, or every problem that was found in it (never an empty list).
 
     Entities with the same canonical key become one; an entity whose key value has no canonical form is dropped with its
-    links and stays in ``unlinked`` as ``[pointer, code, raw]``. What is returned can be applied: it has been walked
-    through all that comes after (:mod:`graphsvc.model.claims`).
+    links and stays in ``unlinked`` as ``[pointer, code, raw]``. A value of an attribute that has none goes there too.
+    ``notes`` is told of an accepted row's unlinked values what to do about each.
+    What is returned can be applied: it has been walked through all that comes after (:mod:`graphsvc.model.claims`).
     """
     try:
-        clean = _cleaned(draft, schema, defaults, organisation)
+        clean = _cleaned(draft, schema, defaults, organisation, notes)
         if isinstance(clean, CleanDraft):
             check_applicable(clean)
         return clean
@@ -96,7 +106,7 @@ def clean_draft(
 
 
 def _cleaned(
-    draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation
+    draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation, notes: list[RowProblem] | None
 ) -> CleanDraft | list[RowProblem]:
     work = _Work(schema, CleanContext(defaults.region, organisation.org), draft.row)
     if (many := too_many(len(draft.entities), len(draft.links))) is not None:
@@ -120,6 +130,8 @@ def _cleaned(
         work.refuse(_Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
     if work.problems:
         return work.problems
+    if notes is not None:
+        notes += work.notes
     facts = (grading, since, until, expires, work.unlinked, CLEANER, origin)
     return CleanDraft(draft.row, label, entities, links, *facts)
 
@@ -130,12 +142,13 @@ class _Work:
     ``places`` maps ref → (position among the clean entities, kind), or None where the entity could not be linked.
     """
 
-    __slots__ = ("context", "places", "problems", "row", "schema", "unlinked")
+    __slots__ = ("context", "notes", "places", "problems", "row", "schema", "unlinked")
 
     def __init__(self, schema: Schema, context: CleanContext, row: int) -> None:
         self.schema, self.context, self.row = schema, context, row
         self.places: dict[str, tuple[int, str] | None] = {}
         self.unlinked: list[list[str]] = []
+        self.notes: list[RowProblem] = []
         self.problems: list[RowProblem] = []
 
     def refuse(self, rejected: _Rejected) -> None:
@@ -176,7 +189,7 @@ class _Work:
         except ValueProblem as problem:
             if problem.rejects:
                 raise _Rejected(problem.code, f"{pointer}/key", problem.message) from problem
-            self.keep(problem, f"{pointer}/key", *entity.key.values())
+            self.keep(f"{pointer}/key", problem, *entity.key.values())
             return None
 
     def links(self, given: list[DraftLink]) -> list[CleanLink]:
@@ -221,17 +234,11 @@ class _Work:
                 raise _Rejected("unknown_attribute", f"{pointer}/{_token(name)}", _suggest("attribute", name, known))
             if value is None or value == "" or (isinstance(value, str) and not value.strip()):
                 continue
-            try:
-                if attribute.many:
-                    clean = self.many(attribute, value, f"{pointer}/{name}")
-                    if not clean:
-                        continue
-                else:
-                    clean = attribute.type.clean(value, self.context)
-            except ValueProblem as problem:
-                if problem.rejects:
-                    raise _Rejected(problem.code, f"{pointer}/{name}", problem.message) from problem
-                self.keep(problem, f"{pointer}/{name}", value)
+            if attribute.many:
+                clean = self.several(attribute, value, f"{pointer}/{name}")
+                if not clean:
+                    continue
+            elif (clean := self.one(attribute, value, f"{pointer}/{name}")) is None:
                 continue
             group = grouped.get(attribute.group)
             if group is None:
@@ -240,32 +247,35 @@ class _Work:
                 group[name] = clean
         return grouped
 
-    def many(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
+    def one(self, attribute: Attribute, value: Any, pointer: str) -> Any:
+        """The canonical value of an attribute; None where it has none: the value goes, the row stays."""
+        try:
+            given = restored(value) if attribute.type.identifies else without_error(value)
+            return attribute.type.clean(given, self.context)
+        except ValueProblem as problem:
+            if problem.rejects:
+                raise _Rejected(problem.code, pointer, problem.message) from problem
+            self.keep(pointer, problem, value)
+            return None
+
+    def several(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
         """The values of an attribute that may have several: in the order given, without doubles."""
         values = value if isinstance(value, list) else [value]
         if len(values) > MAX_VALUES:
             raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
-        clean: dict[Any, None] = {}
-        for index, one in enumerate(values):
-            try:
-                if one is not None and one != "":
-                    clean[attribute.type.clean(one, self.context)] = None
-            except ValueProblem as problem:
-                if problem.rejects:
-                    raise
-                self.keep(problem, f"{pointer}/{index}", one)
-        return list(clean)
+        given = [(index, one) for index, one in enumerate(values) if one is not None and one != ""]
+        clean = [self.one(attribute, one, f"{pointer}/{index}") for index, one in given]
+        return list(dict.fromkeys(one for one in clean if one is not None))
 
-    def keep(self, problem: ValueProblem, pointer: str, *values: Any) -> None:
-        """Keep what has no canonical form, marked and unlinked."""
+    def keep(self, pointer: str, problem: ValueProblem, *values: Any) -> None:
+        """Keep what has no canonical form, marked and unlinked, and note why."""
         try:
-            raw = " ".join(as_text(value) for value in values if value is not None)
+            raw = " ".join(as_text(value) for value in values if value is not None)[:MAX_TEXT]
         except ValueProblem as other:
             raise _Rejected(other.code, pointer, other.message) from other
-        if len(raw) > MAX_TEXT:
-            raise _Rejected("too_long", pointer, f"a value is longer than {MAX_TEXT} characters: shorten it")
         # Half of a surrogate pair is no text that can be stored.
         self.unlinked.append([pointer, problem.code, raw.encode("utf-8", "replace").decode()])
+        self.notes.append(RowProblem(self.row, problem.code, pointer, problem.message))
 
 
 def _unite(entity: CleanEntity, more: dict[str, dict[str, Any]], pointer: str) -> None:

@@ -57,7 +57,27 @@ def phone(value: str, region: str | None) -> str:
             "invalid_phone", "masked digits or other text in the telephone number: it is kept, not linked"
         )
     region = region.upper() if region else None
+    if "+" not in raw and (digits := _NON_DIGITS.sub("", raw)).startswith("00"):
+        return _exported(digits, raw, region)
     return _direct(raw, region) or parsed(raw, region)
+
+
+def _exported(digits: str, raw: str, region: str | None) -> str:
+    """A number that begins with 00: what exports write for ``+``, whatever a region's own exit code is.
+
+    In some regions the exit code is longer and begins alike (Thailand 001, 009), so that one writing gives two
+    numbers: then it is not linked.
+    """
+    found: set[str] = set()
+    for written, read_in in ((f"+{digits[2:]}", None), (raw, region)):
+        try:
+            found.add(parsed(written, read_in))
+        except ValueProblem:
+            continue
+    if len(found) > 1:
+        message = "00 begins two different numbers here: write + and the country code; it is kept, not linked"
+        raise ValueProblem("ambiguous_phone", message)
+    return found.pop() if found else parsed(raw, region)
 
 
 def parsed(raw: str, region: str | None) -> str:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 import msgspec
+
+from graphsvc.model.errors import InvalidInput
 
 FOREVER = 253402300799.0
 """The end of year 9999 in epoch seconds: no expiry was used."""
+ROLES = ("analyst", "investigator", "officer", "operator", "submitter")
+"""What a person or a machine client may be; policies, tokens and enrolled keys name no others."""
+
+
+def check_roles(roles: Iterable[str]) -> None:
+    """Raise InvalidInput for a role that there is not: a key enrolled with a typo would keep it for ever."""
+    for role in roles:
+        if role not in ROLES:
+            near = difflib.get_close_matches(role, ROLES, 1)
+            hint = f"did you mean {near[0]}?" if near else f"roles are: {', '.join(ROLES)}"
+            raise InvalidInput(f"there is no such role; {hint}", code="unknown_role", where="role")
 
 
 class Organisation(msgspec.Struct, frozen=True, rename="camel"):

@@ -43,7 +43,7 @@ class ValueProblem(InvalidInput):
     """A value that can't be brought into canonical form.
 
     ``rejects`` tells the two cases apart: False means kept and marked but never linked (a telephone number with
-    digits masked); True means the whole row is refused (a code that is not in its list, a list where text belongs).
+    digits masked, a code that is not in its list); True means the whole row is refused (a list where text belongs).
     The message never repeats the value.
     """
 
@@ -102,7 +102,7 @@ def text(value: Any) -> str:
         raw = unicodedata.normalize("NFC", raw)
     raw = raw.strip()
     if len(raw) > MAX_TEXT:
-        raise ValueProblem("too_long", f"text is longer than {MAX_TEXT} characters: shorten it", rejects=True)
+        raise ValueProblem("too_long", f"text is longer than {MAX_TEXT} characters: shorten it")
     return _filled(raw)
 
 
@@ -276,7 +276,7 @@ def _without(chars: str, value: str) -> str:
 
 def _short(value: str) -> str:
     if len(value) > MAX_SHORT:
-        raise ValueProblem("too_long", f"this value may have at most {MAX_SHORT} characters", rejects=True)
+        raise ValueProblem("too_long", f"this value may have at most {MAX_SHORT} characters")
     return value
 
 

@@ -22,6 +22,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
+from graphsvc.model.spreadsheets import restored
 from graphsvc.model.values import TYPES, ValueType
 
 _WORD = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
@@ -159,7 +160,7 @@ def key_of(kind: Kind, parts: Mapping[str, Any], context: CleanContext) -> str:
         value = parts[name]
         if value is None or value == "":
             raise ValueProblem("missing_key_part", f"the key part {name} is empty", rejects=True)
-        clean.append(type_.clean(value, context))
+        clean.append(type_.clean(restored(value), context))
     scheme = form.scheme
     if form.compose is not None:
         rest = form.compose(clean[0], clean[1])
@@ -172,7 +173,7 @@ def key_of(kind: Kind, parts: Mapping[str, Any], context: CleanContext) -> str:
     else:
         rest = f"{scheme}:{'/'.join(clean)}"
     if len(rest) > 2 * MAX_SHORT:
-        raise ValueProblem("too_long", "the key is too long", rejects=True)
+        raise ValueProblem("too_long", "the key is too long")
     return f"{kind.name.lower()}:{rest}"
 
 

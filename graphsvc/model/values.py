@@ -23,6 +23,7 @@ Cleaner = Callable[[Any, CleanContext], Any]
 _TEXT: Mapping[str, Any] = MappingProxyType({"type": ["string", "integer"]})
 _ONLY_TEXT: Mapping[str, Any] = MappingProxyType({"type": "string"})
 _NUMBER: Mapping[str, Any] = MappingProxyType({"type": ["string", "number"]})
+_PLAIN = frozenset(("text", "name", "address", "boolean", "integer", "decimal", "date", "datetime"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class ValueType:
     clean: Cleaner
     json: Mapping[str, Any]
     title: str
+
+    @property
+    def identifies(self) -> bool:
+        """Whether values are digits and words that stand for one thing, and not text, a quantity, a time or a code."""
+        return self.name not in _PLAIN and not self.name.startswith("code:")
 
 
 def clean(name: str, value: Any, context: CleanContext) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphsvc.model.labels import Handling
+from graphsvc.model.principals import ROLES
 from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import Rule
 
@@ -23,7 +24,6 @@ HANDLINGS = (
 )
 """Every handling code that a label can carry."""
 PAPS = ("CLEAR", "GREEN", "AMBER", "RED", "")
-ROLES = ("analyst", "investigator", "officer", "operator", "submitter")
 PURPOSES = (
     "analysis", "asset-recovery", "audit", "interdiction", "investigation", "prevention", "prosecution", "protection",
     "screening",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from graphsvc.policy.axes import ELSEWHERE, ROLES
+from graphsvc.model.principals import ROLES
+from graphsvc.policy.axes import ELSEWHERE
 from graphsvc.policy.grid import Classes
 
 Points = Sequence[tuple[Any, ...]]

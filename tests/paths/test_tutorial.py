@@ -30,6 +30,7 @@ DEFAULTS = Defaults(handling=Handling("tlp-2.0", "AMBER"), purposes=["investigat
 def desk(members: Members, local_service: LocalService, tmp_path: Path) -> Path:
     """A folder like the tutorial's reader has."""
     members.write_profile(ORG, feed_of(ORG), DEFAULTS)
+    members.write_profile("police-ke", "police-ke.investigator", Defaults())
     (tmp_path / "demo-data" / "demo").mkdir(parents=True)
     (tmp_path / "demo-data" / "dev").symlink_to(local_service.data / "dev")
     (tmp_path / "demo-data" / "demo" / "organisations").symlink_to(members.folder)
@@ -38,7 +39,7 @@ def desk(members: Members, local_service: LocalService, tmp_path: Path) -> Path:
 
 def test_the_tutorial_does_what_it_says(desk: Path, local_service: LocalService) -> None:
     files, steps = parts(PAGE.read_text(encoding="utf-8").replace(ADDRESS, local_service.url))
-    assert {"sellers.csv", "sellers.yaml", "ask.py", "evidence.py"} <= set(files) and len(steps) >= 5
+    assert {"sellers.csv", "sellers.yaml", "phone.graphql", "network.graphql"} <= set(files) and len(steps) >= 5
     write_files(desk, files)
     variables = put_commands(desk / "bin")
     if shutil.which("curl") is None:

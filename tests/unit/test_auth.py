@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
+from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
 from graphsvc.model.errors import Unauthenticated, Unavailable
 from graphsvc.model.principals import Organisation
@@ -207,3 +207,32 @@ def test_without_any_keys_the_service_is_unavailable() -> None:
 def test_key_sets_come_over_https() -> None:
     with pytest.raises(ValueError, match="https"):
         FetchedKeys("http://idp.example/jwks")
+
+
+@pytest.mark.parametrize("stated", ["EdDSA", "Ed25519", None])
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
+def test_a_key_may_say_its_algorithm_by_the_old_name_or_the_new(stated: str | None, alg: str) -> None:
+    member = ED.as_dict(private=False) | ({} if stated is None else {"alg": stated})
+    authenticator = Authenticator("https://idp", "graphsvc", StaticKeys({"keys": [member]}), {"pasar": PASAR}.get)
+    assert _ask(f"Bearer {_token(alg=alg)}", authenticator).person == "ratna"
+
+
+def test_providers_that_sign_with_rsa_or_write_jwt_are_taken_where_a_setting_says_so() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)
+        small = RSAKey.generate_key(1024, {"kid": "small"})
+        keys = StaticKeys({"keys": [small.as_dict(private=False), *JWKS["keys"]]})
+    taken = Taken(frozenset({"RS256"}), frozenset({"jwt"}))
+    wide = Authenticator("https://idp", "graphsvc", keys, {"pasar": PASAR}.get, taken)
+    assert _ask(f"Bearer {_token(key=RSA, alg='RS256', typ='JWT')}", wide).person == "ratna"
+    refused = (
+        (_token(key=RSA, alg="RS256"), wide, "at+jwt where only JWT is taken"),
+        (_token(typ="JWT"), wide, "Ed25519 where only RS256 is taken"),
+        (_token(key=small, alg="RS256", typ="JWT"), wide, "a short key"),
+        (_token(key=RSA, alg="RS256"), _authenticator(), "RS256 where nothing was set"),
+        (_token(typ="JWT"), _authenticator(), "typ JWT where nothing was set"),
+    )
+    for token, authenticator, why in refused:
+        with pytest.raises(Unauthenticated):
+            _ask(f"Bearer {token}", authenticator)
+            pytest.fail(why)

@@ -24,9 +24,9 @@ PHONE = {"ref": "p", "kind": "Phone", "key": {"value": "138 0013 8000"}}
 USES = {"kind": "USES", "from": "a", "to": "p"}
 
 
-def cleaned(entities, links=(), defaults=DEFAULTS, **more):
+def cleaned(entities, links=(), defaults=DEFAULTS, notes=None, **more):
     draft = msgspec.convert({"entities": list(entities), "links": list(links), "row": 7, **more}, Draft)
-    return clean_draft(draft, SCHEMA, defaults, PASAR)
+    return clean_draft(draft, SCHEMA, defaults, PASAR, notes)
 
 
 def accepted(*args, **more) -> CleanDraft:
@@ -130,7 +130,6 @@ def test_several_values_lose_doubles_and_bad_ones_are_marked():
             [],
             ("unknown_attribute", "/entities/0/attributes/colour~1x"),
         ),
-        ([ACCOUNT | {"attributes": {"state": "sleeping"}}], [], ("not_in_list", "/entities/0/attributes/state")),
         ([ACCOUNT | {"attributes": {"displayName": {}}}], [], ("wrong_type", "/entities/0/attributes/displayName")),
         ([ACCOUNT, ACCOUNT], [], ("double_ref", "/entities/1/ref")),
         ([ACCOUNT, PHONE], [USES | {"to": "z"}], ("unknown_ref", "/links/0/to")),
@@ -183,14 +182,70 @@ def test_all_problems_of_a_row_come_at_once():
 
 
 def test_messages_tell_what_to_do_and_repeat_no_value():
-    found = cleaned([ACCOUNT | {"kind": "Acount"}, PHONE | {"attributes": {"lineType": "secret-word"}}])
+    found = cleaned([ACCOUNT | {"kind": "Acount"}])
     assert "did you mean Account?" in found[0].message
-    assert "mobile" in found[1].message and "secret-word" not in found[1].message
+    notes: list[RowProblem] = []
+    accepted([PHONE | {"attributes": {"lineType": "secret-word"}}], notes=notes)
+    assert "mobile" in notes[0].message and "secret-word" not in notes[0].message
 
 
-def test_manifest_wins_over_mapping():
-    merged = merge_defaults(Defaults(pap="GREEN"), None, Defaults(pap="RED", region="VN"))
+def test_a_bad_code_costs_its_value_and_not_the_row():
+    notes: list[RowProblem] = []
+    account = ACCOUNT | {"attributes": {"state": "sleeping", "displayName": "Old Tusk", "registrationCountry": "XX"}}
+    row = accepted([account, PHONE], [USES], notes=notes)
+    assert row.entities[0].attributes == {"identity": {"displayName": "Old Tusk"}}
+    assert [entity.key for entity in row.entities] == ["account:taobao:u1", "phone:e164:+8613800138000"] and len(
+        row.links
+    ) == 1
+    assert [one[:2] for one in row.unlinked] == [[f"/entities/0/attributes/{name}", "not_in_list"] for name in
+                                                 ("state", "registrationCountry")]  # fmt: skip
+    assert [(note.code, note.pointer) for note in notes] == [(code, pointer) for pointer, code, _ in row.unlinked]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("#N/A", "error_cell"),
+        ("#REF!", "error_cell"),
+        ("#WERT!", "error_cell"),
+        ("Err:502", "error_cell"),
+        ("########", "error_cell"),
+        ("NULL", "no_value"),
+        ("nan", "no_value"),
+        ("(null)", "no_value"),
+        ("N/A", "no_value"),
+        ("\\N", "no_value"),
+        ("—", "no_value"),
+        ("1.23457E+14", "digits_lost"),
+        ("2,5e+11", "digits_lost"),
+        ("3E+14", "digits_lost"),
+        ("12345678901234567.0", "digits_lost"),
+    ],
+)
+def test_what_a_spreadsheet_left_of_an_identifier_is_never_a_key(value, code):
+    for kind, key in (
+        ("Account", {"site": "taobao", "id": value}),
+        ("Phone", {"value": value}),
+        ("Parcel", {"courier": "sto", "waybill": value}),
+        ("Vehicle", {"country": "KE", "plate": value}),
+        ("PaymentAccount", {"provider": "alipay", "account": value}),
+        ("Person", {"ref": value}),
+    ):
+        row = accepted([ACCOUNT, {"ref": "x", "kind": kind, "key": key}])
+        assert len(row.entities) == 1 and row.unlinked == [["/entities/1/key", code, " ".join(key.values())]], kind
+
+
+def test_a_float_artefact_is_the_number_that_it_was():
+    number, phone = {"site": "taobao", "id": "1234567.0"}, {"value": "13800138000.0"}
+    row = accepted([ACCOUNT | {"key": number}, PHONE | {"key": phone}])
+    assert [entity.key for entity in row.entities] == ["account:taobao:1234567", "phone:e164:+8613800138000"]
+    assert accepted([ACCOUNT | {"key": {"site": "x.example", "id": "2.0"}}]).entities[0].key == "account:x.example:2.0"
+
+
+def test_manifest_wins_over_mapping_but_for_the_region():
+    merged = merge_defaults(Defaults(pap="GREEN", region="ID"), None, Defaults(pap="RED", region="VN"))
     assert merged == Defaults(pap="GREEN", region="VN")
+    assert merge_defaults(Defaults(region="ID"), Defaults(pap="RED")) == Defaults(pap="RED", region="ID")
 
 
 def test_clean_drafts_survive_msgpack_and_json():

@@ -50,7 +50,7 @@ class World:
 
     def to_new(self, name: str = "new.pem") -> str:
         """The working key gives way to one made here."""
-        words = ("--new", str(self.folder / name), "--person", PERSON, "--role", "submit")
+        words = ("--new", str(self.folder / name), "--person", PERSON, "--role", "submitter")
         return self.rotate(self.pasar.kid, *words)
 
     def new_key(self, name: str = "new.pem") -> Member:
@@ -92,7 +92,7 @@ def test_one_act_changes_the_key_and_what_came_before_still_holds(world: World) 
     index = ledger.enrol(act)
     new = world.new_key()
     record = ledger.signing_key(ORG, new.kid)
-    assert record is not None and (record.person, record.roles, record.enrolled) == (PERSON, ("submit",), index)
+    assert record is not None and (record.person, record.roles, record.enrolled) == (PERSON, ("submitter",), index)
     # No entry is without a key, and none has both.
     for at in range(before.index, ledger.head + 2):
         in_force = [key for key in (pasar.kid, new.kid) if ledger.signing_key(ORG, key, at)]
@@ -230,7 +230,7 @@ def test_such_a_key_can_be_revoked(world: World, dashes: str) -> None:
     key = dashed(dashes)
     enroller = Enroller(ORG, world.ledger.origin, SigningKey(world.pasar.root))
     request = KeyRequest.of(key, ORG, world.ledger.origin, PERSON)
-    last = world.ledger.enrol(enroller.enrol(request, ("submit",), world.ledger.last_key_event(ORG)))
+    last = world.ledger.enrol(enroller.enrol(request, ("submitter",), world.ledger.last_key_event(ORG)))
     place = ["--org", ORG, "--origin", world.ledger.origin, "--prev", str(last)]
     files = ["--root", str(world.folder / "root.pem"), "--out", str(world.folder / "gone.jws")]
     done = CliRunner().invoke(app, ["keys", "revoke", key.kid, *place, *files])

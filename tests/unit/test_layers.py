@@ -28,7 +28,7 @@ EDGE = {"graphsvc.api", "graphsvc.cli", "graphsvc.client", "graphsvc.local", "gr
 ALLOWED: dict[str, set[str]] = {
     "graphsvc_verify": set(),
     "graphsvc.model": {"graphsvc_verify"},
-    "graphsvc.settings": set(),
+    "graphsvc.settings": BASE,
     "graphsvc.policy": BASE,
     "importers": BASE,
     "graphsvc.detect": BASE,

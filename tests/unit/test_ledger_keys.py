@@ -36,7 +36,7 @@ def test_a_key_counts_from_its_enrolment_to_its_revocation(ledger: Ledger, membe
     assert ledger.signing_key("pasar", member.kid) is None
     enrolled = ledger.enrol(member.enrolment(ledger))
     record = ledger.signing_key("pasar", member.kid)
-    assert record is not None and record.person == "officer-1" and record.roles == ("submit",)
+    assert record is not None and record.person == "officer-1" and record.roles == ("submitter",)
     assert ledger.signing_key("swiftline", member.kid) is None
     ledger.append(EntryDraft(type="note")).result()
     revoked = ledger.enrol(member.revocation(ledger))
@@ -92,6 +92,7 @@ def test_only_the_root_key_enrols(ledger: Ledger, member: Member) -> None:
         member.enrolment(ledger, use="sig", person="someone-else"),
         member.enrolment(ledger, extra=1),
         member.enrolment(ledger, roles="all"),
+        member.enrolment(ledger, roles=["oficer"]),
         member.enrolment(ledger, use="hpke", publicKey=b64u(bytes(31))),
     ]
     for text in refused:
@@ -188,3 +189,9 @@ def test_acts_are_checked_under_the_key_in_force(tmp_path: Path) -> None:
         ledger.check_act(good, typ, "pasar")
     assert encode(act.payload)
     ledger.close()
+
+
+def test_a_role_that_there_is_not_is_refused_with_the_nearest(ledger: Ledger, member: Member) -> None:
+    with pytest.raises(InvalidInput, match="did you mean officer") as caught:
+        ledger.enrol(member.enrolment(ledger, roles=["submitter", "oficer"]))
+    assert caught.value.code == "unknown_role" and ledger.signing_key("pasar", member.kid) is None

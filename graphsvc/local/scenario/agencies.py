@@ -185,8 +185,8 @@ def with_bad_rows(drafts: list[dict[str, Any]], bad: dict[int, tuple[bytes, str]
 CUSTOMS_BAD = {
     7: (b'{"entities":[{"ref":"s","kind":"Siezure","key":{"ref":"GX-2025-9001"}}]}', "unknown kind"),
     19: (
-        b'{"entities":[{"ref":"s","kind":"Seizure","key":{"ref":"GX-2025-9002"},"attributes":{"reason":"bad-luck"}}]}',
-        "unknown code for the reason",
+        b'{"entities":[{"ref":"s","kind":"Seizure","key":{"ref":"GX-2025-9002"},"attributes":{"luck":"bad"}}]}',
+        "no such attribute",
     ),
     33: (
         b'{"entities":[{"ref":"p","kind":"Parcel","key":{"waybill":"EE123456780VN"}}]}',

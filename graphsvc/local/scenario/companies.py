@@ -113,12 +113,12 @@ def accounts_csv(world: World, rng: Random, claims: Claims) -> tuple[bytes, dict
             marked.append(row)
         elif turn in (2, 3):
             line["state"] = "baned"
-            rejected[row] = "unknown code for the state of the account"
+            marked.append(row)
         elif turn in (4, 5):
             line["user_id"] = ""
             rejected[row] = "no user number"
         if row not in rejected:
-            _claim_account(account, claims, phone=row not in marked)
+            _claim_account(account, claims, phone=turn not in (0, 1))
         lines.append(line)
     return _table(_ACCOUNT.split(), ",", lines), rejected, tuple(marked)
 
@@ -138,11 +138,11 @@ def parcels_csv(world: World, rng: Random, claims: Claims) -> tuple[bytes, dict[
             marked.append(row)
         elif turn in (3, 4):
             line["state"] = "teleported"
-            rejected[row] = "unknown code for the state of the parcel"
+            marked.append(row)
         elif turn in (5, 6):
             line["waybill"] = ""
             rejected[row] = "no waybill"
-        if row not in rejected and row not in marked:
+        if row not in rejected and turn not in (0, 1, 2):
             claims.say("swiftline", parcel_key(parcel.waybill), phone_key(parcel.sender))
             claims.say("swiftline", parcel_key(parcel.waybill), phone_key(parcel.receiver))
         lines.append(line)

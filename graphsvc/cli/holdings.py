@@ -1,0 +1,104 @@
+"""``graphsvc case``, ``cases``, ``submissions``, ``access-log``: what one's organisation has registered and sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graphsvc.cli.output import table, write_json
+from graphsvc.cli.profile import read_profile
+from graphsvc.cli.sharing import First, JsonFlag, ProfileOption
+from graphsvc.client.questions import ACCESS_LOG, CASES, REGISTER_CASE, SUBMISSIONS
+from graphsvc.model.errors import InvalidInput
+
+IndexArgument = Annotated[
+    int | None, typer.Argument(help="A submission, by its ledger index: list its rows that were not accepted.", min=0)
+]
+
+
+def case(
+    reference: Annotated[str, typer.Argument(help="The case's reference, as KE-2026-17: up to 80 plain characters.")],
+    *,
+    title: Annotated[str, typer.Option("--title", help="What it is about; seen by your organisation only.")],
+    legal_basis: Annotated[str, typer.Option("--legal-basis", help="Under which law you work on it, as court-order.")],
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Register a case of your organisation, so that questions can name it; for investigators and analysts."""
+    asked = {"reference": reference, "title": title, "legalBasis": legal_basis}
+    with read_profile(profile).client() as client:
+        answer = client.query(REGISTER_CASE, asked)
+    registered = answer.data["registerCase"]
+    if json:
+        write_json({**registered, "index": answer.proof.index})
+        return
+    typer.echo(f"case {registered['reference']} is registered: ledger index {answer.proof.index}, receipt checked")
+
+
+def cases(profile: ProfileOption = None, json: JsonFlag = False) -> None:
+    """List the cases that your organisation has registered."""
+    with read_profile(profile).client() as client:
+        found = client.query(CASES).data["cases"]
+    if json:
+        write_json({"cases": found})
+        return
+    rows = ((one["reference"], one["title"], one["legalBasis"], one["registeredAt"]) for one in found)
+    table(("reference", "title", "legal basis", "registered"), rows)
+
+
+def submissions(
+    index: IndexArgument = None, *, first: First = 50, profile: ProfileOption = None, json: JsonFlag = False
+) -> None:
+    """List your organisation's submissions, newest first, or the rows of one that were not accepted."""
+    with read_profile(profile).client() as client:
+        if index is not None:
+            problems = list(client.problems(index))
+            if json:
+                write_json({"index": index, "problems": problems})
+                return
+            table(("row", "code", "where", "what to do"), ((p.row, p.code, p.pointer, p.message) for p in problems))
+            return
+        found = client.query(SUBMISSIONS, {"first": first}).data["submissions"]
+    if json:
+        write_json({"submissions": found})
+        return
+    rows = (
+        (
+            *(one["index"], one["receivedAt"], one["mediaType"], one["rows"], one["accepted"], one["rejected"]),
+            "yes" if one["applied"] else "not yet",
+        )
+        for one in found
+    )
+    table(("ledger", "received", "format", "rows", "accepted", "rejected", "in the graph"), rows)
+
+
+def access_log(
+    *,
+    since: Annotated[str, typer.Option("--since", help="From this time on, as 2026-01-31T00:00:00Z.")] = "",
+    until: Annotated[str, typer.Option("--until", help="Up to this time.")] = "",
+    first: First = 100,
+    before: Annotated[int | None, typer.Option("--before", help="Go on before this ledger index.", min=0)] = None,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """List who was shown records of your organisation, and on what footing, newest first."""
+    asked = {"since": since or None, "until": until or None, "first": first, "before": before}
+    with read_profile(profile).client() as client:
+        found = client.query(ACCESS_LOG, asked).data["accessLog"]
+    if found is None:
+        raise InvalidInput("the service gave no log of accesses", code="no_answer")
+    if json:
+        write_json(found)
+        return
+    rows = (
+        (
+            *(one["index"], one["at"], one["reader"], one["person"], one["purpose"], one["legalBasis"], one["case"]),
+            *(len(one["records"]), "yes" if one["signed"] else "no"),
+        )
+        for one in found["entries"]
+    )
+    columns = ("ledger", "when", "reader", "person", "purpose", "legal basis", "case", "records", "signed")
+    table(columns, rows)
+    if found["nextBefore"] is not None:
+        typer.echo(f"more with --before {found['nextBefore']}")

@@ -1,0 +1,69 @@
+"""Settings: what is unknown or of another form is refused, and the message names the variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from graphsvc.model.errors import InvalidInput
+from graphsvc.settings import Settings, read_settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GRAPHSVC_ENVIRONMENT", "prod"),
+        ("GRAPHSVC_ENVIRONMENT", "Production"),
+        ("GRAPHSVC_ORIGIN", "https://graph.example.org/log"),
+        ("GRAPHSVC_ORIGIN", "graph example"),
+        ("GRAPHSVC_MAX_BODY", "2GB"),
+        ("GRAPHSVC_MAX_ROW", "-1"),
+        ("GRAPHSVC_MAX_ROW", "١٢"),
+        ("GRAPHSVC_MAX_ROW", ""),
+        ("GRAPHSVC_PURGE_EVERY", "1.5"),
+        ("GRAPHSVC_NEO4J_HEAP", "1 gig"),
+        ("GRAPHSVC_NEO4J_URI", "http://db.example.org"),
+        ("GRAPHSVC_ISSUER", "http://login.example.org"),
+        ("GRAPHSVC_JWKS", "login.example.org/keys"),
+        ("GRAPHSVC_DATABASE", "mysql://u:p@db/x"),
+        ("GRAPHSVC_PAYLOADS", "/var/payloads"),
+    ],
+)
+def test_a_value_of_another_form_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_settings(Path("state"), {variable: value})
+    assert caught.value.where == variable
+    assert "u:p@db" not in caught.value.message, "it could be a password"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(InvalidInput, match="did you mean GRAPHSVC_ENVIRONMENT") as caught:
+        read_settings(Path("state"), {"GRAPHSVC_ENVIROMENT": "production"})
+    assert caught.value.where == "GRAPHSVC_ENVIROMENT"
+
+
+def test_good_values_are_taken() -> None:
+    said = {
+        "GRAPHSVC_ENVIRONMENT": "production",
+        "GRAPHSVC_ORIGIN": "graph.example.org:8443/log",
+        "GRAPHSVC_MAX_BODY": "1048576",
+        "GRAPHSVC_ISSUER": "https://login.example.org/realms/graph",
+        "GRAPHSVC_JWKS": "http://127.0.0.1:8080/keys",
+        "GRAPHSVC_NEO4J_URI": "neo4j+s://db.example.org:7687",
+        "GRAPHSVC_DATABASE": "postgresql://u:p@db:5432/graph",
+        "GRAPHSVC_WITNESSES": "",
+        "GRAPHSVC_PROFILE": "profile.json",
+        "GRAPHSVC_TEST_SEED": "7",
+        "PATH": "/bin",
+    }
+    found = read_settings(Path("state"), said, port=1)
+    assert (found.environment, found.max_body, found.port, found.witnesses) == ("production", 1 << 20, 1, "")
+
+
+def test_every_default_is_of_its_own_form() -> None:
+    plain = Settings(Path("state"))
+    texts = {name: getattr(plain, name) for name in Settings.__annotations__ if name not in ("data", "host", "port")}
+    assert (
+        read_settings(Path("state"), {f"GRAPHSVC_{name.upper()}": str(value) for name, value in texts.items()}) == plain
+    )
