@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import threading
 import time
@@ -36,7 +35,7 @@ from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.holdings import Holdings
-from graphsvc.ledger.keyfiles import write_durably
+from graphsvc.ledger.keyfiles import HANDLES_KEY, secret_of
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import open_payloads
@@ -123,14 +122,15 @@ def run_service(
         columns = Columns(settings.data / "columns")
         payloads = Payloads(open_payloads(places.payloads, places.s3_endpoint), row_keys)
         replay_erasures(ledger, payloads.store, row_keys)
-        applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
+        secret = secret_of(settings.data / HANDLES_KEY)
+        applier = Applier(ledger, payloads, Projections(graph.writer(schema, secret), columns))
         applier.start()
         stack.callback(applier.stop)
-        handles = _handle_keys(settings.data / "keys" / "handles.key")
+        handles = _handle_keys(secret)
         budget = _budget(settings, governing)
         stack.callback(budget.close)
         entitled = Entitled(ledger)
-        reader = graph.reader(schema, _secret(settings.data / "keys" / "handles.key"))
+        reader = graph.reader(schema, secret)
         reader.plan_ahead()
         custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
         sources = Sources(
@@ -259,28 +259,20 @@ def _budget(settings: Settings, governing: Governing) -> Budget:
 
 
 def _open_budget(settings: Settings, limits: Callable[[], Limits]) -> Budget:
-    return Budget(settings.data / "budget.db", _secret(settings.data / "keys" / "budget.key"), limits)
+    return Budget(settings.data / "budget.db", secret_of(settings.data / "keys" / "budget.key"), limits)
 
 
-def _handle_keys(path: Path) -> Callable[[str], Handles]:
+def _handle_keys(secret: bytes) -> Callable[[str], Handles]:
     """Handles by organisation, each under a key of its own, derived from one secret."""
-    secret = _secret(path)
     known: dict[str, Handles] = {}
 
     def handles(org: str) -> Handles:
         if org not in known:
-            info = b"graphsvc handles v1|" + org.encode()
+            info = b"graphsvc handles v2|" + org.encode()
             known[org] = Handles(HKDF(algorithm=SHA256(), length=64, salt=None, info=info).derive(secret))
         return known[org]
 
     return handles
-
-
-def _secret(path: Path) -> bytes:
-    """32 bytes from a file, mode 0600, that is made at first."""
-    if not path.exists():
-        write_durably(path, secrets.token_bytes(32))
-    return path.read_bytes()
 
 
 @contextmanager

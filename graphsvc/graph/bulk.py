@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import epoch, packed_attributes, packed_origin
 from graphsvc.model.drafts import CleanDraft, Grading
 from graphsvc.model.errors import IntegrityError
@@ -20,7 +21,7 @@ from graphsvc.model.places import record_int
 _FACTS = "gs gi gsch since until " + " ".join(GROUPS) + " origin"
 _HEADERS = {
     "record": "id:ID(record){id-type:long}\tlid:long\texp:long",
-    "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\t:LABEL",
+    "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\tmark\t:LABEL",
     "label": ":ID(label){id-type:long}\tlid:long\tkey",
     "watermark": ":ID(watermark){id-type:long}\tname\tindex:long\tbatch:long",
     "about": "\t".join(
@@ -31,14 +32,14 @@ _HEADERS = {
             "rec:long",
             "lid:long",
             "exp:long",
-            "place:long",
+            "lot:long",
             *_FACTS.split(),
         ]
     ),
     "claim": "\t".join(
         [
             *(":START_ID(entity)", ":END_ID(entity)", "src:long", "dst:long", "kind", "rec:long", "lid:long"),
-            *("exp:long", "place:long", *_FACTS.split()),
+            *("exp:long", "lot:long", *_FACTS.split()),
         ]
     ),
 }
@@ -49,7 +50,8 @@ _RELATIONSHIPS = {"about": "ABOUT", "claim": "CLAIM"}
 class DraftFiles:
     """Records with what they are about and their link claims, in files of one writer; a context manager."""
 
-    def __init__(self, directory: Path, number: int) -> None:
+    def __init__(self, directory: Path, number: int, marks: Marks) -> None:
+        self._marks = marks
         self._directory = directory
         self._names = {name: f"{name}-{number:04d}.tsv" for name in ("record", "about", "claim")}
         self._files: dict[str, IO[str]] = {}
@@ -77,14 +79,15 @@ class DraftFiles:
             records.append(tail)
             for place, (entity, n) in enumerate(zip(draft.entities, own, strict=True)):
                 values = _values(entity.attributes)
-                about.append(f"{record}\t{n}\t{n}\t{tail}\t{place}\t{grading}\t{times}\t{values}\t{origin}")
+                lot = self._marks.about(record, place)
+                about.append(f"{record}\t{n}\t{n}\t{tail}\t{lot}\t{grading}\t{times}\t{values}\t{origin}")
             for place, link in enumerate(draft.links):
                 source, target = own[link.source], own[link.target]
-                when = times
+                lot, when = self._marks.claim(record, place), times
                 if link.since is not None or link.until is not None:
                     when = f"{link.since or ''}\t{link.until or ''}"
                 claims.append(
-                    f"{source}\t{target}\t{source}\t{target}\t{link.kind}\t{tail}\t{place}\t{grading}\t{when}\t"
+                    f"{source}\t{target}\t{source}\t{target}\t{link.kind}\t{tail}\t{lot}\t{grading}\t{when}\t"
                     f"{_values(link.attributes)}\t{origin}"
                 )
         for name, lines in (("record", records), ("about", about), ("claim", claims)):
@@ -93,7 +96,11 @@ class DraftFiles:
 
 
 def write_rest(
-    directory: Path, entities: Iterable[tuple[int, str, str, str]], labels: Mapping[Label, int], index: int
+    directory: Path,
+    entities: Iterable[tuple[int, str, str, str]],
+    labels: Mapping[Label, int],
+    index: int,
+    marks: Marks,
 ) -> int:
     """Entities as (integer, key, kind, labels joined by ``;``), the labels, the watermark after entry ``index``.
 
@@ -104,7 +111,7 @@ def write_rest(
         for entity, key, kind, lids in entities:
             if not key.isprintable():
                 raise IntegrityError("an entity's key holds a control character")
-            file.write(f"{entity}\t{entity}\t{key}\t{lids}\t{kind}\tEntity;{kind}\n")
+            file.write(f"{entity}\t{entity}\t{key}\t{lids}\t{kind}\t{marks.entity(key)}\tEntity;{kind}\n")
             count += 1
     lines = [f"{lid}\t{lid}\t{label_key(label)}\n" for label, lid in sorted(labels.items(), key=lambda item: item[1])]
     (directory / "label-0000.tsv").write_text("".join(lines), encoding="utf-8")

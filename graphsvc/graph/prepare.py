@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from graphsvc.graph import statements
+from graphsvc.graph.marks import Marks
 from graphsvc.model.drafts import CleanDraft, Origin
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, Label
@@ -55,11 +56,12 @@ class Prepared:
         }
 
     def bind(
-        self, found: Mapping[int, int], lids: Sequence[int], kinds: frozenset[str]
+        self, found: Mapping[int, int], lids: Sequence[int], kinds: frozenset[str], marks: Marks
     ) -> tuple[list[int], list[Statement]]:
         """The integers of ``keys`` and the statements to run, in order.
 
-        ``found`` maps positions of entities that exist to their integers. Raises IntegrityError for a kind that is
+        ``found`` maps positions of entities that exist to their integers; ``marks`` draws what claims and new entities
+        are marked by. Raises IntegrityError for a kind that is
         not among ``kinds``.
         """
         ids = [found.get(position, fresh) for position, fresh in enumerate(self.fresh_ids)]
@@ -67,19 +69,20 @@ class Prepared:
         for position, kind in enumerate(self.kinds):
             if position not in found:
                 labels = [lids[label] for label in self.touched[position]]
-                new.setdefault(kind, []).append([ids[position], self.keys[position], labels])
+                key = self.keys[position]
+                new.setdefault(kind, []).append([ids[position], key, labels, marks.entity(key)])
         if not new.keys() <= kinds:
             raise IntegrityError("a draft names a kind that the schema doesn't have", code="unknown_kind")
         runs: list[Statement] = [
             (statements.create_entities(kind), {"new": rows}) for kind, rows in sorted(new.items())
         ]
-        records, claims = self._rows(ids, lids)
+        records, claims = self._rows(ids, lids, marks)
         runs.append((statements.CREATE_RECORDS, {"records": records}))
         if claims:
             runs.append((statements.CREATE_CLAIMS, {"claims": claims}))
         return ids, runs
 
-    def _rows(self, ids: list[int], lids: Sequence[int]) -> tuple[list[Any], list[Any]]:
+    def _rows(self, ids: list[int], lids: Sequence[int], marks: Marks) -> tuple[list[Any], list[Any]]:
         records: list[Any] = []
         claims: list[Any] = []
         for draft, positions, label in zip(self.drafts, self.positions, self.label_positions, strict=True):
@@ -90,7 +93,7 @@ class Prepared:
                 [
                     ids[position],
                     [*grading, draft.since, draft.until, *packed_attributes(entity.attributes), origin],
-                    place,
+                    marks.about(record, place),
                 ]
                 for place, (position, entity) in enumerate(zip(positions, draft.entities, strict=True))
             ]
@@ -100,7 +103,7 @@ class Prepared:
                 since, until = (link.since, link.until) if own else (draft.since, draft.until)
                 facts = [*grading, since, until, *packed_attributes(link.attributes), origin]
                 source, target = ids[positions[link.source]], ids[positions[link.target]]
-                claims.append([source, target, link.kind, record, lid, exp, facts, place])
+                claims.append([source, target, link.kind, record, lid, exp, facts, marks.claim(record, place)])
         return records, claims
 
 

@@ -1,7 +1,8 @@
 """Reads. Each takes a :class:`~graphsvc.policy.scope.Scope` and returns only what it lets see.
 
 An entity is there if and only if a live claim that the scope views supports it; absent, hidden, expired and withdrawn
-look alike. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
+look alike. What is read of entities is read in one world of the reader's (:class:`graphsvc.graph.facts.Node`): no other
+claims count. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
 (default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had.
 """
 
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphsvc.graph import queries
 from graphsvc.graph.facts import (
+    IDENTIFIED,
     EntityFacts,
     LinkClaim,
     Neighbourhood,
+    Node,
     Path,
     Paths,
     RecordClaim,
@@ -73,24 +76,39 @@ class Reader:
         rows = await self._ask(queries.RESOLVE, scope, now, grades, keys=list(keys))
         return dict(rows[0])
 
-    async def names(self, scope: Scope, ids: Sequence[int], now: float | None = None) -> dict[int, str]:
-        """The canonical keys of those of ``ids`` whose identity a visible claim grants."""
-        rows = await self._ask(queries.NAMES, scope, now, ids=list(ids))
-        return dict(rows[0])
+    async def names(
+        self, scope: Scope, ids: Sequence[int], now: float | None = None, world: str = IDENTIFIED
+    ) -> dict[int, tuple[str, str | None]]:
+        """The marks of those of ``ids`` that are visible in a world, and their canonical keys where it grants them."""
+        rows = await self._ask(queries.NAMES, scope, now, world=world, ids=list(ids))
+        return {n: (mark, key) for n, mark, key in rows[0]}
 
     async def entities(
-        self, scope: Scope, ids: Sequence[int], now: float | None = None, grades: Grades = None
+        self,
+        scope: Scope,
+        ids: Sequence[int],
+        now: float | None = None,
+        grades: Grades = None,
+        world: str = IDENTIFIED,
     ) -> list[EntityFacts]:
-        """Facts of those of ``ids`` that are visible, in the order of ``ids``."""
-        rows = await self._ask(queries.ENTITIES, scope, now, grades, ids=list(ids), records=self._records + 1)
-        shuffle = self._shuffle(scope)
-        found = {row[0]: self._facts(row, shuffle) for row in rows[0]}
+        """Facts of those of ``ids`` that are visible in a world, in the order of ``ids``."""
+        asked = {"ids": list(ids), "records": self._records + 1}
+        rows = await self._ask(queries.ENTITIES, scope, now, grades, world=world, **asked)
+        found = {facts.id: facts for facts in self._all_facts(rows[0], scope, world)}
         return [found[n] for n in dict.fromkeys(ids) if n in found]
+
+    async def entity(
+        self, scope: Scope, node: Node, now: float | None = None, grades: Grades = None
+    ) -> EntityFacts | None:
+        """Facts of an entity as the reader knows it; None when it is not visible."""
+        asked = {"mark": node.mark, "records": self._records + 1}
+        rows = await self._ask(queries.ENTITY, scope, now, grades, world=node.world, **asked)
+        return next(iter(self._all_facts(rows[0], scope, node.world)), None) if rows else None
 
     async def expand(
         self,
         scope: Scope,
-        start: int,
+        start: Node,
         hops: int,
         kinds: Sequence[str] | None,
         limit: int,
@@ -102,14 +120,13 @@ class Reader:
         ``kinds`` None follows all kinds of link. One round trip. None when the start is not visible.
         """
         statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
-        asked = {"start": start, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
-        rows = await self._ask(statement, scope, now, grades, **asked)
+        asked = {"start": start.mark, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
+        rows = await self._ask(statement, scope, now, grades, world=start.world, **asked)
         if not rows:
             return None
         shuffle = self._shuffle(scope)
-        facts = (self._facts(row, shuffle) for row in rows[1])
-        entities = ordered(facts, entity_order, shuffle.entity)
-        if all(entity.id != start for entity in entities):
+        entities = ordered(self._all_facts(rows[1], scope, start.world), entity_order, shuffle.entity)
+        if all(entity.mark != start.mark for entity in entities):
             return None
         keys = {entity.id: entity.key for entity in entities if entity.key is not None}
         links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.claim)
@@ -118,8 +135,8 @@ class Reader:
     async def paths(
         self,
         scope: Scope,
-        source: int,
-        target: int,
+        source: Node,
+        target: Node,
         max_hops: int,
         k: int,
         now: float | None = None,
@@ -127,19 +144,29 @@ class Reader:
     ) -> Paths:
         """The ``k`` shortest simple paths between two entities, at most ``max_hops`` long, directions ignored.
 
-        Ties go by visible keys along the path.
+        Ties go by visible keys along the path. There is none between two worlds.
         """
-        moment = time.time() if now is None else now
+        moment, world = time.time() if now is None else now, source.world
+        if target.world != world:
+            return Paths([], {}, False)
+        # 1. Both ends, where they are visible.
+        rows = await self._ask(queries.LOCATE, scope, moment, grades, world=world, marks=[source.mark, target.mark])
+        ends = dict(rows[0])
+        if len(ends) < len({source, target}):
+            return Paths([], {}, False)
+        # 2. Level by level, until the search has enough (paths).
         shuffle = self._shuffle(scope)
-        search = Search(source, target, max_hops, k, self._budget, shuffle)
+        search = Search(ends[source.mark], ends[target.mark], max_hops, k, self._budget, shuffle)
         while (frontier := search.frontier()) is not None:
-            rows = await self._ask(queries.LEVEL, scope, moment, grades, frontier=frontier, most=search.left + 1)
-            search.add(rows[0])
+            asked: dict[str, Any] = {"frontier": frontier, "most": search.left + 1}
+            search.add((await self._ask(queries.LEVEL, scope, moment, grades, world=world, **asked))[0])
         found = search.paths()
-        entities = {facts.id: facts for facts in await self._on_paths(scope, found, moment, grades)}
-        claims = [claim for path in found for claim in search.claims(path)]
-        asked = list(dict.fromkeys(claims))
-        rows = await self._ask(queries.CLAIMS, scope, moment, grades, claims=asked) if asked else [[]]
+        # 3. What is on the paths.
+        ids = list(dict.fromkeys(n for path in found for n in path))
+        facts = await self.entities(scope, ids, moment, grades, world) if ids else []
+        entities = {one.id: one for one in facts}
+        claims = list(dict.fromkeys(claim for path in found for claim in search.claims(path)))
+        rows = await self._ask(queries.CLAIMS, scope, moment, grades, world=world, claims=claims) if claims else [[]]
         keys = {facts.id: facts.key for facts in entities.values() if facts.key is not None}
         links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.claim)
         paths = [Path(path, _along(path, links)) for path in found]
@@ -161,8 +188,9 @@ class Reader:
         """Per visible record of ``records`` the entities that it is about, each with what this one record says."""
         rows = await self._ask(queries.RECORDS, scope, now, ids=list(records))
         found: dict[int, list[EntityFacts]] = {}
-        for record, entity, kind, key, columns in rows[0]:
-            facts = EntityFacts(entity, kind, key, [RecordClaim._make(columns)], False)
+        for record, entity, mark, kind, key, columns in rows[0]:
+            claim = RecordClaim._make(columns)
+            facts = EntityFacts(entity, mark, kind, key, [claim], False, scope.world_of(claim.lid))
             found.setdefault(record, []).append(facts)
         shuffle = self._shuffle(scope)
         return {record: ordered(facts, entity_order, shuffle.entity) for record, facts in found.items()}
@@ -172,20 +200,23 @@ class Reader:
         rows = await self._ask(queries.LABELS_OF, scope, now, ids=list(records))
         return dict(rows[0])
 
-    async def _on_paths(self, scope: Scope, found: list[list[int]], now: float, grades: Grades) -> list[EntityFacts]:
-        ids = list(dict.fromkeys(n for path in found for n in path))
-        return await self.entities(scope, ids, now, grades) if ids else []
-
     async def _ask(
-        self, statement: str, scope: Scope, now: float | None, grades: Grades = None, **parameters: Any
+        self,
+        statement: str,
+        scope: Scope,
+        now: float | None,
+        grades: Grades = None,
+        world: str | None = None,
+        **parameters: Any,
     ) -> list[Any]:
+        """Ask within a world; within all of them (None) only where nothing is joined."""
         if grades is not None:
             statement, parameters["grades"] = queries.graded(statement), list(grades)
         parameters["now"] = int(time.time() if now is None else now)
         parameters["withdrawn"] = list(scope.withdrawn)
         parameters["leaving"] = list(scope.leaving)
         parameters.update(self._shuffle(scope)._asdict())
-        parameters.update(scope.masks())
+        parameters.update(scope.masks(world))
         return await self._graph.in_thread(lambda: self._graph.answer(statement, parameters))
 
     def _shuffle(self, scope: Scope) -> Shuffle:
@@ -194,12 +225,16 @@ class Reader:
             self._shuffles[org] = shuffle_of(self._secret, org)
         return self._shuffles[org]
 
-    def _facts(self, row: Sequence[Any], shuffle: Shuffle) -> EntityFacts:
-        n, kind, key, columns = row
+    def _all_facts(self, rows: Sequence[Sequence[Any]], scope: Scope, world: str) -> list[EntityFacts]:
+        shuffle = self._shuffle(scope)
+        return [self._facts(row, shuffle, world) for row in rows]
+
+    def _facts(self, row: Sequence[Any], shuffle: Shuffle, world: str) -> EntityFacts:
+        n, mark, kind, key, columns = row
         claims = list(map(RecordClaim._make, columns[: self._records]))
         if len(claims) > 1:
             claims = ordered(claims, claim_order, shuffle.claim)
-        return EntityFacts(n, kind, key, claims, len(columns) > self._records)
+        return EntityFacts(n, mark, kind, key, claims, len(columns) > self._records, world)
 
 
 def _along(path: Sequence[int], links: Sequence[LinkClaim]) -> list[LinkClaim]:

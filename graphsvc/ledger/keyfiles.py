@@ -9,6 +9,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+HANDLES_KEY = "keys/handles.key"
+"""Where in the state directory the secret lies that handles, marks and lots are drawn under."""
+
 _SIDE_BY_SIDE = 8
 
 
@@ -55,6 +58,13 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def secret_of(path: Path) -> bytes:
+    """32 bytes from a file that is made at first. Raises OSError."""
+    if not path.exists():
+        write_durably(path, os.urandom(32))
+    return path.read_bytes()
 
 
 def signing_key(path: Path, create: bool) -> Ed25519PrivateKey:

@@ -208,7 +208,7 @@ def _tabulate(verdicts: Mapping[Label, Verdict], labels: Mapping[int, Label]) ->
             lids[action.removeprefix("view:")].append(lid)
         rules.update({(lid, group): rule for group, rule in verdict.rules.items()})
     frozen = _frozen(lids.items())
-    return _Table(frozen, MappingProxyType(shown), MappingProxyType(rules), pack(frozen))
+    return _Table(frozen, MappingProxyType(shown), MappingProxyType(rules), pack(frozen, shown))
 
 
 def _frozen(lids: Iterable[tuple[str, list[int]]]) -> Mapping[str, tuple[int, ...]]:

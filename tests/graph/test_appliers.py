@@ -34,6 +34,7 @@ from graphsvc.local.neo4j import Neo4jChild
 
 CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
 BATCH = 4
+SECRET = bytes(32)
 KINDS = ["Account", "Phone", "Parcel", "Person"]
 
 
@@ -77,7 +78,7 @@ def applier_of(
     ledger, keys = Ledger.open(data / "ledger", ORIGIN), RowKeys(data / "keys" / "rows.db")
     graph = Graph.open(uri, auth)
     graph._kinds = frozenset(KINDS)
-    projections = Projections(graph.writer(), Columns(data / columns))
+    projections = Projections(graph.writer(secret=SECRET), Columns(data / columns))
 
     def close() -> None:
         ledger.close()
@@ -122,7 +123,9 @@ def test_two_appliers_at_once_apply_everything_once(
     refused: list[str] = []
 
     def run(graph: Graph) -> None:
-        applier = Applier(ledger, payloads, Projections(graph.writer(), Columns(expected.data / "columns")))
+        applier = Applier(
+            ledger, payloads, Projections(graph.writer(secret=SECRET), Columns(expected.data / "columns"))
+        )
         gate.wait()
         while True:
             try:
@@ -158,7 +161,9 @@ def test_an_applier_that_slept_goes_on_with_the_labels_of_now(
         patch.setattr(type(ledger), "head", property(lambda self: self._head - 1))
         other = Graph.open(neo4j_server.uri, neo4j_server.auth)
         other._kinds = frozenset(KINDS)
-        Applier(ledger, applier._payloads, Projections(other.writer(), applier._projections.columns)).catch_up()
+        Applier(
+            ledger, applier._payloads, Projections(other.writer(secret=SECRET), applier._projections.columns)
+        ).catch_up()
         other.close()
     applier.catch_up()
     close()
