@@ -27,6 +27,7 @@ from graphsvc.client import Outgoing
 from graphsvc.client.service import footing_headers
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
+from graphsvc.graph.facts import IDENTIFIED
 from graphsvc.graph.read import RECORDS
 from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
@@ -62,10 +63,10 @@ def load(members: Members, folder: Path, seed: int, often: int) -> None:
     client.query("query($a: Int) { submissions(first: 1, after: $a) { applied } }", {"a": last})
 
 
-def find_starts(members: Members, driver: Driver, seed: int) -> list[tuple[int, str]]:
-    """Start entities as (integer, handle): accounts as the investigator may find them."""
+def find_starts(members: Members, driver: Driver, seed: int) -> list[tuple[str, str]]:
+    """Start entities as (mark, handle): accounts as the investigator may find them."""
     investigator = members.client(INVESTIGATOR)
-    named = "MATCH (e:Account) WHERE e.key STARTS WITH $start WITH e ORDER BY e.key LIMIT 4000 RETURN e.key, e.id"
+    named = "MATCH (e:Account) WHERE e.key STARTS WITH $start WITH e ORDER BY e.key LIMIT 4000 RETURN e.key, e.mark"
     with driver.session() as session:
         keys = dict(session.run(named, start=f"account:pasar:u{seed}x").values())
     starts = []
@@ -86,11 +87,11 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     decider = Decider(load_policies(product_data("policies")))
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
-    view = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks()}
-    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1, "factor": 1, "shift": 0}
+    view = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks(IDENTIFIED)}
+    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1, "factor": 1, "other": 0}
 
 
-def raw_asker(driver: Driver, starts: Sequence[tuple[int, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:
+def raw_asker(driver: Driver, starts: Sequence[tuple[str, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:
     """A client of the plain driver."""
     statement = queries.expand(2, False)
 
@@ -105,7 +106,7 @@ def raw_asker(driver: Driver, starts: Sequence[tuple[int, str]], parameters: dic
     return connect
 
 
-def http_asker(url: str, token: str, starts: Sequence[tuple[int, str]]) -> Callable[[], Ask]:
+def http_asker(url: str, token: str, starts: Sequence[tuple[str, str]]) -> Callable[[], Ask]:
     """A client of the service, on a connection of its own."""
     headers = {
         "authorization": f"Bearer {token}",

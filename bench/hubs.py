@@ -16,6 +16,7 @@ from pathlib import Path
 
 from graphsvc.graph.bulk import DraftFiles, import_arguments, write_rest
 from graphsvc.graph.driver import Graph
+from graphsvc.graph.marks import Marks
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
@@ -33,6 +34,7 @@ BASES = (
     *("agreement", "consent", "court-order", "law-enforcement", "legitimate-interest", "mutual-assistance"),
     *("public-interest", "statutory-duty"),
 )
+MARKS = Marks(b"bench")
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class World:
     ids: dict[str, int] = field(default_factory=dict)
     labels: dict[int, Label] = field(default_factory=dict)
     pairs: dict[int, tuple[str, str]] = field(default_factory=dict)
-    starts: list[int] = field(default_factory=list)
+    starts: list[str] = field(default_factory=list)
 
 
 def labels(code: str, count: int) -> list[Label]:
@@ -62,11 +64,11 @@ def imported(folder: Path, heap: str, pagecache: str) -> Iterator[tuple[Neo4jChi
     child, files, world = Neo4jChild(folder / "neo4j", None, heap, pagecache), folder / "files", World()
     files.mkdir()
     entities: list[tuple[int, str, str, str]] = []
-    with DraftFiles(files, 0) as out:
+    with DraftFiles(files, 0, MARKS) as out:
         _write_pairs(out, world, entities)
         _write_network(out, world, entities)
     # No entry of a ledger is said to be applied: a service that begins with an empty one goes on from there.
-    world.entities = write_rest(files, entities, {one: lid for lid, one in world.labels.items()}, -1)
+    world.entities = write_rest(files, entities, {one: lid for lid, one in world.labels.items()}, -1, MARKS)
     child.import_files(import_arguments(files))
     shutil.rmtree(files)
     child.start()
@@ -139,7 +141,7 @@ def _write_network(out: DraftFiles, world: World, entities: list[tuple[int, str,
         kind = "Account" if key.startswith("account:") else "Phone"
         entities.append((world.ids[key], key, kind, ";".join(map(str, sorted(found)))))
         if kind == "Account":
-            world.starts.append(world.ids[key])
+            world.starts.append(MARKS.entity(key))
 
 
 def _draft(row: int, label: Label, account: str, phone: str) -> CleanDraft:

@@ -24,6 +24,7 @@ from graphsvc.client import Client, Outgoing
 from graphsvc.client.pending import prepare as sign
 from graphsvc.graph import statements
 from graphsvc.graph.constraints import FIRST_WATERMARK
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import prepare
 from graphsvc.local.company import Members
 from graphsvc.model.cleaning import clean_draft
@@ -81,11 +82,12 @@ def prepared_batches(seed: int, members: Members) -> list[list[tuple[str, dict[s
         assert isinstance(made, CleanDraft)
         clean.append(made)
     known: dict[str, int] = {}
+    marks = Marks()
     batches = []
     for entry, start in enumerate(range(0, ROWS, BATCH)):
         batch = prepare(entry, clean[start : start + BATCH], 0)
         found = {position: known[key] for position, key in enumerate(batch.keys) if key in known}
-        ids, runs = batch.bind(found, [1] * len(batch.labels), frozenset(schema.kinds))
+        ids, runs = batch.bind(found, [1] * len(batch.labels), frozenset(schema.kinds), marks)
         known.update(zip(batch.keys, ids, strict=True))
         mark = {"at_index": entry - 1, "at_batch": 0, "to_index": entry, "to_batch": 0}
         batches.append(

@@ -25,11 +25,12 @@ import cedarpy
 
 from bench import stage
 from bench.expand import CASE, EXPAND, FOOTING, INVESTIGATOR, REGISTER
-from bench.hubs import HIDDEN, VISIBLE, World, imported, labels
+from bench.hubs import HIDDEN, MARKS, VISIBLE, World, imported, labels
 from bench.report import report
 from graphsvc.client.service import footing_headers
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
+from graphsvc.graph.facts import IDENTIFIED, Node
 from graphsvc.graph.read import RECORDS, Reader
 from graphsvc.local.company import Members
 from graphsvc.local.scenario import ORGANISATIONS
@@ -86,21 +87,22 @@ def graph_asks(
     """Each read of the graph, of both halves of each pair. Both must answer with as much."""
     reader = Reader(graph)
     blind = Scope(READER, FOOTING, 0, "bench", scope.valid_until, {"view": (max(scope.labels),)}, scope.labels)
-    reads: dict[str, Callable[[str, int, str, int], Any]] = {
-        "expand": lambda _key, hub, _, __: reader.expand(scope, hub, 2, None, 300),
-        "entity": lambda _key, hub, _, __: reader.entities(scope, [hub]),
+    reads: dict[str, Callable[[str, Node, Node], Any]] = {
+        "expand": lambda _key, hub, _: reader.expand(scope, hub, 2, None, 300),
+        "entity": lambda _key, hub, _: reader.entity(scope, hub),
         "search": lambda key, *_: reader.resolve(scope, [key]),
         "match": lambda key, *_: reader.match(scope, [key]),
-        "paths": lambda _key, hub, _, account: reader.paths(scope, hub, account, 6, 3),
+        "paths": lambda _key, hub, account: reader.paths(scope, hub, account, 6, 3),
         "records": lambda key, *_: reader.records_about(scope, [key], 100),
     }
     for density, keys in world.pairs.items():
         places = []
         for key in keys:
-            hub = world.ids[key]
+            hub = Node(MARKS.entity(key))
             near = loop.run_until_complete(reader.expand(scope, hub, 1, None, 300))
             assert near is not None and len(near.links) == VISIBLE
-            places.append((key, hub, "", near.links[-1].source))
+            last = near.links[-1].source
+            places.append((key, hub, next(one.node for one in near.entities if one.id == last)))
         for name, read in reads.items():
             plain, busy = ((lambda p=place, r=read: loop.run_until_complete(r(*p))) for place in places)
             yield f"graph, {name}, {density} labels", plain, busy
@@ -177,12 +179,12 @@ def without_predicates(statement: str) -> str:
     return text
 
 
-def read_ratio(graph: Graph, starts: Sequence[int], scope: Scope) -> float:
+def read_ratio(graph: Graph, starts: Sequence[str], scope: Scope) -> float:
     """Two hops with policy against the same statement without, each on the same starts, in turns: the median."""
     plain = queries.expand(2, False)
     bare = without_predicates(plain)
-    base = {"kinds": [], "most": 301, "records": RECORDS + 1, "factor": 1, "shift": 0}
-    policy = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks()}
+    base = {"kinds": [], "most": 301, "records": RECORDS + 1, "factor": 1, "other": 0}
+    policy = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks(IDENTIFIED)}
     asked = itertools.cycle(starts)
     # To plan a statement may take seconds, more than a read is given: not the reader's time, nor ours.
     with graph.session() as session:

@@ -122,7 +122,7 @@ def run_service(
         columns = Columns(settings.data / "columns")
         payloads = Payloads(payload_store, secrets.rows)
         replay_erasures(ledger, payload_store, secrets.rows)
-        applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
+        applier = Applier(ledger, payloads, Projections(graph.writer(schema, secrets.handles), columns))
         applier.start()
         stack.callback(applier.stop)
         handles = _handle_keys(secrets.handles)
@@ -323,7 +323,7 @@ def _handle_keys(secret: bytes) -> Callable[[str], Handles]:
 
     def handles(org: str) -> Handles:
         if org not in known:
-            info = b"graphsvc handles v1|" + org.encode()
+            info = b"graphsvc handles v2|" + org.encode()
             known[org] = Handles(HKDF(algorithm=SHA256(), length=64, salt=None, info=info).derive(secret))
         return known[org]
 

@@ -20,6 +20,7 @@ from graphsvc.columns.claims import claims_table
 from graphsvc.custody import ranges
 from graphsvc.custody.book import standing
 from graphsvc.custody.ranges import Ranges
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import prepare
 from graphsvc.graph.write import OutOfOrder
 from graphsvc.ledger import tables
@@ -59,7 +60,7 @@ def row_fault(submission: int, draft: CleanDraft, ordinal: int, kinds: frozenset
     """What is wrong with one draft by itself, found without any server: the code, or None."""
     try:
         prepared = prepare(submission, [draft], ordinal)
-        ids, _ = prepared.bind({}, [1] * len(prepared.labels), kinds)
+        ids, _ = prepared.bind({}, [1] * len(prepared.labels), kinds, Marks())
         claims_table(submission, [draft], [[ids[at] for at in prepared.positions[0]]], [1])
     except Exception as error:
         return fault_of(error)

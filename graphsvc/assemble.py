@@ -23,6 +23,7 @@ from graphsvc.batches import read_draft
 from graphsvc.changes import BRINGING, EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import DraftFiles, write_rest
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.numbering import Numbering
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, pack_rows, read_drafts
@@ -83,7 +84,11 @@ class Assembled:
 
 
 def assemble(
-    ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], folders: tuple[Path, Path], progress: Progress | None = None
+    ledger: Ledger,
+    payloads: tuple[PayloadStore, RowKeys],
+    folders: tuple[Path, Path],
+    marks: Marks,
+    progress: Progress | None = None,
 ) -> Assembled:
     """Write files for the offline import into the first folder and columns into the second, both empty.
 
@@ -93,7 +98,7 @@ def assemble(
     head = ledger.head
     effective = ledger.indexes(0, head, EFFECTIVE)
     plan = read_plan(ledger, effective)
-    with _Workers(folders, plan, os.cpu_count() or 1) as workers:
+    with _Workers(folders, plan, marks, os.cpu_count() or 1) as workers:
         numbering = Numbering(plan.labels)
         if plan.moves:
             # A record's last label may be one that comes much later: all are numbered before anything is written.
@@ -108,7 +113,7 @@ def assemble(
                 progress(rows, total)
     _gather(columns)
     index = effective[-1][0] if effective else -1
-    entities = write_rest(files, state.left(), {**plan.labels, **numbering.new}, index)
+    entities = write_rest(files, state.left(), {**plan.labels, **numbering.new}, index, marks)
     nodes = records + entities + len(numbering.new) + len(plan.labels) + 1
     return Assembled(rows, nodes, claims, index)
 
@@ -224,14 +229,14 @@ class _Entities:
 class _Workers:
     """Processes that read and write packs in turn, so that the order of packs is known without asking."""
 
-    def __init__(self, folders: tuple[Path, Path], plan: Plan, count: int) -> None:
+    def __init__(self, folders: tuple[Path, Path], plan: Plan, marks: Marks, count: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
         self._processes: list[BaseProcess] = []
         self._current = 0
         for number in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, folders, plan, number), daemon=True)
+            process = context.Process(target=_work, args=(theirs, folders, plan, marks, number), daemon=True)
             process.start()
             theirs.close()
             self._pipes.append(ours)
@@ -280,11 +285,11 @@ class _Workers:
         return pack, named
 
 
-def _work(pipe: Connection, folders: tuple[Path, Path], plan: Plan, number: int) -> None:
+def _work(pipe: Connection, folders: tuple[Path, Path], plan: Plan, marks: Marks, number: int) -> None:
     # Drafts make no cycles, and to look for some among a pack's many objects takes most of the time of reading it.
     gc.disable()
     columns = Columns(folders[1] / f"of-{number}")
-    with DraftFiles(folders[0], number) as files:
+    with DraftFiles(folders[0], number, marks) as files:
         while (pack := pipe.recv()) is not None:
             try:
                 drafts, labels, places, named = _read(pack, plan)

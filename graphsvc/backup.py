@@ -26,7 +26,7 @@ from graphsvc.changes import SUBMISSION
 from graphsvc.custody.book import unreadable
 from graphsvc.erasures import replay_erasures
 from graphsvc.ledger.database import snapshot_head
-from graphsvc.ledger.keyfiles import signing_key
+from graphsvc.ledger.keyfiles import HANDLES_KEY, signing_key
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
 from graphsvc.ledger.pins import pin
@@ -42,7 +42,7 @@ from graphsvc_verify.note import NoteKey, verify_checkpoint
 
 Progress = Callable[[int, int], None]
 _DAILY = ("ledger/keys/day", "ledger/keys/oversight")
-_LASTING = ("ledger/keys/log.key", "keys/handles.key")
+_LASTING = ("ledger/keys/log.key", HANDLES_KEY)
 """Secrets below a state directory, beside the key-encryption keys."""
 _DAY_KEYS = "backup|day keys"
 

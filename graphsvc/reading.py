@@ -19,7 +19,7 @@ from sqlalchemy import select
 from graphsvc.custody.book import standing
 from graphsvc.custody.listing import CustodyReading
 from graphsvc.govern.listing import GovernedReading
-from graphsvc.graph.facts import EntityFacts, LinkClaim
+from graphsvc.graph.facts import EntityFacts, LinkClaim, Node
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.model.errors import InvalidInput, InvalidQuery
@@ -27,7 +27,7 @@ from graphsvc.model.gradings import Minimum
 from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
-from graphsvc.rings import find_rings
+from graphsvc.rings import Apart, find_rings
 from graphsvc.share.listing import SharedReading
 from graphsvc.shown import Shapes, Shown
 
@@ -84,12 +84,11 @@ class Reading:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""
         grades = self._grades(grading)
         await self._reach(after)
-        number = self._open(handle)
-        if number is None:
+        node = self._open(handle)
+        if node is None:
             return None
-        facts = await self._sources.reader.entities(self._scope, [number], self._now, grades)
-        found = self._shapes.entities(facts)
-        return found[0] if found else None
+        facts = await self._sources.reader.entity(self._scope, node, self._now, grades)
+        return None if facts is None else self._shapes.entities([facts])[0]
 
     async def search(
         self, kind: str, parts: Mapping[str, str], after: int | None, grading: Minimum | None
@@ -117,11 +116,11 @@ class Reading:
         """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
         grades = self._grades(grading)
         await self._reach(after)
-        number = self._open(start)
-        if number is None:
+        node = self._open(start)
+        if node is None:
             return None
         async with self._sources.wide.turn(self._org):
-            found = await self._sources.reader.expand(self._scope, number, hops, link_kinds, limit, self._now, grades)
+            found = await self._sources.reader.expand(self._scope, node, hops, link_kinds, limit, self._now, grades)
         if found is None:
             return None
         entities, links = found.entities, found.links
@@ -183,14 +182,18 @@ class Reading:
         """The rings in what the caller may analyse, each explained by records."""
         await self._reach(after)
         async with self._sources.long.turn(self._org):
-            detected = await find_rings(self._sources.columns, self._scope, parameters, self._names, self._unnamed)
-            rings = detected.found.rings
-            members = sorted({n for ring in rings for n in (*ring.accounts, *ring.identifiers)})
-            facts = await self._sources.reader.entities(self._scope, members, self._now)
+            detected = await find_rings(self._sources.columns, self._scope, parameters, self._names)
+            found, apart = detected.found, detected.apart
+            members = sorted({n for ring in found.rings for n in (*ring.accounts, *ring.identifiers)})
+            numbers, facts = dict[tuple[str, int], int](), list[EntityFacts]()
+            for world, there in apart.by_world(members).items():
+                numbers |= {(world, n): node for n, node in there.items()}
+                facts += await self._sources.reader.entities(self._scope, list(there), self._now, None, world)
 
         def shapes() -> list[Shape]:
-            known = {one.id: shape for one, shape in zip(facts, self._shapes.entities(facts), strict=True)}
-            return [self._shapes.ring(ring, known) for ring in rings]
+            shown = zip(facts, self._shapes.entities(facts), strict=True)
+            known = {numbers[one.world, one.id]: shape for one, shape in shown}
+            return [self._shapes.ring(ring, known) for ring in found.rings]
 
         return {
             "rings": await _shaped(_claims(facts, ()), shapes),
@@ -278,13 +281,15 @@ class Reading:
         handles = {one.id: shape["handle"] for one, shape in zip(entities, shapes, strict=True)}
         return {"entities": shapes, "links": self._shapes.links(links, handles)}
 
-    async def _names(self, ids: Sequence[int]) -> Mapping[int, str]:
-        """The keys of those whose key is visible."""
-        return await self._sources.reader.names(self._scope, ids, self._now)
-
-    def _unnamed(self, number: int) -> str:
-        """What ties between entities are broken by where the key is not visible."""
-        return self._handles.seal(RECORD, number)
+    async def _names(self, apart: Apart, numbers: Sequence[int]) -> list[str]:
+        """What ties between nodes of rings are broken by: the key where it is visible, else a handle."""
+        names: dict[int, str] = {}
+        for world, there in apart.by_world(numbers).items():
+            found = await self._sources.reader.names(self._scope, list(there), self._now, world)
+            for n, (mark, key) in found.items():
+                names[there[n]] = key or self._handles.seal_node(RECORD, Node(mark, world))
+        # What has gone since the columns were read is called something, and shown nowhere.
+        return [names.get(number) or self._handles.seal(RECORD, number) for number in numbers]
 
     def _contacts(self, lids: Iterable[int]) -> list[Shape]:
         organisations = self._sources.ledger.organisations()
@@ -298,9 +303,8 @@ class Reading:
             await self._sources.applier.wait(index)
             self.reached = max(self.reached, index)
 
-    def _open(self, handle: str) -> int | None:
-        opened = self._handles.open(handle)
-        return None if opened is None or opened[0] == 0 else opened[1]
+    def _open(self, handle: str) -> Node | None:
+        return self._handles.open_node(handle, self._scope.worlds)
 
     def _key(self, kind: str, parts: Mapping[str, str]) -> str:
         return self._sources.schema.key_of(kind, parts, self._org)

@@ -20,7 +20,9 @@ from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import import_arguments
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, count, fingerprint
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.write import Watermark
+from graphsvc.ledger.keyfiles import HANDLES_KEY, secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.files import sync_directory, write_durably
@@ -70,7 +72,8 @@ def rebuild_offline(source: Source, run_import: Import, served: Served) -> Rebui
         folder.mkdir(parents=True, mode=0o700)
     try:
         # 2. Drafts to rows: entity integers, label numbers, claims (assemble).
-        made = assemble(source.ledger, (payloads.store, payloads.keys), (files, columns), source.progress)
+        marks = Marks(secret(data / HANDLES_KEY, create=False))
+        made = assemble(source.ledger, (payloads.store, payloads.keys), (files, columns), marks, source.progress)
         # 3. Rows to a store; constraints and indexes on a server of its own.
         run_import(home, import_arguments(files))
         shutil.rmtree(files)
@@ -98,7 +101,8 @@ def rebuild_online(source: Source, graph: Graph) -> Rebuilt:
     ledger, progress = source.ledger, source.progress
     write_durably(source.data / "rebuild", EMPTY)
     finish(source.data, graph)
-    applier = Applier(ledger, source.payloads, Projections(graph.writer(), Columns(source.data / "columns")))
+    writer = graph.writer(secret=secret(source.data / HANDLES_KEY, create=False))
+    applier = Applier(ledger, source.payloads, Projections(writer, Columns(source.data / "columns")))
     total = len(ledger.indexes(0, ledger.head, EFFECTIVE))
     applier.catch_up(None if progress is None else lambda done: progress(done, total))
     submissions = ledger.indexes(0, ledger.head, (SUBMISSION,))

@@ -1,58 +1,104 @@
-"""The path of rings: what the caller may analyse, as arrays, through the detector, and back as entities and claims."""
+"""The path of rings: what the caller may analyse, as arrays, through the detector, and back as entities and claims.
+
+One entity is a node of its own in each world of the reader's (:class:`graphsvc.graph.facts.Node`), as in every other
+read: what the reader may not identify is in no ring with what it can name.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns
-from graphsvc.detect.projection import Kinds
+from graphsvc.detect.projection import Ints, Kinds
 from graphsvc.detect.recipe import Found, Parameters, detect
+from graphsvc.graph.facts import IDENTIFIED
 from graphsvc.policy.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """Which entity in which world each node is: node ``n`` is entity ``ids[n // len(worlds)]`` in world ``n % …``.
+
+    ``ids`` are sorted. With one world only, and so for most readers, nodes are entities: then ``ids`` is None.
+    """
+
+    worlds: tuple[str, ...]
+    ids: Ints | None = None
+
+    def by_world(self, nodes: Sequence[int]) -> dict[str, dict[int, int]]:
+        """The nodes by world, each as entity integer → node."""
+        found: dict[str, dict[int, int]] = {}
+        for node in nodes:
+            at, world = divmod(node, len(self.worlds))
+            found.setdefault(self.worlds[world], {})[at if self.ids is None else int(self.ids[at])] = node
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Detected:
-    """What was found, and the parameters it was found with, as they are shown."""
+    """What was found among the nodes of ``apart``, and the parameters it was found with, as they are shown."""
 
     found: Found
+    apart: Apart
     stated: list[dict[str, str]]
+
+
+Names = Callable[[Apart, Sequence[int]], Coroutine[Any, Any, Sequence[str]]]
 
 
 async def find_rings(
     columns: Columns,
     scope: Scope,
     asked: Mapping[str, Any],
-    names: Callable[[Sequence[int]], Coroutine[Any, Any, Mapping[int, str]]],
-    unnamed: Callable[[int], str],
+    names: Names,
 ) -> Detected:
     """Find the rings in exactly the claims that ``scope`` may analyse.
 
-    ``asked`` holds the parameters that were given, as the API names them; ties are broken by visible ``names`` of
-    entities, or what ``unnamed`` says of one without. Raises InvalidInput when a parameter can't be used.
+    ``asked`` holds the parameters that were given, as the API names them; ``names`` gives visible names of nodes, by
+    which ties are broken. Raises InvalidInput when a parameter can't be used.
     """
     parameters = _parameters(asked)
     loop = asyncio.get_running_loop()
 
-    def spelled(ids: Sequence[int]) -> Sequence[str]:
-        known = asyncio.run_coroutine_threadsafe(names(ids), loop).result()
-        return [known.get(number) or unnamed(number) for number in ids]
+    def spelled(apart: Apart, nodes: Sequence[int]) -> Sequence[str]:
+        return asyncio.run_coroutine_threadsafe(names(apart, nodes), loop).result()
 
     return await asyncio.to_thread(_find, columns, scope, parameters, spelled)
 
 
 def _find(
-    columns: Columns, scope: Scope, parameters: Parameters, names: Callable[[Sequence[int]], Sequence[str]]
+    columns: Columns, scope: Scope, parameters: Parameters, names: Callable[[Apart, Sequence[int]], Sequence[str]]
 ) -> Detected:
     # 1. Select by label, expiry and withdrawal, without a round trip through the graph (columns).
     claims = columns.select(scope, int(time.time()))
-    # 2. Project, prune, cut into communities, rank, explain (detect).
-    found = detect(claims, parameters, names)
+    # 2. Each entity apart in each world.
+    claims, apart = take_apart(claims, scope)
+    # 3. Project, prune, cut into communities, rank, explain (detect).
+    found = detect(claims, parameters, lambda nodes: names(apart, nodes))
     stated = [{"name": name, "value": _shown(value)} for name, value in sorted(parameters.stated().items())]
-    return Detected(found, stated)
+    return Detected(found, apart, stated)
+
+
+def take_apart(claims: ClaimArrays, scope: Scope) -> tuple[ClaimArrays, Apart]:
+    """The claims between nodes, and what each node is. ``claims`` are some that ``scope`` may view."""
+    lids = np.unique(claims.lid).tolist()
+    world_of = {lid: scope.world_of(lid) for lid in lids}
+    worlds = tuple(sorted({IDENTIFIED, *world_of.values()}))
+    if len(worlds) == 1:
+        return claims, Apart(worlds)
+    numbers = np.array([worlds.index(world_of[lid]) for lid in lids], dtype=np.int64)
+    world = numbers[np.searchsorted(lids, claims.lid)]
+    ids, at = np.unique(np.concatenate([claims.src, claims.dst]), return_inverse=True)
+    source, target = np.split(at, 2)
+    count = len(worlds)
+    return replace(claims, src=source * count + world, dst=target * count + world), Apart(worlds, ids)
 
 
 def _parameters(asked: Mapping[str, Any]) -> Parameters:

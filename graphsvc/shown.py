@@ -75,7 +75,7 @@ class Shapes:
 
     def handle(self, entity: EntityFacts) -> str:
         """The handle that the reader's organisation knows an entity by."""
-        return self._handles.seal(self._numbers[entity.kind], entity.id)
+        return self._handles.seal_node(self._numbers[entity.kind], entity.node)
 
     def links(self, links: Iterable[LinkClaim], handles: Mapping[int, str]) -> list[Shape]:
         """Link claims in their order; what several of them say of one link is weighed together."""

@@ -19,6 +19,7 @@ from graphsvc_verify.canonical import b64u, digest, encode
 from graphsvc_verify.hpkekeys import generate_private, public_of
 from graphsvc_verify.jws import kid_of, signing_input
 from graphsvc_verify.keyevents import ENROL, REVOKE, possession_message
+from graphsvc_verify.persons import Opening, with_opening
 from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust, parse_trust
 
@@ -60,19 +61,21 @@ class Member:
 
     def enrolment(self, ledger: Ledger, use: str = "sig", root: Ed25519PrivateKey | None = None, **changes: Any) -> str:
         raw = self.key.public_key().public_bytes_raw() if use == "sig" else public_of(self.hpke)
-        message = possession_message(ledger.origin, self.org, raw, "officer-1")
+        opening = Opening("officer-1", bytes(16)) if use == "sig" else None
+        person = "" if opening is None else opening.hash
+        message = possession_message(ledger.origin, self.org, raw, person)
         event = {
             "v": 1,
             "use": use,
             "publicKey": b64u(raw),
-            "person": "officer-1",
+            "person": person,
             "roles": ["submitter"],
             "via": "cli",
             "possession": b64u(self.key.sign(message)) if use == "sig" else None,
             "prev": ledger.last_key_event(self.org),
             **changes,
         }
-        return sign(root or self.root, ENROL, self.payload(ledger, event, kid_of(raw)))
+        return with_opening(sign(root or self.root, ENROL, self.payload(ledger, event, kid_of(raw))), opening)
 
     def revocation(self, ledger: Ledger) -> str:
         event = {"v": 1, "kid": self.kid, "reason": "left", "prev": ledger.last_key_event(self.org)}

@@ -50,10 +50,10 @@ class OrganisationRoutes:
         return json_response({**acted.body, "receipt": acted.receipt}, 201)
 
     async def enrol(self, request: Request) -> Response:
-        """Log a key event: ``{"act": <compact JWS by the organisation's root key>}``."""
+        """Log a key event: ``{"act": <compact JWS by the organisation's root key>~<what opens its person>}``."""
         principal = await caller(self._authenticating, request)
         body = await _members(request, {"act"})
-        act = _text(body, "act", re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"))
+        act = _text(body, "act", re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(~[A-Za-z0-9_-]+)?"))
         async with self._acts.turn(principal):
             acted = await self._administering.enrol(principal, act)
         return json_response({**acted.body, "receipt": acted.receipt}, 201)

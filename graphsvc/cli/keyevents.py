@@ -30,6 +30,7 @@ from graphsvc_verify.canonical import unb64u
 from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.evidence import check_evidence
 from graphsvc_verify.keychain import OPERATOR, SIGNED, ProvedEvent, read_keychain
+from graphsvc_verify.persons import FORM
 from graphsvc_verify.trust import Trust
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -202,7 +203,7 @@ def show_all(
     columns = ("organisation", "key", "use", "person", "roles", "enrolled", "revoked", "by")
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        cells = (row["org"], row["kid"], row["use"], row["person"] or "–", ", ".join(row["roles"]) or "–")
+        cells = (row["org"], row["kid"], row["use"], _name(row["person"]), ", ".join(row["roles"]) or "–")
         revoked = "–" if row["revoked"] is None else str(row["revoked"])
         table.add_row(*(escape(cell) for cell in (*cells, str(row["enrolled"]), revoked, row["assurance"])))
     console.print(table)
@@ -210,11 +211,14 @@ def show_all(
         console.print(f"--prev for the next event of {escape(name)}: {index}")
 
 
+def _name(person: str) -> str:
+    """A person for people: one of another organisation is a salted hash, which says nothing."""
+    return "–" if not person or FORM.fullmatch(person) else person
+
+
 def _keys(evidence: dict[str, Any], trust: Trust, org: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The keys of a checked evidence file, and the index of each organisation's last key event."""
-    events = [
-        ProvedEvent(item["index"], parse_leaf(unb64u(item["leaf"])), item["act"]) for item in evidence["keyEvents"]
-    ]
+    events = [ProvedEvent.of(item, parse_leaf(unb64u(item["leaf"]))) for item in evidence["keyEvents"]]
     chain = read_keychain(events, trust.origin, trust.organisations)
     rows = [
         {

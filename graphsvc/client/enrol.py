@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from graphsvc_verify.ed25519 import verify_signature
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import kid_of
 from graphsvc_verify.keyevents import ENROL, REVOKE, ROTATE, possession_message
+from graphsvc_verify.persons import SALT, Opening, with_opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,12 @@ class Enroller:
 
     def enrol(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> str:
         """The act that enrols a key by its holder's request. Raises InvalidInput for one made for elsewhere."""
-        return self._act(request.kid, self._enrolment(request, roles, prev))
+        return with_opening(self._act(request.kid, self._enrolment(request, roles, prev)), request.opening)
 
     def rotate(self, request: KeyRequest, roles: tuple[str, ...], replaces: str, reason: str, prev: int) -> str:
         """The act after which the requested key counts and the key ``replaces`` does not: one entry does both."""
         event = {**self._enrolment(request, roles, prev), "replaces": replaces, "reason": reason}
-        return self._act(request.kid, event, ROTATE)
+        return with_opening(self._act(request.kid, event, ROTATE), request.opening)
 
     def _enrolment(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> dict[str, Any]:
         if (request.org, request.origin) != (self.org, self.origin):
@@ -54,7 +56,7 @@ class Enroller:
             "v": 1,
             "use": request.use,
             "publicKey": b64u(request.public),
-            "person": request.person,
+            "person": request.hash,
             "roles": list(roles),
             "via": "client",
             "possession": None if request.possession is None else b64u(request.possession),
@@ -74,8 +76,9 @@ class Enroller:
 class KeyRequest:
     """What the holder of a new key gives to where the root key is: nothing in it is secret.
 
-    ``possession`` is the new key's own signature (:func:`graphsvc_verify.keyevents.possession_message`), None for a
-    receiving key, which can't sign.
+    ``salt`` goes with the person's name into the hash by which alone the key event names it. ``possession`` is the new
+    key's own signature (:func:`graphsvc_verify.keyevents.possession_message`), None for a receiving key, which can't
+    sign.
     """
 
     org: str
@@ -83,15 +86,17 @@ class KeyRequest:
     use: str
     public: bytes
     person: str
+    salt: bytes
     possession: bytes | None
 
     @classmethod
     def of(cls, key: SigningKey | HpkeKey, org: str, origin: str, person: str) -> KeyRequest:
         """The request for ``key``; ``person`` holds it (empty for a receiving key)."""
         if isinstance(key, HpkeKey):
-            return cls(org, origin, "hpke", key.public, "", None)
-        message = possession_message(origin, org, key.public, person)
-        return cls(org, origin, "sig", key.public, person, key.private.sign(message))
+            return cls(org, origin, "hpke", key.public, "", b"", None)
+        opening = Opening(person, secrets.token_bytes(SALT))
+        message = possession_message(origin, org, key.public, opening.hash)
+        return cls(org, origin, "sig", key.public, person, opening.salt, key.private.sign(message))
 
     @classmethod
     def read(cls, data: bytes) -> KeyRequest:
@@ -100,15 +105,26 @@ class KeyRequest:
             value = parse(data)
             org, origin, use = (str(value[name]) for name in ("org", "origin", "use"))
             proof = None if value["possession"] is None else unb64u(str(value["possession"]), 64)
-            found = cls(org, origin, use, unb64u(str(value["publicKey"])), str(value["person"]), proof)
+            salt = unb64u(str(value["salt"]), 0 if proof is None else SALT)
+            found = cls(org, origin, use, unb64u(str(value["publicKey"])), str(value["person"]), salt, proof)
             if value["v"] != 1 or found.use not in ("sig", "hpke") or (found.use == "sig") is (proof is None):
                 raise VerifyError("bad_request", "another version or use")
             if proof is not None:
-                message = possession_message(found.origin, found.org, found.public, found.person)
+                message = possession_message(found.origin, found.org, found.public, found.hash)
                 verify_signature(found.public, proof, message)
         except (VerifyError, LookupError, TypeError) as error:
             raise InvalidInput(f"not a request for a key: {type(error).__name__}", code="bad_request") from None
         return found
+
+    @property
+    def opening(self) -> Opening | None:
+        """What opens the person's hash; a receiving key is of no person."""
+        return None if self.possession is None else Opening(self.person, self.salt)
+
+    @property
+    def hash(self) -> str:
+        """The person as the key event names it."""
+        return "" if self.opening is None else self.opening.hash
 
     @property
     def kid(self) -> str:
@@ -124,6 +140,7 @@ class KeyRequest:
             "use": self.use,
             "publicKey": b64u(self.public),
             "person": self.person,
+            "salt": b64u(self.salt),
             "possession": None if self.possession is None else b64u(self.possession),
         }
         return encode(value) + b"\n"

@@ -120,5 +120,6 @@ def _keys(parts: Parts, org: str, chosen: Selection, where: str) -> list[str]:
         except ValueProblem as problem:
             raise InvalidInput(problem.message, code=problem.code, where=f"{where} select entity") from None
     assert chosen.handle is not None
-    opened = parts.handles(org).open(chosen.handle)
-    return [] if opened is None or opened[0] == RECORD else parts.holdings.keys([opened[1]])
+    # Of what is masked nothing is told by what one holds oneself.
+    node = parts.handles(org).open_node(chosen.handle)
+    return [] if node is None else parts.holdings.keys([node.mark])

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from graphsvc.graph.marks import Marks
 from graphsvc.model.claims import FACTS, Facts, entity_facts, expiry, is_storable, link_facts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
@@ -19,7 +20,7 @@ from graphsvc.model.places import record_int
 
 _HEADERS = {
     "record": "id:ID(record){id-type:long}\tlid:long\texp:long",
-    "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\t:LABEL",
+    "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\tmark\t:LABEL",
     "label": ":ID(label){id-type:long}\tlid:long\tkey",
     "watermark": ":ID(watermark){id-type:long}\tname\tindex:long\tbatch:long",
     "about": "\t".join(
@@ -30,14 +31,14 @@ _HEADERS = {
             "rec:long",
             "lid:long",
             "exp:long",
-            "place:long",
+            "lot:long",
             *FACTS,
         ]
     ),
     "claim": "\t".join(
         [
             *(":START_ID(entity)", ":END_ID(entity)", "src:long", "dst:long", "kind", "rec:long", "lid:long"),
-            *("exp:long", "place:long", *FACTS),
+            *("exp:long", "lot:long", *FACTS),
         ]
     ),
 }
@@ -48,7 +49,8 @@ _RELATIONSHIPS = {"about": "ABOUT", "claim": "CLAIM"}
 class DraftFiles:
     """Records with what they are about and their link claims, in files of one writer; a context manager."""
 
-    def __init__(self, directory: Path, number: int) -> None:
+    def __init__(self, directory: Path, number: int, marks: Marks) -> None:
+        self._marks = marks
         self._directory = directory
         self._names = {name: f"{name}-{number:04d}.tsv" for name in ("record", "about", "claim")}
         self._files: dict[str, IO[str]] = {}
@@ -74,18 +76,22 @@ class DraftFiles:
             tail = f"{record}\t{lid}\t{exp}"
             records.append(tail)
             for place, (n, facts) in enumerate(zip(own, entity_facts(draft), strict=True)):
-                about.append(f"{record}\t{n}\t{n}\t{tail}\t{place}\t{_fields(facts)}")
+                about.append(f"{record}\t{n}\t{n}\t{tail}\t{self._marks.about(record, place)}\t{_fields(facts)}")
             for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
                 source, target = own[link.source], own[link.target]
-                ends = f"{source}\t{target}\t{source}\t{target}"
-                claims.append(f"{ends}\t{link.kind}\t{tail}\t{place}\t{_fields(facts)}")
+                ends, lot = f"{source}\t{target}\t{source}\t{target}", self._marks.claim(record, place)
+                claims.append(f"{ends}\t{link.kind}\t{tail}\t{lot}\t{_fields(facts)}")
         for name, lines in (("record", records), ("about", about), ("claim", claims)):
             if lines:
                 self._files[name].write("\n".join(lines) + "\n")
 
 
 def write_rest(
-    directory: Path, entities: Iterable[tuple[int, str, str, str]], labels: Mapping[Label, int], index: int
+    directory: Path,
+    entities: Iterable[tuple[int, str, str, str]],
+    labels: Mapping[Label, int],
+    index: int,
+    marks: Marks,
 ) -> int:
     """Entities as (integer, key, kind, labels joined by ``;``), the labels, the watermark after entry ``index``.
 
@@ -96,7 +102,7 @@ def write_rest(
         for entity, key, kind, lids in entities:
             if not is_storable(key):
                 raise IntegrityError("an entity's key holds a control character")
-            file.write(f"{entity}\t{entity}\t{key}\t{lids}\t{kind}\tEntity;{kind}\n")
+            file.write(f"{entity}\t{entity}\t{key}\t{lids}\t{kind}\t{marks.entity(key)}\tEntity;{kind}\n")
             count += 1
     lines = [f"{lid}\t{lid}\t{label_key(label)}\n" for label, lid in sorted(labels.items(), key=lambda item: item[1])]
     (directory / "label-0000.tsv").write_text("".join(lines), encoding="utf-8")

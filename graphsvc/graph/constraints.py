@@ -18,6 +18,7 @@ _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,39}")
 CONSTRAINTS = (
     "CREATE CONSTRAINT entity_key IF NOT EXISTS FOR (e:Entity) REQUIRE e.key IS UNIQUE",
     "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (e:Entity) REQUIRE e.id IS UNIQUE",
+    "CREATE CONSTRAINT entity_mark IF NOT EXISTS FOR (e:Entity) REQUIRE e.mark IS UNIQUE",
     "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
     "CREATE CONSTRAINT label_lid IF NOT EXISTS FOR (l:Label) REQUIRE l.lid IS UNIQUE",
     "CREATE CONSTRAINT watermark_name IF NOT EXISTS FOR (w:Watermark) REQUIRE w.name IS UNIQUE",

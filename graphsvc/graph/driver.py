@@ -124,13 +124,17 @@ class Graph:
         """The entity kinds that may be written; empty before :meth:`constrain`."""
         return self._kinds
 
-    def writer(self, schema: Schema | None = None) -> Writer:
-        """A writer. There must be one at a time; ``schema`` widens :attr:`kinds`."""
+    def writer(self, schema: Schema | None = None, secret: bytes = b"") -> Writer:
+        """A writer. There must be one at a time; ``schema`` widens :attr:`kinds`.
+
+        Entities and claims are marked under ``secret``; without it they are marked otherwise by each writer.
+        """
+        from graphsvc.graph.marks import Marks
         from graphsvc.graph.write import Writer
 
         if schema is not None:
             self._kinds |= check_kinds(list(schema.kinds))
-        return Writer(self)
+        return Writer(self, Marks(secret))
 
     def reader(self, schema: Schema | None = None, secret: bytes = b"") -> Reader:
         """A reader; any number may be used at once. ``schema`` is not needed: kinds are stored beside the keys.

@@ -19,7 +19,7 @@ _first = itemgetter(0)
 
 
 class RecordClaim(NamedTuple):
-    """What one record says of an entity: the one at ``place`` in it. ``exp``: epoch seconds, 253402300799 for never."""
+    """What one record says of an entity. ``exp``: epoch seconds, 253402300799 for never; ``lot``: see ``marks``."""
 
     rec: int
     lid: int
@@ -35,7 +35,7 @@ class RecordClaim(NamedTuple):
     financial: str | None
     operational: str | None
     origin: str | None = None
-    place: int = 0
+    lot: int = 0
 
     @property
     def groups(self) -> tuple[str | None, ...]:
@@ -49,7 +49,7 @@ class RecordClaim(NamedTuple):
 
 
 class LinkClaim(NamedTuple):
-    """What one record says of a link between two entities: the link at ``place`` in it."""
+    """What one record says of a link between two entities. ``lot``: see :mod:`graphsvc.graph.marks`."""
 
     source: int
     target: int
@@ -68,7 +68,7 @@ class LinkClaim(NamedTuple):
     financial: str | None
     operational: str | None
     origin: str | None = None
-    place: int = 0
+    lot: int = 0
 
     @property
     def groups(self) -> tuple[str | None, ...]:
@@ -81,14 +81,37 @@ class LinkClaim(NamedTuple):
         return self[6:17]
 
 
+IDENTIFIED = ""
+"""The world of claims that grant a reader the identity of what they are about."""
+
+
+class Node(NamedTuple):
+    """What is one thing to a reader: an entity, by its mark, in one *world* of the reader's.
+
+    What a reader may not identify must not be joined with what it can name. So a claim that grants no identity belongs
+    to a world of its owner, named by the owner's slug, and all others to the world :data:`IDENTIFIED`; claims join only
+    within a world, and one entity is a thing of its own in each.
+    """
+
+    mark: str
+    world: str = IDENTIFIED
+
+
 class EntityFacts(NamedTuple):
-    """A visible entity. ``key`` is None where no visible claim grants it; ``more``: there are claims beyond the cap."""
+    """A visible entity in a world. ``key`` is None in a world of withheld ones; ``more``: there are further claims."""
 
     id: int
+    mark: str
     kind: str
     key: str | None
     claims: list[RecordClaim]
     more: bool
+    world: str = IDENTIFIED
+
+    @property
+    def node(self) -> Node:
+        """What it is to the reader."""
+        return Node(self.mark, self.world)
 
 
 class Neighbourhood(NamedTuple):
@@ -117,28 +140,28 @@ class Paths(NamedTuple):
     truncated: bool
 
 
-PRIME = 2_999_999_777
-"""Below 2^31.5, so that squares fit Neo4j's integers, and 2 modulo 3, so that no two numbers have the same cube."""
+PRIME = (1 << 31) - 1
+"""A lot is two numbers below it, packed in one; the products of two such pairs fit Neo4j's integers, and their sum."""
 
 
 class Shuffle(NamedTuple):
-    """A keyed order of integers, the last resort in ordering: without the key it tells nothing of who came first.
+    """The order of one reading organisation among claims that look alike, by their lots.
 
-    ``n`` goes to (factor · n + shift)³ modulo :data:`PRIME`. A cube, since the order of multiples alone would give the
-    factor away to who knows some of the numbers, as of own records. The statements count the same way.
+    A lot (a, b) goes to a · factor + b · other modulo :data:`PRIME`, and then by itself. Lots are random, and all that
+    shows is their order: to one reader it is any order, and to two readers, whose factors are not multiples of each
+    other, orders that are independent of each other. The statements count the same way.
     """
 
     factor: int
-    shift: int
+    other: int
 
-    def __call__(self, n: int) -> int:
-        """The place of ``n``."""
-        moved = (n % PRIME * self.factor + self.shift) % PRIME
-        return moved * moved % PRIME * moved % PRIME
+    def __call__(self, lot: int) -> tuple[int, int]:
+        """The place of a lot."""
+        return (lot // PRIME * self.factor + lot % PRIME * self.other) % PRIME, lot
 
     def claim(self, claim: RecordClaim | LinkClaim) -> tuple[int, int]:
         """What decides between claims that look alike."""
-        return self(claim.rec), claim.place
+        return self(claim.lot)
 
     def entity(self, entity: EntityFacts) -> tuple[int, int]:
         """What decides between entities that look alike."""
@@ -148,9 +171,8 @@ class Shuffle(NamedTuple):
 
 def shuffle_of(secret: bytes, org: str) -> Shuffle:
     """The order of one reading organisation, drawn from the service's secret by HMAC-SHA-256."""
-    drawn = hmac.digest(secret, b"graphsvc ties v1|" + org.encode(), "sha256")
-    factor, shift = int.from_bytes(drawn[:16]), int.from_bytes(drawn[16:])
-    return Shuffle(1 + factor % (PRIME - 1), shift % PRIME)
+    drawn = hmac.digest(secret, b"graphsvc ties v2|" + org.encode(), "sha256")
+    return Shuffle(int.from_bytes(drawn[:16]) % PRIME, int.from_bytes(drawn[16:]) % PRIME)
 
 
 def ordered(items: Iterable[T], order: Callable[[T], Any], tie: Callable[[T], Any]) -> list[T]:

@@ -1,25 +1,33 @@
 """Handles: the opaque ids that leave the service.
 
-A handle is AES-SIV (RFC 5297) under the reading organisation's own key over kind byte ‖ 8-byte big-endian integer,
-base64url without padding: 34 characters. Deterministic, so a reader sees one thing under one id; authenticated, so a
-guessed one is nothing; and under another organisation's key it opens to nothing, so handles can't be compared between
-organisations and tell neither order nor number.
+A handle is AES-SIV (RFC 5297) under the reading organisation's own key over kind byte ‖ 24 bytes, base64url without
+padding: 55 characters. Deterministic, so a reader sees one thing under one id; authenticated, so a guessed one is
+nothing; and under another organisation's key it opens to nothing, so handles can't be compared between organisations.
+
+The 24 bytes are a record's integer, or an entity's mark (16 bytes) and the number of the world that it is a thing of (8
+bytes). Both hang on nothing but the entity's key, the record's place in the ledger and whose claims are withheld: not
+on who else speaks of the entity, nor on whether anybody did before.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import struct
+from collections.abc import Iterable
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from graphsvc.graph.facts import IDENTIFIED, Node
+
 RECORD = 0
 """The kind byte of records; entity kinds have the ``number`` of their schema file, 1 to 250."""
 
-_LENGTH = 34
-_FORM = struct.Struct(">BQ")
+LENGTH = 55
+_BYTES = 24
+_WORLD_BITS = 64
+_MARK_BYTES = 16
 
 
 class Handles:
@@ -29,18 +37,41 @@ class Handles:
         self._cipher = AESSIV(key)
 
     def seal(self, kind_number: int, n: int) -> str:
-        """The handle of entity (or, with kind :data:`RECORD`, record) integer ``n``."""
-        sealed = self._cipher.encrypt(_FORM.pack(kind_number, n), None)
-        return base64.urlsafe_b64encode(sealed)[:_LENGTH].decode("ascii")
+        """The handle of a thing by its number (below 2^192): of a record, with kind :data:`RECORD`, by its integer."""
+        sealed = self._cipher.encrypt(bytes((kind_number,)) + n.to_bytes(_BYTES), None)
+        return base64.urlsafe_b64encode(sealed)[:LENGTH].decode("ascii")
 
     def open(self, handle: str) -> tuple[int, int] | None:
-        """Kind byte and integer, or None for anything that this organisation was not given in exactly this form."""
-        if len(handle) != _LENGTH or not handle.isascii():
+        """Kind byte and number, or None for anything that this organisation was not given in exactly this form."""
+        if len(handle) != LENGTH or not handle.isascii():
             return None
         try:
-            sealed = base64.b64decode(handle + "==", altchars=b"-_", validate=True)
-            kind_number, n = _FORM.unpack(self._cipher.decrypt(sealed, None))
+            sealed = base64.b64decode(handle + "=", altchars=b"-_", validate=True)
+            opened = self._cipher.decrypt(sealed, None)
         except (binascii.Error, InvalidTag, ValueError):
             return None
-        # The last character has four spare bits: only one spelling counts.
+        kind_number, n = opened[0], int.from_bytes(opened[1:])
+        # The last character has two spare bits: only one spelling counts.
         return (kind_number, n) if self.seal(kind_number, n) == handle else None
+
+    def seal_node(self, kind_number: int, node: Node) -> str:
+        """The handle of an entity of some kind, as the reader knows it."""
+        mark = int.from_bytes(base64.urlsafe_b64decode(node.mark + "=="))
+        return self.seal(kind_number, mark << _WORLD_BITS | _number(node.world))
+
+    def open_node(self, handle: str, worlds: Iterable[str] = ()) -> Node | None:
+        """The entity behind a handle; None for a record, and in a world that is none of ``worlds``."""
+        opened = self.open(handle)
+        if opened is None or opened[0] == RECORD:
+            return None
+        number = opened[1] % (1 << _WORLD_BITS)
+        world = next((world for world in (IDENTIFIED, *worlds) if _number(world) == number), None)
+        if world is None:
+            return None
+        mark = (opened[1] >> _WORLD_BITS).to_bytes(_MARK_BYTES)
+        return Node(base64.urlsafe_b64encode(mark)[:-2].decode("ascii"), world)
+
+
+def _number(world: str) -> int:
+    """A world's 8 bytes in a handle: none for what is identified, else those that its name's SHA-256 begins with."""
+    return 0 if world == IDENTIFIED else int.from_bytes(sha256(world.encode()).digest()[:8])

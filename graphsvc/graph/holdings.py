@@ -19,7 +19,7 @@ UNWIND [l IN e.lids WHERE l IN $lids] AS l
 MATCH ()-[a:ABOUT {ent: e.id, lid: l}]->() USING INDEX SEEK a:ABOUT(ent, lid)
 RETURN collect(DISTINCT a.rec)"""
 
-_KEYS = "UNWIND $ids AS id MATCH (e:Entity {id: id}) RETURN collect(e.key)"
+_KEYS = "UNWIND $marks AS mark MATCH (e:Entity {mark: mark}) RETURN collect(e.key)"
 
 _UNDER = """
 MATCH (r:Record) WHERE r.id >= $low AND r.id < $high AND r.lid IN $lids
@@ -52,9 +52,9 @@ class Holdings:
         (found,) = self._graph.answer(_ABOUT, {"keys": list(keys), "lids": list(lids)})
         return list(found)
 
-    def keys(self, ids: Sequence[int]) -> list[str]:
-        """The canonical keys of entities by their integers; those that are not there are left out."""
-        (found,) = self._graph.answer(_KEYS, {"ids": list(ids)})
+    def keys(self, marks: Sequence[str]) -> list[str]:
+        """The canonical keys of entities by their marks; those that are not there are left out."""
+        (found,) = self._graph.answer(_KEYS, {"marks": list(marks)})
         return list(found)
 
     def under(self, lids: Sequence[int], low: int, high: int) -> list[int]:

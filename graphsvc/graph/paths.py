@@ -13,8 +13,8 @@ from itertools import islice, pairwise
 from graphsvc.graph.facts import Shuffle
 from graphsvc.graph.shortest import Effort, Shortest, Spent
 
-Claim = tuple[int, int, str | None, str | None, str, int, int]
-"""Source, target, their keys where the claim grants them, the claim's element id, its record and its place in it."""
+Claim = tuple[int, int, str | None, str | None, str, int]
+"""Source, target, their keys where the claim grants them, the claim's element id, its lot."""
 
 STEPS = 2_000_000
 """Neighbours that one search may look at: some tenths of a second."""
@@ -77,16 +77,15 @@ class Search:
         side, front = self._side, self._fronts[self._side]
         self._inner[side] |= front
         reached: set[int] = set()
-        for source, target, source_key, target_key, claim, record, place in claims:
-            assert isinstance(source, int) and isinstance(target, int)
-            assert isinstance(record, int) and isinstance(place, int)
+        for source, target, source_key, target_key, claim, lot in claims:
+            assert isinstance(source, int) and isinstance(target, int) and isinstance(lot, int)
             for n, key in ((source, source_key), (target, target_key)):
                 if isinstance(key, str):
                     self._names[n] = key
             if source != target:
                 self._between.setdefault(source, {}).setdefault(target, set()).add(str(claim))
                 self._between.setdefault(target, {}).setdefault(source, set()).add(str(claim))
-                step, tie = (min(source, target), max(source, target)), (self._shuffle(record), place)
+                step, tie = (min(source, target), max(source, target)), self._shuffle(lot)
                 self._ties[step] = min(tie, self._ties.get(step, tie))
             reached |= {source, target}
         self._fronts[side] = reached - self._inner[side]

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from graphsvc.graph import statements
+from graphsvc.graph.marks import Marks
 from graphsvc.model.claims import entity_facts, expiry, link_facts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
@@ -47,11 +48,12 @@ class Prepared:
         }
 
     def bind(
-        self, found: Mapping[int, int], lids: Sequence[int], kinds: frozenset[str]
+        self, found: Mapping[int, int], lids: Sequence[int], kinds: frozenset[str], marks: Marks
     ) -> tuple[list[int], list[Statement]]:
         """The integers of ``keys`` and the statements to run, in order.
 
-        ``found`` maps positions of entities that exist to their integers. Raises IntegrityError for a kind that is
+        ``found`` maps positions of entities that exist to their integers; ``marks`` draws what claims and new entities
+        are marked by. Raises IntegrityError for a kind that is
         not among ``kinds``.
         """
         ids = [found.get(position, fresh) for position, fresh in enumerate(self.fresh_ids)]
@@ -59,31 +61,32 @@ class Prepared:
         for position, kind in enumerate(self.kinds):
             if position not in found:
                 labels = [lids[label] for label in self.touched[position]]
-                new.setdefault(kind, []).append([ids[position], self.keys[position], labels])
+                key = self.keys[position]
+                new.setdefault(kind, []).append([ids[position], key, labels, marks.entity(key)])
         if not new.keys() <= kinds:
             raise IntegrityError("a draft names a kind that the schema doesn't have", code="unknown_kind")
         runs: list[Statement] = [
             (statements.create_entities(kind), {"new": rows}) for kind, rows in sorted(new.items())
         ]
-        records, claims = self._rows(ids, lids)
+        records, claims = self._rows(ids, lids, marks)
         runs.append((statements.CREATE_RECORDS, {"records": records}))
         if claims:
             runs.append((statements.CREATE_CLAIMS, {"claims": claims}))
         return ids, runs
 
-    def _rows(self, ids: list[int], lids: Sequence[int]) -> tuple[list[Any], list[Any]]:
+    def _rows(self, ids: list[int], lids: Sequence[int], marks: Marks) -> tuple[list[Any], list[Any]]:
         records: list[Any] = []
         claims: list[Any] = []
         for draft, positions, label in zip(self.drafts, self.positions, self.label_positions, strict=True):
             record, lid, exp = record_int(self.entry_index, draft.row), lids[label], expiry(draft)
             about = [
-                [ids[position], facts, place]
+                [ids[position], facts, marks.about(record, place)]
                 for place, (position, facts) in enumerate(zip(positions, entity_facts(draft), strict=True))
             ]
             records.append([record, lid, exp, about])
             for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
                 source, target = ids[positions[link.source]], ids[positions[link.target]]
-                claims.append([source, target, link.kind, record, lid, exp, facts, place])
+                claims.append([source, target, link.kind, record, lid, exp, facts, marks.claim(record, place)])
         return records, claims
 
 

@@ -1,6 +1,6 @@
 """The Cypher that reads.
 
-Four rules hold in every statement, and a test reads the plans to see that they do:
+Five rules hold in every statement, and a test reads the plans to see that they do:
 
 * **Seek, never expand.** An entity keeps the labels that touch it; claims are found through the relationship indexes
   on (endpoint, lid, exp) for the labels that the reader may see. Cost, and so time, follows what is visible: neither
@@ -10,12 +10,14 @@ Four rules hold in every statement, and a test reads the plans to see that they 
 * **What a reader may see is asked of one list**: ``$may`` has for each label what may be done with it, as one small
   number, and ``$view`` or ``$identity`` which of these numbers allow it (:class:`graphsvc.policy.scope.Packed`). A
   label that came later has no number, and that is in no list.
+* **One world.** Where entities are asked for, ``$view`` allows the labels of one world of the reader's
+  (:class:`graphsvc.graph.facts.Node`) and no others, so nothing is joined across worlds.
 * **One packed record.** Columns travel as lists inside lists. Where they hold values, these are counted before they
   leave: a list that would pass ``$room`` characters is null.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
-is equal by all of these is ordered by the record's number, shuffled under a key of the reading organisation, and the
-claim's place in its record: that tells nothing about who came first.
+is equal by all of these is ordered by lot, mixed under a key of the reading organisation: that tells nothing about who
+came first.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
 
 def _columns(claim: str) -> str:
-    """The columns of a claim: rec, lid, exp, grading, since, until, groups, origin, place."""
+    """The columns of a claim: rec, lid, exp, grading, since, until, groups, origin, lot."""
     plain = [f"{claim}.{name}" for name in _PLAIN]
     masked = [f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{group} END" for group in GROUPS]
     return ", ".join(
-        [*plain, *masked, f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN {claim}.origin END", f"{claim}.place"]
+        [*plain, *masked, f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN {claim}.origin END", f"{claim}.lot"]
     )
 
 
@@ -49,12 +51,9 @@ def _live(claim: str, record: str = "rec") -> str:
     return f"{claim}.exp > $now AND NOT {number} IN $withdrawn AND NOT {number} / {1 << ROW_BITS} IN $leaving"
 
 
-# The order of graphsvc.graph.facts.Shuffle, in two steps, so that the product is worked out once.
-_TIE = f"tie * tie % {PRIME} * tie % {PRIME}"
-
-
 def _tie(claim: str) -> str:
-    return f"({claim}.rec % {PRIME} * $factor + $shift) % {PRIME} AS tie"
+    """The order of :class:`graphsvc.graph.facts.Shuffle`."""
+    return f"({claim}.lot / {PRIME} * $factor + {claim}.lot % {PRIME} * $other) % {PRIME}, {claim}.lot"
 
 
 def _key(claim: str, node: str) -> str:
@@ -79,20 +78,22 @@ CALL (e, l) {{
 
 _SHOWN = ", ".join(f"CASE WHEN $may[a.lid] IN ${group} THEN a.{group} END" for group in GROUPS)
 
-# One row per visible entity: id, kind, key where a visible claim grants it, claims. Null where they hold too much.
+# One row per visible entity: id, mark, kind, key where a visible claim grants it, claims. Null: they hold too much.
 _FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
-  WITH a, $may[a.lid] IN $identity AS named, {_tie("a")}
-  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_TIE} LIMIT $records
+  WITH a, $may[a.lid] IN $identity AS named
+  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_tie("a")} LIMIT $records
   RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
 }}
 WITH e, claims, named WHERE size(claims) > 0
-WITH collect([e.id, e.kind, CASE WHEN named THEN e.key END, claims]) AS entities
-RETURN CASE WHEN reduce(all = 0, e IN entities | {_held("e[3]", 0, "all")}) <= $room THEN entities END AS entities"""
+WITH collect([e.id, e.mark, e.kind, CASE WHEN named THEN e.key END, claims]) AS entities
+RETURN CASE WHEN reduce(all = 0, e IN entities | {_held("e[4]", 0, "all")}) <= $room THEN entities END AS entities"""
 
 ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_FACTS}"
+
+ENTITY = f"MATCH (e:Entity {{mark: $mark}}) {_FACTS}"
 
 # A key that no visible claim grants is not found: asking for it must not tell more than match does.
 RESOLVE = f"""
@@ -104,14 +105,21 @@ CALL (e) {{
 }}
 RETURN collect([e.key, e.id])"""
 
-NAMES = f"""
-UNWIND $ids AS id MATCH (e:Entity {{id: id}})
+_ANY = f"""
 CALL (e) {{
-  UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
+  UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
   RETURN a LIMIT 1
-}}
-RETURN collect([e.id, e.key])"""
+}}"""
+
+# What entities are called: those that some visible claim supports.
+NAMES = f"""
+UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_ANY}
+RETURN collect([e.id, e.mark, {_key("a", "e")}])"""
+
+LOCATE = f"""
+UNWIND $marks AS mark MATCH (e:Entity {{mark: mark}}) {_ANY}
+RETURN collect([e.mark, e.id])"""
 
 MATCH = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
@@ -135,8 +143,8 @@ RETURN collect(rec)"""
 RECORDS = f"""
 UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view
 MATCH (n)-[a:ABOUT]->(e:Entity) WHERE $may[a.lid] IN $view AND {_live("a")}
-WITH collect([n.id, e.id, e.kind, {_key("a", "e")}, {_columns("a")}]) AS claims
-RETURN CASE WHEN {_held("claims", 4)} <= $room THEN claims END"""
+WITH collect([n.id, e.id, e.mark, e.kind, {_key("a", "e")}, {_columns("a")}]) AS claims
+RETURN CASE WHEN {_held("claims", 5)} <= $room THEN claims END"""
 
 LABELS_OF = f"""
 UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view AND {_live("n", "id")}
@@ -148,7 +156,7 @@ UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
 {_TOUCHING}
 WITH DISTINCT c LIMIT $most
 WITH c, startNode(c) AS a, endNode(c) AS b
-RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.rec, c.place])"""
+RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.lot])"""
 
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
@@ -161,7 +169,7 @@ def first_asked() -> list[str]:
     """The statements that questions begin with, those that are asked most first."""
     by_identifier = [RESOLVE, ENTITIES, MATCH]
     along_paths = [LEVEL, CLAIMS]
-    rest = [NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT]
+    rest = [LOCATE, ENTITY, NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT]
     one, two, *farther = (expand(hops, False) for hops in range(1, MAX_HOPS + 1))
     return [*by_identifier, one, two, *along_paths, *rest, *farther]
 
@@ -179,14 +187,14 @@ def graded(statement: str) -> str:
 
 @cache
 def expand(hops: int, chosen: bool) -> str:
-    """The neighbourhood of ``$start``: claims within ``hops`` and the facts of all their ends, in one statement.
+    """The neighbourhood of the mark ``$start``: claims within ``hops``, and the facts of all their ends.
 
-    Level by level; ``$most`` is one more than the claims wanted, and a level that passes it ends the walk.
+    One statement, level by level; ``$most`` is one more than the claims wanted: a level that passes it ends the walk.
     ``chosen``: follow only claims whose kind is in ``$kinds``.
     """
     levels = "".join(_level(chosen) for _ in range(hops))
     return f"""
-MATCH (start:Entity {{id: $start}})
+MATCH (start:Entity {{mark: $start}})
 WITH start, [start] AS front, [] AS inner, [] AS claims
 {levels}
 WITH start, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
@@ -205,8 +213,8 @@ CALL (front, inner) {{
   UNWIND front AS e
   {_TOUCHING}
   WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
-  WITH c, startNode(c) AS a, endNode(c) AS b, {_tie("c")}
-  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_TIE}, c.place LIMIT $most
+  WITH c, startNode(c) AS a, endNode(c) AS b
+  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_tie("c")} LIMIT $most
   RETURN collect(c) AS fresh
 }}
 WITH start, inner + [e IN front | e.id] AS inner, claims + fresh AS claims, fresh

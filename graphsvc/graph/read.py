@@ -1,7 +1,8 @@
 """Reads. Each takes a :class:`~graphsvc.policy.scope.Scope` and returns only what it lets see.
 
 An entity is there if and only if a live claim that the scope views supports it; absent, hidden, expired and withdrawn
-look alike. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
+look alike. What is read of entities is read in one world of the reader's (:class:`graphsvc.graph.facts.Node`): no other
+claims count. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
 (default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had, and
 TooLarge when what they would return passes :data:`graphsvc.model.room.ROOM`; that is told before it leaves Neo4j.
 
@@ -19,9 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphsvc.graph import queries
 from graphsvc.graph.facts import (
+    IDENTIFIED,
     EntityFacts,
     LinkClaim,
     Neighbourhood,
+    Node,
     Path,
     Paths,
     RecordClaim,
@@ -80,21 +83,45 @@ class Reader:
         """The entities that canonical keys name, where a visible claim grants the identity; others are left out."""
         return await self._work(scope, now, grades, lambda ask: dict(ask(queries.RESOLVE, keys=list(keys))[0]))
 
-    async def names(self, scope: Scope, ids: Sequence[int], now: float | None = None) -> dict[int, str]:
-        """The canonical keys of those of ``ids`` whose identity a visible claim grants."""
-        return await self._work(scope, now, None, lambda ask: dict(ask(queries.NAMES, ids=list(ids))[0]))
+    async def names(
+        self, scope: Scope, ids: Sequence[int], now: float | None = None, world: str = IDENTIFIED
+    ) -> dict[int, tuple[str, str | None]]:
+        """The marks of those of ``ids`` that are visible in a world, and their canonical keys where it grants them."""
+
+        def work(ask: Ask) -> dict[int, tuple[str, str | None]]:
+            return {n: (mark, key) for n, mark, key in ask(queries.NAMES, ids=list(ids))[0]}
+
+        return await self._work(scope, now, None, work, world)
 
     async def entities(
-        self, scope: Scope, ids: Sequence[int], now: float | None = None, grades: Grades = None
+        self,
+        scope: Scope,
+        ids: Sequence[int],
+        now: float | None = None,
+        grades: Grades = None,
+        world: str = IDENTIFIED,
     ) -> list[EntityFacts]:
-        """Facts of those of ``ids`` that are visible, in the order of ``ids``."""
+        """Facts of those of ``ids`` that are visible in a world, in the order of ``ids``."""
         shuffle = self._shuffle(scope)
-        return await self._work(scope, now, grades, lambda ask: self._entities(ask, ids, shuffle))
+        return await self._work(scope, now, grades, lambda ask: self._entities(ask, ids, shuffle, world), world)
+
+    async def entity(
+        self, scope: Scope, node: Node, now: float | None = None, grades: Grades = None
+    ) -> EntityFacts | None:
+        """Facts of an entity as the reader knows it; None when it is not visible."""
+        shuffle = self._shuffle(scope)
+
+        def work(ask: Ask) -> EntityFacts | None:
+            rows = ask(queries.ENTITY, mark=node.mark, records=self._records + 1)
+            found = [self._facts(row, shuffle, node.world) for row in _whole(rows[0])] if rows else []
+            return found[0] if found else None
+
+        return await self._work(scope, now, grades, work, node.world)
 
     async def expand(
         self,
         scope: Scope,
-        start: int,
+        start: Node,
         hops: int,
         kinds: Sequence[str] | None,
         limit: int,
@@ -106,26 +133,26 @@ class Reader:
         ``kinds`` None follows all kinds of link. One round trip. None when the start is not visible.
         """
         statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
-        asked = {"start": start, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
+        asked = {"start": start.mark, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
         shuffle = self._shuffle(scope)
 
         def work(ask: Ask) -> Neighbourhood | None:
             rows = ask(statement, **asked)
             if not rows:
                 return None
-            facts = (self._facts(row, shuffle) for row in _whole(rows[1]))
+            facts = (self._facts(row, shuffle, start.world) for row in _whole(rows[1]))
             entities = ordered(facts, entity_order, shuffle.entity)
-            if all(entity.id != start for entity in entities):
+            if all(entity.mark != start.mark for entity in entities):
                 return None
             return Neighbourhood(entities, _links(rows[0], entities, shuffle), rows[2])
 
-        return await self._work(scope, now, grades, work)
+        return await self._work(scope, now, grades, work, start.world)
 
     async def paths(
         self,
         scope: Scope,
-        source: int,
-        target: int,
+        source: Node,
+        target: Node,
         max_hops: int,
         k: int,
         now: float | None = None,
@@ -133,28 +160,34 @@ class Reader:
     ) -> Paths:
         """The ``k`` shortest simple paths between two entities, at most ``max_hops`` long, directions ignored.
 
-        Ties go by visible keys along the path.
+        Ties go by visible keys along the path. There is none between two worlds.
         """
-        shuffle = self._shuffle(scope)
+        shuffle, world = self._shuffle(scope), source.world
+        if target.world != world:
+            return Paths([], {}, False)
 
         def work(ask: Ask) -> Paths:
-            # 1. Level by level what touches the frontier, until the search has enough.
-            search = Search(source, target, max_hops, k, self._budget, shuffle)
+            # 1. Both ends, where they are visible.
+            ends = dict(ask(queries.LOCATE, marks=[source.mark, target.mark])[0])
+            if len(ends) < len({source, target}):
+                return Paths([], {}, False)
+            # 2. Level by level what touches the frontier, until the search has enough.
+            search = Search(ends[source.mark], ends[target.mark], max_hops, k, self._budget, shuffle)
             while (frontier := search.frontier()) is not None:
                 search.add(ask(queries.LEVEL, frontier=frontier, most=search.left + 1)[0])
             found = search.paths()
             if not found:
                 return Paths([], {}, search.truncated)
-            # 2. The facts of every entity on the paths, and all claims between neighbours on them.
-            facts = self._entities(ask, [n for path in found for n in path], shuffle)
+            # 3. The facts of every entity on the paths, and all claims between neighbours on them.
+            facts = self._entities(ask, [n for path in found for n in path], shuffle, world)
             claims = dict.fromkeys(claim for path in found for claim in search.claims(path))
             links = _links(ask(queries.CLAIMS, claims=list(claims))[0], facts, shuffle)
-            # 3. Each path with its links.
+            # 4. Each path with its links.
             entities, between = {one.id: one for one in facts}, _between(links)
             paths = [Path(path, _along(path, between)) for path in found]
             return Paths([one for one in paths if _there(one, entities, between)], entities, search.truncated)
 
-        return await self._work(scope, now, grades, work)
+        return await self._work(scope, now, grades, work, world)
 
     async def match(self, scope: Scope, keys: Sequence[str], now: float | None = None) -> dict[str, set[int]]:
         """Per canonical key the labels of the match set under which a live claim is held; keys without are left out."""
@@ -178,8 +211,9 @@ class Reader:
 
         def work(ask: Ask) -> dict[int, list[EntityFacts]]:
             found: dict[int, list[EntityFacts]] = {}
-            for record, entity, kind, key, *columns in _whole(ask(queries.RECORDS, ids=list(records))[0]):
-                facts = EntityFacts(entity, kind, key, [RecordClaim._make(columns)], False)
+            for record, entity, mark, kind, key, *columns in _whole(ask(queries.RECORDS, ids=list(records))[0]):
+                claim = RecordClaim._make(columns)
+                facts = EntityFacts(entity, mark, kind, key, [claim], False, scope.world_of(claim.lid))
                 found.setdefault(record, []).append(facts)
             return {record: ordered(facts, entity_order, shuffle.entity) for record, facts in found.items()}
 
@@ -189,13 +223,18 @@ class Reader:
         """The label numbers of those of ``records`` that are visible."""
         return await self._work(scope, now, None, lambda ask: dict(ask(queries.LABELS_OF, ids=list(records))[0]))
 
-    async def _work(self, scope: Scope, now: float | None, grades: Grades, work: Callable[[Ask], T]) -> T:
-        """Run ``work`` in one of the graph's threads; it blocks, and asks under ``scope`` only."""
+    async def _work(
+        self, scope: Scope, now: float | None, grades: Grades, work: Callable[[Ask], T], world: str | None = None
+    ) -> T:
+        """Run ``work`` in one of the graph's threads; it blocks, and asks under ``scope`` only.
+
+        It asks within a world; within all of them (None) only where nothing is joined.
+        """
         parameters: dict[str, Any] = {"now": int(time.time() if now is None else now), "room": ROOM}
         parameters["withdrawn"] = list(scope.withdrawn)
         parameters["leaving"] = list(scope.leaving)
         parameters.update(self._shuffle(scope)._asdict())
-        parameters.update(scope.masks())
+        parameters.update(scope.masks(world))
         if grades is not None:
             parameters["grades"] = list(grades)
 
@@ -205,9 +244,9 @@ class Reader:
 
         return await self._graph.in_thread(lambda: work(ask))
 
-    def _entities(self, ask: Ask, ids: Sequence[int], shuffle: Shuffle) -> list[EntityFacts]:
+    def _entities(self, ask: Ask, ids: Sequence[int], shuffle: Shuffle, world: str) -> list[EntityFacts]:
         rows = _whole(ask(queries.ENTITIES, ids=list(dict.fromkeys(ids)), records=self._records + 1)[0])
-        found = {row[0]: self._facts(row, shuffle) for row in rows}
+        found = {row[0]: self._facts(row, shuffle, world) for row in rows}
         return [found[n] for n in dict.fromkeys(ids) if n in found]
 
     def _shuffle(self, scope: Scope) -> Shuffle:
@@ -216,12 +255,12 @@ class Reader:
             self._shuffles[org] = shuffle_of(self._secret, org)
         return self._shuffles[org]
 
-    def _facts(self, row: Sequence[Any], shuffle: Shuffle) -> EntityFacts:
-        n, kind, key, columns = row
+    def _facts(self, row: Sequence[Any], shuffle: Shuffle, world: str) -> EntityFacts:
+        n, mark, kind, key, columns = row
         claims = list(map(RecordClaim._make, columns[: self._records]))
         if len(claims) > 1:
             claims = ordered(claims, claim_order, shuffle.claim)
-        return EntityFacts(n, kind, key, claims, len(columns) > self._records)
+        return EntityFacts(n, mark, kind, key, claims, len(columns) > self._records, world)
 
 
 def _whole(rows: list[Any] | None) -> list[Any]:

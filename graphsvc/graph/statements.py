@@ -37,12 +37,12 @@ RETURN collect([t[2], e.id])"""
 CREATE_RECORDS = f"""
 UNWIND $records AS r CREATE (n:Record {{id: r[0], lid: r[1], exp: r[2]}})
 WITH n, r UNWIND r[3] AS a MATCH (e:Entity {{id: a[0]}})
-CREATE (n)-[:ABOUT {{ent: a[0], rec: r[0], lid: r[1], exp: r[2], place: a[2], {_FACTS.format("a[1]")}}}]->(e)"""
+CREATE (n)-[:ABOUT {{ent: a[0], rec: r[0], lid: r[1], exp: r[2], lot: a[2], {_FACTS.format("a[1]")}}}]->(e)"""
 
 CREATE_CLAIMS = f"""
 UNWIND $claims AS c MATCH (a:Entity {{id: c[0]}}) MATCH (b:Entity {{id: c[1]}})
 CREATE (a)-[:CLAIM {{src: c[0], dst: c[1], kind: c[2], rec: c[3], lid: c[4], exp: c[5],
-  place: c[7], {_FACTS.format("c[6]")}}}]->(b)"""
+  lot: c[7], {_FACTS.format("c[6]")}}}]->(b)"""
 
 # A record's claims are found by its integer: walking from its entities would look at every pair of them, or at all that
 # others claim of a busy one.
@@ -97,5 +97,5 @@ UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE size(e.lids) = 0 AND NOT EXIST
 
 @cache
 def create_entities(kind: str) -> str:
-    """The statement that creates entities of one (checked) kind from ``$new`` rows of id, key and labels."""
-    return f"UNWIND $new AS n CREATE (:Entity:{kind} {{id: n[0], key: n[1], lids: n[2], kind: '{kind}'}})"
+    """The statement that creates entities of one (checked) kind from ``$new`` rows of id, key, labels and mark."""
+    return f"UNWIND $new AS n CREATE (:Entity:{kind} {{id: n[0], key: n[1], lids: n[2], mark: n[3], kind: '{kind}'}})"

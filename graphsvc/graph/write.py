@@ -15,6 +15,7 @@ import msgspec
 
 from graphsvc.graph import statements
 from graphsvc.graph.driver import with_one_map
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.numbering import Numbering
 from graphsvc.graph.prepare import Prepared, prepare
 from graphsvc.model.bounds import BATCH_ROWS, WITHDRAWN_CLAIMS
@@ -82,8 +83,10 @@ class Writer:
     All methods raise Unavailable when Neo4j can't be had and leave the graph as it was.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, marks: Marks | None = None) -> None:
+        """``marks`` draws what entities and claims are marked by; without it, one with a secret of its own."""
         self._graph = graph
+        self._marks = marks or Marks()
         self._lids: dict[Label, int] | None = None
         self._at: Watermark | None = None
 
@@ -125,7 +128,7 @@ class Writer:
         with self._graph.writing() as transaction:
             _move_watermark(transaction, step.before, step.after)
             _create_labels(transaction, new)
-            ids = _run_batch(transaction, prepared, lids, self._graph.kinds)
+            ids = self._run_batch(transaction, prepared, lids)
             positions = [[ids[position] for position in row] for row in prepared.positions]
             applied = Applied(positions, [lids[label] for label in prepared.label_positions])
             if before_commit is not None:
@@ -223,6 +226,19 @@ class Writer:
                 transaction.commit()
             known.update(missing)
 
+    def _run_batch(self, transaction: Transaction, prepared: Prepared, lids: Sequence[int]) -> list[int]:
+        if not prepared.drafts:
+            return []
+        found = dict(_packed(transaction, statements.LOOK_UP, prepared.lookup(lids)))
+        wrong = [[found[at], told] for at, told in prepared.forced.items() if found.get(at, told) != told]
+        if wrong:
+            _run(transaction, statements.RENUMBER, {"pairs": wrong})
+        found.update({at: told for at, told in prepared.forced.items() if at in found})
+        ids, runs = prepared.bind(found, lids, self._graph.kinds, self._marks)
+        for statement, parameters in runs:
+            _run(transaction, statement, parameters)
+        return ids
+
     def _known(self) -> dict[Label, int]:
         if self._lids is None:
             self._lids = {label: lid for lid, label in self.labels()}
@@ -256,20 +272,6 @@ def _create_labels(transaction: Transaction, new: dict[Label, int]) -> None:
     if new:
         rows = [[lid, label_key(label)] for label, lid in new.items()]
         _run(transaction, statements.CREATE_LABELS, {"labels": rows})
-
-
-def _run_batch(transaction: Transaction, prepared: Prepared, lids: Sequence[int], kinds: frozenset[str]) -> list[int]:
-    if not prepared.drafts:
-        return []
-    found = dict(_packed(transaction, statements.LOOK_UP, prepared.lookup(lids)))
-    wrong = [[found[at], told] for at, told in prepared.forced.items() if found.get(at, told) != told]
-    if wrong:
-        _run(transaction, statements.RENUMBER, {"pairs": wrong})
-    found.update({at: told for at, told in prepared.forced.items() if at in found})
-    ids, runs = prepared.bind(found, lids, kinds)
-    for statement, parameters in runs:
-        _run(transaction, statement, parameters)
-    return ids
 
 
 def _packed(runner: Session | Transaction, statement: str, parameters: dict[str, Any]) -> Any:

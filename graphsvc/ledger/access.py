@@ -12,12 +12,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, select
 
-from graphsvc.ledger.tables import acts, disclosures, entries, key_events, objects, reads, sections
+from graphsvc.ledger.tables import acts, disclosures, entries, key_events, keys, objects, reads, sections
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import NotFound
 from graphsvc_verify.canonical import b64u, decode
 from graphsvc_verify.entry import parse_leaf
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import read_act
 from graphsvc_verify.note import parse_checkpoint, split_note
+from graphsvc_verify.persons import Opening
+from graphsvc_verify.signedread import SignedRead, is_signed_read
 from graphsvc_verify.stamps import TYPE, read_stamp
 
 MAX_PAGE = 1000
@@ -124,7 +128,7 @@ def evidence(
     """
     size, note = head
     view = View(tree, size)
-    parts = _evidence_parts(connection, view, _choose(connection, owner, indexes, size), size)
+    parts = _evidence_parts(connection, view, _choose(connection, owner, indexes, size), size, owner)
     old = size if since is None or since > size else since
     if old < 0:
         raise NotFound("no such tree")
@@ -156,8 +160,13 @@ def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, s
     return indexes
 
 
-def _evidence_parts(connection: Connection, view: View, indexes: Iterable[int], size: int) -> dict[str, Any]:
-    """The entries, key events, keys entries and objects of an evidence file, with proofs to the tree of ``size``."""
+def _evidence_parts(
+    connection: Connection, view: View, indexes: Iterable[int], size: int, owner: str
+) -> dict[str, Any]:
+    """The entries, key events, keys entries and objects of an evidence file, with proofs to the tree of ``size``.
+
+    Key events name persons of ``owner`` and of whoever signed an act that is part of it, and no others.
+    """
     listed = _leaves(connection, sorted(set(indexes)))
     parsed = {index: decode(leaf) for index, leaf in listed.items()}
     epochs = _leaves(connection, sorted({leaf["epoch"] for leaf in parsed.values()}))
@@ -169,8 +178,10 @@ def _evidence_parts(connection: Connection, view: View, indexes: Iterable[int], 
     query = select(place, key_events.c.digest).where(place < size).order_by(place)
     signed = dict(connection.execute(query).all())
     texts = _objects(connection, set(signed.values()))
+    carried = {name for leaf in parsed.values() for name in leaf["acts"]}
+    persons = _persons(connection, owner, carried, size)
     events = [
-        {**_proved(view, index, leaf), "act": texts[signed[index]].decode("ascii")}
+        {**_proved(view, index, leaf), "act": texts[signed[index]].decode("ascii"), **persons.get(index, {})}
         for index, leaf in _leaves(connection, list(signed)).items()
     ]
     stamps, tokens = _stamps(connection, view, list(listed), size)
@@ -182,6 +193,30 @@ def _evidence_parts(connection: Connection, view: View, indexes: Iterable[int], 
         "objects": {name: b64u(content) for name, content in sorted(found.items())},
         **({"timestamps": stamps} if stamps else {}),
     }
+
+
+def _persons(connection: Connection, owner: str, names: set[str], size: int) -> dict[int, dict[str, Any]]:
+    """By key event, what opens its person: of keys of ``owner``, and of those that signed an act among ``names``."""
+    signers = {_signer(content) for content in _objects(connection, names).values()}
+    query = select(keys.c.org, keys.c.kid, keys.c.person, keys.c.salt, keys.c.enrolled).where(keys.c.enrolled < size)
+    return {
+        row.enrolled: {"person": Opening(row.person, row.salt).value()}
+        for row in connection.execute(query)
+        if row.salt and (row.org == owner or (row.org, row.kid) in signers)
+    }
+
+
+def _signer(content: bytes) -> tuple[str, str]:
+    """Organisation and key of an act; empty for what is none, as the day keys of an epoch."""
+    try:
+        text = content.decode("ascii")
+        if is_signed_read(text):
+            signed = SignedRead.read(text)
+            return signed.org, signed.kid
+        act = read_act(text)
+        return str(act.payload.get("iss")), act.kid
+    except (VerifyError, UnicodeDecodeError):
+        return "", ""
 
 
 def _stamps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import Act, check_times, read_act, verify_act
 from graphsvc_verify.keyevents import TYPES, KeyEvent, check_key_event
+from graphsvc_verify.persons import named, split_opening
 
 
 def prepare_admission(organisation: Organisation, root_key: bytes, by: str, registry: Registry) -> Prepared:
@@ -49,14 +51,15 @@ def prepare_admission(organisation: Organisation, root_key: bytes, by: str, regi
     return draft.prepare().as_registry_event(key_event=False)
 
 
-def prepare_key_event(compact: str, registry: Registry, origin: str, now: datetime) -> Prepared:
-    """Check a root-signed key event and make it an entry.
+def prepare_key_event(text: str, registry: Registry, origin: str, now: datetime) -> Prepared:
+    """Check a root-signed key event, with what opens its person (:mod:`graphsvc_verify.persons`), and make it an entry.
 
-    Raises InvalidInput (malformed, bad signature, bad key, no possession, expired, for another log), NotFound
+    Raises InvalidInput (malformed, bad signature, bad key, no possession, no name, expired, for another log), NotFound
     (organisation not admitted), Conflict (``prev`` or ``after`` are not the organisation's last key event, or the key
     is enrolled or revoked already).
     """
     try:
+        compact, opening = split_opening(text)
         org = str(read_act(compact).payload.get("iss"))
         root = registry.roots.get(org)
         if root is None:
@@ -67,6 +70,9 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         act = verify_act(compact, root, kind)
         check_times(act, _written(now))
         event = check_key_event(act, origin)
+        if bool(event.person) is (opening is None) or (opening is not None and not opening.name):
+            raise InvalidInput("a signing key's event comes with who holds the key", code="no_person")
+        event = replace(event, person=named(event.person, opening))
     except VerifyError as error:
         raise InvalidInput(error.message, code=error.code) from None
     check_roles(event.roles)
@@ -78,7 +84,7 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         acts=[compact],
         body={"event": act.payload["event"], "org": org, "kid": event.kid},
         concerns=Concern(readers=frozenset({org})),
-        effects=_effects(event, digest(compact.encode("ascii"))),
+        effects=_effects(event, digest(compact.encode("ascii")), b"" if opening is None else opening.salt),
     )
     return draft.prepare().as_registry_event(key_event=True)
 
@@ -117,7 +123,7 @@ def _check_place(act: Act, event: KeyEvent, registry: Registry) -> None:
             raise Conflict("there is no such key to revoke", code="key_unknown")
 
 
-def _effects(event: KeyEvent, name: str) -> Any:
+def _effects(event: KeyEvent, name: str, salt: bytes) -> Any:
     def write(connection: Connection, index: int, _t: str) -> None:
         connection.execute(insert(tables.key_events), {"index": index, "org": event.org, "digest": name})
         keys = tables.keys
@@ -132,6 +138,7 @@ def _effects(event: KeyEvent, name: str) -> Any:
             "use": event.use,
             "public": event.public,
             "person": event.person,
+            "salt": salt,
             "roles": list(event.roles),
             "via": event.via,
             "enrolled": index,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import InvalidInput
-from graphsvc_verify.boxes import seal
+from graphsvc_verify.boxes import CLASSES, seal, size_class
 from graphsvc_verify.canonical import b64u, digest, encode, quote
 from graphsvc_verify.disclosures import commitments, disclosure_leaf, facts_root, groups_json
 from graphsvc_verify.errors import VerifyError
@@ -181,7 +181,7 @@ class EntryDraft:
             draft=self,
             nonce=nonce,
             header_key=header_key,
-            header_box=seal(header_key, self._header(asked, owners)),
+            header_box=_header_box(header_key, self._header(asked, owners)),
             sections=[*sections, SectionDraft("oversight", "oversight", key)],
             openings=openings,
             act_digests=tuple(map(digest, self.public)),
@@ -207,6 +207,11 @@ class EntryDraft:
             ).encode()
         except UnicodeEncodeError:
             raise VerifyError("not_canonical", "a text of an entry is not Unicode") from None
+
+
+def _header_box(key: bytes, header: bytes) -> bytes:
+    """The header's box, of one size whether a few owners are named in it or none."""
+    return seal(key, header, max(size_class(len(header)), CLASSES[1]))
 
 
 def _text(value: str | None) -> str:

@@ -12,6 +12,8 @@ from graphsvc.model.files import write_durably
 
 SECRET = 32
 """Bytes of a secret key."""
+HANDLES_KEY = "keys/handles.key"
+"""Where in the state directory the secret lies that handles, marks and lots are drawn under."""
 
 
 def secret(path: Path, create: bool) -> bytes:

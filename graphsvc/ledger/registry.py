@@ -14,13 +14,17 @@ from graphsvc.model.principals import Organisation
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A working key: raw public key, whose it is, and the entry indexes between which acts under it count."""
+    """A working key: raw public key, whose it is, and the entry indexes between which acts under it count.
+
+    ``salt`` is that of the person's hash in the key event.
+    """
 
     org: str
     kid: str
     use: str
     public: bytes
     person: str
+    salt: bytes
     roles: tuple[str, ...]
     via: str
     enrolled: int

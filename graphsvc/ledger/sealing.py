@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from graphsvc.ledger.daykeys import Epoch
 from graphsvc.ledger.entry import Prepared
 from graphsvc.model.errors import InvalidInput, TooLarge
-from graphsvc_verify.boxes import CLASSES, seal, section_info, section_key, tag_under
+from graphsvc_verify.boxes import CLASSES, seal, section_info, section_key, size_class, tag_under
 from graphsvc_verify.canonical import b64u, digest
 from graphsvc_verify.entry import MAX_LEAF
 
 FULL = 60_000
 """Above this many bytes the largest boxes of an entry become objects."""
 _PIECE = 16_384
+FEWEST = 4
+"""So many sections has every entry: of the requester, of oversight and of two owners, real or not."""
 MAX_SECTIONS = 64
 """Above this many sections all of them become one object."""
 
@@ -74,16 +76,25 @@ def seal_entry(
             raise InvalidInput("an entry names an organisation that is not admitted")
         tag = tag_under(pair.tagging, section.role, prepared.nonce)
         info = section_info(origin, section.role, tag, place.epoch.index)
-        parts.append((tag, seal(section_key(pair.key, prepared.nonce, info), first)))
+        parts.append((tag, seal(section_key(pair.key, prepared.nonce, info), first, _size(section.role, first))))
     parts += _dummies(parts[1:], noise)
     return _assemble(prepared, place, parts, noise)
 
 
+def _size(role: str, content: bytes) -> int:
+    """The size of a section's box: what is told to owners has no box of the smallest class, however little it is."""
+    return max(size_class(len(content)), CLASSES[1] if role == "owner" else 0)
+
+
 def _dummies(real: list[tuple[bytes, bytes]], noise: Noise) -> list[tuple[bytes, bytes]]:
-    """Random sections that make the number a power of two; sizes like those of real ones."""
-    missing = (1 << (len(real) - 1).bit_length()) - len(real)
+    """Random sections that make the number a power of two, at least :data:`FEWEST`; sizes as of owners' sections.
+
+    So an answer that shows nothing looks like one that shows a few records of one owner or two.
+    """
+    missing = max(FEWEST, 1 << (len(real) - 1).bit_length()) - len(real)
+    sizes = [len(box) for _, box in real if len(box) > CLASSES[0]] or [CLASSES[1]]
     # The choice of a size class hides nothing that needs an unpredictable generator: the sizes are public.
-    return [(noise.take(16), noise.take(len(random.choice(real)[1]))) for _ in range(missing)]  # noqa: S311
+    return [(noise.take(16), noise.take(random.choice(sizes))) for _ in range(missing)]  # noqa: S311
 
 
 def _assemble(prepared: Prepared, place: Place, parts: list[tuple[bytes, bytes]], noise: Noise) -> Sealed:

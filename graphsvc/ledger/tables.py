@@ -117,6 +117,7 @@ keys = Table(
     Column("use", String(8), nullable=False),
     Column("public", LargeBinary, nullable=False),
     Column("person", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
     Column("roles", JSON, nullable=False),
     Column("via", Text, nullable=False),
     Column("enrolled", _Int, nullable=False),

@@ -210,7 +210,7 @@ def _tabulate(verdicts: Mapping[Label, Verdict], labels: Mapping[int, Label]) ->
             lids[action.removeprefix("view:")].append(lid)
         rules.update({(lid, group): rule for group, rule in verdict.rules.items()})
     frozen, owners = _frozen(lids.items()), frozenset(label.owner for label in shown.values())
-    return _Table(frozen, MappingProxyType(shown), MappingProxyType(rules), pack(frozen), owners)
+    return _Table(frozen, MappingProxyType(shown), MappingProxyType(rules), pack(frozen, shown), owners)
 
 
 def _frozen(lids: Iterable[tuple[str, list[int]]]) -> Mapping[str, tuple[int, ...]]:

@@ -16,31 +16,46 @@ from graphsvc.model.principals import Footing, Principal
 ACTIONS = ("view", "match", "analyse", "export")
 """What a reader may do with a label; ``view:<group>`` for each field group comes on top."""
 
+IDENTITY = "identity"
+_OWNER = len(GROUPS) + 1
+"""From this bit on a packed number holds an owner's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packed:
     """``lids`` as parameters of a query, so small that hundreds of labels cost a read next to nothing.
 
-    ``may`` has a number for each label up to the last that may be viewed: what may be done with it, as bits; 0 is
-    nothing. ``view`` and each field group list those of the numbers that allow it.
+    ``may`` has a number for each label up to the last that may be viewed: what may be done with it, as bits, and above
+    them, where the identity is withheld, a number of the owner; 0 is nothing. ``view`` and each field group list those
+    of the numbers that allow it, and ``worlds`` those of ``view`` that belong to each world of the reader's
+    (:class:`graphsvc.graph.facts.Node`): owners by slug, and an empty text for what is identified.
     """
 
     lids: Mapping[str, tuple[int, ...]]
     masks: Mapping[str, list[int]]
+    worlds: Mapping[str, list[int]]
 
 
-def pack(lids: Mapping[str, tuple[int, ...]]) -> Packed:
+def pack(lids: Mapping[str, tuple[int, ...]], labels: Mapping[int, Label]) -> Packed:
     """Pack the labels that may be viewed, and their field groups; what is not in view is in no group either."""
+    identified = frozenset(lids.get(IDENTITY, ()))
+    # A label that nobody knows belongs to no world, so nothing is read under it.
+    withheld = {lid: labels[lid].owner for lid in lids.get("view", ()) if lid not in identified and lid in labels}
+    owners = sorted(set(withheld.values()))
     may = [0] * (max(lids.get("view", ()), default=-1) + 1)
     for lid in lids.get("view", ()):
         may[lid] = 1
+    for lid, owner in withheld.items():
+        may[lid] |= (owners.index(owner) + 1) << _OWNER
     for bit, group in enumerate(GROUPS, 1):
         for lid in lids.get(group, ()):
             if lid < len(may) and may[lid]:
                 may[lid] |= 1 << bit
     codes = sorted(set(may) - {0})
     groups = {group: [code for code in codes if code >> bit & 1] for bit, group in enumerate(GROUPS, 1)}
-    return Packed(lids, MappingProxyType({"may": may, "view": codes, **groups}))
+    worlds = {owner: [code for code in codes if code >> _OWNER == n] for n, owner in enumerate(owners, 1)}
+    masks = MappingProxyType({"may": may, "view": codes, **groups})
+    return Packed(lids, masks, MappingProxyType({"": groups[IDENTITY], **worlds}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +85,24 @@ class Scope:
     def __post_init__(self) -> None:
         """Pack ``lids`` unless they come packed; those of other lids, as a copy may bring along, count for nothing."""
         if self.packed is None or self.packed.lids is not self.lids:
-            object.__setattr__(self, "packed", pack(self.lids))
+            object.__setattr__(self, "packed", pack(self.lids, self.labels))
 
     def allowed(self, action: str) -> tuple[int, ...]:
         """The label numbers for an action or a field group; unknown words allow nothing."""
         return self.lids.get(action, ())
 
-    def masks(self) -> Mapping[str, list[int]]:
-        """What may be viewed, as Cypher parameters: see :class:`Packed`."""
+    def masks(self, world: str | None = None) -> Mapping[str, list[int]]:
+        """What may be viewed, as in :class:`Packed`: in one world or, where nothing is joined, in all of them."""
         assert self.packed is not None
-        return self.packed.masks
+        masks = self.packed.masks
+        return masks if world is None else {**masks, "view": self.packed.worlds.get(world, [])}
+
+    @property
+    def worlds(self) -> Mapping[str, list[int]]:
+        """The reader's worlds, by name."""
+        assert self.packed is not None
+        return self.packed.worlds
+
+    def world_of(self, lid: int) -> str:
+        """The world that the claims under a label belong to."""
+        return "" if lid in self.allowed(IDENTITY) else self.labels[lid].owner

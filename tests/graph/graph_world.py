@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from graphsvc.graph.facts import IDENTIFIED, Node
+from graphsvc.graph.marks import Marks
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink, Grading
 from graphsvc.model.labels import GROUPS, Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
@@ -11,6 +13,15 @@ from graphsvc.policy.scope import Scope
 
 NOW = 1_750_000_000
 """Any moment; 2025-06-15."""
+
+
+SECRET = b"what marks and lots are drawn under"
+MARKS = Marks(SECRET)
+
+
+def node(key: str, world: str = IDENTIFIED) -> Node:
+    """What a reader knows the entity with a key as."""
+    return Node(MARKS.entity(key), world)
 
 
 def label(owner: str = "pasar", code: str = "GREEN", **more: object) -> Label:

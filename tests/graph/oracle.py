@@ -9,6 +9,7 @@ from itertools import pairwise
 import networkx as nx
 from graph_world import NOW
 
+from graphsvc.graph.facts import IDENTIFIED
 from graphsvc.model.claims import expiry
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.policy.scope import Scope
@@ -50,8 +51,17 @@ class Visible:
         return {link for link in self.links if frozenset((link[0], link[2])) in steps}
 
 
-def visible(drafts: Sequence[CleanDraft], scope: Scope, now: int = NOW, grades: Sequence[str] | None = None) -> Visible:
-    """What ``scope`` shows of drafts that were applied as entry 0, of those with one of ``grades`` if given."""
+def visible(
+    drafts: Sequence[CleanDraft],
+    scope: Scope,
+    grades: Sequence[str] | None = None,
+    world: str | None = IDENTIFIED,
+    now: int = NOW,
+) -> Visible:
+    """What ``scope`` shows in a world (None: in all) of drafts that were applied as entry 0.
+
+    Of those with one of ``grades`` if given.
+    """
     numbers = {label: lid for lid, label in scope.labels.items()}
     records: dict[str, set[int]] = {}
     named: set[str] = set()
@@ -59,6 +69,8 @@ def visible(drafts: Sequence[CleanDraft], scope: Scope, now: int = NOW, grades: 
     for draft in drafts:
         lid = numbers[draft.label]
         if lid not in scope.allowed("view") or expiry(draft) <= now or draft.row in scope.withdrawn:
+            continue
+        if world is not None and world != ("" if lid in scope.allowed("identity") else draft.label.owner):
             continue
         grading = f"{draft.grading.scheme} {draft.grading.source} {draft.grading.information}".strip()
         if grades is not None and grading not in grades:

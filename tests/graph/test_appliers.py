@@ -38,6 +38,7 @@ from graphsvc.model.files import is_temporary
 
 CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
 BATCH = 4
+SECRET = bytes(32)
 KINDS = ["Account", "Phone", "Parcel", "Person"]
 
 
@@ -94,7 +95,7 @@ def applier_of(
     ledger, keys = Ledger.open(data / "ledger", ORIGIN), RowKeys(data / "keys" / "rows.db")
     graph = Graph.open(uri, auth)
     graph._kinds = frozenset(KINDS)
-    projections = Projections(graph.writer(), Columns(data / columns))
+    projections = Projections(graph.writer(secret=SECRET), Columns(data / columns))
 
     def close() -> None:
         ledger.close()
@@ -141,7 +142,9 @@ def test_two_appliers_at_once_apply_everything_once(
     refused: list[str] = []
 
     def run(graph: Graph) -> None:
-        applier = Applier(ledger, payloads, Projections(graph.writer(), Columns(expected.data / "columns")))
+        applier = Applier(
+            ledger, payloads, Projections(graph.writer(secret=SECRET), Columns(expected.data / "columns"))
+        )
         gate.wait()
         while True:
             try:
@@ -179,7 +182,7 @@ def test_an_applier_that_slept_goes_on_with_the_labels_of_now(
         other = Graph.open(neo4j_server.uri, neo4j_server.auth)
         other._kinds = frozenset(KINDS)
         payloads = Payloads(FilePayloadStore(expected.data / "payloads"), RowKeys(expected.data / "keys" / "rows.db"))
-        Applier(ledger, payloads, Projections(other.writer(), applier._projections.columns)).catch_up()
+        Applier(ledger, payloads, Projections(other.writer(secret=SECRET), applier._projections.columns)).catch_up()
         other.close()
     applier.catch_up()
     close()

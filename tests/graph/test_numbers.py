@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from graph_world import NOW, draft, label, scope
+from graph_world import MARKS, NOW, draft, label, node, scope
 
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.read import Reader
@@ -14,7 +14,7 @@ from graphsvc.graph.write import Step, Writer
 
 @pytest.mark.parametrize("index", [0, 13, 15, 16, 1_000_015, (1 << 35) - 1])
 def test_records_of_any_entry_are_read(graph_database: Graph, index: int) -> None:
-    writer, keys = Writer(graph_database), ["account:shop:1", "phone:e164:+1"]
+    writer, keys = Writer(graph_database, MARKS), ["account:shop:1", "phone:e164:+1"]
     if index:
         writer.advance(index - 1)
     last = (1 << 28) - 1
@@ -22,5 +22,5 @@ def test_records_of_any_entry_are_read(graph_database: Graph, index: int) -> Non
     reader, everything = Reader(graph_database), scope({1: label()})
     (entity,) = asyncio.run(reader.entities(everything, ids[:1], NOW))
     assert sorted(claim.rec for claim in entity.claims) == [index << 28, (index << 28) + last]
-    network = asyncio.run(reader.expand(everything, ids[0], 1, None, 10, NOW))
+    network = asyncio.run(reader.expand(everything, node(keys[0]), 1, None, 10, NOW))
     assert network is not None and len(network.links) == 2

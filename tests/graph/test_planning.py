@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from graph_world import NOW, draft, label, scope
+from graph_world import MARKS, NOW, draft, label, node, scope
 
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
@@ -33,14 +33,14 @@ def planned(graph: Graph) -> int:
 
 def test_scopes_and_lists_of_all_sizes_share_a_plan(unplanned: Graph) -> None:
     labels = {lid: label(f"org-{lid}") for lid in range(1, 200)}
-    ids = Writer(unplanned).apply(Step(0), [draft(0, labels[1], ["phone:x:a", "account:x:b"], [("USES", 1, 0)])], 0)
-    start = ids.ids[0][0]
+    one = draft(0, labels[1], ["phone:x:a", "account:x:b"], [("USES", 1, 0)])
+    start = Writer(unplanned, MARKS).apply(Step(0), [one], 0).ids[0][0]
     planned(unplanned)
     reader = Reader(unplanned)
     for seen in (1, 2, 20, 199):
         for gone in (0, 1, 50, 3_000):
             of = scope(labels, set(range(1, seen + 1)), withdrawn=set(range(10, 10 + gone)))
-            assert asyncio.run(reader.expand(of, start, 1, None, 9, NOW))
+            assert asyncio.run(reader.expand(of, node("phone:x:a"), 1, None, 9, NOW))
             assert asyncio.run(reader.entities(of, [start] * (gone + 1), NOW))
     # Two statements; what has been asked ten times is compiled once more, then to stay.
     assert planned(unplanned) == 4

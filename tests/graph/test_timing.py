@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import pytest
-from graph_world import NOW, draft, label, scope
+from graph_world import NOW, SECRET, draft, label, node, scope
 
 from graphsvc.graph import statements
 from graphsvc.graph.driver import Graph, with_one_map
@@ -75,21 +75,22 @@ def load(graph: Graph, lids: Sequence[int], expires: str | None = None) -> dict[
         session.run(statements.CREATE_LABELS, labels=[[n, label_key(one)] for n, one in LABELS.items()]).consume()
     drafts = [*star(FREE, 0, VISIBLE, [SEEN]), *star(LADEN, VISIBLE, VISIBLE, [SEEN])]
     drafts += star(LADEN, 2 * VISIBLE, HIDDEN, lids, expires)
-    pairs = zip(drafts, graph.writer(load_schema()).apply(Step(0), drafts, 0).ids, strict=True)
+    pairs = zip(drafts, graph.writer(load_schema(), SECRET).apply(Step(0), drafts, 0).ids, strict=True)
     return {one.key: n for draft, ids in pairs for one, n in zip(draft.entities, ids, strict=True)}
 
 
 def asks(ids: Mapping[str, int], hub: str) -> dict[str, list[Ask]]:
     """Reads that meet what is hidden at their start, inside and at their end, by the name of the reader's method."""
-    near, far = ids.get(hub, 0), ids.get(f"{hub}-far", 1)
+    near = ids.get(hub, 0)
     rows = [n + (VISIBLE if hub == LADEN else 0) for n in range(VISIBLE)]
     walks = [(1, None, None), (2, ["USES"], GRADES), (2, None, None), (MAX_HOPS, None, None)]
     return {
         "resolve": [lambda r, s, g=g: r.resolve(s, [hub], NOW, g) for g in (None, GRADES)],
         "names": [lambda r, s: r.names(s, [near], NOW)],
+        "entity": [lambda r, s, g=g: r.entity(s, node(hub), NOW, g) for g in (None, GRADES)],
         "entities": [lambda r, s, g=g: r.entities(s, [near], NOW, g) for g in (None, GRADES)],
-        "expand": [lambda r, s, walk=walk: r.expand(s, near, *walk[:2], 100, NOW, walk[2]) for walk in walks],
-        "paths": [lambda r, s, g=g: r.paths(s, near, far, 6, 3, NOW, g) for g in (None, GRADES)],
+        "expand": [lambda r, s, walk=walk: r.expand(s, node(hub), *walk[:2], 100, NOW, walk[2]) for walk in walks],
+        "paths": [lambda r, s, g=g: r.paths(s, node(hub), node(f"{hub}-far"), 6, 3, NOW, g) for g in (None, GRADES)],
         "match": [lambda r, s: r.match(s, [hub], NOW)],
         "records_about": [lambda r, s: r.records_about(s, [hub], 50, NOW)],
         "records": [lambda r, s: r.records(s, rows, NOW)],
@@ -130,6 +131,7 @@ def test_what_may_not_be_known_costs_what_nobody_costs(graph_database: Graph) ->
     blind = scope(LABELS, [], match=[])
     reads: list[Callable[[Reader, str], Coroutine[Any, Any, Any]]] = [
         lambda reader, key: reader.resolve(blind, [key], NOW),
+        lambda reader, key: reader.entity(blind, node(key), NOW),
         lambda reader, key: reader.match(blind, [key], NOW),
         lambda reader, key: reader.records_about(blind, [key], 50, NOW),
     ]

@@ -191,14 +191,16 @@ def test_a_withdrawal_is_cut_by_claims_and_goes_on_where_it_was(
     monkeypatch.setattr(write, "WITHDRAWN_CLAIMS", 7)
     writer = Writer(graph_database)
     drafts = [draft(row, label(), [A, B, C], [("USES", 0, 1)]) for row in range(4)]
-    writer.apply(0, 0, True, drafts, 0)
+    writer.apply(Step(0), drafts, 0)
     gone = [0, 1, 2, 3, 99]
     assert writer.pieces(gone) == [[0], [1], [2], [3, 99]]
-    writer.withdraw(1, [0], [label().owner], 0, False)
-    left = Writer(graph_database).pieces(gone)
-    assert left == [[0, 1], [2], [3, 99]], "what has gone counts nothing"
-    for number, piece in enumerate(left, 1):
-        writer.withdraw(1, piece, [label().owner], number, piece is left[-1])
+    writer.withdraw(Step(1, 0, 1), [0], [label().owner])
+    assert Writer(graph_database).pieces(gone) == [[0, 1], [2], [3, 99]], "what has gone counts nothing"
+    at, left = 1, Writer(graph_database).pieces(gone[1:])
+    for piece in left:
+        to = None if piece is left[-1] else at + len(piece)
+        writer.withdraw(Step(1, at, to), piece, [label().owner])
+        at += len(piece)
     assert rows(graph_database, "MATCH (n:Record) RETURN count(n)") == [[0]]
     assert writer.watermark() == Watermark(1, 0)
 
@@ -207,7 +209,7 @@ def test_a_label_of_many_groups_is_kept(graph_database: Graph) -> None:
     """A unique index takes 8,167 bytes of one value; an entity's key stays below it, a label need not."""
     many = label(groups=tuple(f"group-{n:050d}" for n in range(200)))
     longest = "account:shop:" + "\U0001f98f" * 1_000
-    Writer(graph_database).apply(0, 0, True, [draft(0, many, [longest, B])], 0)
+    Writer(graph_database).apply(Step(0), [draft(0, many, [longest, B])], 0)
     assert rows(graph_database, "MATCH (l:Label) RETURN size(l.key) > 8167") == [[True]]
 
 

@@ -32,14 +32,15 @@ HEADERS: dict[str, str] = {
     "content-length": "the receipt's sealed parts have random dummy sections",
 }
 
-EARLY: dict[str, str] = {
-    r"data/\w+/rings/\d+/id": "the least handle of its accounts, which is another account's under other handles",
+NAMELESS: dict[str, str] = {
+    r"data/\w+/rings/\d+/id": "the least handle of its accounts, which is another account's in the other twin",
 }
-"""What is not compared besides where a secret came first, and so gave entities other handles."""
+"""What is not compared besides where things are named to nobody, and are others in each twin."""
 
 _MASKS = re.compile("|".join(MASKS))
-_EARLY = re.compile("|".join((*MASKS, *EARLY)))
-_HANDLE = re.compile(rb'"[A-Za-z0-9_-]{34}"')
+_NAMELESS = re.compile("|".join((*MASKS, *NAMELESS)))
+_SETS = re.compile(r"data/\w+/rings/\d+/(accounts|identifiers)")
+_HANDLE = re.compile(rb'"[A-Za-z0-9_-]{55}"')
 
 
 def masked(value: Any) -> bytes:
@@ -50,12 +51,22 @@ def masked(value: Any) -> bytes:
 def renamed(value: Any) -> bytes:
     """The same with handles numbered in the order in which they come.
 
-    For twins in which a secret came first: it gives an entity its integer, so the handle, which tells nothing, is
-    another one; which handles are equal, and their order, must be the same.
+    For things that are named to nobody, which are others in each twin: their handles, which tell nothing, are others,
+    and so is what is ordered by these; which handles are equal must be the same.
     """
     names: dict[bytes, bytes] = {}
-    text = orjson.dumps(_masked(value, "", _EARLY))
+    text = orjson.dumps(_sorted(_masked(value, "", _NAMELESS), ""))
     return _HANDLE.sub(lambda found: names.setdefault(found[0], b'"#%d"' % len(names)), text)
+
+
+def _sorted(value: Any, path: str) -> Any:
+    """The value with lists of things in an order that goes by no handle."""
+    if isinstance(value, dict):
+        return {name: _sorted(item, f"{path}/{name}".removeprefix("/")) for name, item in value.items()}
+    if isinstance(value, list):
+        items = [_sorted(item, f"{path}/{n}") for n, item in enumerate(value)]
+        return sorted(items, key=lambda item: _HANDLE.sub(b"", orjson.dumps(item))) if _SETS.fullmatch(path) else items
+    return value
 
 
 def difference(first: Any, second: Any, path: str = "") -> str:

@@ -33,12 +33,15 @@ CASE = "LEAK/1"
 FOOTING = Footing("investigation", "statutory-duty", CASE)
 PROSECUTION = Footing("prosecution", "statutory-duty", CASE)
 TIDE = Organisation("tide", "company", "ID", "Tide, a chat application", "trust@tide.example")
+DRIFT = Organisation("drift", "company", "ID", "Drift, a forum", "trust@drift.example")
 HARBOUR = Organisation("harbour", "courier", "KE", "Harbour Parcels, which holds no records", "desk@harbour.example")
-MEMBERS = (*ORGANISATIONS, TIDE, HARBOUR)
+MEMBERS = (*ORGANISATIONS, TIDE, DRIFT, HARBOUR)
 PEOPLE = (
     *CLIENTS,
     DevelopmentClient("customs-cn.desk", "customs-cn", "desk@customs.example", ("investigator",)),
+    DevelopmentClient("police-ke.dpo", "police-ke", "dpo@police.example", ("officer",)),
     DevelopmentClient("tide.feed", "tide", "feed@tide.example", ("submitter",)),
+    DevelopmentClient("drift.feed", "drift", "feed@drift.example", ("submitter",)),
     DevelopmentClient("harbour.feed", "harbour", "feed@harbour.example", ("submitter",)),
 )
 TIDE_RULES = """
@@ -48,6 +51,11 @@ forbid (principal, action == Action::"view:identity", resource) unless { princip
 @id("tide-analyse")
 forbid (principal, action == Action::"analyse", resource) unless { principal.org == "tide" };
 """
+DRIFT_RULES = """
+// Who its users are Drift tells nobody either; its claims may be analysed.
+@id("drift-identity")
+forbid (principal, action == Action::"view:identity", resource) unless { principal.org == "drift" };
+"""
 HANDLES_KEY = bytes(range(32))
 REGISTER = """mutation($r: String!) {
   registerCase(reference: $r, title: "Leaks", legalBasis: "statutory-duty") { reference } }"""
@@ -55,9 +63,10 @@ MEDIA = {"content-type": "application/json", "accept": "application/graphql-resp
 
 
 def write_policies(folder: Path) -> Path:
-    """The product's policies, and one organisation's that keeps identities back."""
+    """The product's policies, and those of two organisations that keep identities back."""
     shutil.copytree(product_data("policies"), folder)
     (folder / "orgs" / "tide.cedar").write_text(TIDE_RULES)
+    (folder / "orgs" / "drift.cedar").write_text(DRIFT_RULES)
     return folder
 
 

@@ -20,11 +20,12 @@ from graphsvc.api.schema import core_schema
 from tests.leaks.worlds import THINGS, VEILED, key_of
 
 Arguments = Mapping[str, Any]
-INVENTED = "A" * 34
+INVENTED = "A" * 55
 """Of the form of a handle, and given to nobody."""
 FAR = "2099-01-01T00:00:00Z"
 _PAGE = {"first": 20, "before": 2**30}
 _LEAST = {"scheme": "admiralty", "source": "B", "information": "2"}
+_NAMED_KINDS = ["Phone", "PaymentAccount"]
 _READER = {"org": "police-ke", "kind": "police", "roles": ["investigator"]}
 
 
@@ -126,7 +127,7 @@ QUERIES: dict[str, Calls | Untouched] = {
 
 ONCE: dict[str, Calls | Untouched] = {
     "explainAccess": _explain_places,
-    "rings": lambda seen: [{"parameters": {"minAccounts": 2, "hubCap": 50}}],
+    "rings": lambda seen: [{"parameters": {"minAccounts": 2, "hubCap": 50, "identifierKinds": _NAMED_KINDS}}],
     "submissions": lambda seen: [{"first": 50}],
     "cases": lambda seen: [{}],
     "accessLog": lambda seen: [{"first": 20, "since": "2020-01-01T00:00:00Z", "until": FAR, "before": 2**30}],
@@ -197,12 +198,12 @@ def documents(entries: Mapping[str, Calls | Untouched], seen: Seen, names: Seque
         _, size = selection_of("Query", name)
         for arguments in entry(seen):
             if asked and (cost + COSTS.get(name, 50) > MAX_COST or fields + size > MAX_FIELDS):
-                yield _document(asked)
+                yield document(asked)
                 asked, cost, fields = [], 0, 0
             asked.append((name, arguments))
             cost, fields = cost + COSTS.get(name, 50), fields + size
     if asked:
-        yield _document(asked)
+        yield document(asked)
 
 
 def mutation(name: str, compact: str) -> Document:
@@ -215,10 +216,11 @@ def mutation(name: str, compact: str) -> Document:
 def finding(seen: Seen) -> Document:
     """What finds the handles of a world's things and of their records."""
     asked = [("search", seen.identifier(thing)) for thing in THINGS]
-    return _document(asked, "{ handle records { handle } }")
+    return document(asked, "{ handle records { handle } }")
 
 
-def _document(asked: Sequence[tuple[str, Arguments]], selection: str = "") -> Document:
+def document(asked: Sequence[tuple[str, Arguments]], selection: str = "") -> Document:
+    """A query of root fields with their arguments; ``selection`` is asked of each, or else all that there is."""
     variables = {f"v{n}_{name}": value for n, (_, given) in enumerate(asked) for name, value in given.items()}
     return Document(_text(tuple((name, tuple(given)) for name, given in asked), selection), variables)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -22,6 +23,10 @@ VEILED = ("p8", "p9")
 """Of a veiled thing the identity is kept back: it is one phone in the first twin, another one in the second."""
 ALIKE = ("p6", "p7")
 """Two phones of which the identity is kept back and all else is the same."""
+GUESSES = ("a1", "p2", *ALIKE, *VEILED, "e8", "e9")
+"""What the police name in rows of their own, to see what comes of it."""
+TIED = ("a9", "p5")
+"""An account and a phone of which the police say the same, over and over."""
 ROOT = 0
 """The namespace of rows that belong to no world."""
 
@@ -98,7 +103,8 @@ class World:
 
     ``bare``: the second twin is what is left once all that the reader may not see is taken away; ``veiled``: values of
     claims of Tide's from an account to the veiled thing. ``alike``: Tide claims the same of two phones that it names to
-    nobody; whatever is hidden, one comes before the other.
+    nobody; whatever is hidden, one comes before the other. ``ring``: Drift's accounts, which it names to nobody, use a
+    veiled thing and another one together; one of them uses two more, of which it says the same.
     """
 
     rows: tuple[Row, ...]
@@ -108,6 +114,7 @@ class World:
     bare: bool
     veiled: tuple[int, ...] = ()
     alike: bool = False
+    ring: bool = False
 
 
 accounts, targets = st.sampled_from(ACCOUNTS), st.sampled_from((*ACCOUNTS, *PHONES, *PHONES, *WALLETS))
@@ -177,6 +184,8 @@ def key_of(space: int, thing: str) -> tuple[str, dict[str, str]]:
         return "Account", {"site": SITE, "id": f"w{space:06d}{thing}"}
     if thing[0] == "p":
         return "Phone", {"value": f"+25471{space:06d}{number}"}
+    if thing[0] == "e":
+        return "Email", {"value": f"w{space:06d}{thing}@example.com"}
     return "PaymentAccount", {"provider": "m-pesa", "account": f"w{space:06d}{thing}"}
 
 
@@ -193,6 +202,11 @@ def common_rows(space: int, world: World, twin: int) -> Iterator[tuple[str, byte
     for thing, value in nameless:
         ends = [_entity(space, one, value, "identity", None) for one in ("a0", thing)]
         yield "tide", _draft(ends, value, {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}})
+    if world.ring:
+        alike = [("a0", "e6"), ("a0", "e7")]
+        for account, thing in [*product(("a0", "a1"), (f"e{VEILED[twin][1:]}", "e5")), *alike]:
+            ends = [_entity(space, one, 3, "", None) for one in (account, thing)]
+            yield "drift", _draft(ends, 3, {"handling": {"scheme": "tlp-2.0", "code": "GREEN"}})
     for hit in world.hits:
         bare = world.bare and twin
         value = None if bare else hit.values[twin]
@@ -208,6 +222,18 @@ def secret_rows(space: int, world: World, twin: int) -> Iterator[tuple[str, byte
         more = dict(HIDDEN[secret.owner][secret.hidden])
         moved = bool(more.pop("moved", False))
         yield secret.owner, _draft(ends, secret.value, more), moved
+
+
+def guess_rows(space: int) -> list[bytes]:
+    """Rows of the police about what it guesses that others keep from it."""
+    more = {"handling": {"scheme": "tlp-2.0", "code": "RED"}}
+    return [_draft([_entity(space, one, None, "", None) for one in ("a0", guess)], 1, more) for guess in GUESSES]
+
+
+def tied_rows(count: int) -> list[bytes]:
+    """Rows of the police that all say the same."""
+    more = {"handling": {"scheme": "tlp-2.0", "code": "RED"}}
+    return [_draft([_entity(ROOT, one, 1, "", None) for one in TIED], 1, more)] * count
 
 
 def filler(number: int) -> bytes:
@@ -249,6 +275,7 @@ _ATTRIBUTES: dict[str, dict[str, tuple[str, Callable[[int], Any]]]] = {
         "subscriber": ("personal", lambda n: f"Subscriber {n}"),
         "carrier": ("operational", lambda n: f"Carrier {n}"),
     },
+    "Email": {},
     "PaymentAccount": {
         "holder": ("personal", lambda n: f"Holder {n}"),
         "provider": ("financial", lambda n: f"Provider {n}"),

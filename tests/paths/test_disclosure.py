@@ -21,7 +21,7 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing
 from tests.paths.conftest import CASE, FOOTING
-from tests.paths.wire import file_of, phone
+from tests.paths.wire import SEARCH, file_of, phone, row
 
 ASKER, HOLDER = "police-ke.investigator", "customs-cn.officer"
 STRICT = Defaults(handling=Handling("tlp-2.0", "AMBER+STRICT"), legal_basis="customs-law", pap="GREEN")
@@ -281,7 +281,7 @@ def test_what_is_asked_and_granted_must_hold_together(world: World, tmp_path: Pa
         ({"more": 1}, "bad_act"),
     ):
         assert refused(act, ASKER, "disclosure-request", "x", world.body(**changes)) == (400, code), changes
-    assert refused(act, ASKER, "disclosure-request", "x", world.body(records=["A" * 34])) == (404, "not_found")
+    assert refused(act, ASKER, "disclosure-request", "x", world.body(records=["A" * 55])) == (404, "not_found")
     world.ask(identifiers=[{"kind": "Phone", "key": {"value": phone(world.number)}}])
     (meant,) = world.handles()
     one = world.request
@@ -311,3 +311,33 @@ def test_overdue_is_seen_by_both(world: World, monkeypatch: pytest.MonkeyPatch) 
     assert found is not None and found["request"]["overdue"]
     listed = world.members.client(HOLDER).query(REQUESTS, {"role": "HELD", "state": "open", "first": 1})
     assert [(one["id"], one["overdue"]) for one in listed.data["disclosureRequests"]] == [(world.request, True)]
+
+
+def test_what_is_granted_without_identity_joins_nothing_that_the_asker_can_name(world: World, tmp_path: Path) -> None:
+    """The police guess the number right, in a row of their own; it tells them nothing until identity is granted."""
+    client = world.members.client(ASKER)
+    key = {"kind": "Phone", "parts": [{"name": "value", "value": phone(world.number)}]}
+    outgoing = file_of(tmp_path / "guess.ndjson", [row(f"guess-{world.number}", world.number)])
+    world.members.client("police-ke.feed").submit(outgoing, "police-ke", world.members.by_name["police-ke"].working)
+
+    def around() -> tuple[str, set[str], set[str]]:
+        """The phone's handle, who speaks of what is around it, and what keys that has."""
+        (found,) = client.query(SEARCH, key, FOOTING, head_of(client)).data["search"]
+        network = client.query(AROUND, {"start": found["handle"], "after": None}, FOOTING).data["expand"]["entities"]
+        owners = {record["owner"] for entity in network for record in entity["records"]}
+        return found["handle"], owners, {entity["key"] for entity in network}
+
+    guessed, own, keys = around()
+    assert own == {"police-ke"} and len(keys) == 2
+    world.ask()
+    world.give(groups=["personal"])
+    assert world.seen() == [] and around() == (guessed, own, keys), "granted, and joined with nothing"
+    world.ask()
+    world.give(groups=["identity"])
+    (shown,) = world.seen()
+    assert {one["group"] for one in shown["withheld"]} == {"content", "financial", "operational"}
+    handle, owners, named = around()
+    assert handle == guessed and owners == {"police-ke", "customs-cn"}
+    assert named - keys == {f"person:customs-cn:S-{world.number}"}
+    world.revoke()
+    assert around() == (guessed, own, keys)

@@ -156,7 +156,7 @@ def test_only_own_records_are_shared(world: World) -> None:
     world.join()
     index = world.submit("customs-cn", world.group).index
     (foreign,) = world.seen()
-    for body in ({"submission": index}, {"records": [foreign]}, {"records": ["A" * 34]}, {"submission": 10**6}, {}):
+    for body in ({"submission": index}, {"records": [foreign]}, {"records": ["A" * 55]}, {"submission": 10**6}, {}):
         assert refused(world.act, POLICE, "records-share", **body) == (404, "not_found"), body
     assert refused(world.act, POLICE, "records-share", rows=[1]) == (400, "bad_act")
 

@@ -26,7 +26,7 @@ def search(
     going = Search(0, 7, max_hops, k, budget, Shuffle(3, 5), effort)
     while (frontier := going.frontier()) is not None:
         touching = sorted((a, b) for a, b in pairs if a in frontier or b in frontier)
-        going.add([[a, b, f"key{a}", f"key{b}", f"{a}-{b}", a + b, 0] for a, b in touching])
+        going.add([[a, b, f"key{a}", f"key{b}", f"{a}-{b}", a + b] for a, b in touching])
     return going
 
 

@@ -29,6 +29,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
 from graphsvc_verify.keyevents import check_key_event
 from graphsvc_verify.note import NoteKey
+from graphsvc_verify.persons import split_opening
 from graphsvc_verify.trust import Trust
 
 BODY = b'a,b\r\n1,"two\r\nlines"\r\n\r\n3,4'
@@ -130,9 +131,13 @@ def test_what_is_no_key_is_refused_by_name(tmp_path: Path, content: bytes) -> No
 def test_enrolment_acts_hold_for_the_verifier() -> None:
     root, working, recipient = SigningKey.new(), SigningKey.new(), HpkeKey.new()
     enroller = Enroller("pasar", ORIGIN, root)
-    act = verify_act(enroller.signing(working, "feed", ("submitter",), None), root.public, "graphsvc-enrol+jws")
+    compact, opening = split_opening(enroller.signing(working, "feed", ("submitter",), None))
+    act = verify_act(compact, root.public, "graphsvc-enrol+jws")
     event = check_key_event(act, ORIGIN)
-    assert (event.kid, event.person, event.roles, event.prev) == (working.kid, "feed", ("submitter",), None)
+    assert (event.kid, event.roles, event.prev) == (working.kid, ("submitter",), None)
+    assert opening is not None and opening.name == "feed" and opening.hash == event.person
+    again, _ = split_opening(enroller.signing(working, "feed", ("submitter",), None))
+    assert check_key_event(read_act(again), ORIGIN).person != event.person, "salted anew"
     second = check_key_event(read_act(enroller.recipient(recipient, 4)), ORIGIN)
     assert (second.use, second.public, second.prev) == ("hpke", recipient.public, 4)
     with pytest.raises(VerifyError):

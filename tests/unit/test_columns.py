@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from graphsvc.columns.claims import ClaimArrays
@@ -16,6 +17,7 @@ from graphsvc.model.files import temporary
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.policy.scope import Scope
+from graphsvc.rings import Apart, take_apart
 
 LABEL = Label("pasar", "company", "ID", Handling("tlp-2.0", "GREEN"), "GREEN", "consent")
 READER = Principal(Organisation("police-ke", "police", "KE", "Police"), "someone")
@@ -120,3 +122,31 @@ def test_a_broken_part_stops_reading(columns: Columns, tmp_path: Path) -> None:
 def test_views_do_not_count_for_analysis(columns: Columns) -> None:
     only_view = replace(scope(), lids={"view": (1, 2, 3)})
     assert len(columns.select(only_view, 0)) == 0
+
+
+def test_an_entity_is_a_node_of_its_own_in_each_world(columns: Columns) -> None:
+    """Label 1 is named to the reader; 2 and 3 are not, by two owners: entities 10, 11 are in two worlds each."""
+    labels = {
+        lid: msgspec.structs.replace(LABEL, owner=owner) for lid, owner in ((1, "pasar"), (2, "tide"), (3, "drift"))
+    }
+    reader = replace(scope(1, 2, 3), labels=labels, lids={**scope(1, 2, 3).lids, "identity": (1,)})
+    claims, apart = take_apart(columns.select(reader, 0), reader)
+    pairs = zip(claims.rec.tolist(), claims.src.tolist(), claims.dst.tolist(), strict=True)
+    found = {rec: (whose(apart, src), whose(apart, dst)) for rec, src, dst in pairs}
+    assert found == {
+        FIRST: (("", 10), ("", 11)),
+        SECOND: (("", 12), ("", 11)),
+        THIRD: (("tide", 13), ("tide", 11)),
+        OTHER: (("drift", 10), ("drift", 14)),
+    }
+    assert len({*claims.src.tolist(), *claims.dst.tolist()}) == 7
+    # Who may name everything has one world, and entities are the nodes.
+    all_named = replace(reader, lids={**reader.lids, "identity": (1, 2, 3)})
+    claims, apart = take_apart(columns.select(all_named, 0), all_named)
+    assert apart.by_world([10, 14]) == {"": {10: 10, 14: 14}} and sorted(set(claims.src.tolist())) == [10, 12, 13]
+    assert take_apart(columns.select(scope(), 0), scope())[1].by_world([]) == {}
+
+
+def whose(apart: Apart, node: int) -> tuple[str, int]:
+    ((world, numbers),) = apart.by_world([node]).items()
+    return world, next(iter(numbers))

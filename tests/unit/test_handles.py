@@ -5,24 +5,26 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsvc.graph.handles import Handles
+from graphsvc.graph.facts import IDENTIFIED, Node
+from graphsvc.graph.handles import LENGTH, RECORD, Handles
+from graphsvc.graph.marks import Marks
 
 OURS, THEIRS = Handles(b"\x01" * 64), Handles(b"\x02" * 64)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-numbers = st.tuples(st.integers(0, 250), st.integers(0, 2**64 - 1))
+numbers = st.tuples(st.integers(0, 250), st.integers(0, 2**192 - 1))
 
 
 @given(numbers)
 def test_a_handle_opens_to_what_was_sealed_and_only_at_home(pair: tuple[int, int]) -> None:
     handle = OURS.seal(*pair)
-    assert len(handle) == 34
+    assert len(handle) == LENGTH == 55
     assert OURS.seal(*pair) == handle
     assert OURS.open(handle) == pair
     assert THEIRS.open(handle) is None
     assert THEIRS.seal(*pair) != handle
 
 
-@given(numbers, st.integers(0, 33), st.sampled_from(LETTERS))
+@given(numbers, st.integers(0, LENGTH - 1), st.sampled_from(LETTERS))
 def test_a_changed_handle_opens_to_nothing(pair: tuple[int, int], at: int, letter: str) -> None:
     handle = OURS.seal(*pair)
     changed = handle[:at] + letter + handle[at + 1 :]
@@ -37,7 +39,22 @@ def test_anything_else_opens_to_nothing(text: str) -> None:
 def test_spare_bits_and_padding_count() -> None:
     handle = OURS.seal(4, 7)
     last = LETTERS.index(handle[-1])
-    assert last % 16 == 0, "the four spare bits are zero"
+    assert last % 4 == 0, "the two spare bits are zero"
     assert OURS.open(handle[:-1] + LETTERS[last + 1]) is None
-    assert OURS.open(handle + "==") is None
+    assert OURS.open(handle + "=") is None
     assert OURS.open(handle.replace(handle[0], "é", 1)) is None
+
+
+@given(st.text(), st.sampled_from([IDENTIFIED, "pasar", "tide"]))
+def test_an_entity_has_a_handle_in_each_world(key: str, world: str) -> None:
+    node = Node(Marks(b"secret").entity(key), world)
+    handle = OURS.seal_node(7, node)
+    assert len(handle) == LENGTH and THEIRS.open_node(handle, ["pasar", "tide"]) is None
+    assert OURS.open_node(handle, ["pasar", "tide"]) == node
+    assert OURS.open_node(handle) == (node if world == IDENTIFIED else None), "no such world is the reader's"
+    others = {OURS.seal_node(7, node._replace(world=one)) for one in (IDENTIFIED, "pasar", "tide")}
+    assert len(others) == 3 and handle in others
+
+
+def test_a_record_is_no_entity() -> None:
+    assert OURS.open_node(OURS.seal(RECORD, 5)) is None and OURS.open(OURS.seal(RECORD, 5)) == (RECORD, 5)

@@ -23,6 +23,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence, open_evidence
 from graphsvc_verify.jws import read_act
 from graphsvc_verify.keychain import SIGNED
+from graphsvc_verify.persons import split_opening, with_opening
 from graphsvc_verify.receipt import check_receipt
 from graphsvc_verify.scan import scan_log
 
@@ -170,14 +171,17 @@ def test_what_is_no_rotation_is_refused(world: World) -> None:
             ledger.enrol(enroller.rotate(request, (), kid, "x", last))
     with pytest.raises(InvalidInput):
         ledger.enrol(enroller.rotate(request, (), "", "x", last))
-    event = read_act(enroller.rotate(request, (), pasar.kid, "x", last)).payload["event"]
+    event = read_act(split_opening(enroller.rotate(request, (), pasar.kid, "x", last))[0]).payload["event"]
     for changed in ({**event, "possession": b64u(bytes(64))}, {**event, "reason": 1}, {**event, "replaces": None}):
         with pytest.raises(InvalidInput):
-            ledger.enrol(sign(pasar.root, "graphsvc-rotate+jws", pasar.payload(ledger, changed, request.kid)))
+            act = sign(pasar.root, "graphsvc-rotate+jws", pasar.payload(ledger, changed, request.kid))
+            ledger.enrol(with_opening(act, request.opening))
     # As the two halves it is neither.
     for typ in ("graphsvc-enrol+jws", "graphsvc-revoke+jws"):
         with pytest.raises(InvalidInput):
-            ledger.enrol(sign(pasar.root, typ, pasar.payload(ledger, event, request.kid)))
+            ledger.enrol(
+                with_opening(sign(pasar.root, typ, pasar.payload(ledger, event, request.kid)), request.opening)
+            )
     ledger.enrol(enroller.rotate(request, (), pasar.kid, "x", last))
     third = KeyRequest.of(SigningKey.new(), ORG, ledger.origin, PERSON)
     with pytest.raises(Conflict):

@@ -15,6 +15,7 @@ from graphsvc_verify.canonical import b64u, digest, encode
 from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.hpkekeys import unwrap_day_key
 from graphsvc_verify.keyevents import ENROL
+from graphsvc_verify.persons import Opening, split_opening, with_opening
 
 
 @pytest.fixture
@@ -75,21 +76,29 @@ def test_an_enrolled_recipient_can_unwrap_its_day_key_and_no_one_else(ledger: Le
 def test_only_the_root_key_enrols(ledger: Ledger, member: Member) -> None:
     act = member.enrolment(ledger)
     other = Ed25519PrivateKey.generate()
-    head, payload, signature = act.split(".")
+    compact, opening = split_opening(act)
+    head, payload, signature = compact.split(".")
     kid = {"kid": "AAAAAAAAAAAAAAAA"}
     event = {"v": 1}
     refused = [
         member.enrolment(ledger, root=other),
         member.enrolment(ledger, root=member.key),
-        f"{head}.{payload}.{b64u(bytes(64))}",
-        f"{head}.{payload[:-2]}AA.{signature}",
-        f"{head}.{payload}",
+        with_opening(f"{head}.{payload}.{b64u(bytes(64))}", opening),
+        with_opening(f"{head}.{payload[:-2]}AA.{signature}", opening),
+        with_opening(f"{head}.{payload}", opening),
+        compact,
+        f"{compact}~",
+        f"{act}~",
+        with_opening(compact, Opening("officer-2", bytes(16))),
+        with_opening(compact, Opening("officer-1", bytes([1] * 16))),
+        with_opening(split_opening(member.enrolment(ledger, use="hpke"))[0], opening),
         sign(member.root, ENROL, member.payload(ledger, event, member.kid)),
         sign(member.root, ENROL, member.payload(ledger, event, member.kid), **kid),
         sign(member.root, "graphsvc-request+jws", member.payload(ledger, event, member.kid)),
         member.enrolment(ledger, possession=b64u(bytes(64))),
         member.enrolment(ledger, possession=None),
-        member.enrolment(ledger, use="sig", person="someone-else"),
+        member.enrolment(ledger, person="officer-1"),
+        member.enrolment(ledger, person=Opening("someone-else", bytes(16)).hash),
         member.enrolment(ledger, extra=1),
         member.enrolment(ledger, roles="all"),
         member.enrolment(ledger, roles=["oficer"]),
@@ -124,9 +133,10 @@ def test_only_the_root_key_enrols(ledger: Ledger, member: Member) -> None:
 def test_an_enrolment_is_for_this_log_and_now(ledger: Ledger, member: Member, change: dict[str, object]) -> None:
     from graphsvc_verify.jws import read_act
 
-    payload = {**read_act(member.enrolment(ledger)).payload, **change}
+    compact, opening = split_opening(member.enrolment(ledger))
+    payload = {**read_act(compact).payload, **change}
     with pytest.raises(InvalidInput):
-        ledger.enrol(sign(member.root, ENROL, payload))
+        ledger.enrol(with_opening(sign(member.root, ENROL, payload), opening))
     ledger.enrol(member.enrolment(ledger))
 
 

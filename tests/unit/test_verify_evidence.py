@@ -234,6 +234,35 @@ def test_a_key_that_the_operator_enrolled_shows(world: World, monkeypatch: pytes
     assert world.code(world.evidence()) == "bad_enrolment"
 
 
+def test_persons_of_others_are_named_only_by_the_acts_that_the_evidence_holds(world: World) -> None:
+    world.read()
+
+    def named(evidence: Evidence) -> dict[str, set[str]]:
+        """By organisation, the names told of its keys."""
+        found: dict[str, set[str]] = {}
+        for item in evidence["keyEvents"]:
+            payload = read_act(item["act"]).payload
+            assert "officer-1" not in json.dumps(payload)
+            told = {item["person"]["name"]} if "person" in item else set()
+            found[payload["iss"]] = found.get(payload["iss"], set()) | told
+        return found
+
+    nobody: set[str] = set()
+    before = world.evidence()
+    assert named(before) == {"pasar": {"officer-1"}, "swiftline": nobody, "police-ke": nobody}
+    assert world.check(before).entries
+    world.read(acts=[world.reader.act(world.ledger)])
+    after = world.evidence()
+    assert named(after) == {"pasar": {"officer-1"}, "swiftline": nobody, "police-ke": {"officer-1"}}
+    assert world.check(after).entries[-1].acts[0]["person"] == "officer-1"
+    # Without it the act holds all the same, and says whose it is by the hash; another name does not hold.
+    event = next(item for item in after["keyEvents"] if "person" in item and item["index"] > 3)
+    told = event.pop("person")
+    assert str(world.check(after).entries[-1].acts[0]["person"]).startswith("sha256:")
+    event["person"] = {**told, "name": "officer-2"}
+    assert world.code(after) == "bad_person"
+
+
 def test_a_stale_key_head_shows(world: World) -> None:
     world.read()
     world.ledger._state.key_head = 1

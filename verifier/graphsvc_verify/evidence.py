@@ -4,7 +4,7 @@
 
     {v, format: "graphsvc-evidence", origin, owner, selected, checkpoint, consistency: {old, proof},
      entries: [{index, leaf, proof, opened: [{role, tag, key}]}], epochs: [{index, leaf, proof}],
-     keyEvents: [{index, leaf, proof, act}], objects: {digest: base64url},
+     keyEvents: [{index, leaf, proof, act, person?}], objects: {digest: base64url},
      timestamps: [{index, leaf, proof, grown: [hash]}]}
 
 ``opened`` gives section keys S (or the header's key, role ``header``, tag ``""``): each opens one sealed part and
@@ -135,7 +135,7 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
         raise VerifyError("bad_evidence", "the evidence is of another log")
     _check_growth(evidence, checkpoint, trust)
     objects = read_objects(evidence["objects"])
-    events = [ProvedEvent(item["index"], _proved(item, checkpoint), str(item["act"])) for item in evidence["keyEvents"]]
+    events = [ProvedEvent.of(item, _proved(item, checkpoint)) for item in evidence["keyEvents"]]
     chain = read_keychain(events, trust.origin, trust.organisations)
     entries = []
     for item in sorted(evidence["entries"], key=lambda item: int(item["index"])):

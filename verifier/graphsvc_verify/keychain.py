@@ -7,7 +7,7 @@ entry back to null shows that no event is left out; each is signed by its organi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphsvc_verify.canonical import digest
@@ -15,6 +15,7 @@ from graphsvc_verify.entry import Leaf
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import check_times, read_act, verify_act
 from graphsvc_verify.keyevents import TYPES, KeyEvent, check_key_event
+from graphsvc_verify.persons import Opening, named
 
 OPERATOR = "asserted by the operator"
 SIGNED = "signed by the organisation"
@@ -22,11 +23,18 @@ SIGNED = "signed by the organisation"
 
 @dataclass(frozen=True, slots=True)
 class ProvedEvent:
-    """A key event whose entry is proved to be in the log."""
+    """A key event whose entry is proved to be in the log; ``person`` opens who is named in it."""
 
     index: int
     leaf: Leaf
     act: str
+    person: Opening | None = None
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any], leaf: Leaf) -> ProvedEvent:
+        """From a member of evidence's ``keyEvents``. Raises VerifyError ``bad_person``."""
+        person = Opening.of(item["person"]) if "person" in item else None
+        return cls(item["index"], leaf, str(item["act"]), person)
 
 
 @dataclass(slots=True)
@@ -160,7 +168,8 @@ def _check_event(event: ProvedEvent, origin: str, roots: Mapping[str, bytes]) ->
                 "bad_enrolment", f"a key event is not signed by the pinned root key ({error.code})"
             ) from None
     check_times(act, event.leaf.t)
-    return check_key_event(act, origin), pinned is not None
+    checked = check_key_event(act, origin)
+    return replace(checked, person=named(checked.person, event.person)), pinned is not None
 
 
 def _apply(chain: Keychain, index: int, event: KeyEvent, pinned: bool) -> None:

@@ -7,7 +7,8 @@ kid, jti, iat, exp, object, after, event}``; ``object`` is the digest of the can
     {v, kid, reason, prev}                                                           (revoke)
     {members of enrol, replaces: kid, reason}                    (rotate: both in one entry)
 
-``prev`` is the index of the organisation's last key event, or null. ``possession`` is the new key's own signature over
+``person`` is a salted hash (:mod:`graphsvc_verify.persons`), empty for an HPKE key. ``prev`` is the index of the
+organisation's last key event, or null. ``possession`` is the new key's own signature over
 :func:`possession_message`; HPKE keys can't sign and carry null.
 """
 
@@ -22,6 +23,7 @@ from graphsvc_verify.ed25519 import check_public_key, verify_signature
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import public_key
 from graphsvc_verify.jws import Act, kid_of
+from graphsvc_verify.persons import FORM
 
 ENROL = "graphsvc-enrol+jws"
 REVOKE = "graphsvc-revoke+jws"
@@ -101,10 +103,12 @@ def _enrolment(act: Act, event: Mapping[str, Any], origin: str) -> KeyEvent:
         raise VerifyError("bad_key_event", "a field of the enrolment has the wrong type")
     public, org, person = unb64u(event["publicKey"]), str(payload["iss"]), str(event["person"])
     if event["use"] == "sig":
+        if FORM.fullmatch(person) is None:
+            raise VerifyError("bad_key_event", "a person is named by a salted hash only")
         check_public_key(public)
         message = possession_message(origin, org, public, person)
         verify_signature(public, unb64u(str(event["possession"])), message)
-    elif event["use"] == "hpke" and event["possession"] is None:
+    elif event["use"] == "hpke" and event["possession"] is None and not person:
         public_key(public)
     else:
         raise VerifyError("bad_key_event", "a key is for sig (with possession) or for hpke (without)")

@@ -87,7 +87,10 @@ def pack_evidence(
         "growth": sorted(growth, key=lambda item: int(item["old"])),
         "entries": [{"index": item["index"], "opened": item["opened"]} for item in evidence["entries"]],
         "epochs": [item["index"] for item in evidence["epochs"]],
-        "keyEvents": [{"index": item["index"], "act": digest(item["act"].encode())} for item in evidence["keyEvents"]],
+        "keyEvents": [
+            {"index": item["index"], "act": digest(item["act"].encode()), **_person(item)}
+            for item in evidence["keyEvents"]
+        ],
         "answers": names,
     }
     if stamps := evidence.get("timestamps"):
@@ -200,7 +203,7 @@ def _evidence(said: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, 
         "entries": [{**proved(item["index"]), "opened": item["opened"]} for item in said["entries"]],
         "epochs": [proved(index) for index in said["epochs"]],
         "keyEvents": [
-            {**proved(item["index"]), "act": files[_named("acts", item["act"])].decode("ascii")}
+            {**proved(item["index"]), "act": files[_named("acts", item["act"])].decode("ascii"), **_person(item)}
             for item in said["keyEvents"]
         ],
         "objects": objects,
@@ -264,6 +267,11 @@ def _entry_name(index: int, kind: str) -> str:
 
 def _index_of(name: str) -> int:
     return int(name.partition("/")[2].partition(".")[0])
+
+
+def _person(item: Mapping[str, Any]) -> dict[str, Any]:
+    """What opens the person of a key event, where it is told."""
+    return {"person": item["person"]} if "person" in item else {}
 
 
 def _named(folder: str, name: str, content: bytes = b"") -> str:
