@@ -27,7 +27,6 @@ from graphsvc.govern.versions import (
     PROPOSE,
     ROLL_BACK,
     SCHEMA,
-    SHARED,
     Event,
     Proposal,
     Versions,
@@ -43,9 +42,7 @@ from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, Scop
 from graphsvc.policy.axes import SOMEBODY
 from graphsvc.policy.check import broken, check_texts
 from graphsvc.policy.rules import SCHEMA_FILE, Policies, digest_of, policies_of, read_files
-
-ROLE = "officer"
-"""The role of whoever proposes or approves a version: an organisation's officers."""
+from graphsvc_verify.meaning import SHARED
 
 _log = logging.getLogger("graphsvc.policy")
 
@@ -146,7 +143,6 @@ class Governing:
         return await self._shown(act, part, appended)
 
     def _part(self, act: SignedAct) -> str:
-        act.require(ROLE)
         if act.sub not in (SHARED, act.org):
             raise Denied("an organisation decides on its own file, and with others on the shared rulebook")
         return act.sub
@@ -186,19 +182,18 @@ class Governing:
             _expect(connection, versions.last)
             connection.execute(insert(tables.policy_events), {**row, "index": index, "t": t})
 
-        facts = {"action": act.kind, "by": act.org, "on": part, "object": act.object, "policy": digest or None}
-        own = {**facts, "person": act.person}
+        meaning = act.meaning
         draft = EntryDraft(
-            type="policy",
+            type=meaning.type,
             who={"org": act.org, "person": act.person},
             policy=digest or None,
             requester=act.org,
             owners=[
-                OwnerPart(owner=org, facts=own if org == act.org else facts, disclosures=[])
+                OwnerPart(org, {**meaning.told(org, act.org), "policy": digest or None}, [])
                 for org in sorted(members if part == SHARED else {act.org})
             ],
             acts=[act.compact],
-            body={"action": act.kind, "on": part, "object": act.object},
+            body=dict(meaning.body),
             scope_event=bool(digest),
             effects=effects,
         )
