@@ -147,7 +147,7 @@ def grow(directory: Path, entries: int) -> None:
         root = state.tree.root(entries)
         assert state.epoch is not None
         head = {"size": entries, "root": root, "note": state.signer.sign(entries, root), "t": state.t}
-        heads = {"epoch": state.epoch.index, "key_head": state.key_head, "scope_head": state.scope_head}
+        heads = {"epoch": state.epoch.index, "key_head": state.key_head, "scope_head": state.scope.last}
         connection.execute(insert(tables.checkpoints), {**head, **heads})
     ledger.close()
 

@@ -50,7 +50,7 @@ ANALYST = Principal(POLICE, "bench", ("analyst", "investigator"))
 PHONE = "phone:e164:"
 SEARCH = '{ search(kind: "Phone", parts: [{name: "value", value: "%s"}]) { handle kind key records { handle } } }'
 ENTITY = "query($start: ID!) { entity(handle: $start) { key records { handle attributes { name value } } } }"
-PATHS = "query($start: ID!, $end: ID!) { paths(source: $start, target: $end) { length links { kind } } }"
+PATHS = "query($start: ID!, $end: ID!) { paths(source: $start, target: $end) { paths { length links { kind } } } }"
 MATCH = "query($i: [IdentifierInput!]!) { match(identifiers: $i) { kind hit contacts { org } } }"
 
 Ask = Callable[[], object]

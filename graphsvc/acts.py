@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,6 +27,9 @@ from graphsvc_verify.meaning import MEANINGS, Meaning, mean
 
 MAX_BODY = 48_000
 """Bytes of an act's body; an act is kept verbatim in the ledger."""
+
+THREADS = 8
+"""Acts carried out at once; further ones wait for their turn."""
 
 B = TypeVar("B")
 
@@ -101,11 +105,16 @@ Handler = Callable[[SignedAct], Awaitable[Acted]]
 
 
 class Acting:
-    """Takes signed acts in and hands each to the path that carries it out, by kind."""
+    """Takes signed acts in and hands each to the path that carries it out, by kind.
+
+    An act looks into the ledger's tables before and after it is entered, and may wait for the applier: each runs in a
+    thread and an event loop of its own, so none of it holds up those who ask. Close it when done.
+    """
 
     def __init__(self, ledger: Ledger, handlers: Mapping[str, Handler]) -> None:
         self._ledger = ledger
         self._handlers = dict(handlers)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="act")
 
     async def act(self, principal: Principal, kind: str, compact: str) -> Acted:
         """Check an act of the caller's organisation and carry it out.
@@ -116,7 +125,15 @@ class Acting:
         # 1. Whose decision is it (ledger.log for signature, key and time)?
         signed = await asyncio.to_thread(self._checked, principal, kind, compact)
         # 2. Carry it out; the entry keeps the act verbatim and refuses one that came before.
-        return await self._handlers[kind](signed)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: asyncio.run(self._carried_out(signed)))
+
+    async def _carried_out(self, act: SignedAct) -> Acted:
+        return await self._handlers[act.kind](act)
+
+    def close(self) -> None:
+        """Start no more acts; those begun go on."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _checked(self, principal: Principal, kind: str, compact: str) -> SignedAct:
         act, record = self._ledger.check_act(compact, f"graphsvc-{kind}+jws", principal.org)

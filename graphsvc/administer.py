@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert
 
 from graphsvc.acts import Acted
 from graphsvc.apply import Applier
+from graphsvc.checkup import Checkup
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
@@ -29,8 +30,16 @@ CASE_ROLES = frozenset({"investigator", "analyst"})
 class Administering:
     """Acts beside submitting and asking. Holds no state."""
 
-    def __init__(self, ledger: Ledger, applier: Applier, schema: Schema, witnessing: Witnessing | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        applier: Applier,
+        schema: Schema,
+        checkup: Checkup,
+        witnessing: Witnessing | None = None,
+    ) -> None:
         self._ledger = ledger
+        self._checkup = checkup
         self._applier = applier
         self._schema = schema
         self._witnessing = witnessing
@@ -63,7 +72,7 @@ class Administering:
         if not _REFERENCE.fullmatch(reference):
             raise InvalidInput("a case reference is up to 80 plain characters", where="reference")
         legal_basis = self._schema.codelists["legal-bases"].clean(legal_basis)
-        if self._ledger.has_case(principal.org, reference):
+        if await asyncio.to_thread(self._ledger.has_case, principal.org, reference):
             raise Conflict("your organisation has a case with this reference", code="case_exists")
         # 2. Durable, the case with it.
         draft = _case_entry(principal, reference, title[:200], legal_basis)
@@ -86,9 +95,19 @@ class Administering:
         """Whether the ledger takes entries and the applier keeps up."""
         return {
             "ledger": self._ledger.closed_by is None,
-            "applier": self._applier.failed is None,
+            "applier": self._applier.stuck is None,
             **parts_ready(self._witnessing),
         }
+
+    async def progress(self) -> Mapping[str, Any]:
+        """How far the applier is, what it can't get over, and what is set aside: entries and codes, no values."""
+        return await asyncio.to_thread(self._checkup.progress)
+
+    async def checks(self, principal: Principal) -> list[Mapping[str, Any]]:
+        """What an operator looks at, and what to do about it. Operators only."""
+        if "operator" not in principal.roles:
+            raise Denied("only an operator asks for this")
+        return await asyncio.to_thread(self._checkup.checks)
 
 
 def _case_entry(principal: Principal, reference: str, title: str, legal_basis: str) -> EntryDraft:

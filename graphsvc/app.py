@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
-from graphsvc.acts import Acting
+from graphsvc.acts import Acting, Handler
 from graphsvc.administer import Administering
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
@@ -27,6 +27,7 @@ from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
 from graphsvc.budget import Budget
+from graphsvc.checkup import Checkup
 from graphsvc.columns.store import Columns
 from graphsvc.custody.desk import Custody, CustodyWorker
 from graphsvc.custody.retention import load_rules
@@ -141,13 +142,14 @@ def run_service(
         asking = Asking(sources)
         groups = entitled.groups
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
+        checkup = Checkup(ledger, applier, graph, settings.data)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
             submitting=Submitting(intakes),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
-            administering=Administering(ledger, applier, schema, witnessing),
-            acting=Acting(ledger, {**sharing_handlers(sources, asking), **governing.handlers(), **custody.handlers()}),
+            administering=Administering(ledger, applier, schema, checkup, witnessing),
+            acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
             keeping=custody,
         )
         yield Service(build_api(ports, settings), ledger, applier, graph, custody)
@@ -227,6 +229,12 @@ def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[Development
         path.write_bytes(msgspec.json.encode(list(people)))
         return list(people)
     return msgspec.json.decode(path.read_bytes(), type=list[DevelopmentClient]) if path.exists() else []
+
+
+def _acting(ledger: Ledger, stack: ExitStack, *handlers: Mapping[str, Handler]) -> Acting:
+    acting = Acting(ledger, {kind: one for some in handlers for kind, one in some.items()})
+    stack.callback(acting.close)
+    return acting
 
 
 def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:

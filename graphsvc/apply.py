@@ -2,7 +2,8 @@
 
 What a crash leaves: the graph's watermark moves in the same transaction as the claims, so after a restart the applier
 goes on at the first batch that did not commit. The columns are written before that commit, so they are never behind the
-graph; what they have too early is replaced by the same.
+graph; what they have too early is replaced by the same. Rows are set aside by an entry that is durable before the
+watermark goes over them: killed before it, they are tried again; after it, the next start reads it and leaves them out.
 """
 
 from __future__ import annotations
@@ -10,38 +11,45 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import msgspec
-
-from graphsvc.changes import CHANGES, EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
+from graphsvc import batches
+from graphsvc.aside import (
+    REFUSED,
+    SLOW,
+    as_ranges,
+    fault_of,
+    last_row,
+    owner_of,
+    row_fault,
+    set_aside_entry,
+)
+from graphsvc.batches import Batch, RowReader, Stopping
+from graphsvc.changes import BRINGING, CHANGES, EFFECTIVE, MOVE, PAYLOAD, Aside, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
-from graphsvc.graph.write import Applied, Writer
+from graphsvc.graph.write import Applied, Step, Writer
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
-from graphsvc.model.drafts import CleanDraft
-from graphsvc.model.errors import Unavailable
+from graphsvc.ledger.payload import PayloadStore, RowKeys
+from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS
 
-BATCH = 5_000
 LISTED = 2_000
 """So many withdrawn records are hidden one by one until the graph has let go of them."""
+STOP_SECONDS = 10.0
+"""A batch in hand gets this long when the service stops; what did not commit then is applied by the next start."""
 
 _log = logging.getLogger("graphsvc.apply")
-_decode = msgspec.json.Decoder(CleanDraft).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Some drafts of one submission, each with the ordinal of its first entity."""
+class Stuck:
+    """What the applier can't get over now: the ledger entry (None: none in particular) and why, as a code."""
 
-    number: int
-    last: bool
-    drafts: list[CleanDraft]
-    ordinals: list[int]
+    entry: int | None
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Applier:
 
     def __init__(self, ledger: Ledger, payloads: Payloads, projections: Projections) -> None:
         self._ledger = ledger
-        self._payloads = payloads
+        self._rows = RowReader(ledger, payloads.store, payloads.keys, self._go_on)
         self._projections = projections
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -83,20 +91,21 @@ class Applier:
         self._lock = threading.Lock()
         self.labels: Mapping[int, Label] = MappingProxyType({})
         self._last_leaving: tuple[int, list[Leaving]] = (-1, [])
+        self._entry: int | None = None
         self.applied = -1
-        self.failed: str | None = None
+        self.stuck: Stuck | None = None
 
     def start(self) -> None:
         """Read where the graph stands and begin to follow the ledger."""
         self._refresh_labels()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish the batch in hand and stop."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Finish the batch in hand and stop; one that takes longer than ``seconds`` is left to the next start."""
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(seconds)
 
     def notify(self) -> None:
         """Tell the applier that the ledger has grown."""
@@ -150,11 +159,12 @@ class Applier:
         while not self._stop.is_set():
             try:
                 self.catch_up()
-                pause, self.failed = 0.2, None
+                pause, self.stuck = 0.2, None
             except Exception as error:  # whatever it is, it is told, shown by readiness, and tried again
-                self.failed = type(error).__name__
+                code = error.code if isinstance(error, GraphsvcError) else type(error).__name__
+                self.stuck = Stuck(self._entry, code)
                 pause = min(pause * 2, 5.0)
-                _log.error("applying stopped, will try again: %s", type(error).__name__)
+                _log.error("applying stopped at entry %s, will try again: %s", self._entry, code)
             self._wake.wait(pause)
             self._wake.clear()
 
@@ -163,6 +173,7 @@ class Applier:
 
         For the applier's thread, or instead of it.
         """
+        self._entry = None
         writer = self._projections.writer
         mark = writer.watermark()
         head = self._ledger.head
@@ -172,12 +183,17 @@ class Applier:
         for done, (index, kind) in enumerate(effective, 1):
             if self._stop.is_set():
                 return
+            self._entry = index
             if index > mark.index + 1 and not mark.batch:
                 writer.advance(index - 1)
-            if kind == SUBMISSION:
-                self._apply_submission(index, mark.batch if index == mark.index + 1 else 0, plan)
-            else:
-                self._apply_change(index, kind, mark.batch if index == mark.index + 1 else 0)
+            at = mark.batch if index == mark.index + 1 else 0
+            try:
+                if kind in BRINGING:
+                    self._bring(index, at, plan)
+                else:
+                    self._apply_change(index, kind, at)
+            except Stopping:
+                return
             mark = writer.watermark()
             self._refresh_labels()
             self._reached(index)
@@ -185,21 +201,80 @@ class Applier:
                 progress(done)
         self._reached(head - 1)
 
-    def _apply_submission(self, index: int, skip: int, plan: Plan) -> None:
-        columns = self._projections.columns
-        for batch in self.batches(self._ledger.open_header(index)["body"]):
-            if batch.number < skip:
-                continue
+    def _bring(self, entry: int, at: int, plan: Plan) -> None:
+        """Apply the rows that an entry brings, from the ``at``-th on; those that can't be applied are set aside."""
+        for batch in self._rows.batches(entry, at, plan):
+            if batch.faults or batch.rest is not None:
+                self._set_aside(entry, as_ranges(batch.faults), plan, batch.rest)
+            left: Batch | None = batch
+            size = len(batch.drafts)
+            while left is not None:
+                part, after = left.cut(size)
+                code = self._refused(entry, part, plan)
+                if code is None:
+                    # What had to be made small for one row may be larger again after it.
+                    left, size = after, 2 * size
+                    continue
+                faults = self._at_fault(plan.submission(entry), part, code)
+                if faults:
+                    self._set_aside(entry, as_ranges(faults), plan)
+                    left = left.without({row for row, _ in faults})
+                else:
+                    size = -(-len(part.drafts) // 2)
 
-            def to_columns(applied: Applied, batch: Batch = batch) -> None:
-                columns.append_drafts(index, batch.number, batch.drafts, applied.ids, applied.lids)
+    def _refused(self, entry: int, part: Batch, plan: Plan) -> str | None:
+        """Apply one part; the code of what is wrong with its data, or None once it is applied."""
+        columns, submission = self._projections.columns, plan.submission(entry)
+        later = entry if entry in plan.again else None
 
-            # The columns first, within the graph's transaction: a crash between them repeats the same part.
-            self._projections.writer.apply(
-                index, batch.number, batch.last, batch.drafts, batch.ordinals, to_columns, plan.heirs
-            )
+        def to_columns(applied: Applied) -> None:
+            columns.append_drafts(submission, part.at, part.drafts, applied.ids, applied.lids, later)
 
-    def _apply_change(self, index: int, kind: str, skip: int) -> None:
+        step = Step(entry, part.at, part.to, submission)
+        for again in range(batches.TRIES):
+            self._go_on(again * 0.5)
+            try:
+                # The columns first, within the graph's transaction: a crash between them repeats the same part.
+                self._projections.writer.apply(step, part.drafts, part.ordinals, to_columns, plan.heirs)
+                return None
+            except Exception as error:
+                code = fault_of(error)
+                if code is None or (code == SLOW and len(part.drafts) < 2) or not part.drafts:
+                    raise
+                if code not in REFUSED or len(part.drafts) > 1:
+                    break
+        return code
+
+    def _at_fault(self, submission: int, part: Batch, code: str) -> list[tuple[int, str]]:
+        """The rows of a part that was refused which are at fault by themselves; none: it must be divided first."""
+        writer = self._projections.writer
+        drafts = zip(part.drafts, part.ordinals, strict=True)
+        checked = [(draft.row, row_fault(submission, draft, ordinal, writer.kinds)) for draft, ordinal in drafts]
+        found = [(row, fault) for row, fault in checked if fault is not None]
+        if found or len(part.drafts) > 1:
+            return found
+        if code in REFUSED:
+            # A server that takes nothing at all says nothing about this row.
+            writer.check()
+        return [(part.drafts[0].row, code)]
+
+    def _set_aside(self, entry: int, faults: list[tuple[str, int, int]], plan: Plan, rest: int | None = None) -> None:
+        """Say in the log that rows are set aside: durable before the watermark goes over them."""
+        submission = plan.submission(entry)
+        with self._ledger.reading() as connection:
+            owner = owner_of(connection, submission)
+            if owner is None:
+                raise IntegrityError("an entry brings rows of what is no submission", code="no_submission")
+            if rest is not None:
+                faults = [*faults, (PAYLOAD, rest, last_row(connection, submission, rest))]
+        self._go_on()
+        aside = Aside(entry, submission, faults, rest)
+        self._ledger.append(set_aside_entry(owner, aside)).result()
+        plan.note_aside(aside)
+        codes = sorted({code for code, _, _ in faults})
+        _log.error("entry %d: rows were set aside: %s", entry, ", ".join(codes))
+
+    def _apply_change(self, index: int, kind: str, at: int) -> None:
         header = self._ledger.open_header(index)
         change = read_change(kind, header["body"])
         writer, columns = self._projections.writer, self._projections.columns
@@ -209,29 +284,26 @@ class Applier:
         # The columns first: gone there a moment early is no harm, late would be.
         columns.withdraw(change.gone)
         owners = [str(part["owner"]) for part in header["owners"]]
-        batches = max(1, -(-len(change.gone) // BATCH))
-        for number in range(skip, batches):
-            gone = change.gone[number * BATCH : (number + 1) * BATCH]
-            writer.withdraw(index, gone, owners, number, number == batches - 1)
+        size = batches.BATCH
+        while True:
+            self._go_on()
+            to = at + size if at + size < len(change.gone) else None
+            try:
+                writer.withdraw(Step(index, at, to), change.gone[at:to], owners)
+            except Exception as error:
+                # Never set aside: what it names would come back. In smaller parts it may be taken.
+                if size == 1 or fault_of(error) not in (*REFUSED, SLOW):
+                    raise
+                size = -(-size // 2)
+                continue
+            if to is None:
+                return
+            at = to
 
-    def batches(self, body: Mapping[str, object]) -> Iterator[Batch]:
-        """The accepted drafts of a submission in batches; erased ones are left out, ordinals count them."""
-        packs = msgspec.convert(body["packs"], list[str])
-        drafts: list[CleanDraft] = []
-        ordinals: list[int] = []
-        number, ordinal = 0, 0
-        for pack in packs:
-            for sealed in read_drafts(
-                self._payloads.store.get(pack), self._payloads.keys.open(pack), str(body["name"])
-            ):
-                if len(drafts) == BATCH:
-                    yield Batch(number, False, drafts, ordinals)
-                    drafts, ordinals, number = [], [], number + 1
-                if sealed.draft is not None:
-                    drafts.append(_decode(sealed.draft))
-                    ordinals.append(ordinal)
-                ordinal += sealed.entities
-        yield Batch(number, True, drafts, ordinals)
+    def _go_on(self, pause: float = 0.0) -> None:
+        """Wait a moment; raise Stopping when the service stops."""
+        if self._stop.wait(pause):
+            raise Stopping("the service stops")
 
     def _refresh_labels(self) -> None:
         known = max(self.labels, default=-1)

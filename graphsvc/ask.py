@@ -6,9 +6,10 @@ over-reports, it never under-reports.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -19,6 +20,7 @@ from graphsvc.custody.desk import Custody
 from graphsvc.govern.governing import Governing
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
+from graphsvc.lanes import Lane
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
@@ -30,7 +32,7 @@ from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.scope import Scope
-from graphsvc.reading import Reading
+from graphsvc.reading import MANY, Reading
 from graphsvc.witnessing import Witnessing
 from graphsvc_verify.lines import READ
 from graphsvc_verify.meaning import read_facts
@@ -38,6 +40,14 @@ from graphsvc_verify.signedread import SignedRead
 
 ATTEMPTS = 4
 """How often a question is run again because access rules changed meanwhile."""
+
+WIDE, LONG = (3, 4), (1, 2)
+"""How many questions of an organisation, and of all, run at once: neighbourhoods, and searches for paths and rings.
+
+Together less than :data:`graphsvc.graph.driver.READERS`: who asks for one thing finds a thread and a connection.
+"""
+SETTLED = 2_000
+"""So many callers are remembered whose scope is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +75,16 @@ class Sources:
     custody: Custody
     witnessing: Witnessing | None = None
     governing: Governing | None = None
+    wide: Lane = field(default_factory=lambda: Lane(*WIDE))
+    long: Lane = field(default_factory=lambda: Lane(*LONG))
 
 
 class Asking:
-    """Answers questions. One instance a process; it holds no state of its own."""
+    """Answers questions. One instance a process; it knows nothing but which scopes are at hand."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._at_hand: tuple[int, Mapping[int, Label], set[tuple[Principal, Footing]]] = (-2, {}, set())
 
     async def run(
         self,
@@ -94,7 +107,7 @@ class Asking:
             applied, labels = applier.applied, applier.labels
             moving = applied < self._sources.ledger.last_scope_event
             # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
-            scope = self.scope(principal, footing)
+            scope = await self._scope_soon(principal, footing)
             # A key event between here and step 3 is a scope event: what holds at this head holds for the entry.
             if signed is not None:
                 check_signed(self._sources.ledger, signed, principal, footing)
@@ -109,7 +122,7 @@ class Asking:
                 # Records that were still to be seen may have got a label since that this scope doesn't know of.
                 continue
             # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
-            draft = _entry(scope, question, data, reading)
+            draft = await _drafted(scope, question, data, reading)
             draft.signed = signed
             try:
                 # 4. Durable when this returns.
@@ -122,6 +135,28 @@ class Asking:
             return Released(data, appended.encoded, applier.applied)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
+    async def _scope_soon(self, principal: Principal, footing: Footing) -> Scope:
+        """The scope now. What it is made from may have to be read from the ledger or decided first: in a thread.
+
+        Once made, all of it is in memory until the next event that changes access rules, or a label that is new.
+        """
+        ledger, applier = self._sources.ledger, self._sources.applier
+        event, labels, known = ledger.last_scope_event, applier.labels, self._at_hand
+        if event <= applier.applied and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
+            return self.scope(principal, footing)
+
+        def made() -> tuple[Scope, bool]:
+            # A case that is not registered is looked up every time.
+            scope = self.scope(principal, footing)
+            return scope, not footing.case or ledger.has_case(principal.org, footing.case)
+
+        scope, lasting = await asyncio.to_thread(made)
+        if lasting and event <= applier.applied:
+            if known[0] != event or known[1] is not labels or len(known[2]) >= SETTLED:
+                known = self._at_hand = (event, labels, set())
+            known[2].add((principal, footing))
+        return scope
+
     async def _witnessed(self, appended: Appended) -> Appended:
         """The entry, proved to a checkpoint that enough witnesses signed. Raises Unavailable if they don't."""
         witnessing = self._sources.witnessing
@@ -131,7 +166,7 @@ class Asking:
         if head is None:
             message = "too few witnesses have signed that this was logged; nothing leaves before they have"
             raise Unavailable(message, code="not_witnessed")
-        return witnessing.proved(appended, head)
+        return await asyncio.to_thread(witnessing.proved, appended, head)
 
     def scope(self, principal: Principal, footing: Footing) -> Scope:
         """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off."""
@@ -146,6 +181,12 @@ class Asking:
 
         withdrawn, leaving = sources.applier.withdrawn(at, alike)
         return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
+
+
+async def _drafted(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
+    many = sum(map(len, reading.shown.values())) > MANY
+    asked = scope, question, data, reading
+    return await asyncio.to_thread(_entry, *asked) if many else _entry(*asked)
 
 
 def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
@@ -172,7 +213,7 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
         acts=[],
         body={},
         read=True,
-        scope_event=False,
+        sees=scope.owners,
         effects=None,
     )
 

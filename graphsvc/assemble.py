@@ -19,12 +19,13 @@ from pathlib import Path
 
 import msgspec
 
-from graphsvc.changes import EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
+from graphsvc.batches import read_draft
+from graphsvc.changes import BRINGING, EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import DraftFiles, write_rest
 from graphsvc.graph.numbering import Numbering
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
+from graphsvc.ledger.payload import PayloadStore, RowKeys, pack_rows, read_drafts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Label
@@ -37,9 +38,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A sealed pack with its keys: pack ``number`` of submission ``entry``, whose items are bound to ``name``."""
+    """A sealed pack with its keys: pack ``number`` of a submission, whose items are bound to ``name``.
+
+    ``entry`` is the one that brings its rows: the submission itself, or a later one that reapplies some.
+    """
 
     entry: int
+    submission: int
     number: int
     name: str
     data: bytes
@@ -92,10 +97,10 @@ def assemble(
         numbering = Numbering(plan.labels)
         if plan.moves:
             # A record's last label may be one that comes much later: all are numbered before anything is written.
-            _number_all(ledger, payloads, effective, numbering)
+            _number_all(ledger, payloads, effective, (plan, numbering))
         state = _Entities()
         rows, records, claims, total = 0, 0, 0, _accepted(ledger, effective)
-        for pack, named in workers.read(_packs(ledger, payloads, effective)):
+        for pack, named in workers.read(_packs(ledger, payloads, effective, plan)):
             lids = [numbering.number(label) for label in named.labels]
             workers.write(state.take(pack, named, lids), lids)
             rows, records, claims = rows + named.rows, records + named.records, claims + named.claims
@@ -112,25 +117,40 @@ def _accepted(ledger: Ledger, effective: list[tuple[int, str]]) -> int:
     return sum(ledger.open_header(index)["body"]["accepted"] for index, kind in effective if kind == SUBMISSION)
 
 
-def _packs(ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], effective: list[tuple[int, str]]) -> Iterator[Pack]:
+def _packs(
+    ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], effective: list[tuple[int, str]], plan: Plan
+) -> Iterator[Pack]:
     store, keys = payloads
     for index, kind in effective:
-        if kind == SUBMISSION:
-            body = ledger.open_header(index)["body"]
-            for number, name in enumerate(body["packs"]):
-                yield Pack(index, number, body["name"], store.get(name), keys.open(name))
+        rest, row = plan.rest.get(index), 0
+        if kind not in BRINGING or rest == 0:
+            continue
+        submission = plan.submission(index)
+        body = ledger.open_header(submission)["body"]
+        for number, name in enumerate(body["packs"]):
+            if rest is not None and row >= rest:
+                break
+            pack = Pack(index, submission, number, body["name"], store.get(name), keys.open(name))
+            row = max(pack_rows(pack.data), default=row - 1) + 1
+            yield pack
 
 
 def _number_all(
-    ledger: Ledger, payloads: tuple[PayloadStore, RowKeys], effective: list[tuple[int, str]], numbering: Numbering
+    ledger: Ledger,
+    payloads: tuple[PayloadStore, RowKeys],
+    effective: list[tuple[int, str]],
+    numbered: tuple[Plan, Numbering],
 ) -> None:
+    plan, numbering = numbered
     decode = msgspec.json.Decoder(_Labelled).decode
     for index, kind in effective:
-        if kind == SUBMISSION:
-            for pack in _packs(ledger, payloads, [(index, kind)]):
+        if kind in BRINGING:
+            brings = plan.brings(index)
+            for pack in _packs(ledger, payloads, [(index, kind)], plan):
                 for sealed in read_drafts(pack.data, pack.keys, pack.name):
-                    if sealed.draft is not None:
-                        numbering.number(decode(sealed.draft).label)
+                    if sealed.draft is not None and brings(sealed.row):
+                        label = decode(sealed.draft).label
+                        numbering.number(plan.label_at(index, record_int(pack.submission, sealed.row), label))
         elif kind == MOVE:
             for move in read_change(kind, ledger.open_header(index)["body"]).moves:
                 numbering.number(move.label)
@@ -159,7 +179,7 @@ class _Entities:
         """The integers of what a pack names. Packs come in ledger order."""
         if pack.entry != self._entry:
             self._entry, self._base = pack.entry, 0
-        first = pack.entry << ROW_BITS | self._base
+        first = pack.submission << ROW_BITS | self._base
         self._base += named.ordinals_used
         places = {touched: tuple(sorted(lids[at] for at in touched)) for touched in set(named.touched)}
         found = array("q")
@@ -277,21 +297,26 @@ def _work(pipe: Connection, folders: tuple[Path, Path], plan: Plan, number: int)
             left = [drafts[at] for at in kept]
             own = [[ids[place] for place in places[at]] for at in kept]
             under = [lids[label] for label in labels if label is not None]
-            files.write(pack.entry, left, own, under)
-            columns.append_drafts(pack.entry, pack.number, left, own, under)
+            files.write(pack.submission, left, own, under)
+            later = None if pack.entry == pack.submission else pack.entry
+            columns.append_drafts(pack.submission, pack.number, left, own, under, later)
 
 
 def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], list[list[int]], Named]:
     """The drafts of a pack, each one's last label (None: it has gone), its entities' places, and what is named."""
-    decode = msgspec.json.Decoder(CleanDraft).decode
     named = Named()
     drafts: list[CleanDraft] = []
     begins: list[int] = []
+    brings = plan.brings(pack.entry)
     for sealed in read_drafts(pack.data, pack.keys, pack.name):
-        if sealed.draft is not None:
-            drafts.append(decode(sealed.draft))
+        if brings(sealed.row) and (sealed.draft is not None or sealed.damaged):
+            draft = read_draft(sealed)
+            if draft is None:
+                raise IntegrityError(f"row {sealed.row} can't be read; the service sets it aside, a rebuild does not")
+            came = plan.label_at(pack.entry, record_int(pack.submission, sealed.row), draft.label)
+            drafts.append(msgspec.structs.replace(draft, label=came))
             begins.append(named.ordinals_used)
-        named.rows += 1
+        named.rows += pack.entry == pack.submission
         named.ordinals_used += sealed.entities
     known: dict[Label, int] = {}
     for draft in drafts:
@@ -301,7 +326,7 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
     labels: list[int | None] = []
     places: list[list[int]] = []
     for draft, ordinal in zip(drafts, begins, strict=True):
-        record = record_int(pack.entry, draft.row)
+        record = record_int(pack.submission, draft.row)
         fate = plan.fate(record, draft.label)
         label = None if fate is None else known.setdefault(fate, len(known))
         labels.append(label)

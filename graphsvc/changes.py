@@ -2,11 +2,14 @@
 
 A record moves to another label, or goes. An *erasure* destroys the record's key as well, so a later rebuild can't read
 what the record held; its entry therefore names what must come out equal without it (:class:`Remains`).
+
+Rows that can't be applied are *set aside* by an entry of the log (:mod:`graphsvc.aside`): they count as never applied
+by the entry that it names. A *reapply* entry brings some of them in later, at its own place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +24,11 @@ from graphsvc.model.labels import Label, Move
 from graphsvc.model.places import ROW_BITS, ROW_MASK
 
 SUBMISSION, MOVE, WITHDRAWAL, ERASURE = "submission", "label", "withdrawal", "erasure"
+SET_ASIDE, REAPPLY = "set-aside", "reapply"
 CHANGES = (MOVE, WITHDRAWAL, ERASURE)
-EFFECTIVE = (SUBMISSION, *CHANGES)
+BRINGING = (SUBMISSION, REAPPLY)
+"""The types of entries that bring records into the graph."""
+EFFECTIVE = (*BRINGING, *CHANGES)
 """The types of entries that change the graph; all others only move the watermark's meaning along."""
 
 _decode = msgspec.json.Decoder(CleanDraft).decode
@@ -52,17 +58,81 @@ class Remains(msgspec.Struct, frozen=True):
     labels: list[tuple[int, Label]] = []
 
 
+PAYLOAD = "payload"
+"""The code of rows whose pack, or whose whole entry, can't be read."""
+
+
+class Aside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a ``set-aside`` entry: rows of ``submission`` that entry ``entry`` could not bring into the graph.
+
+    ``entry`` is the submission itself or a ``reapply`` of its rows. ``faults``: [code, first row, last row], what was
+    wrong with which. ``rest``: from this row on the submission's payload can't be read, so nobody can say which rows
+    there are; None where each row is known.
+    """
+
+    entry: int
+    submission: int
+    faults: list[tuple[str, int, int]]
+    rest: int | None = None
+
+    @property
+    def rows(self) -> ranges.Ranges:
+        """All of them."""
+        return ranges.ranges((self.submission, first, last) for _, first, last in self.faults)
+
+
+class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a ``reapply`` entry: rows of one submission that were set aside and are to be applied now."""
+
+    submission: int
+    rows: list[tuple[int, int]]
+
+    @property
+    def named(self) -> ranges.Ranges:
+        """The rows."""
+        return ranges.ranges((self.submission, first, last) for first, last in self.rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that changes records later, by record; and the numbers that erased records have left behind.
+    """All that changes records later, by record; what is not applied; the numbers that erased records have left behind.
 
-    ``moves``: record → [(entry index, label)]; ``gone``: record → entry index.
+    ``moves``: record → [(entry index, label)]; ``gone``: record → entry index. ``aside``: entry → rows that it did not
+    bring; ``rest``: entry → the row from which on its payload is not looked at; ``again``: ``reapply`` entry → rows.
     """
 
     moves: dict[int, list[tuple[int, Label]]] = field(default_factory=dict)
     gone: dict[int, int] = field(default_factory=dict)
     heirs: dict[tuple[int, int], int] = field(default_factory=dict)
     labels: dict[Label, int] = field(default_factory=dict)
+    aside: dict[int, ranges.Ranges] = field(default_factory=dict)
+    rest: dict[int, int] = field(default_factory=dict)
+    again: dict[int, ranges.Ranges] = field(default_factory=dict)
+
+    def note_aside(self, aside: Aside) -> None:
+        """Take in what a ``set-aside`` entry says."""
+        self.aside[aside.entry] = ranges.union(self.aside.get(aside.entry, ()), aside.rows)
+        if aside.rest is not None:
+            self.rest[aside.entry] = aside.rest
+
+    def submission(self, entry: int) -> int:
+        """The submission whose rows an entry of :data:`BRINGING` brings."""
+        return self.again[entry][0][0] if entry in self.again else entry
+
+    def brings(self, entry: int) -> Callable[[int], bool]:
+        """Which rows of its submission an entry of :data:`BRINGING` brings into the graph."""
+        aside = ranges.among(self.aside.get(entry, ()))
+        if entry not in self.again:
+            return lambda row: not aside(row)
+        again = ranges.among(self.again[entry])
+        return lambda row: again(row) and not aside(row)
+
+    def label_at(self, entry: int, record: int, label: Label) -> Label:
+        """The label that a record comes under in entry ``entry``: moves while it was set aside count as well."""
+        for index, to in self.moves.get(record, ()):
+            if record >> ROW_BITS < index < entry and to.owner == label.owner:
+                label = to
+        return label
 
     def fate(self, record: int, label: Label) -> Label | None:
         """The label of a record in the end that came under ``label``; None when it has gone."""
@@ -85,13 +155,30 @@ def read_change(kind: str, body: Mapping[str, Any]) -> Change:
         raise IntegrityError("an entry that changes records can't be read", where=kind) from None
 
 
+def read_aside(ledger: Ledger, index: int) -> Aside:
+    """What a ``set-aside`` entry says."""
+    return msgspec.convert(ledger.open_header(index)["body"], Aside)
+
+
+def read_again(ledger: Ledger) -> ranges.Ranges:
+    """All rows that were ever reapplied."""
+    entries = ledger.indexes(0, ledger.head, (REAPPLY,))
+    return ranges.union(*(msgspec.convert(ledger.open_header(index)["body"], Again).named for index, _ in entries))
+
+
 def read_plan(ledger: Ledger, effective: Sequence[tuple[int, str]]) -> Plan:
     """The plan of some :data:`EFFECTIVE` entries, given as (index, type) in ledger order."""
     plan = Plan()
+    since = effective[0][0] if effective else ledger.head
+    for index, _ in ledger.indexes(since, ledger.head, (SET_ASIDE,)):
+        plan.note_aside(read_aside(ledger, index))
     for index, kind in effective:
         if kind == SUBMISSION:
             continue
         body = ledger.open_header(index)["body"]
+        if kind == REAPPLY:
+            plan.again[index] = msgspec.convert(body, Again).named
+            continue
         change = read_change(kind, body)
         for record in change.gone:
             plan.gone.setdefault(record, index)

@@ -2,16 +2,21 @@
 
 Answers are plain dictionaries in the shapes of the GraphQL types. Entities, records and links leave by handle only;
 order is decided by visible values, then by handle, never by a number of ours.
+
+What blocks or takes long runs in threads: the ledger's tables, identifiers by the hundred, shapes by the hundred. What
+takes long in the graph goes by lanes (:mod:`graphsvc.lanes`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
+from graphsvc.custody.book import standing
 from graphsvc.custody.listing import CustodyReading
 from graphsvc.govern.listing import GovernedReading
 from graphsvc.graph.facts import EntityFacts, LinkClaim
@@ -19,6 +24,7 @@ from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.model.errors import InvalidInput, InvalidQuery
 from graphsvc.model.gradings import Minimum
+from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.rings import find_rings
@@ -29,6 +35,13 @@ if TYPE_CHECKING:
     from graphsvc.ask import Sources
 
 Shape = dict[str, Any]
+T = TypeVar("T")
+MANY = 300
+"""From so many claims on, shapes are made in a thread: some milliseconds of work."""
+SEVERAL = 20
+"""From so many identifiers on, they are cleaned in a thread."""
+MOST_ASIDE = 200
+"""Ranges of rows set aside that are listed of one submission, by code."""
 
 
 class Reading:
@@ -39,9 +52,13 @@ class Reading:
         self._scope = scope
         self._now = int(time.time())
         self._handles = sources.handles(scope.principal.org)
-        self._shapes = Shapes(scope, self._handles, sources.schema)
+        self._shapes = Shapes(scope, self._handles, sources.schema, Room())
         self.reached = -1
         """The last entry that was asked for to be applied; a scope from before that entry may be too narrow."""
+
+    @property
+    def _org(self) -> str:
+        return self._scope.principal.org
 
     @property
     def shown(self) -> Shown:
@@ -103,28 +120,35 @@ class Reading:
         number = self._open(start)
         if number is None:
             return None
-        found = await self._sources.reader.expand(self._scope, number, hops, link_kinds, limit, self._now, grades)
+        async with self._sources.wide.turn(self._org):
+            found = await self._sources.reader.expand(self._scope, number, hops, link_kinds, limit, self._now, grades)
         if found is None:
             return None
-        return {**self._network(found.entities, found.links), "truncated": found.truncated}
+        entities, links = found.entities, found.links
+        network = await _shaped(_claims(entities, links), lambda: self._network(entities, links))
+        return {**network, "truncated": found.truncated}
 
     async def paths(
         self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None
-    ) -> list[Shape]:
+    ) -> Shape:
         """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
         grades = self._grades(grading)
         await self._reach(after)
         ends = self._open(source), self._open(target)
         if ends[0] is None or ends[1] is None:
-            return []
-        found = await self._sources.reader.paths(self._scope, ends[0], ends[1], max_hops, k, self._now, grades)
-        return [
-            {
-                "length": len(path.entities) - 1,
-                **self._network([found.entities[number] for number in path.entities], path.links),
-            }
-            for path in found.paths
-        ]
+            return {"paths": [], "truncated": False}
+        async with self._sources.long.turn(self._org):
+            found = await self._sources.reader.paths(self._scope, ends[0], ends[1], max_hops, k, self._now, grades)
+
+        def shapes() -> list[Shape]:
+            entities = ([found.entities[number] for number in path.entities] for path in found.paths)
+            return [
+                {"length": len(path.entities) - 1, **self._network(about, path.links)}
+                for path, about in zip(found.paths, entities, strict=True)
+            ]
+
+        claims = _claims(found.entities.values(), [link for path in found.paths for link in path.links])
+        return {"paths": await _shaped(claims, shapes), "truncated": found.truncated}
 
     async def match(
         self, identifiers: Sequence[tuple[str, dict[str, str], InvalidInput | None]], after: int | None
@@ -134,7 +158,7 @@ class Reading:
         An identifier that can't be asked gets its problem, which tells of nothing but the identifier itself.
         """
         # 1. Every identifier's canonical key, or what is wrong with it (model).
-        keys = [self._key_or_problem(*one) for one in identifiers]
+        keys = await _when(len(identifiers) > SEVERAL, lambda: [self._key_or_problem(*one) for one in identifiers])
         asked = sorted({key for key in keys if isinstance(key, str)})
         # 2. Counted, all or none, before anything is looked up (budget).
         await self._sources.budget.spend(self._scope.principal.organisation, asked)
@@ -158,26 +182,35 @@ class Reading:
     async def rings(self, parameters: Mapping[str, Any], after: int | None) -> Shape:
         """The rings in what the caller may analyse, each explained by records."""
         await self._reach(after)
-        detected = await find_rings(self._sources.columns, self._scope, parameters, self._names)
-        found = detected.found
-        members = sorted({n for ring in found.rings for n in (*ring.accounts, *ring.identifiers)})
-        facts = await self._sources.reader.entities(self._scope, members, self._now)
-        shapes = {one.id: shape for one, shape in zip(facts, self._shapes.entities(facts), strict=True)}
+        async with self._sources.long.turn(self._org):
+            detected = await find_rings(self._sources.columns, self._scope, parameters, self._names, self._unnamed)
+            rings = detected.found.rings
+            members = sorted({n for ring in rings for n in (*ring.accounts, *ring.identifiers)})
+            facts = await self._sources.reader.entities(self._scope, members, self._now)
+
+        def shapes() -> list[Shape]:
+            known = {one.id: shape for one, shape in zip(facts, self._shapes.entities(facts), strict=True)}
+            return [self._shapes.ring(ring, known) for ring in rings]
+
         return {
-            "rings": [self._shapes.ring(ring, shapes) for ring in found.rings],
-            "excluded_hubs": found.excluded_hubs,
-            "accounts": found.accounts,
-            "links": found.links,
+            "rings": await _shaped(_claims(facts, ()), shapes),
+            "excluded_hubs": detected.found.excluded_hubs,
+            "accounts": detected.found.accounts,
+            "links": detected.found.links,
             "parameters": detected.stated,
         }
 
     async def submissions(self, first: int, after: int | None) -> list[Shape]:
         """The caller's organisation's submissions, newest first."""
         await self._reach(after)
+        return await asyncio.to_thread(self._submissions, first)
+
+    def _submissions(self, first: int) -> list[Shape]:
         table = tables.submissions
-        query = select(table).where(table.c.org == self._scope.principal.org).order_by(table.c["index"].desc())
+        query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc())
         with self._sources.ledger.reading() as connection:
             rows = connection.execute(query.limit(first)).mappings().all()
+            aside = standing(connection, [row["index"] for row in rows])
         return [
             {
                 "index": row["index"],
@@ -186,6 +219,11 @@ class Reading:
                 "accepted": row["accepted"],
                 "rejected": row["rejected"],
                 "applied": row["index"] <= self._sources.applier.applied,
+                "set_aside": [
+                    {"code": code, "first": low, "last": high}
+                    for code, named in aside.get(row["index"], ())
+                    for _, low, high in named[:MOST_ASIDE]
+                ],
                 "media_type": row["media_type"],
             }
             for row in rows
@@ -193,8 +231,11 @@ class Reading:
 
     async def cases(self) -> list[Shape]:
         """The caller's organisation's registered cases."""
+        return await asyncio.to_thread(self._cases)
+
+    def _cases(self) -> list[Shape]:
         table = tables.cases
-        query = select(table).where(table.c.org == self._scope.principal.org).order_by(table.c["index"])
+        query = select(table).where(table.c.org == self._org).order_by(table.c["index"])
         with self._sources.ledger.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return [
@@ -212,7 +253,9 @@ class Reading:
         principal = self._scope.principal
         if "officer" not in principal.roles:
             return {"entries": [], "next_before": None}
-        rows = self._sources.ledger.access_log(principal.org, since, until, first, before)
+        rows, more = await asyncio.to_thread(
+            self._sources.ledger.access_log, principal.org, since, until, first, before
+        )
         entries = [
             {
                 "index": row["index"],
@@ -228,17 +271,20 @@ class Reading:
             }
             for row in rows
         ]
-        return {"entries": entries, "next_before": entries[-1]["index"] if len(entries) == first else None}
+        return {"entries": entries, "next_before": entries[-1]["index"] if more else None}
 
     def _network(self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim]) -> Shape:
         shapes = self._shapes.entities(entities)
         handles = {one.id: shape["handle"] for one, shape in zip(entities, shapes, strict=True)}
         return {"entities": shapes, "links": self._shapes.links(links, handles)}
 
-    async def _names(self, ids: Sequence[int]) -> list[str]:
-        """What ties between entities are broken by: the key where it is visible, else the handle."""
-        keys = await self._sources.reader.names(self._scope, ids, self._now)
-        return [keys.get(number) or self._handles.seal(RECORD, number) for number in ids]
+    async def _names(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """The keys of those whose key is visible."""
+        return await self._sources.reader.names(self._scope, ids, self._now)
+
+    def _unnamed(self, number: int) -> str:
+        """What ties between entities are broken by where the key is not visible."""
+        return self._handles.seal(RECORD, number)
 
     def _contacts(self, lids: Iterable[int]) -> list[Shape]:
         organisations = self._sources.ledger.organisations()
@@ -257,7 +303,7 @@ class Reading:
         return None if opened is None or opened[0] == 0 else opened[1]
 
     def _key(self, kind: str, parts: Mapping[str, str]) -> str:
-        return self._sources.schema.key_of(kind, parts, self._scope.principal.org)
+        return self._sources.schema.key_of(kind, parts, self._org)
 
     def _key_or_problem(self, kind: str, parts: Mapping[str, str], problem: InvalidInput | None) -> str | InvalidInput:
         try:
@@ -272,6 +318,19 @@ class Reading:
             return self._sources.schema.gradings.at_least(grading)
         except ValueProblem as problem:
             raise InvalidQuery(problem.message, code=problem.code, where="grading") from None
+
+
+def _claims(entities: Iterable[EntityFacts], links: Sequence[LinkClaim]) -> int:
+    return sum(len(one.claims) for one in entities) + len(links)
+
+
+async def _shaped(claims: int, work: Callable[[], T]) -> T:
+    return await _when(claims > MANY, work)
+
+
+async def _when(long: bool, work: Callable[[], T]) -> T:
+    """Do ``work`` in a thread when it is ``long``; a short one takes less time than the way there and back."""
+    return await asyncio.to_thread(work) if long else work()
 
 
 def _unasked(problem: InvalidInput) -> Shape:

@@ -26,18 +26,20 @@ async def find_rings(
     columns: Columns,
     scope: Scope,
     asked: Mapping[str, Any],
-    names: Callable[[Sequence[int]], Coroutine[Any, Any, Sequence[str]]],
+    names: Callable[[Sequence[int]], Coroutine[Any, Any, Mapping[int, str]]],
+    unnamed: Callable[[int], str],
 ) -> Detected:
     """Find the rings in exactly the claims that ``scope`` may analyse.
 
-    ``asked`` holds the parameters that were given, as the API names them; ``names`` gives visible names of entities, by
-    which ties are broken. Raises InvalidInput when a parameter can't be used.
+    ``asked`` holds the parameters that were given, as the API names them; ties are broken by visible ``names`` of
+    entities, or what ``unnamed`` says of one without. Raises InvalidInput when a parameter can't be used.
     """
     parameters = _parameters(asked)
     loop = asyncio.get_running_loop()
 
     def spelled(ids: Sequence[int]) -> Sequence[str]:
-        return asyncio.run_coroutine_threadsafe(names(ids), loop).result()
+        known = asyncio.run_coroutine_threadsafe(names(ids), loop).result()
+        return [known.get(number) or unnamed(number) for number in ids]
 
     return await asyncio.to_thread(_find, columns, scope, parameters, spelled)
 

@@ -18,6 +18,7 @@ from graphsvc.graph.facts import EntityFacts, LinkClaim, RecordClaim
 from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.places import ROW_BITS, ROW_MASK
+from graphsvc.model.room import CLAIM, Room
 from graphsvc.model.schema import Schema
 from graphsvc.policy.scope import Scope
 from graphsvc.provenance import Said, circular, independent_sources
@@ -45,15 +46,16 @@ class _Terms:
 
 
 class Shapes:
-    """Makes shapes under one scope and remembers what they show."""
+    """Makes shapes under one scope and remembers what they show; ``room`` is what all of them may hold."""
 
-    def __init__(self, scope: Scope, handles: Handles, schema: Schema) -> None:
+    def __init__(self, scope: Scope, handles: Handles, schema: Schema, room: Room) -> None:
         self._scope = scope
         self._handles = handles
         self._numbers = {kind.name: kind.number for kind in schema.kinds.values()}
         self._terms: dict[int, _Terms] = {}
         self._granted = {group: frozenset(scope.allowed(group)) for group in GROUPS}
         self._parsed: dict[tuple[str, str], list[Shape]] = {}
+        self.room = room
         self.shown: Shown = {}
 
     def entities(self, facts: Iterable[EntityFacts]) -> list[Shape]:
@@ -67,6 +69,7 @@ class Shapes:
             "kind": entity.kind,
             "key": entity.key,
             "records": records,
+            "more_records": entity.more,
             "independent_sources": _weigh(records),
         }
 
@@ -166,6 +169,7 @@ class Shapes:
 
     def _attributes(self, claim: RecordClaim | LinkClaim) -> list[Shape]:
         parsed, found = self._parsed, []
+        self.room.take(CLAIM + sum(len(packed) for packed in claim.groups if packed is not None))
         for group, packed in zip(GROUPS, claim.groups, strict=True):
             if packed is not None:
                 # Records of one thing mostly say the same of it: parsed once an answer.

@@ -156,6 +156,7 @@ class Submitting:
         return lambda connection, _index, _t: self._parts.governing.unmoved(connection, used)
 
     def _task(self, principal: Principal, upload: Upload, manifest: Manifest, name: str) -> Task:
+        policies = self._parts.governing.in_force()
         return Task(
             path=upload.path,
             media_type=upload.media_type,
@@ -165,8 +166,9 @@ class Submitting:
             principal=principal,
             name=name,
             max_row=self._parts.settings.max_row,
-            policies=dict(self._parts.governing.in_force().files),
+            policies=dict(policies.files),
             groups=self._parts.groups(principal.org, time.time()),
+            closed=policies.closed,
         )
 
     def _answered(self, manifest: Manifest) -> Request | None:

@@ -54,6 +54,8 @@ class Task:
     """The texts of the policy files in force."""
     groups: frozenset[str] = frozenset()
     """The sharing groups that the submitter's organisation belongs to."""
+    closed: frozenset[str] = frozenset()
+    """Those of the policy files that can't be used, and allow nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,9 @@ class _Worker:
 
 
 @lru_cache(maxsize=1)
-def _decider(files: tuple[tuple[str, str], ...]) -> Decider:
+def _decider(files: tuple[tuple[str, str], ...], closed: frozenset[str]) -> Decider:
     """The decider for policies by their texts: made again only when another version is in force."""
-    return Decider(policies_of(dict(files)))
+    return Decider(policies_of(dict(files), closed))
 
 
 def _work(pipe: Connection, places: Places) -> None:
@@ -161,7 +163,7 @@ def _work(pipe: Connection, places: Places) -> None:
     store = open_payloads(places.payloads, places.s3_endpoint)
 
     def run(task: Task) -> Taken:
-        decider = _decider(tuple(task.policies.items()))
+        decider = _decider(tuple(task.policies.items()), task.closed)
         allowed = lru_cache(maxsize=None)(lambda label: decider.may_submit(task.principal, label))
         order = Order(
             path=task.path,

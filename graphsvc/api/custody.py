@@ -157,7 +157,10 @@ class SubjectDisclosure:
 
 @shape
 class SubjectRecord:
-    """One own record: as it came (raw), as it was cleaned, and to whom it was shown. state: live, expired, recalled."""
+    """One own record: as it came (raw), as it was cleaned, and to whom it was shown.
+
+    state: live, expired, recalled, or set aside: in no graph.
+    """
 
     handle: strawberry.ID
     submission: int

@@ -13,6 +13,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLSyntaxError,
+    Node,
     OperationDefinitionNode,
     OperationType,
     ValueNode,
@@ -140,12 +141,21 @@ def _document_error(error: GraphQLError, code: str) -> dict[str, Any]:
     else:
         message = _ECHO.sub(r"\1", error.message)[:300]
     places = [{"line": place.line, "column": place.column} for place in error.locations or ()]
-    where = f"line {places[0]['line']} column {places[0]['column']}" if places else ""
+    places = places or [place for node in error.nodes or () for place in _begins(node)]
+    where = f"line {places[0]['line']} column {places[0]['column']}" if places else "/query"
     code = str((error.extensions or {}).get("code", code))
     shape = _error(message, code, where)
     if places:
         shape["locations"] = places
     return shape
+
+
+def _begins(node: Node) -> list[dict[str, int]]:
+    """Where a literal begins: the parser says it of names and scalars, of lists and objects only by what is in them."""
+    if node.loc is not None:
+        return [{"line": node.loc.start_token.line, "column": node.loc.start_token.column}]
+    inside = (*getattr(node, "values", ()), *getattr(node, "fields", ()), getattr(node, "name", None))
+    return next((places for one in inside if one is not None and (places := _begins(one))), [])
 
 
 def _variable_error(error: GraphQLError) -> dict[str, Any]:
@@ -155,4 +165,4 @@ def _variable_error(error: GraphQLError) -> dict[str, Any]:
             inner = _INSIDE.match(error.message)
             where = f"${name}{inner.group(1) if inner else ''}"
             return _error("a variable is missing or does not fit its type", "invalid_variable", where)
-    return _error("the variables do not fit", "invalid_variable")
+    return _error("the variables do not fit", "invalid_variable", "/variables")

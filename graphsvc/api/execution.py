@@ -1,20 +1,29 @@
-"""Executes one prepared operation: by its plan, or by graphql-core wherever the plan does not reach."""
+"""Executes one prepared operation: by its plan, or by graphql-core wherever the plan does not reach.
+
+What an answer holds is counted while it is put together, so one that is too large ends before it is there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
 import msgspec
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute, get_nullable_type, is_list_type
 from graphql.execution.values import VariableValues
 
 from graphsvc.api.documents import Prepared
-from graphsvc.api.plans import Plan, Surprise
+from graphsvc.api.plans import LEAF, Plan, Surprise
 from graphsvc.api.problems import graphql_error
 from graphsvc.api.roots import Context
+from graphsvc.model.errors import TooLarge
+from graphsvc.model.room import CODE, Room, too_large
+
+MANY = 1_000
+"""From so many objects on, an answer is rendered in a thread: some milliseconds of work."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,19 +61,24 @@ class RootInfo:
 async def answer(schema: GraphQLSchema, question: Question, context: Context) -> Answer:
     """Execute ``question``; the bytes are the same whichever way it goes.
 
-    Raises what the first root field raised when every root field failed: then there is no data to speak of.
+    First the root fields are read, then what they gave is rendered: in a thread, unless that is little. Raises TooLarge
+    when the answer would hold too much, and what the first root field raised when every root field failed: then there
+    is no data to speak of.
     """
     plan = question.prepared.plan
-    if plan is None:
-        return await _general(schema, question, context, {})
-    fetched = await _fetch(plan, question.variables, context)
-    if not any(one.error for one in fetched.values()):
-        try:
-            data = plan.project([one.value for one in fetched.values()])
-            return Answer(_encode(data), [])
-        except Surprise:
-            pass
-    return await _general(schema, question, context, fetched)
+    # 1. What the root fields give, one after the other.
+    if plan is not None:
+        fetched = await _fetch(plan, question.variables, context)
+    else:
+        fetched = {} if question.prepared.introspective else await _fetch_any(schema, question, context)
+    for one in fetched.values():
+        if isinstance(one.error, TooLarge) and one.error.code == CODE:
+            # Of an answer that is too large nothing leaves and nothing is logged.
+            raise one.error
+    # 2. The selected parts of it, encoded.
+    if plan is not None and _members(fetched) < MANY:
+        return _rendered(schema, question, fetched)
+    return await asyncio.to_thread(_rendered, schema, question, fetched)
 
 
 async def _fetch(plan: Plan, variables: VariableValues, context: Context) -> dict[str, Fetched]:
@@ -78,37 +92,92 @@ async def _fetch(plan: Plan, variables: VariableValues, context: Context) -> dic
     return fetched
 
 
-async def _general(schema: GraphQLSchema, question: Question, context: Context, fetched: dict[str, Fetched]) -> Answer:
-    operation = question.prepared.operation
-    result = execute(
-        schema,
-        question.prepared.document,
-        context_value=context,
-        variable_values=question.given,
-        operation_name=operation.name.value if operation.name else None,
-        middleware=[_reuse(fetched)] if fetched else None,
-        hide_suggestions=True,
-    )
+async def _fetch_any(schema: GraphQLSchema, question: Question, context: Context) -> dict[str, Fetched]:
+    """What the root fields give where there is no plan: graphql-core calls them, and is given null for each."""
+    fetched: dict[str, Fetched] = {}
+
+    async def fetch(key: str, call: Callable[[], Any]) -> None:
+        try:
+            fetched[key] = Fetched(await call(), None)
+        except Exception as error:
+            fetched[key] = Fetched(None, error)
+
+    def resolve(following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
+        if info.path.prev is None and not info.field_name.startswith("__"):
+            return fetch(info.path.key, lambda: following(source, info, **arguments))
+        # Of the schema's description, which may stand beside, nothing is listed yet.
+        return [] if is_list_type(get_nullable_type(info.return_type)) else following(source, info, **arguments)
+
+    result = _execute(schema, question, resolve, context)
     if isawaitable(result):
-        result = await result
+        await result
+    return fetched
+
+
+def _members(fetched: dict[str, Fetched]) -> int:
+    """About how many objects there are to render: the members of lists, and of lists in those."""
+    outer = [part for one in fetched.values() for part in _lists(one.value)]
+    return sum(len(part) + sum(len(inner) for member in part for inner in _lists(member)) for part in outer)
+
+
+def _lists(value: Any) -> list[list[Any]]:
+    if isinstance(value, list):
+        return [value]
+    return [part for part in value.values() if isinstance(part, list)] if isinstance(value, dict) else []
+
+
+def _rendered(schema: GraphQLSchema, question: Question, fetched: dict[str, Fetched]) -> Answer:
+    plan = question.prepared.plan
+    if plan is not None and not any(one.error for one in fetched.values()):
+        try:
+            data = plan.project([one.value for one in fetched.values()], Room())
+            return Answer(_encode(data), [])
+        except Surprise:
+            pass
+    return _general(schema, question, fetched)
+
+
+def _general(schema: GraphQLSchema, question: Question, fetched: dict[str, Fetched]) -> Answer:
+    room = Room()
+
+    def resolve(following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
+        if info.path.prev is None and info.path.key in fetched:
+            one = fetched[info.path.key]
+            if one.error is not None:
+                raise one.error
+            return one.value
+        value = following(source, info, **arguments)
+        try:
+            room.take(len(str(info.path.key)) + LEAF + (len(value) if isinstance(value, str) else 0))
+        except TooLarge as error:
+            raise _Stopped from error
+        return value
+
+    try:
+        result = _execute(schema, question, resolve)
+    except _Stopped:
+        raise too_large() from None
+    assert isinstance(result, ExecutionResult), "all that has to be waited for was fetched before"
     _raise_if_nothing_is_left(result)
     errors = [graphql_error(error) for error in result.errors or ()]
     return Answer(_encode(result.data), errors)
 
 
-def _reuse(fetched: dict[str, Fetched]) -> Callable[..., Any]:
-    def resolve(following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
-        if info.path.prev is None and info.path.key in fetched:
-            return _given(fetched[info.path.key])
-        return following(source, info, **arguments)
-
-    return resolve
+class _Stopped(BaseException):
+    """Ends graphql-core, which makes an error of a field of whatever is an Exception, and goes on."""
 
 
-def _given(one: Fetched) -> Awaitable[Any] | Any:
-    if one.error is not None:
-        raise one.error
-    return one.value
+def _execute(schema: GraphQLSchema, question: Question, resolve: Callable[..., Any], context: Any = None) -> Any:
+    operation = question.prepared.operation
+    return execute(
+        schema,
+        question.prepared.document,
+        context_value=context,
+        variable_values=question.given,
+        operation_name=operation.name.value if operation.name else None,
+        middleware=[resolve],
+        hide_suggestions=True,
+    )
 
 
 def _raise_if_nothing_is_left(result: ExecutionResult) -> None:

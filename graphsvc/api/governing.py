@@ -5,6 +5,7 @@ Every change is a signed act (``docs/formats.md``, Acts): a mutation takes the c
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Protocol
 
 import strawberry
@@ -18,7 +19,7 @@ MAX_ROLES = 8
 
 
 class GovernedReading(Protocol):
-    """Reads of policies, within a reading. Absent, and of others, look alike: None or empty."""
+    """Reads of policies, within a reading. Absent, and of others, look alike: None or empty. Versions block."""
 
     def versions(self, part: str | None, first: int, /) -> list[Shape]:
         """Versions and proposals, newest first."""
@@ -115,7 +116,8 @@ class ReaderInput:
 async def policy_versions(info: Info, part: str | None = None, first: int = 50) -> list[Shape]:
     """Versions of the policies, newest first."""
     name = None if part is None else _text("part", part, MAX_NAME)
-    return _governing(info).versions(name, _within("first", first, 1, MAX_PAGE))
+    count = _within("first", first, 1, MAX_PAGE)
+    return await info.context.in_turn(asyncio.to_thread(_governing(info).versions, name, count))
 
 
 async def explain_access(

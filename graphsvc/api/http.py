@@ -35,6 +35,8 @@ def build_api(ports: Ports, settings: Settings) -> FastAPI:
         _route("POST", "/v1/organisations/{org}", members.update),
         _route("POST", "/v1/organisations/{org}/departure", members.depart),
         _route("POST", "/v1/purge", members.purge),
+        _route("POST", "/v1/reapply", members.reapply),
+        _route("GET", "/v1/doctor", organisations.doctor),
         _route("POST", "/v1/keys", organisations.enrol),
         _route("POST", "/v1/evidence", organisations.evidence),
         _route("GET", "/log/checkpoint", log.checkpoint),
@@ -70,7 +72,8 @@ def _health(administering: Administering) -> list[Route]:
     async def ready(request: Request) -> Response:
         parts = dict(await administering.ready())
         is_ready = all(parts.values())
-        return json_response({"status": "ready" if is_ready else "starting", "parts": parts}, 200 if is_ready else 503)
+        told = {"status": "ready" if is_ready else "starting", "parts": parts, **await administering.progress()}
+        return json_response(told, 200 if is_ready else 503)
 
     return [_route("GET", "/health/live", live), _route("GET", "/health/ready", ready)]
 

@@ -49,21 +49,33 @@ COSTS = {
     "disclosureRequest": 5,
     "grants": 2,
     "sharingGroups": 2,
+    "recalls": 5,
+    "recallNotices": 10,
+    "holds": 2,
+    "subjectAccess": 50,
+    "policyVersions": 5,
+    "explainAccess": 10,
     "__schema": 20,
     "__type": 5,
     "__typename": 0,
 }
-"""What a root field costs; one that is not named here costs as much as the dearest."""
+"""What a root field costs, once for each time that something below it is selected under different names.
+
+One that is not named here costs as much as the dearest.
+"""
+DEAREST = 50
+
+
+Fragments = dict[str, FragmentDefinitionNode]
 
 
 class Sum(NamedTuple):
-    """What a selection set comes to with every spread expanded. ``cost`` counts its own fields, not theirs."""
+    """What a selection set comes to with every spread expanded."""
 
     depth: int = 0
     introspection: int = 0
     fields: int = 0
     aliases: int = 0
-    cost: int = 0
     roots: int = 0
 
 
@@ -81,9 +93,12 @@ class LimitsRule(ASTValidationRule):
         sum_up = _summer(fragments)
         for definition in document.definitions:
             if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
-                self._check(sum_up(definition.selection_set), definition)
+                self._check(sum_up(definition.selection_set), definition, fragments)
 
-    def _check(self, total: Sum, definition: OperationDefinitionNode | FragmentDefinitionNode) -> None:
+    def _check(
+        self, total: Sum, definition: OperationDefinitionNode | FragmentDefinitionNode, fragments: Fragments
+    ) -> None:
+        passed = False
         for what, value, bound in (
             ("levels", total.depth, MAX_DEPTH if _plain(definition) else MAX_INTROSPECTION_DEPTH),
             ("levels of introspection", total.introspection, MAX_INTROSPECTION_DEPTH),
@@ -91,9 +106,11 @@ class LimitsRule(ASTValidationRule):
             ("aliases", total.aliases, MAX_ALIASES),
         ):
             if value > bound:
+                passed = True
                 self._refuse(what, bound)
-        if isinstance(definition, OperationDefinitionNode):
-            if definition.operation is OperationType.QUERY and total.cost > MAX_COST:
+        if isinstance(definition, OperationDefinitionNode) and not passed:
+            # With every spread expanded it has few fields by now.
+            if definition.operation is OperationType.QUERY and _cost(definition.selection_set, fragments) > MAX_COST:
                 self._refuse("cost units", MAX_COST)
             if definition.operation is OperationType.MUTATION and total.roots > 1:
                 self._refuse("act an operation", 1)
@@ -108,7 +125,7 @@ def _plain(definition: OperationDefinitionNode | FragmentDefinitionNode) -> bool
     return isinstance(definition, OperationDefinitionNode)
 
 
-def _summer(fragments: dict[str, FragmentDefinitionNode]) -> Callable[[SelectionSetNode], Sum]:
+def _summer(fragments: Fragments) -> Callable[[SelectionSetNode], Sum]:
     known: dict[str, Sum] = {}
 
     def spread(name: str) -> Sum:
@@ -119,7 +136,7 @@ def _summer(fragments: dict[str, FragmentDefinitionNode]) -> Callable[[Selection
         return known[name]
 
     def sum_up(selections: SelectionSetNode) -> Sum:
-        depth = introspection = fields = aliases = cost = roots = 0
+        depth = introspection = fields = aliases = roots = 0
         for node in selections.selections:
             if isinstance(node, FieldNode):
                 part = _field(node, sum_up(node.selection_set) if node.selection_set else Sum())
@@ -131,8 +148,8 @@ def _summer(fragments: dict[str, FragmentDefinitionNode]) -> Callable[[Selection
                 continue
             depth, introspection = max(depth, part.depth), max(introspection, part.introspection)
             fields, aliases = fields + part.fields, aliases + part.aliases
-            cost, roots = cost + part.cost, roots + part.roots
-        return Sum(depth, introspection, fields, aliases, cost, roots)
+            roots += part.roots
+        return Sum(depth, introspection, fields, aliases, roots)
 
     return sum_up
 
@@ -145,9 +162,54 @@ def _field(node: FieldNode, below: Sum) -> Sum:
         introspection=below.depth + 1 if inward else below.introspection,
         fields=below.fields + 1,
         aliases=below.aliases + (node.alias is not None),
-        cost=COSTS.get(name, 50),
         roots=0 if name == "__typename" else 1,
     )
+
+
+def _cost(selections: SelectionSetNode, fragments: Fragments) -> int:
+    """What all root fields cost together. Those that a directive may leave out count as well."""
+    collected = _collected([selections], fragments)
+    return sum(COSTS.get(nodes[0].name.value, DEAREST) * _times(nodes, fragments) for nodes in collected.values())
+
+
+def _times(root: list[FieldNode], fragments: Fragments) -> int:
+    """How often that is selected which is selected most often below a field: each time it is answered anew.
+
+    A field selected twice under one name is answered once; under two names, or below two, it is answered twice.
+    """
+    level: dict[str, list[list[FieldNode]]] = {root[0].name.value: [root]}
+    most, fields = 1, 0
+    while level:
+        most = max(most, *map(len, level.values()))
+        fields += sum(map(len, level.values()))
+        if fields > MAX_FIELDS:
+            # Fragments in a circle, which another rule reports.
+            return MAX_COST + 1
+        below: dict[str, list[list[FieldNode]]] = {}
+        for place, answered in level.items():
+            for nodes in answered:
+                selections = [node.selection_set for node in nodes if node.selection_set is not None]
+                for found in _collected(selections, fragments).values():
+                    below.setdefault(f"{place} {found[0].name.value}", []).append(found)
+        level = below
+    return most
+
+
+def _collected(selections: list[SelectionSetNode], fragments: Fragments) -> dict[str, list[FieldNode]]:
+    """The fields by the names under which they are answered, fragments opened."""
+    collected: dict[str, list[FieldNode]] = {}
+    pending, spread = list(selections), set[str]()
+    while pending:
+        for node in pending.pop().selections:
+            if isinstance(node, FieldNode):
+                collected.setdefault((node.alias or node.name).value, []).append(node)
+            elif isinstance(node, InlineFragmentNode):
+                pending.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                spread.add(node.name.value)
+                if node.name.value in fragments:
+                    pending.append(fragments[node.name.value].selection_set)
+    return collected
 
 
 def _directives(document: DocumentNode) -> int:

@@ -1,4 +1,4 @@
-"""``/v1/organisations`` and ``/v1/purge``: what operators do about members, and about what is due to go."""
+"""``/v1/organisations``, ``/v1/purge``, ``/v1/reapply``: what operators do about members, and about records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
-from graphsvc.api.organisations import _MEMBERS, _members, _text
+from graphsvc.api.organisations import _MEMBERS, MAX_INDEXES, _are_indexes, _members, _text
 from graphsvc.api.ports import Authenticating, Keeping
 from graphsvc.api.requests import caller, json_response
 from graphsvc.model.errors import InvalidInput, NotFound
@@ -51,6 +51,19 @@ class MemberRoutes:
         if not isinstance(dry_run, bool):
             raise InvalidInput("true or false is needed", code="invalid_request", where="/dryRun")
         return json_response(await self._keeping.purge(principal, dry_run))
+
+    async def reapply(self, request: Request) -> Response:
+        """Bring in what was set aside: ``{"entry": index, "rows": [...] or null for all of its rows}``."""
+        principal = await caller(self._authenticating, request)
+        body = await _members(request, {"entry", "rows"})
+        entry, rows = body.get("entry", -1), body.get("rows")
+        if not _are_indexes([entry]) or entry >= 2**31:
+            raise InvalidInput("the ledger index of a submission is needed", code="invalid_request", where="/entry")
+        if rows is not None and (not _are_indexes(rows) or not rows or max(rows) >= 2**28):
+            message = f"up to {MAX_INDEXES} rows are needed, or null for all"
+            raise InvalidInput(message, code="invalid_request", where="/rows")
+        acted = await self._keeping.reapply(principal, entry, rows)
+        return json_response({**acted.body, "receipt": acted.receipt})
 
 
 def _org(request: Request) -> str:

@@ -54,6 +54,11 @@ class OrganisationRoutes:
         acted = await self._administering.enrol(principal, act)
         return json_response({**acted.body, "receipt": acted.receipt}, 201)
 
+    async def doctor(self, request: Request) -> Response:
+        """What an operator looks at, and what to do about it."""
+        principal = await caller(self._authenticating, request)
+        return json_response({"checks": await self._administering.checks(principal)})
+
     async def evidence(self, request: Request) -> Response:
         """An evidence file's content: ``{"indexes": [...] or null, "since": size of a pinned checkpoint or null}``."""
         principal = await caller(self._authenticating, request)

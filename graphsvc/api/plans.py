@@ -37,6 +37,8 @@ from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
+from graphsvc.model.room import Room
+
 Column = list[Any]
 _LEAVES: dict[str, frozenset[type]] = {
     "ID": frozenset({str}),
@@ -44,6 +46,8 @@ _LEAVES: dict[str, frozenset[type]] = {
     "Int": frozenset({int}),
     "Boolean": frozenset({bool}),
 }
+LEAF = 6
+"""Characters of a value in JSON beside its name and text."""
 _INT = 2**31
 _DEFINITION = "strawberry-definition"
 
@@ -59,7 +63,7 @@ class Leaf:
     types: frozenset[type]
     whole: bool
 
-    def project(self, column: Column) -> Column:
+    def project(self, column: Column, room: Room) -> Column:
         """The column itself, checked."""
         if not set(map(type, column)) <= self.types:
             raise Surprise
@@ -67,6 +71,8 @@ class Leaf:
             numbers = [value for value in column if value is not None]
             if numbers and (min(numbers) < -_INT or max(numbers) >= _INT):
                 raise Surprise
+        if str in self.types:
+            room.take(sum(len(value) for value in column if value is not None))
         return column
 
 
@@ -80,17 +86,20 @@ class Objects:
     name: str
     row: Callable[..., Any]
     fields: tuple[tuple[str | None, Projection], ...]
+    width: int
+    """Characters of a row beside its values."""
 
-    def project(self, column: Column) -> Column:
+    def project(self, column: Column, room: Room) -> Column:
         """One row object per dict."""
         if not set(map(type, column)) <= {dict}:
             raise Surprise
+        room.take(self.width * len(column))
         columns: list[Sequence[Any]] = []
         for key, below in self.fields:
             if key is None:
                 columns.append([self.name] * len(column))
             else:
-                columns.append(below.project(list(map(itemgetter(key), column))))
+                columns.append(below.project(list(map(itemgetter(key), column)), room))
         return list(map(self.row, *columns))
 
 
@@ -100,11 +109,11 @@ class Lists:
 
     inner: Projection
 
-    def project(self, column: Column) -> Column:
+    def project(self, column: Column, room: Room) -> Column:
         """One list per list, of equal length."""
         if not set(map(type, column)) <= {list}:
             raise Surprise
-        members = iter(self.inner.project(list(chain.from_iterable(column))))
+        members = iter(self.inner.project(list(chain.from_iterable(column)), room))
         return [list(islice(members, len(value))) for value in column]
 
 
@@ -114,11 +123,11 @@ class Nullable:
 
     inner: Projection
 
-    def project(self, column: Column) -> Column:
+    def project(self, column: Column, room: Room) -> Column:
         """Nulls stay where they are."""
         if None not in column:
-            return self.inner.project(column)
-        present = iter(self.inner.project([value for value in column if value is not None]))
+            return self.inner.project(column, room)
+        present = iter(self.inner.project([value for value in column if value is not None], room))
         return [None if value is None else next(present) for value in column]
 
 
@@ -148,11 +157,14 @@ class Plan:
     roots: tuple[Root, ...]
     row: Callable[..., Any]
 
-    def project(self, values: list[Any]) -> Any:
-        """The ``data`` for the root fields' values, ready for msgspec to encode; raises Surprise."""
+    def project(self, values: list[Any], room: Room) -> Any:
+        """The ``data`` for the root fields' values, ready for msgspec to encode; raises Surprise, TooLarge.
+
+        ``room`` is what it may hold.
+        """
         try:
             pairs = zip(self.roots, values, strict=True)
-            return self.row(*[root.projection.project([value])[0] for root, value in pairs])
+            return self.row(*[root.projection.project([value], room)[0] for root, value in pairs])
         except (KeyError, TypeError) as error:
             raise Surprise from error
 
@@ -226,7 +238,8 @@ def _objects(kind: GraphQLObjectType, nodes: list[FieldNode], fragments: Fragmen
         if not definition.is_basic_field or definition.permission_classes or found[0].arguments:
             raise Surprise
         fields.append((definition.python_name, _projection(field.type, found, fragments)))
-    return Objects(kind.name, _row(collected), tuple(fields))
+    width = sum(len(key) + LEAF for key in collected)
+    return Objects(kind.name, _row(collected), tuple(fields), width)
 
 
 def _collect(selections: SelectionSetNode, name: str, fragments: Fragments) -> dict[str, list[FieldNode]]:

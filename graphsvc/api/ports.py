@@ -76,7 +76,7 @@ class Reading(Protocol):
 
     async def paths(
         self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None, /
-    ) -> list[Shape]:
+    ) -> Shape:
         """The ``k`` shortest paths."""
         ...
 
@@ -257,6 +257,14 @@ class Administering(Protocol):
         """Which parts are ready, by name."""
         ...
 
+    async def progress(self) -> Mapping[str, Any]:
+        """How far the applier is, what it can't get over, what is set aside: entries and codes, no values."""
+        ...
+
+    async def checks(self, principal: Principal, /) -> list[Mapping[str, Any]]:
+        """What an operator looks at, each {name, ok, found, advice}; operators only."""
+        ...
+
 
 class Membership(Protocol):
     """Members that change or leave; for operators."""
@@ -284,6 +292,10 @@ class Keeping(Protocol):
 
     async def purge(self, principal: Principal, dry_run: bool, /) -> dict[str, Any]:
         """Erase what is due."""
+        ...
+
+    async def reapply(self, principal: Principal, submission: int, rows: Sequence[int] | None, /) -> Acted:
+        """Bring rows of a submission in that were set aside; None: all of them."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import secrets
 import traceback
 from collections.abc import Mapping
@@ -37,6 +38,8 @@ from graphsvc.model.errors import (
     Unavailable,
 )
 
+BAD = "invalid_argument"
+_ARGUMENT = re.compile(r"Argument '(\w+)' ")
 _log = logging.getLogger("graphsvc.api")
 
 
@@ -125,6 +128,11 @@ def problem_of(error: BaseException) -> Problem:
         return Problem(answer, error.code, error.message, error.where, error.budget)
     if isinstance(error, GraphsvcError):
         return Problem(_answer(type(error)), error.code, error.message, error.where)
+    if isinstance(error, GraphQLError) and error.nodes and error.original_error is None:
+        # The one kind that graphql-core raises of what was asked, not of what was found: it points into the document.
+        named = _ARGUMENT.match(error.message)
+        where = named[1] if named else ""
+        return problem_of(InvalidQuery("an argument is missing, null or of another type", code=BAD, where=where))
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         log_masked(error)
         return Problem(FULL, "storage_full", "the service has no room left; nothing was stored")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import strawberry
@@ -112,7 +113,7 @@ async def paths(
     k: int = 3,
     after: int | None = None,
     grading: GradingFilter | None = None,
-) -> list[Shape]:
+) -> Shape:
     """The k shortest paths between two entities."""
     context = info.context
     hops, count = _within("maxHops", max_hops, 1, MAX_PATH_HOPS), _within("k", k, 1, MAX_PATHS)
@@ -163,8 +164,7 @@ async def access_log(
 ) -> Shape:
     """Who saw the caller's organisation's records."""
     context = info.context
-    start = None if since is None else _text("since", since, MAX_NAME)
-    end = None if until is None else _text("until", until, MAX_NAME)
+    start, end = _moment("since", since), _moment("until", until)
     count, index = _within("first", first, 1, MAX_PAGE), _index("before", before)
     return await context.in_turn(context.scoped.access_log(start, end, count, index))
 
@@ -220,7 +220,24 @@ def _kinds(where: str, kinds: list[str] | None) -> list[str] | None:
 def _text(where: str, value: str, longest: int = MAX_VALUE) -> str:
     if not value or len(value) > longest:
         raise InvalidQuery(f"a text of 1 to {longest} characters is needed", code="out_of_range", where=where)
+    if "\0" in value:
+        # No database takes it.
+        raise InvalidQuery("a text without the character 0 is needed", code="out_of_range", where=where)
     return value
+
+
+def _moment(where: str, value: str | None) -> str | None:
+    """A time as RFC 3339 in UTC; without a zone it is none."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(_text(where, value, MAX_NAME))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        pass
+    message = "a time with its zone is needed, as 2026-01-31T00:00:00Z"
+    raise InvalidQuery(message, code="bad_time", where=where) from None
 
 
 def _index(where: str, value: int | None) -> int | None:

@@ -16,7 +16,7 @@ from strawberry.schema.config import StrawberryConfig
 from graphsvc.api import roots
 from graphsvc.api.custody import CustodyMutation, CustodyQuery
 from graphsvc.api.governing import GoverningMutation, GoverningQuery
-from graphsvc.api.shapes import AccessLog, Budget, Case, Entity, Match, Network, Path, RingReport, Submission, shape
+from graphsvc.api.shapes import AccessLog, Budget, Case, Entity, Match, Network, Paths, RingReport, Submission, shape
 from graphsvc.api.sharing import SharingMutation, SharingQuery
 
 
@@ -41,7 +41,7 @@ class Query(SharingQuery, CustodyQuery, GoverningQuery):
     )
     paths = strawberry.field(
         resolver=roots.paths,
-        graphql_type=list[Path] | None,
+        graphql_type=Paths | None,
         description="The k shortest paths between two entities.",
     )
     match = strawberry.field(

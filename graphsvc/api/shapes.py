@@ -102,12 +102,13 @@ class Record:
 
 @shape
 class Entity:
-    """A thing that visible records speak of. key is null where no visible claim grants it."""
+    """A thing that visible records speak of. key is null where no visible claim grants it; at most 50 records."""
 
     handle: strawberry.ID
     kind: str
     key: str | None
     records: list[Record]
+    more_records: bool = strawberry.field(description="There are more visible records than the 50 that are listed.")
     independent_sources: int = strawberry.field(
         description="The organisations that the records shown come from in the end, each counted once."
     )
@@ -146,6 +147,14 @@ class Path:
     length: int
     entities: list[Entity]
     links: list[Link]
+
+
+@shape
+class Paths:
+    """Paths, the shortest first. truncated: the search was cut, so that there may be more or others as long."""
+
+    paths: list[Path]
+    truncated: bool
 
 
 @shape
@@ -226,8 +235,17 @@ class RingReport:
 
 
 @shape
+class RowsAside:
+    """Accepted rows, first and last included, that could not be brought into the graph, and why, as a code."""
+
+    code: str
+    first: int
+    last: int
+
+
+@shape
 class Submission:
-    """A submission of the caller's organisation. applied: the graph holds it."""
+    """A submission of the caller's organisation. applied: the graph holds it, but for rows that are set aside."""
 
     index: int
     received_at: str
@@ -235,6 +253,7 @@ class Submission:
     accepted: int
     rejected: int
     applied: bool
+    set_aside: list[RowsAside]
     media_type: str
 
 

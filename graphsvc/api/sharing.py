@@ -5,6 +5,7 @@ Every change is a signed act (``docs/formats.md``, Acts): a mutation takes the c
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from graphsvc.share.states import ASKER, DISCLOSURE, HOLDER, PRESERVATION, STATE
 
 
 class SharedReading(Protocol):
-    """Reads of sharing, within a reading. Absent, and of others, look alike: None or empty."""
+    """Reads of sharing, within a reading. Absent, and of others, look alike: None or empty. All but one block."""
 
     def requests(self, kind: str, side: str, state: str | None, first: int, before: int | None, /) -> list[Shape]:
         """Requests of a kind, newest first."""
@@ -191,12 +192,13 @@ async def disclosure_request(info: Info, id: strawberry.ID) -> Shape | None:
 
 async def grants(info: Info, role: Role, first: int = 50, before: int | None = None) -> list[Shape]:
     """Grants, newest first."""
-    return _sharing(info).grants(role.value, _within("first", first, 1, MAX_PAGE), _index("before", before))
+    window = _within("first", first, 1, MAX_PAGE), _index("before", before)
+    return await info.context.in_turn(asyncio.to_thread(_sharing(info).grants, role.value, *window))
 
 
 async def sharing_groups(info: Info) -> list[Shape]:
     """The groups of the caller's organisation."""
-    return _sharing(info).groups()
+    return await info.context.in_turn(asyncio.to_thread(_sharing(info).groups))
 
 
 async def _requests(info: Info, kind: str, asked: tuple[Role, str | None, int, int | None]) -> list[Shape]:
@@ -204,7 +206,7 @@ async def _requests(info: Info, kind: str, asked: tuple[Role, str | None, int, i
     if state is not None and state not in STATES:
         raise InvalidQuery(f"states are: {', '.join(STATES)}", code="out_of_range", where="state")
     window = _within("first", first, 1, MAX_PAGE), _index("before", before)
-    return _sharing(info).requests(kind, role.value, state, *window)
+    return await info.context.in_turn(asyncio.to_thread(_sharing(info).requests, kind, role.value, state, *window))
 
 
 def _sharing(info: Info) -> SharedReading:

@@ -13,6 +13,7 @@ from graphsvc.cli import (
     ask,
     backup,
     custody,
+    doctor,
     evidence,
     group,
     keys,
@@ -71,6 +72,8 @@ app.command("hold")(custody.hold)
 app.command("release")(custody.release)
 app.command("erase")(custody.erase)
 app.command("purge")(custody.purge)
+app.command("doctor")(doctor.doctor)
+app.command("reapply")(doctor.reapply)
 app.command("subject-access")(access.subject_access)
 app.add_typer(members.app, name="members")
 app.add_typer(policy.app, name="policy")

@@ -9,23 +9,22 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import NOT_HOLDING, write_json
-from graphsvc.cli.state import progress_bar
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Label
-from graphsvc.policy.check import check, formatted
-from graphsvc.policy.diff import Change, Difference, difference
+from graphsvc.model.yamlfiles import load_yaml
+from graphsvc.policy.diff import Change, Difference
 from graphsvc.policy.evaluate import Profile
 from graphsvc.policy.explain import Explanation
 from graphsvc.policy.explain import explain as explained
-from graphsvc.policy.rules import InvalidPolicy, load_policies
+from graphsvc.policy.rules import read_files
 from graphsvc.policy.tables import TableFooting, TableLabel, TableReader, profile_from
+from graphsvc.policy.trial import check_folder, compare, formatted_apart, load_proved
 from graphsvc.settings import product_data
 
 app = typer.Typer(help="Policies: check, explain, compare and roll them out.", no_args_is_help=True)
@@ -42,7 +41,7 @@ def check_command(directory: DirArgument = None, json: JsonFlag = False) -> None
 
     The exit code is 0 when all is well and 1 when there is something to mend.
     """
-    findings = check(_folder(directory))
+    findings = check_folder(_folder(directory))
     if json:
         write_json({"ok": not findings, "findings": findings})
     elif not findings:
@@ -67,11 +66,8 @@ def fmt(
     files = [file for path in paths for file in (sorted(path.glob("**/*.cedar")) if path.is_dir() else [path])]
     changed: list[str] = []
     for file in files:
-        text = file.read_text(encoding="utf-8")
-        try:
-            wanted = formatted(text)
-        except InvalidPolicy as error:
-            raise InvalidPolicy(error.message, where=str(file)) from None
+        text = _text(file)
+        wanted = formatted_apart(text, str(file))
         if wanted != text:
             changed.append(str(file))
             if not only_check:
@@ -144,7 +140,7 @@ def explain(
 
     A rule of the label's owner comes before the rulebook's. For a record of a running service see "policy why".
     """
-    found = explained(load_policies(_folder(directory)), reader.profile(), label.made())
+    found = explained(load_proved(_folder(directory)), reader.profile(), label.made())
     if json:
         write_json({"actions": [_plain(one) for one in found]})
         return
@@ -187,8 +183,7 @@ def diff(
 
     The exit code is 0 when nothing changes and 1 when something does.
     """
-    with progress_bar(Console(stderr=True), "comparing", quiet=json) as advance:
-        found = difference(load_policies(old), load_policies(new), advance)
+    found = compare(read_files(old), read_files(new))
     if out is not None:
         out.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     if json:
@@ -236,11 +231,18 @@ def _folder(directory: Path | None) -> Path:
     return folder
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInput("the file can't be read as UTF-8", code="unreadable", where=str(path)) from None
+
+
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise InvalidInput("this is no YAML file", code="unreadable", where=str(path)) from None
+        loaded = load_yaml(path.read_bytes(), where=str(path))
+    except OSError:
+        raise InvalidInput("the file can't be read", code="unreadable", where=str(path)) from None
     if not isinstance(loaded, dict):
         raise InvalidInput("a mapping is needed", code="unreadable", where=str(path))
     return loaded

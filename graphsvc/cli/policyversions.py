@@ -21,10 +21,10 @@ from graphsvc.client import Client
 from graphsvc.client.acts import VERSIONS, WHY
 from graphsvc.govern.versions import part_of
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
-from graphsvc.policy.check import check, read_tables
-from graphsvc.policy.diff import difference
-from graphsvc.policy.rules import SCHEMA_FILE, digest_of, owner_of, policies_of, read_files
+from graphsvc.policy.check import read_tables
+from graphsvc.policy.rules import SCHEMA_FILE, digest_of, owner_of, read_files
 from graphsvc.policy.tables import parse_table
+from graphsvc.policy.trial import check_folder, compare
 from graphsvc.settings import product_data
 from graphsvc_verify.canonical import encode, parse
 from graphsvc_verify.meaning import SHARED
@@ -72,7 +72,7 @@ def propose(
     """
     folder = directory or product_data("policies")
     # 1. Sound here?
-    if findings := check(folder):
+    if findings := check_folder(folder):
         raise InvalidInput(f"{findings[0].message}; see graphsvc policy check", code="policy_check", where=str(folder))
     reach = read_profile(profile)
     with reach.client() as client:
@@ -99,7 +99,7 @@ def show(proposal: ObjectArgument, profile: ProfileOption = None, json: JsonFlag
     if one["part"] != SHARED and not current:
         raise NotFound("the shared rulebook is not there")
     after = {name: text for name, text in current.items() if part_of(name) != one["part"]} | _files(one)
-    found = difference(policies_of({**schema, **current}), policies_of({**schema, **after}))
+    found = compare({**schema, **current}, {**schema, **after})
     if json:
         write_json({"proposal": one, "difference": found})
         return

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -25,6 +24,7 @@ from graphsvc.model.drafts import Defaults, RowProblem
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
+from graphsvc.model.yamlfiles import load_yaml
 from graphsvc.settings import product_data
 
 SHOWN = 20
@@ -82,11 +82,11 @@ def _outgoing(file: Path, mapping: Path | None, defaults: Path | None, reach: Pr
     said = reach.file.defaults if reach is not None else Defaults()
     try:
         if defaults is not None:
-            said = msgspec.convert(yaml.safe_load(defaults.read_bytes()), Defaults)
+            said = msgspec.convert(load_yaml(defaults.read_bytes(), where=str(defaults)), Defaults)
         return Outgoing(file, media_type_of(file), None if mapping is None else mapping.read_bytes(), said)
     except OSError as error:
         raise InvalidInput(f"can't be read: {error.strerror}", code="unreadable", where=str(error.filename)) from None
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
         first = str(error).splitlines()[0]
         raise InvalidInput(f"these are no defaults: {first}", code="bad_defaults", where=str(defaults)) from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -184,6 +184,15 @@ class Client:
         """Erase what is due, or say what would go (operators only)."""
         content = msgspec.json.encode({"dryRun": dry_run})
         return self._json(self._patiently(lambda: self._send("POST", "/v1/purge", content=content, headers=_JSON)))
+
+    def reapply(self, entry: int, rows: Sequence[int] | None = None) -> dict[str, Any]:
+        """Bring rows of a submission in that were set aside, all of them or some (operators only)."""
+        return self._acted("/v1/reapply", {"entry": entry, "rows": None if rows is None else list(rows)})
+
+    def doctor(self) -> list[dict[str, Any]]:
+        """What an operator looks at, each {name, ok, found, advice} (operators only)."""
+        found: list[dict[str, Any]] = self._json(self._patiently(lambda: self._send("GET", "/v1/doctor")))["checks"]
+        return found
 
     def evidence(self, indexes: list[int] | None = None, key: HpkeKey | None = None) -> dict[str, Any]:
         """The content of an evidence file about the caller's organisation's records.

@@ -1,8 +1,9 @@
 """The ledger's link claims as Parquet files: what whole-graph analysis reads, beside the graph database.
 
 The store is a projection of the ledger like the graph, with a watermark of its own; it can be removed and built again.
-Every part is written to a temporary name, made durable and renamed, and is named after the ledger index and batch that
-it comes from: appending the same batch again replaces it with the same. A crash leaves at most a temporary file.
+Every part is written to a temporary name, made durable and renamed, and is named after the submission and batch that it
+comes from, and after the entry that brought it where that came later: appending the same batch again replaces it. A
+crash leaves at most a temporary file.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from graphsvc.model.errors import IntegrityError
 from graphsvc.model.places import ROW_BITS
 from graphsvc.policy.scope import Scope
 
-_PART = re.compile(r"claims-(\d{12})-(\d{6})\.parquet")
+_PART = re.compile(r"claims-(\d{12})-(\d{9})(?:-\d{12})?\.parquet")
 _CHANGE = re.compile(r"change-(\d{12})\.json")
 
 
@@ -69,9 +70,12 @@ class Columns:
         }
         self._changes = _collapse(self._log)
 
-    def append(self, entry_index: int, batch: int, table: Any) -> None:
-        """Add the claims of one batch (an Arrow table of ``claims.SCHEMA``); the same batch again changes nothing."""
-        name = f"claims-{entry_index:012d}-{batch:06d}.parquet"
+    def append(self, entry_index: int, batch: int, table: Any, later: int | None = None) -> None:
+        """Add the claims of one batch (an Arrow table of ``claims.SCHEMA``); the same batch again changes nothing.
+
+        ``later`` is the entry that brought them, where it is not the submission itself.
+        """
+        name = f"{_named(entry_index, batch)}{'' if later is None else f'-{later:012d}'}.parquet"
         path = self._directory / name
         partial = self._directory / _partial(name)
         pq.write_table(table.cast(SCHEMA), partial, compression="zstd")
@@ -86,9 +90,10 @@ class Columns:
         drafts: Sequence[CleanDraft],
         ids: Sequence[Sequence[int]],
         lids: Sequence[int],
+        later: int | None = None,
     ) -> None:
         """Add the link claims of accepted drafts, with entity integers and label numbers as the graph gave them."""
-        self.append(entry_index, batch, claims_table(entry_index, drafts, ids, lids))
+        self.append(entry_index, batch, claims_table(entry_index, drafts, ids, lids), later)
 
     def withdraw(self, records: Iterable[int]) -> None:
         """Take the claims of ``records`` out of every part for good; again changes nothing.
@@ -121,7 +126,7 @@ class Columns:
     def has(self, entry_index: int, batch: int) -> bool:
         """Whether a batch is here; after a crash the columns may be one batch ahead of the graph."""
         with self._lock:
-            return f"claims-{entry_index:012d}-{batch:06d}.parquet" in self._parts
+            return f"{_named(entry_index, batch)}.parquet" in self._parts
 
     def has_change(self, entry_index: int) -> bool:
         """Whether what ledger entry ``entry_index`` moved is moved here as well."""
@@ -189,6 +194,10 @@ def _read(path: Path) -> list[Change]:
         return msgspec.json.decode(path.read_bytes(), type=list[Change])
     except msgspec.DecodeError:
         raise IntegrityError("a change of the columns can't be read", where=path.name) from None
+
+
+def _named(entry_index: int, batch: int) -> str:
+    return f"claims-{entry_index:012d}-{batch:09d}"
 
 
 def _partial(name: str) -> str:

@@ -15,7 +15,8 @@ from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.sealed import Opened, open_records
 from graphsvc.custody.targets import Parts
 from graphsvc.graph.handles import RECORD
-from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.errors import IntegrityError, InvalidQuery
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS, ROW_MASK, record_int
 from graphsvc.model.scalars import ValueProblem
@@ -43,16 +44,16 @@ class SubjectAccess:
             key = self._parts.schema.key_of(kind, parts, self._org)
         except ValueProblem as problem:
             raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None
-        # 2. The records about it: those in the graph, and those taken back that are not destroyed yet.
+        # 2. The records about it: those in the graph, those set aside, and those taken back that are not destroyed yet.
         labels = self._parts.labels_of(self._org)
         live = self._parts.holdings.about([key], list(labels))
-        recalled = self._parts.book.recalled(self._org)
-        taken = open_records(self._parts.ledger, self._parts.payloads, recalled)
+        recalled, aside = self._parts.book.recalled(self._org), self._parts.book.set_aside(self._org)
+        taken = open_records(self._parts.ledger, self._parts.payloads, ranges.union(recalled, aside))
         kept = [one.record for one in taken if _names(one, key)]
         found = ranges.of_records([*live, *kept])
         shown = ranges.of_records(sorted(ranges.records(found))[:MOST])
         # 3. Each with its row as it came, what was made of it, and every disclosure.
-        records = list(self._records(shown, recalled))
+        records = list(self._records(shown, recalled, aside))
         handles = self._parts.handles(self._org)
         for one in records:
             record = record_int(one["submission"], one["row"])
@@ -67,7 +68,7 @@ class SubjectAccess:
             "truncated": ranges.count(found) > MOST,
         }
 
-    def _records(self, of: Ranges, recalled: Ranges) -> Iterator[Shape]:
+    def _records(self, of: Ranges, recalled: Ranges, aside: Ranges) -> Iterator[Shape]:
         book = self._parts.book
         received = {one["index"]: one["t"] for one in book.submissions(self._org)}
         seen = book.seen(self._org, of, self._parts.ledger.head)
@@ -77,30 +78,33 @@ class SubjectAccess:
         states = self._parts.holdings.states(list(ranges.records(of)))
         labels = self._parts.labels_of(self._org)
         for opened in open_records(self._parts.ledger, self._parts.payloads, of):
+            if opened.draft is None or opened.raw is None:
+                raise IntegrityError("a record's draft can't be read")
             submission, row = opened.record >> ROW_BITS, opened.record & ROW_MASK
+            state = "set aside" if ranges.covers(aside, submission, row) else ""
             lid, _ = states.get(opened.record, (-1, 0))
             disclosures = sorted(entry for one in seen.values() for entry in one.reads.get(opened.record, ()))
             yield {
                 "submission": submission,
                 "row": row,
                 "received_at": received[submission],
-                "state": self._state(opened, submission, row, recalled),
+                "state": state or self._state(opened.draft, submission, row, recalled),
                 "held": ranges.covers(held, submission, row),
                 **_label(labels.get(lid, opened.draft.label)),
-                **_said(opened),
+                **_said(opened.raw, opened.draft),
                 "disclosures": [_disclosure(times[entry]) for entry in disclosures],
             }
 
-    def _state(self, opened: Opened, submission: int, row: int, recalled: Ranges) -> str:
+    def _state(self, draft: CleanDraft, submission: int, row: int, recalled: Ranges) -> str:
         if ranges.covers(recalled, submission, row):
             return "recalled"
-        expires = opened.draft.expires
+        expires = draft.expires
         expired = expires is not None and datetime.fromisoformat(expires).timestamp() <= self._now
         return "expired" if expired else "live"
 
 
 def _names(opened: Opened, key: str) -> bool:
-    return any(entity.key == key for entity in opened.draft.entities)
+    return opened.draft is not None and any(entity.key == key for entity in opened.draft.entities)
 
 
 def _label(label: Label) -> Shape:
@@ -113,12 +117,11 @@ def _label(label: Label) -> Shape:
     }
 
 
-def _said(opened: Opened) -> Shape:
-    draft = opened.draft
+def _said(received: bytes, draft: CleanDraft) -> Shape:
     try:
-        raw, encoding = opened.raw.decode(), "utf-8"
+        raw, encoding = received.decode(), "utf-8"
     except UnicodeDecodeError:
-        raw, encoding = b64encode(opened.raw).decode(), "base64"
+        raw, encoding = b64encode(received).decode(), "base64"
     return {
         "raw": raw,
         "raw_encoding": encoding,

@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from graphsvc.changes import PAYLOAD
 from graphsvc.custody import ranges
 from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, pack_rows
-from graphsvc.model.errors import NotFound
+from graphsvc.model.errors import IntegrityError, NotFound
 
 RECALLED, CORRECTED, DEPARTED, ERASED, PURGED = "recalled", "corrected", "departed", "erased", "purged"
 DESTROYING = (ERASED, PURGED)
@@ -63,14 +64,45 @@ class Book:
         return int(found)
 
     def accepted(self, submission: int) -> Ranges:
-        """The rows of a submission that became records. A pack's own table tells, without any key."""
-        packs = self._ledger.open_header(submission)["body"]["packs"]
-        return ranges.of_rows(submission, (row for pack in packs for row in pack_rows(self._store.get(pack))))
+        """The rows of a submission that were accepted. A pack's own table tells, without any key.
+
+        Where one can't be read, so that its rows are set aside, all that may be in it counts.
+        """
+        with self._ledger.reading() as connection:
+            lost = unreadable(connection, submission)
+        found: list[Ranges] = []
+        try:
+            for pack in self._ledger.open_header(submission)["body"]["packs"]:
+                found.append(ranges.of_rows(submission, pack_rows(self._store.get(pack))))
+        except IntegrityError:
+            if not lost:
+                raise
+            found.append(lost)
+        return ranges.union(*found)
+
+    def lost(self, submission: int) -> Ranges:
+        """The rows of a submission whose payload can't be read now, among those that were set aside for it."""
+        with self._ledger.reading() as connection:
+            lost = unreadable(connection, submission)
+        try:
+            for pack in self._ledger.open_header(submission)["body"]["packs"] if lost else ():
+                self._store.get(pack)
+        except IntegrityError:
+            return lost
+        return ()
+
+    def set_aside(self, org: str) -> Ranges:
+        """What of the organisation's rows is set aside now."""
+        with self._ledger.reading() as connection:
+            table = tables.submissions
+            own = set(connection.execute(select(table.c["index"]).where(table.c.org == org)).scalars())
+            found = standing(connection)
+        return ranges.union(*(rows for one in own & found.keys() for _, rows in found[one]))
 
     def gone(self, submissions: Sequence[int], causes: Sequence[str] | None = None) -> Ranges:
         """What was taken out of some submissions, for one of ``causes`` (None: any)."""
         with self._ledger.reading() as connection:
-            return _gone(connection, submissions, causes)
+            return gone(connection, submissions, causes)
 
     def recalled(self, org: str) -> Ranges:
         """What the organisation took back and what is not destroyed yet."""
@@ -78,8 +110,8 @@ class Book:
         query = select(rows.c.submission).join(table, table.c["index"] == rows.c["index"]).where(table.c.owner == org)
         with self._ledger.reading() as connection:
             found = sorted(set(connection.execute(query.where(table.c.cause.not_in(DESTROYING))).scalars()))
-            taken = _gone(connection, found, (RECALLED, CORRECTED, DEPARTED))
-            return ranges.minus(taken, _gone(connection, found, DESTROYING))
+            taken = gone(connection, found, (RECALLED, CORRECTED, DEPARTED))
+            return ranges.minus(taken, gone(connection, found, DESTROYING))
 
     def withdrawal(self, index: int) -> tuple[dict[str, Any], Ranges]:
         """A withdrawal and the rows that it names. Raises NotFound."""
@@ -146,7 +178,8 @@ def held(connection: Connection, org: str) -> Ranges:
     return ranges.union(*(ranges.ranges(named) for named, case in holds if not case), *cases)
 
 
-def _gone(connection: Connection, submissions: Sequence[int], causes: Sequence[str] | None) -> Ranges:
+def gone(connection: Connection, submissions: Sequence[int], causes: Sequence[str] | None) -> Ranges:
+    """What was taken out of some submissions, for one of ``causes`` (None: any), as the connection sees it."""
     table, rows = tables.withdrawals, tables.withdrawn
     found: list[Ranges] = []
     for start in range(0, len(submissions), _CHUNK):
@@ -173,3 +206,33 @@ def _shown_in(connection: Connection, org: str, case: str) -> Ranges:
     for submission, packed in connection.execute(query):
         found.setdefault(submission, set()).update(struct.unpack(f">{len(packed) // 4}I", packed))
     return ranges.union(*(ranges.of_rows(submission, rows) for submission, rows in found.items()))
+
+
+def standing(connection: Connection, submissions: Sequence[int] | None = None) -> dict[int, list[tuple[str, Ranges]]]:
+    """What is set aside now, by submission: code and rows. What was taken back or erased is not, nor comes it again."""
+    table = tables.asides
+    query = select(table).order_by(table.c.submission, table.c["index"])
+    if submissions is not None:
+        query = query.where(table.c.submission.in_(list(submissions)))
+    found: dict[int, dict[str, Ranges]] = {}
+    for row in connection.execute(query).mappings():
+        known = found.setdefault(row["submission"], {})
+        named = ranges.unpack(row["submission"], row["rows"])
+        for code in known:
+            known[code] = ranges.minus(known[code], named)
+        if row["code"]:
+            known[row["code"]] = ranges.union(known.get(row["code"], ()), named)
+    taken = gone(connection, list(found), None)
+    left: dict[int, list[tuple[str, Ranges]]] = {}
+    for submission, known in found.items():
+        parts = [(code, ranges.minus(rows, ranges.of_submission(taken, submission))) for code, rows in known.items()]
+        if any(rows for _, rows in parts):
+            left[submission] = sorted((code, rows) for code, rows in parts if rows)
+    return left
+
+
+def unreadable(connection: Connection, submission: int) -> Ranges:
+    """The rows of a submission that were ever set aside because its payload could not be read."""
+    table = tables.asides
+    query = select(table.c.rows).where(table.c.submission == submission, table.c.code == PAYLOAD)
+    return ranges.union(*(ranges.unpack(submission, rows) for rows in connection.execute(query).scalars()))

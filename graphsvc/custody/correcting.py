@@ -7,7 +7,8 @@ told. A crash between the two is finished by the next start (worker).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -53,11 +54,17 @@ def unfinished(parts: Parts) -> list[int]:
         return list(connection.execute(query).scalars())
 
 
+def _noted(parts: Parts, submission: int) -> Mapping[str, Any] | None:
+    table = tables.corrections
+    with parts.ledger.reading() as connection:
+        row = connection.execute(select(table).where(table.c.submission == submission)).mappings().first()
+    return None if row is None else dict(row)
+
+
 async def correct(parts: Parts, submission: int) -> None:
     """Take back what submission ``submission`` supersedes, and tell those who saw it. Done once; else does nothing."""
     table = tables.corrections
-    with parts.ledger.reading() as connection:
-        found = connection.execute(select(table).where(table.c.submission == submission)).mappings().first()
+    found = await asyncio.to_thread(_noted, parts, submission)
     if found is None or found["withdrawal"] is not None:
         return
     named = ranges.ranges((old, row, row) for _, old, row in found["supersedes"])

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.acts import Acted, Handler, SignedAct
-from graphsvc.custody import acknowledging, correcting, holding, withdrawing
+from graphsvc.custody import acknowledging, correcting, holding, reapplying, withdrawing
 from graphsvc.custody.erasing import Erasing
 from graphsvc.custody.listing import CustodyReading
 from graphsvc.custody.membership import Membership, leave, to_leave
@@ -17,12 +17,15 @@ from graphsvc.custody.purging import purge
 from graphsvc.custody.retention import Rule
 from graphsvc.custody.targets import Parts
 from graphsvc.model.errors import Denied
+from graphsvc.model.labels import Label
 from graphsvc.model.principals import Principal
 from graphsvc.policy.scope import Scope
 
 if TYPE_CHECKING:
     from graphsvc.shown import Shapes
 
+STOP_SECONDS = 10.0
+"""A round in hand gets this long when the service stops."""
 _log = logging.getLogger("graphsvc.custody")
 
 
@@ -60,6 +63,14 @@ class Custody:
             raise Denied("only an operator starts a purge")
         return await purge(self._parts, self._erasing, self._rules, by=principal.person, dry_run=dry_run)
 
+    async def reapply(self, principal: Principal, submission: int, rows: Sequence[int] | None) -> Acted:
+        """Bring rows in that were set aside. Operators only."""
+        return await reapplying.reapply(self._parts, principal, submission, rows)
+
+    def labels_aside(self, org: str, records: Sequence[int]) -> dict[int, Label]:
+        """The labels of those of an organisation's own records that are set aside, and so in no graph. Blocks."""
+        return reapplying.own_labels_aside(self._parts, org, records)
+
     async def corrected(self, submission: int) -> None:
         """Take back what a submission supersedes."""
         await correcting.correct(self._parts, submission)
@@ -93,9 +104,9 @@ class CustodyWorker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the round in hand and stop."""
+        """Finish the round in hand and stop; one that takes longer goes on with the next start."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         work: Callable[[], Coroutine[Any, Any, None]] = self._custody.finish

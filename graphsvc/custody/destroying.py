@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from graphsvc.custody import ranges
+from graphsvc.custody.book import unreadable
 from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
@@ -28,12 +29,20 @@ def destroy(ledger: Ledger, store: PayloadStore, keys: RowKeys, erased: Ranges) 
     for submission in ranges.submissions(erased):
         rows = ranges.of_submission(erased, submission)
         body = _body(ledger, submission)
-        items = [
-            (pack, position)
-            for pack in body["packs"]
-            for position, row in enumerate(pack_rows(store.get(pack)))
-            if ranges.covers(rows, submission, row)
-        ]
+        with ledger.reading() as connection:
+            lost = unreadable(connection, submission)
+        all_of_lost = bool(lost) and not ranges.minus(lost, rows)
+        items = []
+        for pack in body["packs"]:
+            try:
+                held = pack_rows(store.get(pack))
+            except IntegrityError:
+                # A row of it can't be found, but all of it can go.
+                if not all_of_lost:
+                    raise
+                keys.remove(pack)
+                continue
+            items += [(pack, at) for at, row in enumerate(held) if ranges.covers(rows, submission, row)]
         # The salts first: a crash between leaves rows that can be read and an entry that says that they must not be,
         # which the next start goes on with; the other way round nobody would look at the salts again.
         _destroy_salts(ledger, keys, str(body["name"]), rows)

@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from graphsvc.acts import Acted, SignedAct
-from graphsvc.changes import ERASURE, DraftReader, Remains
+from graphsvc.changes import BRINGING, ERASURE, PAYLOAD, DraftReader, Remains, read_again
 from graphsvc.custody import forms, ranges
 from graphsvc.custody.book import DESTROYING, ERASED, held
 from graphsvc.custody.destroying import destroy, forget_rows
@@ -59,9 +59,11 @@ class Erasing:
     async def erase(self, decision: Decision, named: Ranges, told: bool = True) -> tuple[Appended, int]:
         """Erase rows; returns the entry and how many records they were. ``told``: those who saw them are to be told.
 
-        Raises Conflict when something of it is under a hold, Unavailable when the applier is too far behind.
+        Raises Conflict when something of it is under a hold or can't be erased apart from other rows, Unavailable when
+        the applier is too far behind.
         """
         parts = self._parts
+        await asyncio.to_thread(_destructible, parts, named)
         async with self._turn():
             # 1. What stays of them in the numbering of the graph, while they can still be read.
             await parts.applier.wait(parts.ledger.head - 1)
@@ -83,7 +85,7 @@ class Erasing:
             appended = await asyncio.wrap_future(parts.ledger.append(draft))
             parts.applier.notify()
             # 3. What came between 1 and 2 may have named the same things: then that is said as well.
-            if parts.ledger.indexes(at, appended.index, ("submission",)):
+            if parts.ledger.indexes(at, appended.index, BRINGING):
                 await self._say_again(decision, named, keys, appended.index)
             # 4. Nobody can read them any more.
             await asyncio.to_thread(destroy, parts.ledger, parts.payloads.store, parts.payloads.keys, named)
@@ -117,8 +119,9 @@ class Erasing:
         keys: dict[str, None] = {}
         labels = set()
         for opened in open_records(parts.ledger, parts.payloads, named):
-            keys.update(dict.fromkeys(entity.key for entity in opened.draft.entities))
-            labels.add(opened.draft.label)
+            if opened.draft is not None:  # else it is set aside: nothing of it is in the graph
+                keys.update(dict.fromkeys(entity.key for entity in opened.draft.entities))
+                labels.add(opened.draft.label)
         numbers = {label: lid for lid, label in parts.applier.labels.items()}
         came = sorted(((numbers[label], label) for label in labels if label in numbers), key=itemgetter(0))
         return list(keys), msgspec.to_builtins(Remains(self._heirs(list(keys), named), came))
@@ -126,7 +129,9 @@ class Erasing:
     def _heirs(self, keys: list[str], named: Ranges) -> list[tuple[int, int, int]]:
         """[entity, record, position in its draft] for what other records keep of some entities."""
         parts = self._parts
-        shared = parts.holdings.shared(keys, list(ranges.records(named))) if keys else []
+        # Whichever of them is the first to come in a rebuild must bring the integer: what was reapplied comes late.
+        late = list(ranges.records(read_again(parts.ledger))) if keys else []
+        shared = parts.holdings.shared(keys, list(ranges.records(named)), late) if keys else []
         drafts = _drafts(parts, {heir for _, _, heir in shared})
         return [
             (entity, heir, next(n for n, other in enumerate(drafts[heir].entities) if other.key == key))
@@ -144,9 +149,20 @@ class Erasing:
         parts.applier.notify()
 
 
+def _destructible(parts: Parts, named: Ranges) -> None:
+    """Where a pack can't be read, nobody can tell its rows' keys apart: all that may be in it goes, or nothing."""
+    for submission in ranges.submissions(named):
+        lost = parts.book.lost(submission)
+        own = ranges.of_submission(named, submission)
+        if ranges.both(lost, own) and ranges.minus(lost, own):
+            message = "the payload of some of these rows can't be read: name all rows of the submission from there on"
+            raise Conflict(message, code=PAYLOAD)
+
+
 def _drafts(parts: Parts, records: Iterable[int]) -> dict[int, CleanDraft]:
     wanted = ranges.of_records(records)
     if ranges.count(wanted) == 1:
         (record,) = ranges.records(wanted)
         return {record: DraftReader(parts.ledger, parts.payloads.store, parts.payloads.keys)(record)}
-    return {one.record: one.draft for one in open_records(parts.ledger, parts.payloads, wanted)}
+    opened = open_records(parts.ledger, parts.payloads, wanted)
+    return {one.record: one.draft for one in opened if one.draft is not None}

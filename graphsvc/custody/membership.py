@@ -20,6 +20,7 @@ from graphsvc.custody.targets import Parts, records_of
 from graphsvc.custody.withdrawing import Decision, checked_deadline, tell, withdraw
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
 from graphsvc.model.principals import Principal
 from graphsvc.share.book import note, unfinished_of
@@ -74,7 +75,8 @@ class Membership:
             who={"org": "operator", "person": principal.person},
             owners=[OwnerPart(org, facts, [])],
             body={"org": org, "records": records, "reason": reason, "by": principal.person},
-            scope_event=True,
+            # Grants that it gave end with it, so that is a matter of others as well.
+            concerns=EVERYBODY,
             registry=True,
             effects=effects,
         )

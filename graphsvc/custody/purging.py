@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphsvc.changes import PAYLOAD
 from graphsvc.custody import ranges
 from graphsvc.custody.book import PURGED
 from graphsvc.custody.erasing import MOST, Erasing
@@ -40,7 +41,7 @@ async def purge(
                 appended, _ = await erasing.erase(decision, part, told=False)
                 entries.append(appended.index)
             except Conflict as conflict:
-                if conflict.code != "held":
+                if conflict.code not in ("held", PAYLOAD):
                     raise
                 held_meanwhile += ranges.count(part)
         report.append(_told(one, entries, held_meanwhile))

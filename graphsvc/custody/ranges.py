@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
@@ -95,6 +96,18 @@ def union(*parts: Ranges) -> Ranges:
 def covers(of: Ranges, submission: int, row: int) -> bool:
     """Whether one row is among them."""
     return bool(both(((submission, row, row),), of))
+
+
+def among(of: Ranges) -> Callable[[int], bool]:
+    """Whether a row is among those of one submission's ranges; quick for many rows."""
+    starts = [first for _, first, _ in of]
+    ends = [last for _, _, last in of]
+
+    def found(row: int) -> bool:
+        at = bisect_right(starts, row)
+        return at > 0 and row <= ends[at - 1]
+
+    return found
 
 
 def pack(of: Ranges) -> bytes:

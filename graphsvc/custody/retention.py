@@ -13,10 +13,11 @@ import msgspec
 
 from graphsvc.custody import ranges
 from graphsvc.custody.ranges import Ranges
+from graphsvc.custody.sealed import open_records
 from graphsvc.custody.targets import Parts
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label
-from graphsvc.model.places import record_int
+from graphsvc.model.places import ROW_BITS, record_int
 
 DAY = 86_400.0
 
@@ -79,6 +80,8 @@ def due(parts: Parts, rules: Sequence[Rule], now: float | None = None) -> Iterat
         labels = parts.labels_of(owner)
         ages = {lid: age for lid, label in labels.items() if (age := _age(rules, label)) is not None}
         expired, old = _of_owner(parts, (owner, labels), ages, moment)
+        more, older = _of_aside(parts, owner, rules, moment)
+        expired, old = ranges.union(expired, more), ranges.union(old, older)
         recalled = parts.book.recalled(owner)
         all_of_it = ranges.union(expired, old, recalled)
         if all_of_it:
@@ -104,3 +107,35 @@ def _of_owner(
         for record, has_expired in parts.holdings.due(list(own[1]), old, low, low + one["rows"], now):
             (expired if has_expired else over_age).append(record)
     return ranges.of_records(expired), ranges.of_records(over_age)
+
+
+def _of_aside(parts: Parts, owner: str, rules: Sequence[Rule], now: float) -> tuple[Ranges, Ranges]:
+    """What is due of the rows set aside, which no graph knows. Of one that can't be read the strictest rule counts."""
+    aside = parts.book.set_aside(owner)
+    if not aside:
+        return (), ()
+    received = {one["index"]: datetime.fromisoformat(one["t"]).timestamp() for one in parts.book.submissions(owner)}
+    strictest = min((rule.max_age_days * DAY for rule in rules if rule.owner in (None, owner)), default=None)
+    ages = {submission: now - received.get(submission, now) for submission in ranges.submissions(aside)}
+    expired: list[int] = []
+    readable: list[int] = []
+    over_age: list[int] = []
+    for opened in open_records(parts.ledger, parts.payloads, aside):
+        if opened.draft is None:
+            continue
+        readable.append(opened.record)
+        most = _age(rules, opened.draft.label)
+        if _expired(opened.draft.expires, now):
+            expired.append(opened.record)
+        elif most is not None and ages[opened.record >> ROW_BITS] > most:
+            over_age.append(opened.record)
+    closed = ranges.minus(aside, ranges.of_records(readable))
+    old = [part for part in closed if strictest is not None and ages[part[0]] > strictest]
+    return ranges.of_records(expired), ranges.union(ranges.of_records(over_age), ranges.ranges(old))
+
+
+def _expired(expires: str | None, now: float) -> bool:
+    try:
+        return expires is not None and datetime.fromisoformat(expires).timestamp() <= now
+    except (ValueError, OverflowError):
+        return False

@@ -9,10 +9,12 @@ import msgspec
 
 from graphsvc.apply import Payloads
 from graphsvc.custody import ranges
+from graphsvc.custody.book import unreadable
 from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import read_rows
 from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.errors import IntegrityError
 from graphsvc.model.places import record_int
 
 _decode = msgspec.json.Decoder(CleanDraft).decode
@@ -20,24 +22,37 @@ _decode = msgspec.json.Decoder(CleanDraft).decode
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One record: its integer, its row as received, its draft."""
+    """One record: its integer, its row as received, its draft. What can't be read of one that is set aside is None."""
 
     record: int
-    raw: bytes
-    draft: CleanDraft
+    raw: bytes | None
+    draft: CleanDraft | None
 
 
 def open_records(ledger: Ledger, payloads: Payloads, wanted: Ranges) -> Iterator[Opened]:
-    """The records among some rows, ascending, one pack in memory at a time; erased ones are left out. Blocks."""
+    """The records among some rows, ascending, one pack in memory at a time; erased ones are left out. Blocks.
+
+    So are those that are set aside because their pack or entry can't be read. Raises IntegrityError for any other.
+    """
     for submission in ranges.submissions(wanted):
-        rows = ranges.of_submission(wanted, submission)
-        body = ledger.open_header(submission)["body"]
-        for pack in body["packs"]:
-            items = read_rows(
-                payloads.store.get(pack),
-                payloads.keys.open(pack),
-                body["name"],
-                lambda row, rows=rows: ranges.covers(rows, rows[0][0], row),  # type: ignore[misc]
-            )
-            for row, raw, draft in items:
-                yield Opened(record_int(submission, row), raw, _decode(draft))
+        try:
+            yield from _open(ledger, payloads, submission, ranges.of_submission(wanted, submission))
+        except IntegrityError:
+            with ledger.reading() as connection:
+                if not unreadable(connection, submission):
+                    raise
+
+
+def _open(ledger: Ledger, payloads: Payloads, submission: int, rows: Ranges) -> Iterator[Opened]:
+    body = ledger.open_header(submission)["body"]
+    wanted = ranges.among(rows)
+    for pack in body["packs"]:
+        for row, raw, draft in read_rows(payloads.store.get(pack), payloads.keys.open(pack), body["name"], wanted):
+            yield Opened(record_int(submission, row), raw, None if draft is None else _read(draft))
+
+
+def _read(draft: bytes) -> CleanDraft | None:
+    try:
+        return _decode(draft)
+    except (ValueError, RecursionError):
+        return None

@@ -10,6 +10,7 @@ from graphsvc.custody import ranges
 from graphsvc.custody.book import Book
 from graphsvc.custody.forms import Selection, Target
 from graphsvc.custody.ranges import Ranges
+from graphsvc.custody.sealed import open_records
 from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.graph.holdings import Holdings
 from graphsvc.ledger.log import Ledger
@@ -80,8 +81,11 @@ def _select(parts: Parts, org: str, chosen: Selection, where: str) -> Ranges:
     ]
     own = parts.book.submissions(org, chosen.since, chosen.until)
     found: list[Ranges] = []
-    if chosen.entity is not None or chosen.handle is not None:
-        about = parts.holdings.about(_keys(parts, org, chosen, where), lids)
+    keys = None if chosen.entity is None and chosen.handle is None else _keys(parts, org, chosen, where)
+    aside = _aside(parts, org, chosen, keys)
+    found.append(ranges.both(aside, ranges.ranges((one["index"], 0, max(one["rows"] - 1, 0)) for one in own)))
+    if keys is not None:
+        about = parts.holdings.about(keys, lids)
         received = ranges.ranges((one["index"], 0, max(one["rows"] - 1, 0)) for one in own)
         found.append(ranges.both(ranges.of_records(about), received))
         if chosen.handle is not None and (opened := parts.handles(org).open(chosen.handle)) and opened[0] == RECORD:
@@ -94,6 +98,19 @@ def _select(parts: Parts, org: str, chosen: Selection, where: str) -> Ranges:
     if not selected:
         raise NotFound("there is no such record")
     return selected
+
+
+def _aside(parts: Parts, org: str, chosen: Selection, keys: list[str] | None) -> Ranges:
+    """The rows set aside that meet the conditions, as far as they can be read: the graph does not know them."""
+    found = []
+    for opened in open_records(parts.ledger, parts.payloads, parts.book.set_aside(org)):
+        draft = opened.draft
+        if draft is None or (keys is not None and not any(entity.key in keys for entity in draft.entities)):
+            continue
+        label = draft.label
+        if chosen.handling in (None, label.handling) and chosen.legal_basis in (None, label.legal_basis):
+            found.append(opened.record)
+    return ranges.of_records(found)
 
 
 def _keys(parts: Parts, org: str, chosen: Selection, where: str) -> list[str]:

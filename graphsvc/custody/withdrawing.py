@@ -24,6 +24,7 @@ from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import Conflict, NotFound
 from graphsvc.share.forms import coming
 from graphsvc_verify.canonical import digest, encode
@@ -115,7 +116,7 @@ def withdrawal_entry(
         owners=[OwnerPart(owner=decision.owner, facts={**facts, "records": records}, disclosures=[])],
         acts=[] if decision.act is None else [decision.act.compact],
         body={"deadline": decision.deadline, **own, "count": records, "ranges": [list(part) for part in named], **more},
-        scope_event=True,
+        concerns=Concern(owners=frozenset({decision.owner})),
         effects=effects,
     )
 

@@ -21,6 +21,8 @@ from sqlalchemy import Connection, func, insert, select
 from graphsvc.acts import Acted, Handler, SignedAct
 from graphsvc.govern import forms
 from graphsvc.govern.listing import version_shape
+from graphsvc.govern.trials import Trials
+from graphsvc.govern.usable import unusable
 from graphsvc.govern.versions import (
     APPROVE,
     BASE,
@@ -38,10 +40,11 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
-from graphsvc.policy.axes import SOMEBODY
-from graphsvc.policy.check import broken, check_texts
+from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import SCHEMA_FILE, Policies, digest_of, policies_of, read_files
+from graphsvc.policy.trial import Order, cpu_time
 from graphsvc_verify.meaning import SHARED
 
 _log = logging.getLogger("graphsvc.policy")
@@ -58,6 +61,8 @@ class Governing:
         disk = read_files(directory)
         self._schema = disk[SCHEMA_FILE]
         self._versions = _read(ledger)
+        self._trials = Trials()
+        self._closed: dict[str, str] = {}
         self._policies = self._started(disk)
 
     def handlers(self) -> dict[str, Handler]:
@@ -109,7 +114,7 @@ class Governing:
         if digest_of(files) == form.base:
             raise InvalidInput("this changes nothing", code="no_change", where="files")
         # 3. Is it sound? Files, tables and every decision (policy.check).
-        await asyncio.to_thread(self._checked, versions, part, files, form)
+        await self._checked(act.org, versions, (part, files), form)
         # 4. Durable; nothing changes yet.
         appended = await self._enter(act, part, versions, frozenset(self._ledger.members()), "")
         return await self._shown(act, part, appended)
@@ -137,8 +142,7 @@ class Governing:
         if not missing(supported, members):
             # 3. Checked again beside what the other parts are now; then in force from this entry on.
             form = _form(proposal.kind, act.body)
-            policies = await asyncio.to_thread(self._checked, versions, part, dict(proposal.files), form)
-            digest = policies.digest
+            digest = await self._checked(act.org, versions, (part, proposal.files), form)
         appended = await self._enter(act, part, versions, members, digest)
         return await self._shown(act, part, appended)
 
@@ -147,20 +151,41 @@ class Governing:
             raise Denied("an organisation decides on its own file, and with others on the shared rulebook")
         return act.sub
 
-    def _checked(
-        self, versions: Versions, part: str, files: Mapping[str, str], form: forms.Change | forms.Return
-    ) -> Policies:
+    async def _checked(
+        self,
+        org: str,
+        versions: Versions,
+        proposed: tuple[str, Mapping[str, str]],
+        form: forms.Change | forms.Return,
+    ) -> str:
+        """The digest of all policies if these files of a part were in force. Raises InvalidInput unless they pass."""
+        part, files = proposed
         composed = {**versions.with_part(part, files), SCHEMA_FILE: self._schema}
-        findings = check_texts(composed, form.tables if isinstance(form, forms.Change) else {})
-        if not findings:
-            policies = policies_of(composed)
+        # What can't be used is decided by nobody: it is no reason to refuse what others propose.
+        closed = self._closed_files(versions)
+        tried = {name: text for name, text in composed.items() if name not in closed or part_of(name) == part}
+        order = Order(
+            "check",
+            tried,
+            form.tables if isinstance(form, forms.Change) else {},
             # An organisation's file decides over its own labels only: no other can be broken by it.
-            owners = [SOMEBODY, *policies.owners] if part == SHARED else [part]
-            findings = list(broken(policies, owners))
-            if not findings:
-                return policies
-        first = findings[0]
-        raise InvalidInput(first.message, code="policy_check", where=first.where)
+            owners=None if part == SHARED else (part,),
+            cpu_seconds=cpu_time(tried),
+        )
+        for first in await self._trials.findings(org, order):
+            code = first.code if first.code == InvalidPolicy.code else "policy_check"
+            raise InvalidInput(first.message, code=code, where=first.where)
+        return digest_of(composed)
+
+    def _closed_files(self, versions: Versions) -> frozenset[str]:
+        """The files in force of parts that can't be used, as long as no other version of them is in force."""
+        closed = {part for part, version in self._closed.items() if versions.base(part) == version}
+        return frozenset(name for part in closed for name in versions.files(part))
+
+    def _composed(self, versions: Versions) -> Policies:
+        """The policies in force: they have passed, or are closed."""
+        files = {**versions.with_part("", {}), SCHEMA_FILE: self._schema}
+        return policies_of(files, self._closed_files(versions))
 
     async def _enter(
         self, act: SignedAct, part: str, versions: Versions, members: frozenset[str], digest: str
@@ -194,7 +219,8 @@ class Governing:
             ],
             acts=[act.compact],
             body=dict(meaning.body),
-            scope_event=bool(digest),
+            # Every entry names the digest of all policies that it was decided by, one organisation's file among them.
+            concerns=EVERYBODY if digest else None,
             effects=effects,
         )
         return await asyncio.wrap_future(self._ledger.append(draft))
@@ -214,7 +240,14 @@ class Governing:
             policies = policies_of(disk)
             self._say(BASE, {"files": {name: text for name, text in disk.items() if part_of(name)}}, policies.digest)
             return policies
-        policies = policies_of({**self._versions.with_part("", {}), SCHEMA_FILE: self._schema})
+        # What was taken in by an earlier release may be what this one can't read: that part is closed, not the service.
+        for part in unusable(self._versions, self._schema):
+            self._closed[part] = self._versions.base(part)
+            _log.error(
+                "the policies of %s can't be read: nothing that they decide over is shown until others are in force",
+                part,
+            )
+        policies = self._composed(self._versions)
         if policies.digest != self._versions.digest:
             self._say(SCHEMA, {"schema": self._schema}, policies.digest)
         if parts_of(disk) != {part: dict(one.files) for part, one in self._versions.current.items() if one.files}:
@@ -230,7 +263,7 @@ class Governing:
             connection.execute(insert(tables.policy_events), {**row, "index": index, "t": t})
 
         draft = EntryDraft(
-            type="policy", policy=digest, body={"action": kind, **body}, scope_event=True, effects=effects
+            type="policy", policy=digest, body={"action": kind, **body}, concerns=EVERYBODY, effects=effects
         )
         self._ledger.append(draft).result()
         self._versions = _read(self._ledger)
@@ -243,7 +276,7 @@ class Governing:
         # What others hold of the old state stays as it was.
         versions = _read(self._ledger)
         if versions.digest != self._policies.digest:
-            self._policies = policies_of({**versions.with_part("", {}), SCHEMA_FILE: self._schema})
+            self._policies = self._composed(versions)
         self._versions = versions
 
 

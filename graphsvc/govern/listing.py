@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,10 @@ class GovernedReading:
             if name in wanted and not any(one.since == past[0].index for one in versions.proposals)
         ]
         listed = sorted([*proposals, *bases], key=lambda one: one[0], reverse=True)
-        return [shape for _, shape in listed[:first]]
+        shapes = [shape for _, shape in listed[:first]]
+        for shape in shapes:
+            self._shapes.room.take(len(shape["body"] or "") + sum(len(file["text"]) for file in shape["files"]))
+        return shapes
 
     async def why(self, record: str | None, place: tuple[int, int] | None, reader: Mapping[str, Any]) -> Shape | None:
         """Why the caller, or for an own record any ``reader``, may do what with a record; None when it is not there.
@@ -65,12 +69,15 @@ class GovernedReading:
         held = await self._sources.reader.labels_of(self._scope, [number])
         if number not in held:
             return None
-        label = self._scope.labels[held[number]]
+        return await asyncio.to_thread(self._explained, number, held[number], reader)
+
+    def _explained(self, number: int, lid: int, reader: Mapping[str, Any]) -> Shape | None:
+        label = self._scope.labels[lid]
         own = label.owner == self._org
         if reader and not own:
             return None
         profile = self._other(reader) if reader else self._mine()
-        self._shapes.note(number, held[number])
+        self._shapes.note(number, lid)
         policies = self._sources.decider.policies
         return {
             "policy": policies.digest,

@@ -20,8 +20,9 @@ CONSTRAINTS = (
     "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (e:Entity) REQUIRE e.id IS UNIQUE",
     "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
     "CREATE CONSTRAINT label_lid IF NOT EXISTS FOR (l:Label) REQUIRE l.lid IS UNIQUE",
-    "CREATE CONSTRAINT label_key IF NOT EXISTS FOR (l:Label) REQUIRE l.key IS UNIQUE",
     "CREATE CONSTRAINT watermark_name IF NOT EXISTS FOR (w:Watermark) REQUIRE w.name IS UNIQUE",
+    # That of earlier versions: an index holds some 8 kB, and a label grows with every grant. Nothing seeks by it.
+    "DROP CONSTRAINT label_key IF EXISTS",
     # Those of earlier versions, which did not tell what has expired.
     "DROP INDEX claim_src IF EXISTS",
     "DROP INDEX claim_dst IF EXISTS",

@@ -13,11 +13,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from neo4j import READ_ACCESS, Driver, GraphDatabase, NotificationMinimumSeverity, Query, Session
-from neo4j.exceptions import AuthError, ClientError, ConfigurationError, DriverError, Neo4jError
+from neo4j import READ_ACCESS, Driver, GraphDatabase, NotificationMinimumSeverity, Query, Session, Transaction
+from neo4j.exceptions import (
+    AuthError,
+    ClientError,
+    ConfigurationError,
+    DatabaseError,
+    DriverError,
+    Neo4jError,
+)
 
 from graphsvc.graph.constraints import AWAIT_INDEXES, CONSTRAINTS, EMPTY, FIRST_WATERMARK, check_kinds
 from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
@@ -32,6 +40,20 @@ READERS = 8
 
 READ_SECONDS = 20.0
 """The server ends a read that takes longer."""
+
+WRITE_SECONDS = 300.0
+"""The server ends a transaction that writes and takes longer: what hangs is tried again, and in smaller parts."""
+
+CLOSE_SECONDS = 5.0
+"""Reads in flight get this long to end when the service stops; then their connections are closed."""
+
+TOO_MUCH = (
+    "Neo.TransientError.General.OutOfMemoryError",
+    "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
+    "Neo.TransientError.General.TransactionOutOfMemoryError",
+    "Neo.TransientError.General.StackOverFlowError",
+)
+"""The server's codes for a statement that asked too much of it, though it goes on."""
 
 TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
 """How the server's codes begin where it has ended a transaction for its time: on a busy machine nobody is at fault."""
@@ -74,7 +96,11 @@ class Graph:
     def close(self) -> None:
         """End all reads in flight and close all connections."""
         self._closing.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        # A server that hangs never answers: whoever still waits for it is let go when the connections close.
+        ending = threading.Thread(target=self._pool.shutdown, name="graph-closing", daemon=True)
+        ending.start()
+        ending.join(CLOSE_SECONDS)
         self._driver.close()
 
     def constrain(self, kinds: Sequence[str]) -> None:
@@ -122,6 +148,12 @@ class Graph:
         with _translated(), self._driver.session(database=self._database) as session:
             yield session
 
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """A transaction that writes, ended by the server after :data:`WRITE_SECONDS`; for this package only."""
+        with self.session() as session, session.begin_transaction(timeout=WRITE_SECONDS) as transaction:
+            yield transaction
+
     def answer(self, statement: str, parameters: dict[str, Any]) -> list[Any]:
         """The first (and only) record of a read, as a list of its columns.
 
@@ -133,6 +165,13 @@ class Graph:
         with _translated(), self._driver.session(database=self._database, default_access_mode=READ_ACCESS) as session:
             records = list(session.run(query, given))
         return list(records[0].values()) if records else []
+
+    def alive(self) -> bool:
+        """Whether the server answers."""
+        try:
+            return self.answer("RETURN true", {}) == [True]
+        except GraphsvcError:
+            return False
 
     def plan_ahead(self, statements: Sequence[str]) -> Future[None]:
         """Have the server plan these, one after the other, in one of the reading threads; what fails is left out.
@@ -149,8 +188,8 @@ class Graph:
                 session.run(f"EXPLAIN {with_one_map(statement, {})[0]}").consume()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Run ``work`` in one of the reading threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """Run ``work`` in one of the reading threads, in the caller's context."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
 
 
 def with_one_map(statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -179,6 +218,8 @@ def _translated() -> Iterator[None]:
             raise Unavailable("Neo4j takes too long; ask again, or for less", code="graph_slow") from None
         raise IntegrityError(f"Neo4j refused a statement: {error.code}", code="graph_statement") from None
     except Neo4jError as error:
-        raise Unavailable(f"Neo4j can't do this now: {error.code}", code="graph_down") from None
+        too_much = isinstance(error, DatabaseError) or str(error.code) in TOO_MUCH
+        code = "graph_refused" if too_much else "graph_down"
+        raise Unavailable(f"Neo4j can't do this now: {error.code}", code=code) from None
     except DriverError as error:
         raise Unavailable(f"Neo4j can't be reached: {type(error).__name__}", code="graph_down") from None

@@ -10,7 +10,8 @@ Four rules hold in every statement, and a test reads the plans to see that they 
 * **What a reader may see is asked of one list**: ``$may`` has for each label what may be done with it, as one small
   number, and ``$view`` or ``$identity`` which of these numbers allow it (:class:`graphsvc.policy.scope.Packed`). A
   label that came later has no number, and that is in no list.
-* **One packed record.** Columns travel as lists inside lists.
+* **One packed record.** Columns travel as lists inside lists. Where they hold values, these are counted before they
+  leave: a list that would pass ``$room`` characters is null.
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
 is equal by all of these is ordered by the record's number, shuffled under a key of the reading organisation, and the
@@ -25,6 +26,7 @@ from functools import cache
 from graphsvc.graph.facts import PRIME
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
+from graphsvc.model.room import CLAIM
 
 MAX_HOPS = 4
 """The widest neighbourhood that can be asked for."""
@@ -59,6 +61,13 @@ def _key(claim: str, node: str) -> str:
     return f"CASE WHEN $may[{claim}.lid] IN $identity THEN {node}.key END"
 
 
+def _held(claims: str, first: int, start: str = "0") -> str:
+    """The characters that claims hold, added to ``start``; the columns of each begin with its ``first``."""
+    groups = range(first + len(_PLAIN), first + len(_PLAIN) + len(GROUPS))
+    sizes = " + ".join(f"size(coalesce(c[{place}], ''))" for place in groups)
+    return f"reduce(held = {start}, c IN {claims} | held + {CLAIM} + {sizes})"
+
+
 _TOUCHING = f"""
 UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
 CALL (e, l) {{
@@ -70,7 +79,7 @@ CALL (e, l) {{
 
 _SHOWN = ", ".join(f"CASE WHEN $may[a.lid] IN ${group} THEN a.{group} END" for group in GROUPS)
 
-# One row per visible entity: id, kind, key where a visible claim grants it, claims.
+# One row per visible entity: id, kind, key where a visible claim grants it, claims. Null where they hold too much.
 _FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
@@ -80,7 +89,8 @@ CALL (e) {{
   RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
 }}
 WITH e, claims, named WHERE size(claims) > 0
-RETURN collect([e.id, e.kind, CASE WHEN named THEN e.key END, claims]) AS entities"""
+WITH collect([e.id, e.kind, CASE WHEN named THEN e.key END, claims]) AS entities
+RETURN CASE WHEN reduce(all = 0, e IN entities | {_held("e[3]", 0, "all")}) <= $room THEN entities END AS entities"""
 
 ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_FACTS}"
 
@@ -125,7 +135,8 @@ RETURN collect(rec)"""
 RECORDS = f"""
 UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view
 MATCH (n)-[a:ABOUT]->(e:Entity) WHERE $may[a.lid] IN $view AND {_live("a")}
-RETURN collect([n.id, e.id, e.kind, {_key("a", "e")}, [{_columns("a")}]])"""
+WITH collect([n.id, e.id, e.kind, {_key("a", "e")}, {_columns("a")}]) AS claims
+RETURN CASE WHEN {_held("claims", 4)} <= $room THEN claims END"""
 
 LABELS_OF = f"""
 UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view AND {_live("n", "id")}
@@ -142,7 +153,8 @@ RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
 WITH c WHERE $may[c.lid] IN $view AND {_live("c")}
-RETURN collect([c.src, c.dst, c.kind, {_columns("c")}])"""
+WITH collect([c.src, c.dst, c.kind, {_columns("c")}]) AS claims
+RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END"""
 
 
 def first_asked() -> list[str]:
@@ -181,7 +193,8 @@ WITH start, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
 CALL (start, kept) {{
   UNWIND [start] + [c IN kept | startNode(c)] + [c IN kept | endNode(c)] AS e WITH DISTINCT e {_FACTS}
 }}
-RETURN [c IN kept | [c.src, c.dst, c.kind, {_columns("c")}]], entities, truncated"""
+WITH [c IN kept | [c.src, c.dst, c.kind, {_columns("c")}]] AS claims, entities, truncated
+RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END, entities, truncated"""
 
 
 def _level(chosen: bool) -> str:

@@ -2,17 +2,20 @@
 
 An entity is there if and only if a live claim that the scope views supports it; absent, hidden, expired and withdrawn
 look alike. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
-(default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had.
+(default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had, and
+TooLarge when what they would return passes :data:`graphsvc.model.room.ROOM`; that is told before it leaves Neo4j.
+
+A read runs as a whole in one of the graph's threads: what came back is put in order there, not on the event loop.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphsvc.graph import queries
 from graphsvc.graph.facts import (
@@ -31,6 +34,7 @@ from graphsvc.graph.facts import (
 )
 from graphsvc.graph.paths import Search
 from graphsvc.graph.write import read_labels
+from graphsvc.model.room import ROOM, too_large
 
 if TYPE_CHECKING:
     from graphsvc.graph.driver import Graph
@@ -39,6 +43,10 @@ if TYPE_CHECKING:
 
 RECORDS = 50
 """Claims shown of one entity; :attr:`EntityFacts.more` says that there are more."""
+
+T = TypeVar("T")
+Ask = Callable[..., list[Any]]
+"""Runs a statement with parameters under one scope, and returns its only row."""
 
 Grades = Sequence[str] | None
 """Which gradings a claim may have, as :func:`graphsvc.graph.queries.graded` has them; None: any, or none."""
@@ -70,22 +78,18 @@ class Reader:
         self, scope: Scope, keys: Sequence[str], now: float | None = None, grades: Grades = None
     ) -> dict[str, int]:
         """The entities that canonical keys name, where a visible claim grants the identity; others are left out."""
-        rows = await self._ask(queries.RESOLVE, scope, now, grades, keys=list(keys))
-        return dict(rows[0])
+        return await self._work(scope, now, grades, lambda ask: dict(ask(queries.RESOLVE, keys=list(keys))[0]))
 
     async def names(self, scope: Scope, ids: Sequence[int], now: float | None = None) -> dict[int, str]:
         """The canonical keys of those of ``ids`` whose identity a visible claim grants."""
-        rows = await self._ask(queries.NAMES, scope, now, ids=list(ids))
-        return dict(rows[0])
+        return await self._work(scope, now, None, lambda ask: dict(ask(queries.NAMES, ids=list(ids))[0]))
 
     async def entities(
         self, scope: Scope, ids: Sequence[int], now: float | None = None, grades: Grades = None
     ) -> list[EntityFacts]:
         """Facts of those of ``ids`` that are visible, in the order of ``ids``."""
-        rows = await self._ask(queries.ENTITIES, scope, now, grades, ids=list(ids), records=self._records + 1)
         shuffle = self._shuffle(scope)
-        found = {row[0]: self._facts(row, shuffle) for row in rows[0]}
-        return [found[n] for n in dict.fromkeys(ids) if n in found]
+        return await self._work(scope, now, grades, lambda ask: self._entities(ask, ids, shuffle))
 
     async def expand(
         self,
@@ -103,17 +107,19 @@ class Reader:
         """
         statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
         asked = {"start": start, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
-        rows = await self._ask(statement, scope, now, grades, **asked)
-        if not rows:
-            return None
         shuffle = self._shuffle(scope)
-        facts = (self._facts(row, shuffle) for row in rows[1])
-        entities = ordered(facts, entity_order, shuffle.entity)
-        if all(entity.id != start for entity in entities):
-            return None
-        keys = {entity.id: entity.key for entity in entities if entity.key is not None}
-        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.claim)
-        return Neighbourhood(entities, links, rows[2])
+
+        def work(ask: Ask) -> Neighbourhood | None:
+            rows = ask(statement, **asked)
+            if not rows:
+                return None
+            facts = (self._facts(row, shuffle) for row in _whole(rows[1]))
+            entities = ordered(facts, entity_order, shuffle.entity)
+            if all(entity.id != start for entity in entities):
+                return None
+            return Neighbourhood(entities, _links(rows[0], entities, shuffle), rows[2])
+
+        return await self._work(scope, now, grades, work)
 
     async def paths(
         self,
@@ -129,64 +135,80 @@ class Reader:
 
         Ties go by visible keys along the path.
         """
-        moment = time.time() if now is None else now
         shuffle = self._shuffle(scope)
-        search = Search(source, target, max_hops, k, self._budget, shuffle)
-        while (frontier := search.frontier()) is not None:
-            rows = await self._ask(queries.LEVEL, scope, moment, grades, frontier=frontier, most=search.left + 1)
-            search.add(rows[0])
-        found = search.paths()
-        entities = {facts.id: facts for facts in await self._on_paths(scope, found, moment, grades)}
-        claims = [claim for path in found for claim in search.claims(path)]
-        asked = list(dict.fromkeys(claims))
-        rows = await self._ask(queries.CLAIMS, scope, moment, grades, claims=asked) if asked else [[]]
-        keys = {facts.id: facts.key for facts in entities.values() if facts.key is not None}
-        links = ordered(map(LinkClaim._make, rows[0]), lambda link: link_order(link, keys), shuffle.claim)
-        paths = [Path(path, _along(path, links)) for path in found]
-        return Paths([p for p in paths if _whole(p, entities)], entities, search.truncated)
+
+        def work(ask: Ask) -> Paths:
+            # 1. Level by level what touches the frontier, until the search has enough.
+            search = Search(source, target, max_hops, k, self._budget, shuffle)
+            while (frontier := search.frontier()) is not None:
+                search.add(ask(queries.LEVEL, frontier=frontier, most=search.left + 1)[0])
+            found = search.paths()
+            if not found:
+                return Paths([], {}, search.truncated)
+            # 2. The facts of every entity on the paths, and all claims between neighbours on them.
+            facts = self._entities(ask, [n for path in found for n in path], shuffle)
+            claims = dict.fromkeys(claim for path in found for claim in search.claims(path))
+            links = _links(ask(queries.CLAIMS, claims=list(claims))[0], facts, shuffle)
+            # 3. Each path with its links.
+            entities, between = {one.id: one for one in facts}, _between(links)
+            paths = [Path(path, _along(path, between)) for path in found]
+            return Paths([one for one in paths if _there(one, entities, between)], entities, search.truncated)
+
+        return await self._work(scope, now, grades, work)
 
     async def match(self, scope: Scope, keys: Sequence[str], now: float | None = None) -> dict[str, set[int]]:
         """Per canonical key the labels of the match set under which a live claim is held; keys without are left out."""
-        rows = await self._ask(queries.MATCH, scope, now, keys=list(keys), match=list(scope.allowed("match")))
-        return {key: set(lids) for key, lids in rows[0]}
+        asked = {"keys": list(keys), "match": list(scope.allowed("match"))}
+
+        def work(ask: Ask) -> dict[str, set[int]]:
+            return {key: set(lids) for key, lids in ask(queries.MATCH, **asked)[0]}
+
+        return await self._work(scope, now, None, work)
 
     async def records_about(self, scope: Scope, keys: Sequence[str], most: int, now: float | None = None) -> list[int]:
         """Up to ``most`` records that speak of the entities which canonical keys name, where identity is granted."""
-        rows = await self._ask(queries.RECORDS_ABOUT, scope, now, keys=list(keys), most=most)
-        return sorted(rows[0])
+        asked = {"keys": list(keys), "most": most}
+        return await self._work(scope, now, None, lambda ask: sorted(ask(queries.RECORDS_ABOUT, **asked)[0]))
 
     async def records(
         self, scope: Scope, records: Sequence[int], now: float | None = None
     ) -> dict[int, list[EntityFacts]]:
         """Per visible record of ``records`` the entities that it is about, each with what this one record says."""
-        rows = await self._ask(queries.RECORDS, scope, now, ids=list(records))
-        found: dict[int, list[EntityFacts]] = {}
-        for record, entity, kind, key, columns in rows[0]:
-            facts = EntityFacts(entity, kind, key, [RecordClaim._make(columns)], False)
-            found.setdefault(record, []).append(facts)
         shuffle = self._shuffle(scope)
-        return {record: ordered(facts, entity_order, shuffle.entity) for record, facts in found.items()}
+
+        def work(ask: Ask) -> dict[int, list[EntityFacts]]:
+            found: dict[int, list[EntityFacts]] = {}
+            for record, entity, kind, key, *columns in _whole(ask(queries.RECORDS, ids=list(records))[0]):
+                facts = EntityFacts(entity, kind, key, [RecordClaim._make(columns)], False)
+                found.setdefault(record, []).append(facts)
+            return {record: ordered(facts, entity_order, shuffle.entity) for record, facts in found.items()}
+
+        return await self._work(scope, now, None, work)
 
     async def labels_of(self, scope: Scope, records: Sequence[int], now: float | None = None) -> dict[int, int]:
         """The label numbers of those of ``records`` that are visible."""
-        rows = await self._ask(queries.LABELS_OF, scope, now, ids=list(records))
-        return dict(rows[0])
+        return await self._work(scope, now, None, lambda ask: dict(ask(queries.LABELS_OF, ids=list(records))[0]))
 
-    async def _on_paths(self, scope: Scope, found: list[list[int]], now: float, grades: Grades) -> list[EntityFacts]:
-        ids = list(dict.fromkeys(n for path in found for n in path))
-        return await self.entities(scope, ids, now, grades) if ids else []
-
-    async def _ask(
-        self, statement: str, scope: Scope, now: float | None, grades: Grades = None, **parameters: Any
-    ) -> list[Any]:
-        if grades is not None:
-            statement, parameters["grades"] = queries.graded(statement), list(grades)
-        parameters["now"] = int(time.time() if now is None else now)
+    async def _work(self, scope: Scope, now: float | None, grades: Grades, work: Callable[[Ask], T]) -> T:
+        """Run ``work`` in one of the graph's threads; it blocks, and asks under ``scope`` only."""
+        parameters: dict[str, Any] = {"now": int(time.time() if now is None else now), "room": ROOM}
         parameters["withdrawn"] = list(scope.withdrawn)
         parameters["leaving"] = list(scope.leaving)
         parameters.update(self._shuffle(scope)._asdict())
         parameters.update(scope.masks())
-        return await self._graph.in_thread(lambda: self._graph.answer(statement, parameters))
+        if grades is not None:
+            parameters["grades"] = list(grades)
+
+        def ask(statement: str, **more: Any) -> list[Any]:
+            text = statement if grades is None else queries.graded(statement)
+            return self._graph.answer(text, {**parameters, **more})
+
+        return await self._graph.in_thread(lambda: work(ask))
+
+    def _entities(self, ask: Ask, ids: Sequence[int], shuffle: Shuffle) -> list[EntityFacts]:
+        rows = _whole(ask(queries.ENTITIES, ids=list(dict.fromkeys(ids)), records=self._records + 1)[0])
+        found = {row[0]: self._facts(row, shuffle) for row in rows}
+        return [found[n] for n in dict.fromkeys(ids) if n in found]
 
     def _shuffle(self, scope: Scope) -> Shuffle:
         org = scope.principal.org
@@ -202,16 +224,32 @@ class Reader:
         return EntityFacts(n, kind, key, claims, len(columns) > self._records)
 
 
-def _along(path: Sequence[int], links: Sequence[LinkClaim]) -> list[LinkClaim]:
-    """The links between neighbours on the path, in the path's order."""
+def _whole(rows: list[Any] | None) -> list[Any]:
+    """Rows as they came; null, which is what comes instead of too many, raises TooLarge."""
+    if rows is None:
+        raise too_large()
+    return rows
+
+
+def _links(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: Shuffle) -> list[LinkClaim]:
+    """Link claims by what is visible of them and of their ends."""
+    keys = {entity.id: entity.key for entity in entities if entity.key is not None}
+    return ordered(map(LinkClaim._make, _whole(rows)), lambda link: link_order(link, keys), shuffle.claim)
+
+
+def _between(links: Iterable[LinkClaim]) -> dict[frozenset[int], list[LinkClaim]]:
+    """Links by the pair that they join, in their order."""
     between: dict[frozenset[int], list[LinkClaim]] = {}
     for link in links:
         between.setdefault(frozenset((link.source, link.target)), []).append(link)
+    return between
+
+
+def _along(path: Sequence[int], between: Mapping[frozenset[int], list[LinkClaim]]) -> list[LinkClaim]:
+    """The links between neighbours on the path, in the path's order."""
     return [link for pair in pairwise(path) for link in between.get(frozenset(pair), ())]
 
 
-def _whole(path: Path, entities: dict[int, EntityFacts]) -> bool:
+def _there(path: Path, entities: Mapping[int, EntityFacts], between: Mapping[frozenset[int], list[LinkClaim]]) -> bool:
     """Whether every entity and step is still there: a label may move between the search and the fetch."""
-    steps = {frozenset((link.source, link.target)) for link in path.links}
-    pairs = zip(path.entities, path.entities[1:], strict=False)
-    return all(n in entities for n in path.entities) and all(frozenset(pair) in steps for pair in pairs)
+    return all(n in entities for n in path.entities) and all(frozenset(p) in between for p in pairwise(path.entities))

@@ -21,6 +21,8 @@ MATCH (w:Watermark {name: 'graph'}) SET w.name = w.name
 WITH w WHERE w.index = $at_index AND w.batch = $at_batch
 SET w.index = $to_index, w.batch = $to_batch RETURN count(w)"""
 
+TOUCH_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) SET w.batch = w.batch"
+
 READ_LABELS = "MATCH (l:Label) WHERE l.lid > $after WITH l ORDER BY l.lid RETURN collect([l.lid, l.key])"
 
 CREATE_LABELS = "UNWIND $labels AS l CREATE (:Label {lid: l[0], key: l[1]})"

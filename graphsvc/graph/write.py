@@ -35,10 +35,36 @@ class OutOfOrder(IntegrityError):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """``index`` is the last entry wholly applied (-1: none); ``batch`` counts the batches applied of the next one."""
+    """``index`` is the last entry wholly applied (-1: none); ``batch``: how far the next one is applied.
+
+    That is how many of its rows are done with: of a submission's, in the order in which they are sealed.
+    """
 
     index: int
     batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Part of what an entry does: its rows from the ``at``-th on, up to the ``to``-th (None: it is complete then).
+
+    ``submission`` is whose rows they are; None: the entry is the submission.
+    """
+
+    entry: int
+    at: int = 0
+    to: int | None = None
+    submission: int | None = None
+
+    @property
+    def before(self) -> Watermark:
+        """Where the graph stands before it."""
+        return Watermark(self.entry - 1, self.at)
+
+    @property
+    def after(self) -> Watermark:
+        """Where the graph stands after it."""
+        return Watermark(self.entry, 0) if self.to is None else Watermark(self.entry - 1, self.to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +86,11 @@ class Writer:
         self._lids: dict[Label, int] | None = None
         self._at: Watermark | None = None
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The entity kinds that may be written."""
+        return self._graph.kinds
+
     def watermark(self) -> Watermark:
         """Where the graph stands."""
         at = Watermark(*self._graph.answer(statements.READ_WATERMARK, {}))
@@ -74,26 +105,24 @@ class Writer:
 
     def apply(
         self,
-        entry_index: int,
-        batch: int,
-        last: bool,
+        step: Step,
         drafts: Sequence[CleanDraft],
         first_ordinal: int | Sequence[int],
         before_commit: Callable[[Applied], None] | None = None,
         heirs: Mapping[tuple[int, int], int] = MappingProxyType({}),
     ) -> Applied:
-        """Apply one batch (best about 5,000 drafts) of submission ``entry_index``; ``last`` completes the entry.
+        """Apply one batch (best about 5,000 drafts) of what an entry brings.
 
         ``first_ordinal`` and ``heirs`` are as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` is told what
         is about to be applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is right before this
         batch.
         """
-        prepared = prepare(entry_index, drafts, first_ordinal, heirs)
-        to = Watermark(entry_index, 0) if last else Watermark(entry_index - 1, batch + 1)
+        submission = step.entry if step.submission is None else step.submission
+        prepared = prepare(submission, drafts, first_ordinal, heirs)
         known = self._known()
         lids, new = _number(prepared.labels, known)
-        with self._graph.session() as session, session.begin_transaction() as transaction:
-            _move_watermark(transaction, Watermark(entry_index - 1, batch), to)
+        with self._graph.writing() as transaction:
+            _move_watermark(transaction, step.before, step.after)
             _create_labels(transaction, new)
             ids = _run_batch(transaction, prepared, lids, self._graph.kinds)
             positions = [[ids[position] for position in row] for row in prepared.positions]
@@ -103,12 +132,18 @@ class Writer:
             transaction.commit()
         # Only now: a rolled-back transaction's numbers must be given out again.
         known.update(new)
-        self._at = to
+        self._at = step.after
         return applied
+
+    def check(self) -> None:
+        """Write and commit something that changes nothing. Raises Unavailable where the server takes no writes."""
+        with self._graph.writing() as transaction:
+            _run(transaction, statements.TOUCH_WATERMARK, {})
+            transaction.commit()
 
     def advance(self, index: int) -> None:
         """Say that all entries up to ``index`` are applied, those between holding nothing for the graph."""
-        with self._graph.session() as session, session.begin_transaction() as transaction:
+        with self._graph.writing() as transaction:
             at = Watermark(*transaction.run(statements.READ_WATERMARK).single(strict=True).values())
             if at.batch or index < at.index:
                 raise OutOfOrder("an entry is half applied, or the graph is further already")
@@ -132,7 +167,7 @@ class Writer:
         for label, lid in (known | new).items():
             owners.setdefault(label.owner, []).append(lid)
         done: list[tuple[int, list[int]]] = []
-        with self._graph.session() as session, session.begin_transaction() as transaction:
+        with self._graph.writing() as transaction:
             _move_watermark(transaction, Watermark(entry_index - 1, 0), Watermark(entry_index, 0))
             _create_labels(transaction, new)
             for move, lid in zip(moves, lids, strict=True):
@@ -148,18 +183,15 @@ class Writer:
         known.update(new)
         self._at = Watermark(entry_index, 0)
 
-    def withdraw(
-        self, entry_index: int, record_ids: Sequence[int], owners: Sequence[str], batch: int = 0, last: bool = True
-    ) -> None:
-        """Delete records and their claims, as entry ``entry_index`` says, and entities that nothing supports now.
+    def withdraw(self, step: Step, record_ids: Sequence[int], owners: Sequence[str]) -> None:
+        """Delete records and their claims, as an entry says, and entities that nothing supports now.
 
-        Records that are absent, or under a label of none of ``owners``, are skipped. Many go in batches, as in
+        Records that are absent, or under a label of none of ``owners``, are skipped. Many go in parts, as in
         :meth:`apply`.
         """
         own = [lid for label, lid in self._known().items() if label.owner in owners]
-        to = Watermark(entry_index, 0) if last else Watermark(entry_index - 1, batch + 1)
-        with self._graph.session() as session, session.begin_transaction() as transaction:
-            _move_watermark(transaction, Watermark(entry_index - 1, batch), to)
+        with self._graph.writing() as transaction:
+            _move_watermark(transaction, step.before, step.after)
             left = _packed(transaction, statements.DELETE_RECORDS, {"records": list(record_ids), "own": own})
             _run(transaction, statements.DROP_LABELS, {"left": left})
             _run(transaction, statements.DELETE_BARE, {"ids": sorted({pair[0] for pair in left})})
@@ -170,7 +202,7 @@ class Writer:
         known = self._known()
         missing = {label: lid for label, lid in labels.items() if label not in known}
         if missing:
-            with self._graph.session() as session, session.begin_transaction() as transaction:
+            with self._graph.writing() as transaction:
                 _create_labels(transaction, missing)
                 transaction.commit()
             known.update(missing)

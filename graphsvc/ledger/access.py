@@ -7,9 +7,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from graphsvc.ledger.tables import acts, disclosures, entries, key_events, objects, reads, sections
 from graphsvc.ledger.tree import Tree, View
@@ -20,6 +21,7 @@ from graphsvc_verify.note import parse_checkpoint, split_note
 from graphsvc_verify.stamps import TYPE, read_stamp
 
 MAX_PAGE = 1000
+MAX_RECORDS = 20_000
 T = TypeVar("T")
 
 
@@ -35,16 +37,22 @@ class OwnerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of an access log: RFC 3339 UTC bounds (both included), entries below ``before``, at most ``limit``."""
+    """Which part of an access log: RFC 3339 UTC bounds (both included), entries below ``before``, at most ``limit``.
+
+    A page ends before the entry with which it would name more than ``records``; one entry it always has.
+    """
 
     since: str | None = None
     until: str | None = None
     limit: int = 100
     before: int | None = None
+    records: int = MAX_RECORDS
 
 
-def access_log(connection: Connection, owner: str, window: Window, size: int) -> list[dict[str, Any]]:
-    """Reads that showed records of ``owner``, newest first; ``size`` is the number of entries in the log.
+def access_log(connection: Connection, owner: str, window: Window, size: int) -> tuple[list[dict[str, Any]], bool]:
+    """Reads that showed records of ``owner``, newest first, and whether there are more than this page has.
+
+    ``size`` is the number of entries in the log.
 
     Each is {index, t, reader, person, purpose, basis, case, policy, signed, records: [(submission, row)]}; ``signed``
     says whether the reader's organisation signed its request, so that it is not the operator alone who says so.
@@ -53,15 +61,20 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
     high = size if window.until is None else _first_at(connection, window.until, size, after=True)
     high = high if window.before is None else min(high, window.before)
     place = disclosures.c["index"]
-    indexes = connection.execute(
-        select(place)
+    limit = max(0, min(window.limit, MAX_PAGE))
+    listed = connection.execute(
+        select(place, func.sum(func.length(disclosures.c.rows)))
         .where(disclosures.c.owner == owner, place >= low, place < high)
-        .distinct()
+        .group_by(place)
         .order_by(place.desc())
-        .limit(max(0, min(window.limit, MAX_PAGE)))
-    ).scalars()
+        .limit(limit + 1)
+    ).all()
+    # Each row is four bytes.
+    upto = list(accumulate(int(held) // 4 for _, held in listed))
+    room = max(window.records, upto[0]) if upto else 0
+    page = [index for (index, _), held in zip(listed, upto, strict=True) if held <= room][:limit]
     found = []
-    for chunk in _chunks(list(indexes)):
+    for chunk in _chunks(page):
         records = _records(connection, owner, chunk)
         signed = set(connection.execute(select(acts.c["index"]).where(acts.c["index"].in_(chunk))).scalars())
         query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
@@ -69,7 +82,7 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
             access = {name: row[name] for name in ("index", "t", "person", "purpose", "basis", "case", "policy")}
             own = {"reader": row["org"], "signed": row["index"] in signed, "records": records[row["index"]]}
             found.append({**access, **own})
-    return found
+    return found, len(page) < len(listed)
 
 
 def _first_at(connection: Connection, t: str, size: int, after: bool) -> int:

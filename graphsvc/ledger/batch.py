@@ -17,6 +17,7 @@ from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.registry import Registry
 from graphsvc.ledger.runs import Finished, Refused, Run, finish_entry, next_numbers
+from graphsvc.ledger.scopeheads import ScopeHeads
 from graphsvc.ledger.sealing import Noise, Place
 from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
@@ -57,7 +58,7 @@ class State:
     epoch: Epoch | None = None
     t: str = ""
     key_head: int | None = None
-    scope_head: int = -1
+    scope: ScopeHeads = field(default_factory=ScopeHeads)
     numbers: dict[str, tuple[int, int | None]] = field(default_factory=dict)
 
 
@@ -156,7 +157,7 @@ class Batch:
         root = self._view.root()
         self.note = state.signer.sign(self.size, root)
         assert state.epoch is not None
-        head = (self.size, root, self.note, state.t, state.epoch.index, state.key_head, state.scope_head)
+        head = (self.size, root, self.note, state.t, state.epoch.index, state.key_head, state.scope.last)
         self._rows["checkpoints"].append(head)
         for name, rows in self._rows.items():
             insert_rows(connection, tables.metadata.tables[name], _COLUMNS[name], rows)
@@ -168,8 +169,10 @@ class Batch:
         return Appended(added.index, added.t, self.note, path, added.members)
 
     def _admit(self, draft: EntryDraft) -> None:
-        if draft.read and draft.at is not None and self._state.scope_head > draft.at:
+        if draft.read and draft.at is not None and self._state.scope.moved(draft.at, draft.requester, draft.sees):
             raise ScopeMoved("access rules have changed since the scope was taken")
+        # It has served: what seals the entry elsewhere need not be sent it.
+        draft.sees = None
         if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
             raise InvalidInput("not a type of entry")
 
@@ -198,8 +201,8 @@ class Batch:
         numbers = self._numbers(draft)
         rows["sections"] += [(owner, seq, index) for owner, (seq, _) in numbers.items()]
         state.numbers |= next_numbers(numbers, draft, index)
-        if draft.scope_event:
-            state.scope_head = index
+        if draft.concerns is not None:
+            state.scope.note(index, draft.concerns)
         rows["entries"].append((index, draft.type, t, finished.leaf))
         for name, content in (public | finished.objects).items():
             rows["objects"].append((name, True, content))

@@ -11,6 +11,7 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.daykeys import OVERSIGHT
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.registry import KeyRecord, Registry
+from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.canonical import b64u, digest
@@ -42,7 +43,7 @@ def prepare_admission(organisation: Organisation, root_key: bytes, by: str, regi
     draft = EntryDraft(
         type="organisation",
         body={"organisation": fields, "rootKey": b64u(root_key), "by": by},
-        scope_event=True,
+        concerns=Concern(readers=frozenset({org})),
         effects=effects,
     )
     return draft.prepare().as_registry_event()
@@ -82,7 +83,7 @@ def prepare_key_event(compact: str, registry: Registry, origin: str, now: dateti
         requester=org,
         acts=[compact],
         body={"event": act.payload["event"], "org": org, "kid": event.kid},
-        scope_event=True,
+        concerns=Concern(readers=frozenset({org})),
         effects=_effects(event, digest(compact.encode("ascii"))),
     )
     return draft.prepare().as_registry_event(key_event=check)

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from graphsvc.ledger.registry import Registry
+from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.boxes import seal
 from graphsvc_verify.canonical import b64u, digest, encode, quote
@@ -127,9 +128,10 @@ class EntryDraft:
     ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
     ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``public`` objects that everyone may
-    read, named among the acts; ``body`` what else the entry says. A ``read`` fails with ScopeMoved when a
-    ``scope_event`` entry has an index above ``at``. A ``registry`` entry changes organisations or keys. ``effects``
-    runs in the entry's transaction; if it raises, only this entry fails. ``asked`` stands for ``query`` and ``answer``.
+    read, named among the acts; ``body`` what else the entry says. What ``concerns`` somebody is a scope event: a
+    ``read`` fails with ScopeMoved when one above ``at`` concerns its ``requester`` or the owners of the labels in its
+    scope, which it ``sees`` (None: any does). A ``registry`` entry changes organisations or keys. ``effects`` runs in
+    the transaction; if it raises, only this entry fails. ``asked`` stands for ``query`` and ``answer``.
     """
 
     type: str
@@ -148,7 +150,8 @@ class EntryDraft:
     public: list[bytes] = field(default_factory=list)
     body: dict[str, Any] = field(default_factory=dict)
     read: bool = False
-    scope_event: bool = False
+    sees: frozenset[str] | None = None
+    concerns: Concern | None = None
     registry: bool = False
     effects: Effects | None = None
     asked: Asked | None = None

@@ -123,9 +123,18 @@ class Ledger:
         return self._sequencer.failure
 
     @property
+    def published(self) -> int:
+        """How many entries the published tiles hold."""
+        return self._publisher.published
+
+    @property
     def last_scope_event(self) -> int:
         """The index of the last durable entry that changed access rules, labels or members; -1 for none."""
-        return self._state.scope_head
+        return self._state.scope.last
+
+    def scope_event_of(self, org: str) -> int:
+        """The last of them that concerns what an organisation was given, or its own labels and records."""
+        return self._state.scope.of(org)
 
     @property
     def tables(self) -> Mapping[str, Any]:
@@ -295,8 +304,8 @@ class Ledger:
         until: str | None = None,
         limit: int = 100,
         before: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """Who saw records of ``owner``, newest first (:func:`graphsvc.ledger.access.access_log`)."""
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """Who saw records of ``owner``, newest first, and whether there are more; see :mod:`graphsvc.ledger.access`."""
         with self.reading() as connection:
             return access.access_log(connection, owner, access.Window(since, until, limit, before), self._head)
 

@@ -21,6 +21,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from graphsvc.ledger.objects import PayloadStore
@@ -50,11 +51,12 @@ _KEY = KEY
 
 @dataclass(frozen=True, slots=True)
 class SealedDraft:
-    """One draft as read back: its row, its JSON and how many entities it counts (None bytes: erased)."""
+    """One draft as read back: its row, its JSON and how many entities it counts (None bytes: erased, or damaged)."""
 
     row: int
     draft: bytes | None
     entities: int
+    damaged: bool = False
 
 
 class Packer:
@@ -110,7 +112,10 @@ def pack_rows(pack: bytes) -> list[int]:
 
 
 def read_drafts(pack: bytes, keys: bytes, name: str) -> Iterator[SealedDraft]:
-    """The drafts of one pack in order; an erased one comes with no bytes. Raises IntegrityError on a bad pack."""
+    """The drafts of one pack in order. Raises IntegrityError on a bad pack.
+
+    One that is erased comes with no bytes; so does one that its key does not open, which is marked.
+    """
     start, count = _table(pack)
     if len(keys) != count * 2 * _KEY:
         raise IntegrityError("a pack's table does not fit")
@@ -123,8 +128,16 @@ def read_drafts(pack: bytes, keys: bytes, name: str) -> Iterator[SealedDraft]:
         offset += row_bytes + draft_bytes
         if key == bytes(_KEY):
             yield SealedDraft(row, None, entities)
-        else:
-            yield SealedDraft(row, AESGCM(key).decrypt(_ZERO, sealed, bound + b"|%d|draft" % row), entities)
+            continue
+        draft = _opened(key, sealed, bound + b"|%d|draft" % row)
+        yield SealedDraft(row, draft, entities, damaged=draft is None)
+
+
+def _opened(key: bytes, sealed: bytes, place: bytes) -> bytes | None:
+    try:
+        return AESGCM(key).decrypt(_ZERO, sealed, place)
+    except InvalidTag:
+        return None
 
 
 def _table(pack: bytes) -> tuple[int, int]:
@@ -137,8 +150,13 @@ def _table(pack: bytes) -> tuple[int, int]:
     return int(start), int(count)
 
 
-def read_rows(pack: bytes, keys: bytes, name: str, wanted: Callable[[int], bool]) -> Iterator[tuple[int, bytes, bytes]]:
-    """(row, row as received, draft) of the ``wanted`` items of a pack that are not erased. Raises IntegrityError."""
+def read_rows(
+    pack: bytes, keys: bytes, name: str, wanted: Callable[[int], bool]
+) -> Iterator[tuple[int, bytes | None, bytes | None]]:
+    """(row, row as received, draft) of the ``wanted`` items of a pack that are not erased; None: its key opens it not.
+
+    Raises IntegrityError on a bad pack.
+    """
     start, count = _table(pack)
     if len(keys) != count * 2 * _KEY:
         raise IntegrityError("a pack's table does not fit")
@@ -149,8 +167,8 @@ def read_rows(pack: bytes, keys: bytes, name: str, wanted: Callable[[int], bool]
         middle, end = offset + row_bytes, offset + row_bytes + draft_bytes
         if any(pair) and wanted(row):
             place = name.encode() + b"|%d|" % row
-            raw = AESGCM(pair[:_KEY]).decrypt(_ZERO, pack[offset:middle], place + b"row")
-            yield row, raw, AESGCM(pair[_KEY:]).decrypt(_ZERO, pack[middle:end], place + b"draft")
+            raw = _opened(pair[:_KEY], pack[offset:middle], place + b"row")
+            yield row, raw, _opened(pair[_KEY:], pack[middle:end], place + b"draft")
         offset = end
 
 

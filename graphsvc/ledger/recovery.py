@@ -12,6 +12,7 @@ from graphsvc.ledger.batch import State
 from graphsvc.ledger.checkpoint import LogSigner
 from graphsvc.ledger.daykeys import DayKeys
 from graphsvc.ledger.registry import read_registry
+from graphsvc.ledger.scopeheads import ScopeHeads
 from graphsvc.ledger.store import Store
 from graphsvc.ledger.tree import Tree
 from graphsvc.model.errors import IntegrityError
@@ -48,7 +49,8 @@ def load_state(store: Store, signer: LogSigner, day_keys: DayKeys, clock: Callab
             raise IntegrityError(f"the ledger's tree head is not signed by its key: {error.message}") from None
         if checkpoint.size != size or checkpoint.root != head["root"] or state.tree.root(size) != head["root"]:
             raise IntegrityError("the ledger's entries do not lead to its signed tree head")
-        state.t, state.key_head, state.scope_head = head["t"], head["key_head"], head["scope_head"]
+        state.t, state.key_head = head["t"], head["key_head"]
+        state.scope = ScopeHeads.since(head["scope_head"])
         state.epoch = None if head["epoch"] is None else day_keys.load(head["epoch"])
         state.numbers = _numbers(connection)
     return state

@@ -310,6 +310,20 @@ withdrawn = Table(
 )
 """Which rows of a submission a withdrawal names, as pairs of big-endian uint32: first and last."""
 
+asides = Table(
+    "asides",
+    metadata,
+    Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("code", String(40), primary_key=True),
+    Column("rows", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Rows that an entry set aside, by what was wrong with them; those that one brought in again have an empty ``code``.
+
+``rows`` are pairs of big-endian uint32: first and last.
+"""
+
 notices = Table(
     "notices",
     metadata,

@@ -38,12 +38,15 @@ query($start: ID!, $hops: Int!, $limit: Int!, $after: Int) {{
 PATHS = """
 query($source: ID!, $target: ID!, $after: Int) {
   paths(source: $source, target: $target, maxHops: 6, k: 3, after: $after) {
-    length
-    entities { handle kind key }
-    links {
-      kind source target
-      record { owner handle handling { scheme code } grading { scheme source information } }
-      withheld { group owner rule }
+    truncated
+    paths {
+      length
+      entities { handle kind key }
+      links {
+        kind source target
+        record { owner handle handling { scheme code } grading { scheme source information } }
+        withheld { group owner rule }
+      }
     }
   }
 }

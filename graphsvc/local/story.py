@@ -222,7 +222,7 @@ class Story:
         stage.expect("the seller on the other platform is found", len(seller) == 1)
         variables = {"source": self._notes.start, "target": seller[0]["handle"]}
         stage.asked(questions.PATHS, variables, tales.footing(INVESTIGATION))
-        found = client.query(questions.PATHS, variables, INVESTIGATION, self._notes.after).data["paths"]
+        found = client.query(questions.PATHS, variables, INVESTIGATION, self._notes.after).data["paths"]["paths"]
         stage.table(tales.PATH_COLUMNS, tales.path(found[0]) if found else [], "The shortest path")
         length = found[0]["length"] if found else None
         stage.expect(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphsvc.model.labels import Handling
+from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import Rule
 
 HANDLINGS = (
@@ -39,6 +40,9 @@ SOMEBODY = "somebody"
 ELSEWHERE = "elsewhere"
 """Stands for a reader of an organisation that no rule names."""
 
+MAX_POINTS = 20_000
+"""So many values, or pairs of a reader's and a label's, an axis may have; the product's rules come to some hundreds."""
+
 Tags = tuple[bool, ...]
 Assignment = Mapping[str, Any]
 """A value for each attribute, by name."""
@@ -62,7 +66,7 @@ class Axis:
 
 
 def axes(owner: str, kinds: Iterable[str], rules: Iterable[Rule]) -> tuple[Axis, ...]:
-    """The axes on which ``rules`` decide over labels of ``owner``, for readers of ``kinds``."""
+    """The axes on which ``rules`` decide over labels of ``owner``, for readers of ``kinds``. Raises InvalidPolicy."""
     named = _Named(list(rules))
     orgs = [owner, ELSEWHERE, *sorted(named.words("org") - {owner})]
     places = [*sorted(named.words("jurisdiction")), "AA"]
@@ -166,7 +170,11 @@ def _axis(
     points: Iterable[tuple[Any, ...]],
     tags: Callable[[tuple[Any, ...]], Tags],
 ) -> Axis:
-    listed = tuple(points)
+    # Counted while they are made: pairs of a few hundred words are tens of thousands of points.
+    listed = tuple(itertools.islice(points, MAX_POINTS + 1))
+    if len(listed) > MAX_POINTS:
+        message = f"the rules name too many words beside {attributes[0]}: at most {MAX_POINTS:,} pairs are told apart"
+        raise InvalidPolicy(message)
     return Axis(name, attributes, listed, tuple(map(tags, listed)))
 
 

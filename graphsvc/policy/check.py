@@ -8,8 +8,9 @@ from pathlib import Path
 
 import cedarpy
 
+from graphsvc.policy.bounds import InvalidPolicy, bound_text
 from graphsvc.policy.invariants import breaches
-from graphsvc.policy.rules import InvalidPolicy, Policies, is_rulebook, owner_of, policies_of, read_files
+from graphsvc.policy.rules import Policies, is_rulebook, owner_of, policies_of, read_files
 from graphsvc.policy.tables import parse_table, run_table
 
 TABLES_FOLDER = "tests"
@@ -27,10 +28,20 @@ class Finding:
 
 def check(directory: Path) -> list[Finding]:
     """Everything wrong with the policies in ``directory``; empty when all is well. Never raises for what it finds."""
-    findings = check_files(directory)
-    if any(finding.code == InvalidPolicy.code and not finding.where.startswith(TABLES_FOLDER) for finding in findings):
+    try:
+        return check_all(read_files(directory), read_tables(directory))
+    except InvalidPolicy as error:
+        return [Finding(error.code, error.where, error.message)]
+
+
+def check_all(
+    files: Mapping[str, str], tables: Mapping[str, str], owners: Sequence[str] | None = None
+) -> list[Finding]:
+    """Everything wrong with the texts of policy files; invariants on labels of ``owners`` (None: of all)."""
+    findings = check_texts(files, tables)
+    if any(one.code == InvalidPolicy.code and not one.where.startswith(tuple(tables)) for one in findings):
         return findings
-    return [*findings, *broken(policies_of(read_files(directory)))]
+    return [*findings, *broken(policies_of(files), owners)]
 
 
 def check_files(directory: Path) -> list[Finding]:
@@ -77,6 +88,7 @@ def read_tables(directory: Path) -> dict[str, str]:
 
 def formatted(text: str) -> str:
     """``text`` in the one format that policy files are kept in. Raises InvalidPolicy when it does not parse."""
+    bound_text(text, "")
     try:
         return cedarpy.format_policies(text, line_width=LINE_WIDTH).rstrip("\n") + "\n"
     except ValueError as error:

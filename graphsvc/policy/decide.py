@@ -50,6 +50,7 @@ class _Table:
     labels: Mapping[int, Label]
     rules: Mapping[tuple[int, str], str]
     packed: Packed
+    owners: frozenset[str]
 
 
 class Decider:
@@ -94,6 +95,7 @@ class Decider:
             lids=table.lids,
             labels=table.labels,
             rules=table.rules,
+            owners=table.owners,
             packed=table.packed,
         )
 
@@ -207,8 +209,8 @@ def _tabulate(verdicts: Mapping[Label, Verdict], labels: Mapping[int, Label]) ->
         for action in verdict.allowed:
             lids[action.removeprefix("view:")].append(lid)
         rules.update({(lid, group): rule for group, rule in verdict.rules.items()})
-    frozen = _frozen(lids.items())
-    return _Table(frozen, MappingProxyType(shown), MappingProxyType(rules), pack(frozen))
+    frozen, owners = _frozen(lids.items()), frozenset(label.owner for label in shown.values())
+    return _Table(frozen, MappingProxyType(shown), MappingProxyType(rules), pack(frozen), owners)
 
 
 def _frozen(lids: Iterable[tuple[str, list[int]]]) -> Mapping[str, tuple[int, ...]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,13 @@ from numpy.typing import NDArray
 
 from graphsvc.model.labels import GROUPS
 from graphsvc.policy.axes import Assignment, Axis, axes, reads
+from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import Policies, Rule
 
+MAX_VALUES = 20_000
+"""So many combinations of values one term may be asked over: terms of one or two attributes come to some hundreds."""
+MAX_CELLS = 40_000_000
+"""So many classes of readers, footings and labels are put together; the product's rules come to 2 million."""
 READS = ("match", "view", "analyse", "export", *(f"view:{group}" for group in GROUPS))
 ACTS = ("submit", "recall", "disclose", "hold", "administer")
 
@@ -83,17 +89,20 @@ class Enumeration:
         self._heads: dict[str, frozenset[str]] = {}
 
     def grids(self, owner: str, actions: Sequence[str] = READS) -> list[Grid]:
-        """One grid a version: all decisions on labels of ``owner``."""
+        """One grid a version: all decisions on labels of ``owner``. Raises InvalidPolicy where they are too many."""
         books = [self._book(policies, owner, actions) for policies in self._versions]
         space = axes(owner, self._kinds, [rule for book in books for rule in book])
         # 1. Terms, each over the points of the axes that it looks at.
         terms = [
-            {text: self._term(policies, text, space) for rule in book for text in _terms(rule)}
+            {text: self._term(policies, rule, text, space) for rule in book for text in _terms(rule)}
             for policies, book in zip(self._versions, books, strict=True)
         ]
         # 2. Classes of points that are alike in all terms of all versions; the terms in these classes.
         every = [table for version in terms for table in version.values()]
         classes = tuple(_classes(axis, place, every) for place, axis in enumerate(space))
+        if math.prod(len(one.members) for one in classes) > MAX_CELLS:
+            message = "the rules tell apart more readers, footings and labels than can be gone through: simplify them"
+            raise InvalidPolicy(message, where=f"labels of {owner}")
         small = [{text: _in_classes(table, classes) for text, table in version.items()} for version in terms]
         # 3. Put together.
         return [_combined(owner, classes, book, version) for book, version in zip(books, small, strict=True)]
@@ -109,11 +118,16 @@ class Enumeration:
             self._heads[head] = frozenset(action for action in (*READS, *ACTS) if _applies(policies, rule, action))
         return self._heads[head]
 
-    def _term(self, policies: Policies, text: str, space: Sequence[Axis]) -> Table:
+    def _term(self, policies: Policies, rule: Rule, text: str, space: Sequence[Axis]) -> Table:
         tree = json.loads(text)
-        # 1. Along each axis the distinct values of what the term looks at.
+        # 1. Along each axis the distinct values of what the term looks at; an ``if`` may look at all of them.
         looked = reads(tree)
         steps = [_projected(axis, looked) for axis in space]
+        if (count := math.prod(len(values) for values, _ in steps)) > MAX_VALUES:
+            message = (
+                f"one condition looks at {count:,} combinations of values at once: join simple ones with && and ||"
+            )
+            raise InvalidPolicy(message, where=f"{rule.file} @id {rule.id}")
         combinations = [
             {name: value for values in chosen for name, value in values.items()}
             for chosen in itertools.product(*(values for values, _ in steps))
@@ -172,9 +186,11 @@ def _ask(policies: Policies, tree: Any, combinations: Sequence[Assignment]) -> l
 
 
 def _policy_set(tree: Any) -> Any:
-    return cedarpy.PolicySet.from_json_str(
-        json.dumps({"staticPolicies": {"rule": tree}, "templates": {}, "templateLinks": []})
-    )
+    text = json.dumps({"staticPolicies": {"rule": tree}, "templates": {}, "templateLinks": []})
+    try:
+        return cedarpy.PolicySet.from_json_str(text)
+    except ValueError:
+        raise InvalidPolicy("a condition is nested too deeply to be gone through: simplify it") from None
 
 
 _READER = ("org", "kind", "jurisdiction", "roles", "groups")

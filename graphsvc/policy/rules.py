@@ -11,16 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import cedarpy
-import yaml
 
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.yamlfiles import load_yaml
+from graphsvc.policy.bounds import MAX_FILE, InvalidPolicy, bound_files
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 
 SCHEMA_FILE = "schema.cedarschema"
@@ -28,18 +29,14 @@ SHARED_FILE = "shared.cedar"
 STANDINGS_FILE = "standings.yaml"
 OWNERS_FOLDER = "orgs"
 RULEBOOKS_FOLDER = "rulebooks"
+MAX_KINDS = 100
+"""So many kinds of organisations may have a standing."""
 RESERVED = frozenset({"default-deny", "evaluation-error"})
 """Names that the decider gives where no rule of a file does."""
 
 _RULE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _OWNER_FILE = re.compile(rf"{OWNERS_FOLDER}/([a-z][a-z0-9-]*)\.cedar")
 _RULEBOOK_FILE = re.compile(rf"{RULEBOOKS_FOLDER}/[a-z0-9][a-z0-9.-]*\.cedar")
-
-
-class InvalidPolicy(InvalidInput):
-    """A policy file that can't be used; ``where`` names the file and the rule."""
-
-    code = "invalid_policy"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +81,7 @@ class Policies:
     """All policies of the service, checked. Immutable; ``digest`` (``sha256:<hex>``) is over the bytes of all files.
 
     ``limits`` is how many identifiers may be asked for, where a file says so. ``files`` are the texts that it was made
-    of, by their path below the policies' folder.
+    of, by their path below the policies' folder; those in ``closed`` were not read, and allow nothing.
     """
 
     digest: str
@@ -94,6 +91,7 @@ class Policies:
     standings: Mapping[str, str]
     limits: Limits | None
     files: Mapping[str, str]
+    closed: frozenset[str] = frozenset()
 
     def rulebook(self, owner: str) -> Rulebook:
         """The rules for labels of ``owner``: the shared ones alone where it has no file of its own."""
@@ -124,22 +122,33 @@ def make_policies(schema: str, shared: str, owners: Mapping[str, str], standings
     return policies_of({SCHEMA_FILE: schema, SHARED_FILE: shared, STANDINGS_FILE: standings, **own})
 
 
-def policies_of(files: Mapping[str, str]) -> Policies:
-    """Policies from the texts of their files, by path below the policies' folder. Raises InvalidPolicy."""
-    schema = _schema(files)
-    books = sorted(filter(is_rulebook, files), key=lambda name: (name != SHARED_FILE, name))
-    shared = {name: files[name] for name in books}
-    base = _rulebook(shared, "", schema, owner=None)
-    owners = {owner: files[name] for name in sorted(files) if (owner := owner_of(name))}
-    own = {owner: _rulebook(shared, text, schema, owner=owner) for owner, text in owners.items()}
+def policies_of(files: Mapping[str, str], closed: Collection[str] = ()) -> Policies:
+    """Policies from the texts of their files, by path below the policies' folder. Raises InvalidPolicy.
+
+    Files in ``closed`` are not read, though the digest covers them. Where one is an organisation's, nothing is allowed
+    with its labels; where one is of the shared rulebook, nothing at all.
+    """
+    known = {name: text for name, text in files.items() if name not in closed}
+    dark = any(not owner_of(name) for name in closed)
+    schema = _schema(known, dark)
+    # 1. Every file is parsed and checked once, however many organisations it decides for.
+    read = {} if dark else {name: _read_rules(known[name], name, schema) for name in _rule_files(known)}
+    shared = {name: rules for name, rules in read.items() if not owner_of(name)}
+    # 2. One rulebook an owner: the shared one and its own file.
+    own = {
+        owner: _nothing() if dark or name in closed else _rulebook(known, shared, {name: read[name]})
+        for name in sorted(files)
+        if (owner := owner_of(name))
+    }
     return Policies(
         digest=digest_of(files),
         schema=schema,
-        shared=base,
+        shared=_nothing() if dark else _rulebook(known, shared, {}),
         owners=MappingProxyType(own),
-        standings=MappingProxyType(_standings(files[STANDINGS_FILE])),
-        limits=_limits(files),
+        standings=MappingProxyType({} if dark else _standings(known[STANDINGS_FILE])),
+        limits=None if dark else _limits(known),
         files=MappingProxyType(dict(files)),
+        closed=frozenset(closed),
     )
 
 
@@ -160,49 +169,67 @@ def digest_of(files: Mapping[str, str]) -> str:
     return f"sha256:{hashlib.sha256(listing.encode()).hexdigest()}"
 
 
-def _schema(files: Mapping[str, str]) -> Any:
-    for name in (SCHEMA_FILE, SHARED_FILE, STANDINGS_FILE):
+def _schema(files: Mapping[str, str], dark: bool) -> Any:
+    for name in (SCHEMA_FILE,) if dark else (SCHEMA_FILE, SHARED_FILE, STANDINGS_FILE):
         if name not in files:
             raise InvalidPolicy("the file is missing", where=name)
     for name in files:
         if name not in (SCHEMA_FILE, STANDINGS_FILE, LIMITS_FILE) and not is_rulebook(name) and not owner_of(name):
             raise InvalidPolicy("not the name of a policy file", where=name)
+    bound_files(files)
     try:
         return cedarpy.Schema.from_str(files[SCHEMA_FILE])
     except ValueError as error:
         raise InvalidPolicy(f"the schema does not parse: {error}", where=SCHEMA_FILE) from None
 
 
-def _rulebook(shared: Mapping[str, str], own: str, schema: Any, owner: str | None) -> Rulebook:
-    texts = dict(shared) if owner is None else {**shared, f"{OWNERS_FOLDER}/{owner}.cedar": own}
-    rules = [rule for name, text in texts.items() for rule in _rules(text, name)]
+def _rule_files(files: Mapping[str, str]) -> list[str]:
+    """The files with rules, those of the shared rulebook first."""
+    books = sorted(filter(is_rulebook, files), key=lambda name: (name != SHARED_FILE, name))
+    return [*books, *(name for name in sorted(files) if owner_of(name))]
+
+
+def _read_rules(text: str, name: str, schema: Any) -> list[Rule]:
+    """The rules of one file, checked by themselves."""
+    rules, owner = list(_rules(text, name)), owner_of(name)
     for rule in rules:
         # So that nobody can pass a rule off as the rulebook's or as another organisation's.
-        if owner is not None and owner_of(rule.file) and not rule.id.startswith(f"{owner}-"):
-            raise InvalidPolicy(f"rules of this file must be named {owner}-…", where=f"{rule.file} @id {rule.id}")
+        if owner and not rule.id.startswith(f"{owner}-"):
+            raise InvalidPolicy(f"rules of this file must be named {owner}-…", where=f"{name} @id {rule.id}")
+    result = cedarpy.validate_policies(text, schema)
+    if not result.validation_passed:
+        raise InvalidPolicy(f"the rule does not fit the schema: {result.errors[0].error}", where=name)
+    return rules
+
+
+def _rulebook(files: Mapping[str, str], shared: Mapping[str, list[Rule]], own: Mapping[str, list[Rule]]) -> Rulebook:
+    """What decides for an owner: the rules of the shared files and of its ``own``, by file."""
+    texts = [files[name] for name in (*shared, *own)]
+    rules = [rule for listed in (*shared.values(), *own.values()) for rule in listed]
     seen: set[str] = set()
     for rule in rules:
         if rule.id in seen:
             raise InvalidPolicy("the rule's @id is taken", where=f"{rule.file} @id {rule.id}")
         seen.add(rule.id)
-    for name, text in texts.items():
-        result = cedarpy.validate_policies(text, schema)
-        if not result.validation_passed:
-            raise InvalidPolicy(f"the rule does not fit the schema: {result.errors[0].error}", where=name)
     # Cedar numbers policies in the order of the text, which is the order of the rules.
     return Rulebook(
-        policies=cedarpy.PolicySet.from_str("\n".join(texts.values())),
+        policies=cedarpy.PolicySet.from_str("\n".join(texts)),
         ids=MappingProxyType({f"policy{number}": rule.id for number, rule in enumerate(rules)}),
-        own=frozenset(rule.id for rule in rules if owner_of(rule.file)),
+        own=frozenset(rule.id for listed in own.values() for rule in listed),
         rules=tuple(rules),
     )
+
+
+def _nothing() -> Rulebook:
+    """A rulebook without a rule: it allows nothing."""
+    return Rulebook(cedarpy.PolicySet.from_str(""), MappingProxyType({}), frozenset(), ())
 
 
 def _rules(text: str, where: str) -> Iterator[Rule]:
     """The rules of one file, in the order of the text."""
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidPolicy(f"the file does not parse: {error}", where=where) from None
     if parsed.get("templates"):
         raise InvalidPolicy("templates are not supported in policy files", where=where)
@@ -231,23 +258,33 @@ def _head(variable: str, constraint: Mapping[str, Any]) -> Any | None:
     return {"in": {"left": {"Var": variable}, "right": {"Value": {"__entity": constraint["entity"]}}}}
 
 
-def _has(node: Any, name: str, value: str | None = None) -> bool:
-    """Whether a member of this name (and value) is anywhere in a syntax tree."""
-    if isinstance(node, dict):
-        return any((key == name and value in (None, item)) or _has(item, name, value) for key, item in node.items())
-    return isinstance(node, list) and any(_has(item, name, value) for item in node)
+def _has(tree: Any, name: str, value: str | None = None) -> bool:
+    """Whether a member of this name (and value) is anywhere in a syntax tree, however deep."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            if name in node and value in (None, node[name]):
+                return True
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
+    return False
 
 
 def _standings(text: str) -> dict[str, str]:
     try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise InvalidPolicy("this is no YAML", where=STANDINGS_FILE) from None
-    if not isinstance(loaded, dict) or not all(isinstance(kinds, list) for kinds in loaded.values()):
+        loaded = load_yaml(text, where=STANDINGS_FILE, max_bytes=MAX_FILE)
+    except InvalidInput as error:
+        raise InvalidPolicy(error.message, where=STANDINGS_FILE) from None
+    lists = loaded.values() if isinstance(loaded, dict) else [None]
+    if not all(isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds) for kinds in lists):
         raise InvalidPolicy("must map each standing to a list of organisation kinds", where=STANDINGS_FILE)
-    pairs = [(str(kind), str(standing)) for standing, kinds in loaded.items() for kind in kinds]
+    pairs = [(kind, standing) for standing, kinds in loaded.items() for kind in kinds]
     if len({kind for kind, _ in pairs}) != len(pairs):
         raise InvalidPolicy("a kind of organisation has two standings", where=STANDINGS_FILE)
+    if len(pairs) > MAX_KINDS:
+        raise InvalidPolicy(f"there are more than {MAX_KINDS} kinds of organisations", where=STANDINGS_FILE)
     return dict(pairs)
 
 

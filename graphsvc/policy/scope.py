@@ -51,6 +51,7 @@ class Scope:
     ``labels`` holds the label behind each visible or matchable number; ``rules`` names, per (lid, group), the rule
     that withholds the group. ``withdrawn`` are record integers revoked, recalled or moved but not yet applied; where
     they would be very many, ``leaving`` names their submissions (ledger indexes), which are then hidden whole.
+    ``owners`` are those of all ``labels``, where they are known.
     """
 
     principal: Principal
@@ -63,6 +64,7 @@ class Scope:
     rules: Mapping[tuple[int, str], str] = field(default_factory=dict)
     withdrawn: tuple[int, ...] = ()
     leaving: tuple[int, ...] = ()
+    owners: frozenset[str] | None = None
     packed: Packed | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -13,16 +13,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-import yaml
 
+from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import GROUPS, Handling, Label
+from graphsvc.model.yamlfiles import load_yaml
+from graphsvc.policy.bounds import MAX_FILE, InvalidPolicy
 from graphsvc.policy.decide import Verdict, decide
 from graphsvc.policy.evaluate import Profile
-from graphsvc.policy.rules import InvalidPolicy, Policies
+from graphsvc.policy.rules import Policies
 from graphsvc.policy.scope import ACTIONS
+
+MAX_CASES = 500
+"""Lines of one table."""
 
 
 class TableReader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,10 +116,13 @@ def read_table(path: Path) -> Table:
 def parse_table(text: str, name: str) -> Table:
     """A decision table from its text; raises InvalidPolicy with the place of the first mistake."""
     try:
-        loaded: Any = yaml.safe_load(text)
-        table = msgspec.convert(loaded, Table)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        table = msgspec.convert(load_yaml(text, where=name, max_bytes=MAX_FILE), Table)
+    except InvalidInput as error:
+        raise InvalidPolicy(error.message, where=name) from None
+    except msgspec.ValidationError as error:
         raise InvalidPolicy(f"the decision table can't be read: {error}", where=name) from None
+    if len(table.cases) > MAX_CASES:
+        raise InvalidPolicy(f"more than {MAX_CASES} cases: make several tables", where=name)
     for case in table.cases:
         if case.reader not in table.readers or (case.footing and case.footing not in table.footings):
             raise InvalidPolicy("a case names a reader or a footing that is not there", where=f"{name} {case.name}")

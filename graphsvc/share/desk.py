@@ -19,6 +19,7 @@ from graphsvc.acts import Acted, SignedAct
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import InvalidInput, ScopeMoved
 from graphsvc.model.labels import Move
 from graphsvc.share import book
@@ -34,16 +35,24 @@ Effect = Callable[[Connection, int, str], None]
 class Told:
     """Whom an entry tells, and what it says beside that which follows from the act.
 
-    ``on`` is the request of a grant that is revoked, which the act does not name. ``moves`` are of an entry that moves
-    records; ``scope_event`` makes it one that readers' scopes must not be older than. ``at`` is the last scope event
-    that the moves were worked out under.
+    ``on`` is the request of a grant that is revoked, which the act does not name. ``moves`` makes it an entry that
+    moves records, ``given`` one that changes what the parties were given: both are scope events. ``at`` is the signer's
+    last scope event that the moves were worked out under.
     """
 
     parties: Iterable[str]
     on: str = ""
     moves: Sequence[Move] = ()
-    scope_event: bool = False
+    given: bool = False
     at: int | None = None
+
+    @property
+    def concerns(self) -> Concern | None:
+        """Whose reads must not be older than the entry; None for nobody's."""
+        if not self.given and not self.moves:
+            return None
+        owners = frozenset(move.label.owner for move in self.moves)
+        return Concern(frozenset(self.parties if self.given else ()), owners)
 
 
 class Desk:
@@ -98,7 +107,7 @@ class Desk:
         """The entry, durable; raises what ``effect`` raises, ScopeMoved when labels have moved since ``told.at``."""
 
         def effects(connection: Connection, index: int, t: str) -> None:
-            if told.at is not None and self.ledger.last_scope_event != told.at:
+            if told.at is not None and self.ledger.scope_event_of(act.org) != told.at:
                 raise ScopeMoved("labels have moved meanwhile")
             effect(connection, index, t)
 
@@ -115,7 +124,7 @@ class Desk:
             owners=[OwnerPart(org, {**meaning.told(org, act.org), **on}, []) for org in sorted(set(told.parties))],
             acts=[act.compact],
             body={**meaning.body, **on, **moves},
-            scope_event=told.scope_event or bool(told.moves),
+            concerns=told.concerns,
             effects=effects,
         )
         appended = await asyncio.wrap_future(self.ledger.append(draft))

@@ -77,7 +77,7 @@ class Disclosures:
             table = tables.grants
             connection.execute(update(table).where(table.c.id == act.sub).values(revoked=index))
 
-        told = Told((request.asker, request.holder), request.id, scope_event=True)
+        told = Told((request.asker, request.holder), request.id, given=True)
         return await self._desk.step(act, request, {"reason": form.reason}, end, told)
 
     def asked(
@@ -159,7 +159,7 @@ class Disclosures:
             connection.execute(insert(tables.grants), {**row, "index": index})
 
         body = {"way": "full" if whole else "partial", "grant": grant, "until": until, "conditions": form.conditions}
-        told = Told((request.asker, request.holder), moves=moves, scope_event=True, at=moment.event)
+        told = Told((request.asker, request.holder), moves=moves, given=True, at=moment.event)
         return await self._desk.step(act, request, body, enter, told)
 
     def _opens(self, grantee: str, footing: Footing, given: Entitlements, moves: Sequence[Move]) -> None:

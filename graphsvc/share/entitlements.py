@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -39,16 +38,18 @@ class _Given:
 
 
 class Entitled:
-    """Tells what a caller was given, at the ledger's head. Asked by every question: read again only after an event."""
+    """Tells what a caller was given, at the ledger's head. Asked by every question: read again only after an event of
+    its organisation's.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: tuple[int, Mapping[str, _Given]] = (-2, {})
+        self._known: dict[str, tuple[int, _Given]] = {}
 
     def __call__(self, principal: Principal, footing: Footing, now: float) -> Entitlements:
         """What the caller was given that is in force at ``now`` (epoch seconds) and serves this footing."""
-        given = self._given().get(principal.org)
-        if given is None:
+        given = self._given(principal.org)
+        if not given.memberships and not given.grants:
             return _NOTHING
         groups = [(group, until) for group, until in given.memberships if now < until]
         grants = [grant for grant in given.grants if now < grant.until and grant.serves(footing)]
@@ -60,29 +61,28 @@ class Entitled:
 
     def groups(self, org: str, now: float) -> frozenset[str]:
         """The sharing groups that an organisation belongs to at ``now``."""
-        given = self._given().get(org)
-        return frozenset() if given is None else frozenset(group for group, until in given.memberships if now < until)
+        return frozenset(group for group, until in self._given(org).memberships if now < until)
 
-    def _given(self) -> Mapping[str, _Given]:
-        event = self._ledger.last_scope_event
-        if self._known[0] == event:
-            return self._known[1]
+    def _given(self, org: str) -> _Given:
+        event = self._ledger.scope_event_of(org)
+        known = self._known.get(org)
+        if known is not None and known[0] == event:
+            return known[1]
         # An event that is not durable yet is not in the tables: what is read now must not be kept as what it made.
         durable = event < self._ledger.head
-        given = self._read()
+        given = self._read(org)
         if durable:
-            self._known = (event, given)
+            self._known[org] = (event, given)
         return given
 
-    def _read(self) -> Mapping[str, _Given]:
-        members, grants, found = tables.memberships, tables.grants, dict[str, _Given]()
+    def _read(self, org: str) -> _Given:
+        members, grants, found = tables.memberships, tables.grants, _Given()
+        belonging = select(members).where(members.c.org == org, members.c.state == "member").order_by(members.c.group)
+        granted = select(grants).where(grants.c.grantee == org, grants.c.revoked.is_(None))
         with self._ledger.reading() as connection:
-            belonging = select(members).where(members.c.state == "member").order_by(members.c.group)
             for row in connection.execute(belonging).mappings():
-                until = seconds(row["until"]) if row["until"] else FOREVER
-                found.setdefault(row["org"], _Given()).memberships.append((row["group"], until))
-            for row in connection.execute(select(grants).where(grants.c.revoked.is_(None))).mappings():
+                found.memberships.append((row["group"], seconds(row["until"]) if row["until"] else FOREVER))
+            for row in connection.execute(granted).mappings():
                 stated = row["case"], row["purpose"], row["legal_basis"]
-                one = _Grant(row["id"], *stated, tuple(row["actions"]), seconds(row["until"]))
-                found.setdefault(row["grantee"], _Given()).grants.append(one)
+                found.grants.append(_Grant(row["id"], *stated, tuple(row["actions"]), seconds(row["until"])))
         return found

@@ -129,7 +129,7 @@ class Groups:
             if share:
                 self._own(connection, act, "member")
 
-        told = Told((act.org,), moves=moves, scope_event=True, at=moment.event)
+        told = Told((act.org,), moves=moves, at=moment.event)
         appended = await self._desk.write(act, told, check)
         return Acted({"index": appended.index, "group": group, "records": moved}, appended.receipt)
 
@@ -162,7 +162,7 @@ class Groups:
         return [row for row in named if row < count]
 
     async def _changed(self, act: SignedAct, parties: Sequence[str], effect: Effect) -> Acted:
-        appended: Appended = await self._desk.write(act, Told(parties, scope_event=True), effect)
+        appended: Appended = await self._desk.write(act, Told(parties, given=True), effect)
         with self._desk.ledger.reading() as connection:
             return Acted(group_shape(connection, act.sub, act.org, time.time()), appended.receipt)
 

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import Denied, NotFound
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS
@@ -43,7 +44,7 @@ async def move_label(ledger: Ledger, principal: Principal, records: Sequence[int
         requester=principal.org,
         owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[])],
         body={"moves": [{"records": sorted(records), "label": msgspec.to_builtins(label)}]},
-        scope_event=True,
+        concerns=Concern(owners=frozenset({label.owner})),
     )
     appended = await asyncio.wrap_future(ledger.append(draft))
     # 3. The applier carries it into the graph (apply).

@@ -5,6 +5,7 @@ The holder of a request sees which of its own records are meant, worked out in i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ PAGE = 100
 
 
 class SharedReading:
-    """The part of a reading that is about sharing. ``shapes`` notes every record that is shown."""
+    """The part of a reading that is about sharing. ``shapes`` notes every record that is shown. Most of it blocks."""
 
     def __init__(self, sources: Sources, scope: Scope, shapes: Shapes, now: int) -> None:
         self._sources = sources
@@ -64,14 +65,10 @@ class SharedReading:
     async def request(self, name: str) -> Shape | None:
         """One request with its history and, for its holder, the records that it means; None when it is not there."""
         now = time.time()
-        with self._sources.ledger.reading() as connection:
-            try:
-                request = book.find(connection, self._org, name) if self._may else None
-            except NotFound:
-                request = None
-            if request is None:
-                return None
-            grant = book.grants_of(connection, [name]).get(name)
+        found = await asyncio.to_thread(self._find, name)
+        if found is None:
+            return None
+        request, grant = found
         records, more = await self._meant(request)
         return {
             "request": self._request(request, grant, now),
@@ -79,6 +76,14 @@ class SharedReading:
             "records": records,
             "truncated": more,
         }
+
+    def _find(self, name: str) -> tuple[Request, dict[str, Any] | None] | None:
+        with self._sources.ledger.reading() as connection:
+            try:
+                request = book.find(connection, self._org, name) if self._may else None
+            except NotFound:
+                return None
+            return None if request is None else (request, book.grants_of(connection, [name]).get(name))
 
     def grants(self, side: str, first: int, before: int | None) -> list[Shape]:
         """Grants that the caller's organisation has got or given, newest first."""
@@ -107,7 +112,11 @@ class SharedReading:
         reader, scope = self._sources.reader, own_labels(self._scope)
         records, more = await meant(reader, scope, request, self._now)
         facts = await reader.records(scope, records, self._now)
-        return [self._record(scope, record, about) for record, about in sorted(facts.items())], more
+
+        def shapes() -> list[Shape]:
+            return [self._record(scope, record, about) for record, about in sorted(facts.items())]
+
+        return await asyncio.to_thread(shapes), more
 
     def _record(self, scope: Scope, record: int, about: Sequence[EntityFacts]) -> Shape:
         label = scope.labels[about[0].claims[0].lid]

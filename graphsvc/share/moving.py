@@ -6,6 +6,7 @@ it is worked out anew.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The owner's own scope, and the last scope event that it was taken under."""
+    """The owner's own scope, and the last scope event of the owner's that it was taken under."""
 
     scope: Scope
     event: int
@@ -43,17 +44,24 @@ class Mover:
 
     async def moment(self, act: SignedAct, submission: int = -1) -> Moment:
         """Now, with all label moves and ``submission`` applied. Raises Unavailable when that takes too long."""
-        event = self.sources.ledger.last_scope_event
+        event = self.sources.ledger.scope_event_of(act.org)
         await self.sources.applier.wait(min(max(event, submission), self.sources.ledger.head - 1))
         principal = Principal(act.organisation, act.person, act.roles)
         return Moment(own_labels(self._asking.scope(principal, ACT)), event)
 
     async def moves(self, moment: Moment, records: Sequence[int], change: Callable[[Label], Label]) -> list[Move]:
-        """Where ``records`` go, those that change; records that are not there are left out."""
+        """Where ``records`` go, those that change; records that are not there are left out.
+
+        One that is set aside moves as well: should it come in later, it is under the label that it has by then.
+        """
         held = await self.sources.reader.labels_of(moment.scope, records)
+        org = moment.scope.principal.org
+        aside = await asyncio.to_thread(self.sources.custody.labels_aside, org, records)
         by_label: dict[Label, list[int]] = {}
         for record, lid in sorted(held.items()):
             by_label.setdefault(moment.scope.labels[lid], []).append(record)
+        for record, label in aside.items():
+            by_label.setdefault(label, []).append(record)
         changed = [(change(label), label, found) for label, found in by_label.items()]
         return [Move(sorted(found), to, label) for to, label, found in changed if to != label]
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,19 +19,21 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 from graph_world import draft, label
 from ledger_actors import ORIGIN
+from sealed_drafts import enter_drafts
 from sealed_world import SealedWorld
 
-from graphsvc import apply
+from graphsvc import batches
 from graphsvc.apply import Applier, Payloads, Projections
+from graphsvc.changes import SET_ASIDE, Aside, read_aside
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
 from graphsvc.graph.write import OutOfOrder
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
-from graphsvc.ledger.payload import Packer
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model.errors import Conflict
 
 CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
 BATCH = 4
@@ -40,14 +43,19 @@ KINDS = ["Account", "Phone", "Parcel", "Person"]
 class DraftWorld(SealedWorld):
     """A ledger of real drafts: submissions of some batches, label moves and a withdrawal."""
 
-    def rows(self, name: str, count: int, code: str) -> int:
-        packer = Packer(self.store, name)
-        for row in range(count):
-            made = draft(row, label(code=code), [f"account:shop:{name}{row}", f"phone:e164:+{row}"], [("USES", 0, 1)])
-            packer.add(row, b"", msgspec.json.encode(made), 2)
-        packs, secrets = packer.finish()
-        self.keys.keep(secrets)
-        return self.enter("submission", {"name": name, "packs": packs, "accepted": count})
+    def rows(self, name: str, count: int, code: str, **wrong: dict[str, Any]) -> int:
+        """A submission; ``wrong`` says what is wrong with row ``r<number>``."""
+        drafts = [
+            draft(
+                row,
+                label(code=code),
+                [f"account:shop:{name}{row}", f"phone:e164:+{row}"],
+                [("USES", 0, 1)],
+                **wrong.get(f"r{row}", {}),
+            )
+            for row in range(count)
+        ]
+        return enter_drafts(self.ledger, (self.store, self.keys), "pasar", drafts)
 
     def fill(self) -> None:
         first = self.rows("a", 10, "GREEN")
@@ -58,6 +66,8 @@ class DraftWorld(SealedWorld):
         )
         self.enter("withdrawal", {"ranges": [[first, 2, 2]]})
         self.rows("c", 5, "CLEAR")
+        # As an older version of the service took them in: rows of the first and of the second batch.
+        self.rows("d", 7, "GREEN", r1={"expires": "2030-00-00"}, r2={"expires": "2030-00-00"}, r6={"expires": "never"})
 
 
 @dataclass
@@ -67,13 +77,19 @@ class Expected:
     data: Path
     fingerprint: Fingerprint
     parts: dict[str, bytes]
+    aside: list[Aside]
+
+
+def aside_in(ledger: Ledger) -> list[Aside]:
+    """What its entries say is set aside."""
+    return [read_aside(ledger, index) for index, _ in ledger.indexes(0, ledger.head, (SET_ASIDE,))]
 
 
 def applier_of(
     data: Path, uri: str, auth: tuple[str, str], columns: str = "columns"
 ) -> tuple[Applier, Callable[[], None]]:
     """An applier over the ledger in ``data``, and how to close what it uses."""
-    apply.BATCH = BATCH
+    batches.BATCH = BATCH
     ledger, keys = Ledger.open(data / "ledger", ORIGIN), RowKeys(data / "keys" / "rows.db")
     graph = Graph.open(uri, auth)
     graph._kinds = frozenset(KINDS)
@@ -96,16 +112,18 @@ def parts(data: Path) -> dict[str, bytes]:
 def expected(
     tmp_path: Path, neo4j_server: Neo4jChild, graph_database: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Expected]:
-    monkeypatch.setattr(apply, "BATCH", BATCH)
+    monkeypatch.setattr(batches, "BATCH", BATCH)
     world = DraftWorld(tmp_path / "data")
     world.fill()
     world.close()
-    applier, close = applier_of(tmp_path / "data", neo4j_server.uri, neo4j_server.auth)
+    applied = shutil.copytree(tmp_path / "data", tmp_path / "applied")
+    applier, close = applier_of(applied, neo4j_server.uri, neo4j_server.auth)
     applier.catch_up()
+    aside = aside_in(applier._ledger)
     close()
-    seen = Expected(tmp_path / "data", fingerprint(graph_database), parts(tmp_path / "data"))
-    assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 1
-    shutil.rmtree(seen.data / "columns")
+    seen = Expected(tmp_path / "data", fingerprint(graph_database), parts(applied), aside)
+    assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 2 + 1
+    assert [one.faults for one in aside] == [[("bad_value", 1, 2)], [("bad_value", 6, 6)]]
     graph_database.empty()
     yield seen
 
@@ -127,7 +145,7 @@ def test_two_appliers_at_once_apply_everything_once(
         while True:
             try:
                 return applier.catch_up()
-            except (OutOfOrder, FileNotFoundError) as error:
+            except (OutOfOrder, Conflict, FileNotFoundError) as error:
                 refused.append(type(error).__name__)
 
     for _ in range(4):
@@ -139,6 +157,7 @@ def test_two_appliers_at_once_apply_everything_once(
             thread.join()
         assert fingerprint(graph_database) == expected.fingerprint
         assert parts(expected.data) == expected.parts
+        assert aside_in(ledger) == expected.aside, "set aside once, whoever was first"
     assert refused, "they never met: the test shows nothing"
     for graph in graphs:
         graph.close()
@@ -158,7 +177,8 @@ def test_an_applier_that_slept_goes_on_with_the_labels_of_now(
         patch.setattr(type(ledger), "head", property(lambda self: self._head - 1))
         other = Graph.open(neo4j_server.uri, neo4j_server.auth)
         other._kinds = frozenset(KINDS)
-        Applier(ledger, applier._payloads, Projections(other.writer(), applier._projections.columns)).catch_up()
+        payloads = Payloads(FilePayloadStore(expected.data / "payloads"), RowKeys(expected.data / "keys" / "rows.db"))
+        Applier(ledger, payloads, Projections(other.writer(), applier._projections.columns)).catch_up()
         other.close()
     applier.catch_up()
     close()
@@ -189,7 +209,9 @@ def test_killed_at_every_step_of_applying(
             done = "done" in said
             applier, close = applier_of(data, neo4j_server.uri, neo4j_server.auth)
             applier.catch_up()
+            aside = aside_in(applier._ledger)
             close()
+            assert aside == expected.aside, f"set aside once, killed at point {point}"
             assert fingerprint(graph_database) == expected.fingerprint, f"killed at point {point}"
             assert parts(data) == expected.parts, f"killed at point {point}"
             shutil.rmtree(data)

@@ -9,7 +9,7 @@ from graph_world import NOW, draft, label, scope
 
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.read import Reader
-from graphsvc.graph.write import Writer
+from graphsvc.graph.write import Step, Writer
 
 
 @pytest.mark.parametrize("index", [0, 13, 15, 16, 1_000_015, (1 << 35) - 1])
@@ -18,7 +18,7 @@ def test_records_of_any_entry_are_read(graph_database: Graph, index: int) -> Non
     if index:
         writer.advance(index - 1)
     last = (1 << 28) - 1
-    ids = writer.apply(index, 0, True, [draft(row, label(), keys, [("USES", 0, 1)]) for row in (0, last)], 0).ids[0]
+    ids = writer.apply(Step(index), [draft(row, label(), keys, [("USES", 0, 1)]) for row in (0, last)], 0).ids[0]
     reader, everything = Reader(graph_database), scope({1: label()})
     (entity,) = asyncio.run(reader.entities(everything, ids[:1], NOW))
     assert sorted(claim.rec for claim in entity.claims) == [index << 28, (index << 28) + last]

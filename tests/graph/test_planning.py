@@ -12,7 +12,7 @@ from graph_world import NOW, draft, label, scope
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.read import Reader
-from graphsvc.graph.write import Writer
+from graphsvc.graph.write import Step, Writer
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def planned(graph: Graph) -> int:
 
 def test_scopes_and_lists_of_all_sizes_share_a_plan(unplanned: Graph) -> None:
     labels = {lid: label(f"org-{lid}") for lid in range(1, 200)}
-    ids = Writer(unplanned).apply(0, 0, True, [draft(0, labels[1], ["phone:x:a", "account:x:b"], [("USES", 1, 0)])], 0)
+    ids = Writer(unplanned).apply(Step(0), [draft(0, labels[1], ["phone:x:a", "account:x:b"], [("USES", 1, 0)])], 0)
     start = ids.ids[0][0]
     planned(unplanned)
     reader = Reader(unplanned)

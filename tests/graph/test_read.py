@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -13,16 +14,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from oracle import Link, visible
 
-from graphsvc.graph import driver, queries
+from graphsvc.graph import driver, queries, read
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import shuffle_of
+from graphsvc.graph.paths import Search
 from graphsvc.graph.prepare import packed_origin
 from graphsvc.graph.read import Reader
-from graphsvc.graph.write import Writer
+from graphsvc.graph.write import Step, Writer
 from graphsvc.model.drafts import CleanDraft, Grading, Origin
-from graphsvc.model.errors import Unavailable
+from graphsvc.model.errors import TooLarge, Unavailable
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.room import CODE
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
 
@@ -65,7 +68,7 @@ def load(graph: Graph, drafts: list[CleanDraft]) -> dict[str, int]:
 
         rows = [[lid, label_key(one)] for lid, one in LABELS.items()]
         session.run("UNWIND $rows AS r CREATE (:Label {lid: r[0], key: r[1]})", rows=rows).consume()
-    applied = Writer(graph).apply(0, 0, True, drafts, 0)
+    applied = Writer(graph).apply(Step(0), drafts, 0)
     return {
         entity.key: n
         for draft, ids in zip(drafts, applied.ids, strict=True)
@@ -308,3 +311,49 @@ def test_a_grading_is_asked_before_the_cut(graph_database: Graph) -> None:
     way = run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW, grades))
     assert [len(path.entities) for path in way.paths] == [3] and not way.truncated
     assert run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW)).truncated
+
+
+def test_a_closely_knit_network_is_searched_whole_and_off_the_event_loop(
+    graph_database: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty-five accounts that are all linked, one of them to both ends: many millions of walks, one path."""
+    knit = [f"account:x:{n:02}" for n in range(35)]
+    keys = ["phone:x:from", *knit, "phone:x:to"]
+    among = [("CONTROLS", a, b) for a in range(1, 36) for b in range(a + 1, 36)]
+    ids = load(graph_database, [draft(0, LABELS[1], keys, [*among, ("USES", 1, 0), ("USES", 1, 36)])])
+    threads: list[str] = []
+
+    class Watched(Search):
+        def paths(self) -> list[list[int]]:
+            threads.append(threading.current_thread().name)
+            return super().paths()
+
+    monkeypatch.setattr(read, "Search", Watched)
+    found = run(Reader(graph_database).paths(scope(LABELS), ids[keys[0]], ids[keys[-1]], 8, 20, NOW))
+    assert [path.entities for path in found.paths] == [[ids[key] for key in (keys[0], keys[1], keys[-1])]]
+    assert not found.truncated
+    assert threads and all(name.startswith("graph") for name in threads)
+
+
+def test_what_would_hold_too_much_does_not_leave_the_graph(graph_database: Graph) -> None:
+    ids = load(
+        graph_database, [draft(row, LABELS[1], ["account:x:a", "phone:x:b"], [("USES", 0, 1)]) for row in range(9)]
+    )
+    with graph_database.session() as session:
+        session.run("MATCH ()-[x]->() SET x.content = $long", long='{"about":"' + "x" * 700_000 + '"}').consume()
+    reader, sees = Reader(graph_database), scope(LABELS)
+    start, end = ids["account:x:a"], ids["phone:x:b"]
+    assert len(run(reader.records(sees, [0, 1], NOW))) == 2
+    asks: list[Coroutine[Any, Any, Any]] = [
+        reader.entities(sees, [start, end], NOW),
+        reader.expand(sees, start, 1, None, 20, NOW),
+        reader.paths(sees, start, end, 2, 2, NOW),
+        reader.records(sees, list(range(9)), NOW),
+    ]
+    for ask in asks:
+        with pytest.raises(TooLarge) as refused:
+            run(ask)
+        assert refused.value.code == CODE
+    # What the reader may not see takes no room.
+    blind = scope(LABELS, LABELS, groups={"content": set()})
+    assert run(reader.expand(blind, start, 1, None, 20, NOW))

@@ -10,7 +10,7 @@ from graph_world import draft, entity, label
 
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.prepare import NEVER
-from graphsvc.graph.write import OutOfOrder, Watermark, Writer
+from graphsvc.graph.write import OutOfOrder, Step, Watermark, Writer
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Move
 
@@ -32,7 +32,7 @@ def test_a_batch_becomes_entities_records_and_claims(graph_database: Graph) -> N
         draft(1, label(), [A, B], [("USES", 0, 1)], since="2025-01-01T00:00:00Z"),
         draft(2, label(code="RED"), [B, C], [("USES", 0, 1)], expires="2025-06-01T00:00:00.9Z"),
     ]
-    applied = writer.apply(0, 0, True, drafts, 0)
+    applied = writer.apply(Step(0), drafts, 0)
     assert applied.ids == [[0, 1], [1, 3]], "an entity's integer is the ordinal of its first appearance among all"
     assert applied.lids == [1, 2]
     assert lids(graph_database) == {A: [1], B: [1, 2], C: [2]}
@@ -66,16 +66,16 @@ def test_integers_do_not_depend_on_where_batches_end(graph_database: Graph, wipe
         draft(row, label(), [f"account:shop:{row % 3}", f"phone:e164:+{row % 4}"], [("USES", 0, 1)])
         for row in range(12)
     ]
-    whole = writer.apply(0, 0, True, drafts, 0).ids
+    whole = writer.apply(Step(0), drafts, 0).ids
     wipe(graph_database)
     writer = Writer(graph_database)
-    first = writer.apply(0, 0, False, drafts[:5], 0).ids
-    assert writer.watermark() == Watermark(-1, 1)
-    second = writer.apply(0, 1, True, drafts[5:], 10).ids
+    first = writer.apply(Step(0, 0, 5), drafts[:5], 0).ids
+    assert writer.watermark() == Watermark(-1, 5)
+    second = writer.apply(Step(0, 5), drafts[5:], 10).ids
     assert first + second == whole
     # The same with a gap told draft by draft, as when a draft has been erased.
     wipe(graph_database)
-    kept = Writer(graph_database).apply(0, 0, True, drafts[:2] + drafts[3:], [0, 2, *range(6, 24, 2)]).ids
+    kept = Writer(graph_database).apply(Step(0), drafts[:2] + drafts[3:], [0, 2, *range(6, 24, 2)]).ids
     assert kept[:2] == whole[:2]
 
 
@@ -84,16 +84,16 @@ def test_what_comes_twice_or_early_is_refused(graph_database: Graph) -> None:
     one = [draft(0, label(), [A])]
     for entry, batch in ((1, 0), (0, 1), (5, 0)):
         with pytest.raises(OutOfOrder):
-            writer.apply(entry, batch, True, one, 0)
-    writer.apply(0, 0, True, one, 0)
+            writer.apply(Step(entry, batch), one, 0)
+    writer.apply(Step(0), one, 0)
     with pytest.raises(OutOfOrder):
-        writer.apply(0, 0, True, one, 0)
+        writer.apply(Step(0), one, 0)
     writer.advance(7)
     with pytest.raises(OutOfOrder):
         writer.advance(6)
     with pytest.raises(OutOfOrder):
         writer.move(7, [Move([0], label(code="RED"))])
-    writer.apply(8, 0, False, one, 0)
+    writer.apply(Step(8, 0, 1), one, 0)
     with pytest.raises(OutOfOrder):
         writer.advance(9)
     assert [count for (count,) in rows(graph_database, "MATCH (n:Record) RETURN count(n)")] == [2]
@@ -104,21 +104,21 @@ def test_a_failed_batch_leaves_nothing_and_gives_its_label_numbers_back(graph_da
     bad = draft(0, label(), [A, B])
     bad.entities[1].kind = "Ghost`"
     with pytest.raises(IntegrityError, match="kind"):
-        writer.apply(0, 0, True, [bad], 0)
+        writer.apply(Step(0), [bad], 0)
     bad = draft(0, label(), [A])
     bad.entities[0] = entity(A, secret={"x": 1})
     with pytest.raises(IntegrityError, match="group"):
-        writer.apply(0, 0, True, [bad], 0)
+        writer.apply(Step(0), [bad], 0)
     assert rows(graph_database, "MATCH (n) WHERE NOT n:Watermark RETURN count(n)") == [[0]]
     assert writer.watermark() == Watermark(-1, 0)
-    assert writer.apply(0, 0, True, [draft(0, label(code="RED"), [A])], 0).lids == [1]
+    assert writer.apply(Step(0), [draft(0, label(code="RED"), [A])], 0).lids == [1]
     assert Writer(graph_database).labels() == [(1, label(code="RED"))]
     assert Writer(graph_database).labels(1) == []
 
 
 def test_an_empty_entry_only_moves_the_watermark(graph_database: Graph) -> None:
     writer = Writer(graph_database)
-    assert writer.apply(0, 0, True, [], 0).ids == []
+    assert writer.apply(Step(0), [], 0).ids == []
     assert writer.watermark() == Watermark(0, 0)
 
 
@@ -128,7 +128,7 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
         draft(0, label(), [A, B, A], [("USES", 0, 1), ("USES", 1, 0)]),
         draft(1, label(), [A, C], [("USES", 0, 1)]),
     ]
-    writer.apply(0, 0, True, drafts, 0)
+    writer.apply(Step(0), drafts, 0)
     shared = label(groups=("g1",))
     writer.move(1, [Move([0, 99], shared)])
     assert rows(graph_database, "MATCH ()-[c:CLAIM]->() RETURN c.rec, c.lid ORDER BY c.rec, c.lid") == [
@@ -155,13 +155,13 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
 def test_withdrawn_records_are_gone_with_what_only_they_held(graph_database: Graph) -> None:
     writer = Writer(graph_database)
     drafts = [draft(0, label(), [A, B], [("USES", 0, 1)]), draft(1, label(code="RED"), [A, C], [("USES", 0, 1)])]
-    writer.apply(0, 0, True, drafts, 0)
-    writer.withdraw(1, [0, 77], [label().owner])
+    writer.apply(Step(0), drafts, 0)
+    writer.withdraw(Step(1), [0, 77], [label().owner])
     assert lids(graph_database) == {A: [2], C: [2]}
     assert rows(graph_database, "MATCH ()-[c:CLAIM]->() RETURN c.rec") == [[1]]
-    writer.withdraw(2, [1], ["another"])
+    writer.withdraw(Step(2), [1], ["another"])
     assert lids(graph_database) == {A: [2], C: [2]}, "only its owner takes a record back"
-    writer.withdraw(3, [1], [label().owner])
+    writer.withdraw(Step(3), [1], [label().owner])
     assert rows(graph_database, "MATCH (n) WHERE NOT n:Watermark AND NOT n:Label RETURN count(n)") == [[0]]
 
 

@@ -160,6 +160,11 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
     ("POST", "/v1/organisations/{org}"): Untouched("changes how a member is called; operators only, reads no record"),
     ("POST", "/v1/organisations/{org}/departure"): Untouched("ends a membership; operators only, who are told counts"),
     ("POST", "/v1/purge"): Untouched("erases what is due; operators only, who are told counts"),
+    ("POST", "/v1/reapply"): lambda at: [
+        Request("POST", "/v1/reapply", "police-ke.investigator", {"content": orjson.dumps({"entry": index})})
+        for index in (at.own, at.secret, at.none)
+    ],
+    ("GET", "/v1/doctor"): lambda at: [Request("GET", "/v1/doctor", "police-ke.investigator")],
     ("POST", "/v1/keys"): Untouched("logs a key event; reads no record"),
     ("POST", "/v1/evidence"): lambda at: [
         Request("POST", "/v1/evidence", "police-ke.investigator", {"content": orjson.dumps(asked)})
@@ -170,7 +175,7 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
     ("GET", "/log/object/{digest}"): Untouched("public by design: sealed parts by digest"),
     ("GET", "/v1/log/consistency"): Untouched("public by design: hashes of the log"),
     ("GET", "/health/live"): Untouched("says that the process runs"),
-    ("GET", "/health/ready"): Untouched("says which parts run"),
+    ("GET", "/health/ready"): Untouched("says which parts run, and which entries are set aside, by index and code"),
 }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from graphsvc.app import OPERATOR_CLIENT, LocalService, run_local
 from graphsvc.client import Client
@@ -48,8 +50,14 @@ def local_service(service_folder: Path, identity: MintingIdentity) -> Iterator[L
             # Tests ask for more in a minute than people do in a day.
             environment.setenv("GRAPHSVC_IDENTIFIERS_A_DAY", "1000000")
             environment.setenv("GRAPHSVC_JWKS", f"{identity.issuer}/jwks")
+            event.listen(Engine, "before_cursor_execute", refuse_on_the_loop)
             service = stack.enter_context(run_local(service_folder, 0))
         yield service
+
+
+def refuse_on_the_loop(*_: object) -> None:
+    """No statement runs in the thread that serves everybody: a slow one would hold them all up."""
+    assert threading.current_thread().name != "http", "a statement runs on the event loop"
 
 
 @pytest.fixture(scope="session")

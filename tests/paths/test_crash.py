@@ -6,6 +6,8 @@ the same; the log goes on from where it was; no Neo4j is left without a master.
 
 from __future__ import annotations
 
+import os
+import signal
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -157,6 +159,15 @@ def test_killed_in_the_middle_of_applying(world: World) -> None:
     old = killed(world, strike, "during")
     world.restart()
     world.check_all(old)
+
+
+def test_sigterm_ends_the_service_while_neo4j_hangs(world: World) -> None:
+    os.kill(world.up.neo4j_pid, signal.SIGSTOP)
+    sent = world.send("hanging", 20)
+    assert sent.answer.status_code == 201, "what is taken in waits in the ledger"
+    world.up.stop()
+    world.restart()
+    world.check_all(world.checkpoint())
 
 
 def test_what_was_there_before_is_there_after(world: World) -> None:

@@ -28,7 +28,7 @@ EXPAND = f"""query($start: ID!, $limit: Int!, $grading: GradingFilter) {{
   expand(start: $start, hops: 2, limit: $limit, grading: $grading) {{
     truncated entities {{ handle key independentSources {RECORDS} }} {LINKS} }} }}"""
 PATHS = f"""query($source: ID!, $target: ID!, $grading: GradingFilter) {{
-  paths(source: $source, target: $target, grading: $grading) {{ length entities {{ key }} {LINKS} }} }}"""
+  paths(source: $source, target: $target, grading: $grading) {{ paths {{ length entities {{ key }} {LINKS} }} }} }}"""
 B2 = {"scheme": "admiralty", "source": "B", "information": "2"}
 RED = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="statutory-duty", pap="RED")
 
@@ -108,10 +108,10 @@ def test_a_minimum_grading_holds_for_every_question_and_before_every_cut(desk: D
 
     (poor_one,), (good_one,) = desk.account("poor-0"), desk.account("good-1")
     ends = {"source": poor_one["handle"], "target": good_one["handle"]}
-    assert [way["length"] for way in desk.ask(PATHS, **ends, grading=None)] == [2]
-    assert desk.ask(PATHS, **ends, grading=B2) == []
+    assert [way["length"] for way in desk.ask(PATHS, **ends, grading=None)["paths"]] == [2]
+    assert desk.ask(PATHS, **ends, grading=B2)["paths"] == []
     (other,) = desk.account("good-2")
-    (way,) = desk.ask(PATHS, source=good_one["handle"], target=other["handle"], grading=B2)
+    (way,) = desk.ask(PATHS, source=good_one["handle"], target=other["handle"], grading=B2)["paths"]
     assert way["length"] == 2
     assert desk.ask(ENTITY, handle=poor_one["handle"], grading=B2) is None
     assert len(desk.ask(ENTITY, handle=good_one["handle"], grading=B2)["records"]) == 1
@@ -161,7 +161,9 @@ def test_one_source_that_comes_back_through_others_is_shown_and_counted_once(des
     desk.submit("swiftline", row("round", 820_001))
     (known,) = desk.account("round")
     assert known["independentSources"] == 2 and records_of(known)["swiftline"] is False
-    (way,) = desk.ask(PATHS, source=known["handle"], target=desk.find("Phone", value=phone(820_001))[0]["handle"])
+    (way,) = desk.ask(PATHS, source=known["handle"], target=desk.find("Phone", value=phone(820_001))[0]["handle"])[
+        "paths"
+    ]
     assert {link["independentSources"] for link in way["links"]} == {2} and len(way["links"]) == 4
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ import msgspec
 import pytest
 
 from graphsvc.app import LocalService
-from graphsvc.client import Client, Outgoing, Refused, fixed_token
-from graphsvc.client.acts import GROUPS, head_of
+from graphsvc.client import Client, Outgoing, Refused, fixed_token, service
+from graphsvc.client.acts import GROUPS, carry_out, head_of
 from graphsvc.client.service import Submitted
 from graphsvc.local.cast import CLIENTS
 from graphsvc.local.company import Members
@@ -193,6 +195,41 @@ def test_a_membership_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPat
     move_clock(monkeypatch, days=2)
     assert own.seen() == [] and own.group not in own.groups(POLICE)
     assert refused(own.act, POLICE, "records-share", submission=0) == (404, "not_found")
+
+
+def test_who_founds_groups_without_end_stops_nobody_elses_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four connections of the police found groups in a loop; whatever the others ask meanwhile is answered at once."""
+    world.join()
+    world.submit("customs-cn", world.group)
+    client = world.members.client(CUSTOMS)
+    first = client.query(SEEN, account_key(f"{world.group}-0"), FOOTING, head_of(client)).data["search"]
+    monkeypatch.setattr(service, "ATTEMPTS", 1)
+    begun, stop, founded = threading.Event(), threading.Event(), list[str]()
+
+    def found(number: int) -> None:
+        with world.members.separate_client(POLICE) as mine:
+            for n in itertools.count():
+                if stop.is_set():
+                    return
+                name = f"{world.group[:24]}-{number}-{n}"
+                with suppress(Refused):
+                    act = world.members.sign(POLICE, "group-create", name, {"purpose": "x"}, head_of(mine))
+                    carry_out(mine, "group-create", act)
+                    founded.append(name)
+                    begun.set()
+
+    threads = [threading.Thread(target=found, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert begun.wait(60)
+        answers = [client.query(SEEN, account_key(f"{world.group}-0"), FOOTING).data["search"] for _ in range(30)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert len(first) == 1 and answers == [first] * 30
+    assert len(founded) > 1
 
 
 def test_strangers_learn_nothing(world: World) -> None:

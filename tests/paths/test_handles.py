@@ -14,13 +14,13 @@ from tests.paths.wire import SEARCH, account_key, file_of, phone, row
 
 ENTITY = "query($h: ID!) { entity(handle: $h) { handle key records { owner } } }"
 EXPAND = "query($h: ID!) { expand(start: $h, hops: 2, limit: 10) { truncated entities { handle } } }"
-TO = "query($h: ID!, $far: ID!) { paths(source: $far, target: $h, maxHops: 4, k: 2) { length } }"
-FROM = "query($h: ID!, $far: ID!) { paths(source: $h, target: $far, maxHops: 4, k: 2) { length } }"
+TO = "query($h: ID!, $far: ID!) { paths(source: $far, target: $h, maxHops: 4, k: 2) { paths { length } } }"
+FROM = "query($h: ID!, $far: ID!) { paths(source: $h, target: $far, maxHops: 4, k: 2) { paths { length } } }"
 QUESTIONS = {
     "entity": (ENTITY, b'{"entity":null}'),
     "expand": (EXPAND, b'{"expand":null}'),
-    "path to": (TO, b'{"paths":[]}'),
-    "path from": (FROM, b'{"paths":[]}'),
+    "path to": (TO, b'{"paths":{"paths":[]}}'),
+    "path from": (FROM, b'{"paths":{"paths":[]}}'),
 }
 
 

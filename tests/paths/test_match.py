@@ -28,6 +28,7 @@ from graphsvc.app import LocalService, Service
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys
 from graphsvc.budget import Budget
+from graphsvc.checkup import Checkup
 from graphsvc.client import Client
 from graphsvc.client.errors import Refused
 from graphsvc.client.service import footing_headers
@@ -178,7 +179,9 @@ class Rationed:
         asking = Asking(Sources(parts.ledger, reader, columns, parts.applier, *rest))
         keys = FetchedKeys(f"{self.identity.issuer}/jwks")
         authenticator = Authenticator(self.identity.issuer, "graphsvc", keys, parts.ledger.organisations().get)
-        administering = Administering(parts.ledger, parts.applier, schema)
+        administering = Administering(
+            parts.ledger, parts.applier, schema, Checkup(parts.ledger, parts.applier, parts.graph, data)
+        )
         submitting: Any = None  # nothing is submitted here
         ports = Ports(
             authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {}), parts.custody

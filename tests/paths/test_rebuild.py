@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sealed_drafts import enter_drafts
 from typer.testing import CliRunner
 
 from graphsvc import rebuild
 from graphsvc.app import LocalService, run_local
 from graphsvc.cli import app
 from graphsvc.columns.store import Columns
+from graphsvc.custody.book import standing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
 from graphsvc.local.cast import CLIENTS, OPERATOR
 from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import record_int
 from graphsvc.model.principals import Footing, Principal
@@ -45,6 +48,7 @@ class World:
         assert service.parts is not None
         self.service, self.parts, self.folder = service, service.parts, folder
         self.members = Members(service, ORGANISATIONS, folder)
+        self.mends: list[Callable[[], object]] = []
 
     def found(self) -> World:
         """Admit and enrol everyone, and register a case."""
@@ -59,6 +63,54 @@ class World:
     def submit(self, org: str, rows: list[bytes]) -> int:
         outgoing = file_of(self.folder / f"{org}-{self.parts.ledger.head}.ndjson", rows, DEFAULTS)
         return self.members.client(f"{org}.feed").submit(outgoing, org, self.members.by_name[org].working).index
+
+    def seal(
+        self, org: str, said: list[tuple[str, ...]], *, code: str = "GREEN", lock: int = -1, lose: bool = False
+    ) -> int:
+        """Rows as an older version took them in: an account, a phone, an expiry; perhaps with what can be mended."""
+        own = BY_NAME[org]
+        label = Label(org, own.kind, own.jurisdiction, Handling("tlp-2.0", code), "GREEN", "statutory-duty")
+        drafts = [
+            CleanDraft(
+                row=number,
+                label=label,
+                entities=[
+                    CleanEntity("Account", f"account:shop:{account}", {"identity": {"id": account}}),
+                    CleanEntity("Phone", f"phone:e164:+{phone}", {}),
+                ],
+                links=[CleanLink("USES", 0, 1, {})],
+                expires=more[0] if more else None,
+            )
+            for number, (account, phone, *more) in enumerate(said)
+        ]
+        parts = self.parts.custody._parts.payloads
+
+        def spoil(pack: str) -> None:
+            if lose:
+                path = parts.store._path(pack)  # type: ignore[attr-defined]
+                away = path.rename(self.folder / pack)
+                self.mends.append(lambda: away.rename(path))
+            if lock >= 0:
+                secret = parts.keys.open(pack)
+                parts.keys.keep({pack: secret[: 64 * lock] + bytes(range(64)) + secret[64 * (lock + 1) :]})
+                self.mends.append(lambda: parts.keys.keep({pack: secret}))
+
+        index = enter_drafts(self.parts.ledger, (parts.store, parts.keys), org, drafts, spoil)
+        self.settled(index)
+        return index
+
+    def settled(self, index: int) -> None:
+        """Entry ``index`` is applied, and so is all that was said of it."""
+        self.applied(index)
+        self.applied(self.parts.ledger.head - 1)
+
+    def aside(self, submission: int) -> list[tuple[str, int, int]]:
+        with self.parts.ledger.reading() as connection:
+            found = standing(connection, [submission]).get(submission, [])
+        return [(code, first, last) for code, named in found for _, first, last in named]
+
+    def reapply(self, submission: int, rows: list[int] | None) -> None:
+        self.settled(int(self.members.client(OPERATOR).reapply(submission, rows)["index"]))
 
     def move(self, org: str, submission: int, rows: tuple[int, ...], code: str) -> None:
         own, records = BY_NAME[org], [record_int(submission, row) for row in rows]
@@ -113,7 +165,47 @@ def happen(world: World) -> None:
     world.move("pasar", third, (3,), "RED")
     world.act("pasar", "recall", third, 3)  # a label that nothing has any more keeps its number
     world.submit("customs-cn", [row(f"many-{number}", number % 7) for number in range(300)])
+    be_set_aside(world)
     world.applied(world.parts.ledger.head - 1)
+
+
+def be_set_aside(world: World) -> None:
+    """Rows that can't be applied, some of them brought in later, after others have named the same things."""
+    # For good: in the middle of others, and the first to name something.
+    bad = world.seal("swiftline", [("s0", "p0"), ("s1", "p1", "2030-00-00"), ("s2", "p0"), ("s3", "p1")])
+    assert world.aside(bad) == [("bad_value", 1, 1)]
+    # A key that opens nothing, until it is the right one again.
+    locked = world.seal("pasar", [("l0", "p2"), ("l1", "p3"), ("l2", "p4")], lock=1)
+    assert world.aside(locked) == [("unreadable", 1, 1)]
+    world.seal("customs-cn", [("c0", "p3"), ("l1", "p5")])
+    world.move("pasar", locked, (1, 2), "RED")  # while it is set aside
+    # A pack that is away, under a label that nothing else has: all after it is set aside.
+    lost = world.seal("swiftline", [("a0", "p6"), ("a1", "p7"), ("a2", "p8"), ("a3", "p9")], code="AMBER", lose=True)
+    assert world.aside(lost) == [("payload", 0, 3)]
+    world.seal("pasar", [("a2", "p7"), ("b0", "p9")])
+    world.act("swiftline", "recall", lost, 1)
+    # Mended, in another order than they came: the numbers are those of the places where they come in.
+    for mend in world.mends:
+        mend()
+    world.reapply(lost, [2])
+    world.reapply(locked, None)
+    assert world.aside(locked) == []
+    world.seal("customs-cn", [("a3", "p1"), ("l1", "p3")])
+    world.reapply(lost, None)
+    assert world.aside(lost) == []
+    records = [record_int(lost, number) for number in range(4)]
+    assert world.parts.custody._parts.holdings.states(records).keys() == {records[at] for at in (0, 2, 3)}
+    world.reapply(bad, None)  # as bad as before: set aside again
+    assert world.aside(bad) == [("bad_value", 1, 1)]
+    # Who brought a thing goes; of those who named it too, one came later than its submission says.
+    brought = world.seal("pasar", [("h0", "p20")])
+    late = world.seal("swiftline", [("h1", "p21"), ("h2", "p20")], lock=1)
+    world.seal("customs-cn", [("h3", "p20")])
+    world.mends.pop()()
+    world.reapply(late, None)
+    world.act("pasar", "erase", brought, 0)
+    world.act("pasar", "erase", locked, 1)  # what came in late goes, and others keep what it named
+    world.act("swiftline", "erase", lost, 1)  # recalled while it was set aside
 
 
 @pytest.fixture(scope="module")

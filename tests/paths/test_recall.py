@@ -28,7 +28,7 @@ NOTICES = """query($open: Boolean!) { recallNotices(open: $open, first: 100) {
   notice owner cause reason deadline count records { handle reads { index at } } acknowledged outcome overdue } }"""
 EXPAND = """query($s: ID!) { expand(start: $s, hops: 1) {
   entities { kind records { owner submission row } } links { kind record { owner } } } }"""
-PATHS = "query($a: ID!, $b: ID!) { paths(source: $a, target: $b, maxHops: 2) { length } }"
+PATHS = "query($a: ID!, $b: ID!) { paths(source: $a, target: $b, maxHops: 2) { paths { length } } }"
 MATCH = """query($kind: String!, $parts: [KeyPart!]!) { match(identifiers: [{kind: $kind, parts: $parts}]) { hit } }"""
 RINGS = "{ rings { accounts links } }"
 POLICE, ANALYST, PASAR = "police-ke.investigator", "police-ke.analyst", "pasar.officer"
@@ -98,13 +98,13 @@ def world(
 
 def test_a_recalled_record_is_gone_everywhere_at_once(world: World) -> None:
     start, other = world.search(POLICE, 0)[0]["handle"], world.search(POLICE, 1)[0]["handle"]
-    assert [path["length"] for path in world.ask(POLICE, PATHS, a=start, b=other)["paths"]] == [2]
+    assert [path["length"] for path in world.ask(POLICE, PATHS, a=start, b=other)["paths"]["paths"]] == [2]
     assert world.ask(POLICE, MATCH, **account_key(world.account(0)))["match"][0]["hit"]
     before = world.ask(ANALYST, RINGS)["rings"]
     world.recall({"submission": world.index, "rows": [0]})
     # Not waited for: from the moment that the recall is durable, applied or not, nobody sees the record.
     assert world.search(POLICE, 0) == [] and world.ask(POLICE, EXPAND, s=start)["expand"] is None
-    assert world.ask(POLICE, PATHS, a=start, b=other)["paths"] == []
+    assert world.ask(POLICE, PATHS, a=start, b=other)["paths"]["paths"] == []
     assert not world.ask(POLICE, MATCH, **account_key(world.account(0)))["match"][0]["hit"]
     after = world.ask(ANALYST, RINGS)["rings"]
     assert (after["links"], after["accounts"]) == (before["links"] - 1, before["accounts"] - 1)

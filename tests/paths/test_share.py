@@ -19,6 +19,7 @@ from graphsvc.client import Client
 from graphsvc.columns.store import Columns
 from graphsvc.graph.handles import Handles
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.local.company import Members
 from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.errors import Denied, NotFound, ScopeMoved
@@ -134,7 +135,7 @@ def test_a_forged_move_in_the_ledger_moves_nothing_of_others(world: World) -> No
         requester=CUSTOMS.org,
         owners=[OwnerPart(CUSTOMS.org, {"action": "label"}, [])],
         body=body,
-        scope_event=True,
+        concerns=EVERYBODY,
     )
     index = world.parts.ledger.append(draft).result().index
     assert world.police(index) == [("pasar", "GREEN")], "Pasar's record stays, that of customs has gone"

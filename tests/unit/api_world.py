@@ -165,10 +165,14 @@ class Keeps:
     async def purge(self, principal: Principal, dry_run: bool) -> dict[str, Any]:
         return {"dryRun": dry_run}
 
+    async def reapply(self, principal: Principal, submission: int, rows: Any) -> Acted:
+        return Acted({"entry": submission, "rows": rows}, RECEIPT)
+
 
 class Administers:
     def __init__(self) -> None:
         self.is_ready = True
+        self.stuck: Any = None
         self.done: list[Any] = []
 
     async def admit(self, principal: Principal, organisation: Organisation, root_key: bytes) -> Acted:
@@ -185,6 +189,12 @@ class Administers:
 
     async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None) -> dict[str, Any]:
         return {"indexes": indexes}
+
+    async def progress(self) -> dict[str, Any]:
+        return {"applier": {"applied": 4, "head": 7, "stuck": self.stuck}, "setAside": [{"entry": 3, "code": "x"}]}
+
+    async def checks(self, principal: Principal) -> list[dict[str, Any]]:
+        return [{"name": "ledger", "ok": True, "found": "takes entries", "advice": ""}]
 
     async def ready(self) -> dict[str, bool]:
         return {"graph": self.is_ready, "ledger": True}

@@ -14,6 +14,7 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
 from graphsvc.ledger.payload import Packer, read_drafts
 from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.settings import Settings
 
 
@@ -50,7 +51,9 @@ class SealedWorld:
 
     def enter(self, kind: str, body: dict[str, Any]) -> int:
         part = OwnerPart("pasar", {"action": kind}, [])
-        draft = EntryDraft(type=kind, requester="pasar", owners=[part], body=body, scope_event=kind == "erasure")
+        draft = EntryDraft(
+            type=kind, requester="pasar", owners=[part], body=body, concerns=EVERYBODY if kind == "erasure" else None
+        )
         return self.ledger.append(draft).result().index
 
     def erase(self, index: int, row: int, *, destroy: bool = True) -> None:

@@ -130,7 +130,10 @@ def test_evidence_takes_indexes_or_all(world: World) -> None:
 
 def test_health(world: World) -> None:
     assert world.request("GET", "/health/live", token=None).json() == {"status": "live"}
-    assert world.request("GET", "/health/ready", token=None).status_code == 200
+    ready = world.request("GET", "/health/ready", token=None)
+    assert ready.status_code == 200
+    assert ready.json()["applier"] == {"applied": 4, "head": 7, "stuck": None}
+    assert ready.json()["setAside"] == [{"entry": 3, "code": "x"}]
     world.administering.is_ready = False
     response = world.request("GET", "/health/ready", token=None)
     assert (response.status_code, response.json()["parts"]) == (503, {"graph": False, "ledger": True})

@@ -103,14 +103,14 @@ def test_watermark_follows_batches_also_empty_ones(columns: Columns, tmp_path: P
 
 
 def test_a_crash_while_writing_leaves_nothing_visible(columns: Columns, tmp_path: Path) -> None:
-    leftover = tmp_path / "columns" / "claims-000000000009-000000.parquet.part"
+    leftover = tmp_path / "columns" / "claims-000000000009-000000000.parquet.part"
     leftover.write_bytes(b"PAR1 half")
     reopened = Columns(tmp_path / "columns")
     assert reopened.watermark() == Watermark(1, 0) and not leftover.exists()
 
 
 def test_a_broken_part_stops_reading(columns: Columns, tmp_path: Path) -> None:
-    (tmp_path / "columns" / "claims-000000000001-000000.parquet").write_bytes(b"nonsense")
+    (tmp_path / "columns" / "claims-000000000001-000000000.parquet").write_bytes(b"nonsense")
     with pytest.raises(IntegrityError):
         columns.select(scope(3), 0)
 

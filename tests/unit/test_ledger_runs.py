@@ -19,6 +19,7 @@ from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.runs import Finished, Refused, Run, seal_run
+from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.ledger.sealer import Sealer
 from graphsvc.model.errors import GraphsvcError, InvalidInput, ScopeMoved, Unavailable
 from graphsvc_verify.entry import parse_leaf
@@ -127,7 +128,7 @@ def test_acts_and_signed_reads_between_keep_their_order(world: World, monkeypatc
     signed = read_of("police-ke", {"pasar": 1}, head)
     signed.signed = police.signed_read(ledger)
     rule = carrying(police.act(ledger))
-    rule.scope_event = True
+    rule.concerns = EVERYBODY
     outcomes = ask_together(ledger, [*reads(ledger, 3), signed, *reads(ledger, 2), rule, *reads(ledger, 2)])
     check(world, outcomes[:6])
     assert isinstance(outcomes[6], Appended)

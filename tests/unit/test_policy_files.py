@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.check import check, check_files, formatted
-from graphsvc.policy.rules import InvalidPolicy, load_policies
+from graphsvc.policy.rules import load_policies
 from graphsvc.policy.tables import read_table, run_table
 
 ROOT = Path(__file__).parents[2]

@@ -82,7 +82,7 @@ def copy(tmp_path):
         ("entities/Account.yaml", "<site>", "<id>", "must be <org> or the first part"),
         ("links.yaml", "from: [actors, Phone, Email]", "from: [actors, Fone]", "unknown kind Fone"),
         ("links.yaml", "  CONTROLS:", "  controls:", "in capitals"),
-        ("codelists/genders.yaml", '"F":', "NO:", "in quotes"),
+        ("codelists/genders.yaml", '"F":', "1:", "in quotes"),
         ("codelists/genders.yaml", '"F":', '"x":', "by case only"),
         ("codelists/genders.yaml", "name: genders", "name: sexes", "calls itself"),
         ("codelists/countries.yaml", '"UK": "GB"', '"UK": "QQ"', "unknown code QQ"),

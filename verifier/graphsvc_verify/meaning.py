@@ -187,7 +187,7 @@ def _moved(body: Values, owner: str, list_: str, name: str, most: int | None = N
     changed = all(
         move["before"]["owner"] == owner
         and {**move["label"], list_: []} == {**move["before"], list_: []}
-        and set(move["label"][list_]) ^ set(move["before"][list_]) == {name}
+        and set(move["label"].get(list_, ())) ^ set(move["before"].get(list_, ())) == {name}
         for move in moves
     )
     return changed and (most is None or count <= most)

@@ -1,0 +1,103 @@
+"""What an operator looks at: whether the parts of a running service do their work, and what to do where one does not.
+
+Entries are named by their index and faults by a code; no value, no row's content and no organisation is.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from graphsvc.apply import Applier
+from graphsvc.custody import ranges
+from graphsvc.custody.book import standing
+from graphsvc.custody.ranges import Ranges
+from graphsvc.graph.driver import Graph
+from graphsvc.ledger.log import Ledger
+from graphsvc_verify.entry import parse_leaf
+
+LEAST_FREE = 2 << 30
+"""Bytes of free disk below which an operator is told."""
+LATE = 60.0
+"""Seconds after which an entry should be published, and applied."""
+
+Check = Mapping[str, Any]
+
+
+class Checkup:
+    """Looks at one service. Blocks: for worker threads."""
+
+    def __init__(self, ledger: Ledger, applier: Applier, graph: Graph, data: Path) -> None:
+        self._ledger = ledger
+        self._applier = applier
+        self._graph = graph
+        self._data = data
+
+    def progress(self) -> Mapping[str, Any]:
+        """How far the applier is, what it can't get over, and what is set aside: entries and codes."""
+        stuck = self._applier.stuck
+        return {
+            "applier": {
+                "applied": self._applier.applied,
+                "head": self._ledger.head,
+                "stuck": None if stuck is None else {"entry": stuck.entry, "code": stuck.code},
+            },
+            "setAside": [{"entry": entry, "code": code} for entry, code, _ in self._aside()],
+        }
+
+    def checks(self) -> list[Check]:
+        """Each check: its name, whether all is well, what was found, and what to do."""
+        looks = (self._takes_entries, self._publishes, self._neo4j, self._applies, self._set_aside, self._disk)
+        return [look() for look in looks]
+
+    def _takes_entries(self) -> Check:
+        why = self._ledger.closed_by
+        advice = "look at the disk under the state directory, then restart the service"
+        return _check("ledger", why is None, why or f"takes entries; {self._ledger.head} so far", advice)
+
+    def _publishes(self) -> Check:
+        published, head = self._ledger.published, self._ledger.head
+        advice = "nobody outside sees the log grow: look at the disk under ledger/tiles, then restart the service"
+        found = f"{published} of {head} entries are published"
+        return _check("tiles", published >= head or self._age(published) < LATE, found, advice)
+
+    def _neo4j(self) -> Check:
+        alive = self._graph.alive()
+        advice = "look at Neo4j and its log; entries wait in the ledger, and the service goes on by itself"
+        return _check("neo4j", alive, "answers" if alive else "does not answer", advice)
+
+    def _applies(self) -> Check:
+        applied, head, stuck = self._applier.applied, self._ledger.head, self._applier.stuck
+        found = f"{head - 1 - applied} entries behind"
+        if stuck is not None:
+            found += f"; stuck at entry {stuck.entry}: {stuck.code}" if stuck.entry is not None else f"; {stuck.code}"
+        behind = applied < head - 1 and self._age(applied + 1) >= LATE
+        advice = "it tries again by itself: look at Neo4j, its memory and the disk (docs/operations.md has the codes)"
+        return _check("applier", stuck is None and not behind, found, advice)
+
+    def _set_aside(self) -> Check:
+        aside = self._aside()
+        found = "; ".join(f"entry {entry}: {ranges.count(rows)} rows, {code}" for entry, code, rows in aside)
+        advice = "their owners are told; once what is wrong is mended: graphsvc reapply ENTRY"
+        return _check("set aside", not aside, found or "nothing", advice)
+
+    def _disk(self) -> Check:
+        free = shutil.disk_usage(self._data).free
+        return _check("disk", free >= LEAST_FREE, f"{free >> 20} MiB free", "make room: a full disk stops the ledger")
+
+    def _aside(self) -> list[tuple[int, str, Ranges]]:
+        with self._ledger.reading() as connection:
+            found = standing(connection)
+        return [(entry, code, rows) for entry, parts in sorted(found.items()) for code, rows in parts]
+
+    def _age(self, index: int) -> float:
+        """Seconds since an entry was written."""
+        written = datetime.fromisoformat(parse_leaf(self._ledger.entry(index)).t)
+        return (datetime.now(UTC) - written).total_seconds()
+
+
+def _check(name: str, ok: bool, found: str, advice: str) -> Check:
+    return {"name": name, "ok": ok, "found": found, "advice": "" if ok else advice}

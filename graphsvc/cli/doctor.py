@@ -1,0 +1,46 @@
+"""``graphsvc doctor`` and ``reapply``: what an operator looks at, and what was set aside brought in again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graphsvc.cli.output import NOT_HOLDING, write_json
+from graphsvc.cli.profile import read_profile
+from graphsvc.cli.sharing import JsonFlag, ProfileOption, table, tell
+
+
+def doctor(profile: ProfileOption = None, json: JsonFlag = False) -> None:
+    """For operators: check the running service, and say what to do about what is wrong.
+
+    Looked at: whether the ledger takes entries and publishes them, whether Neo4j answers and the applier keeps up, what
+    is set aside and why, and the disk. The exit code is 1 when something is wrong.
+    """
+    with read_profile(profile).client() as client:
+        checks = client.doctor()
+    well = all(one["ok"] for one in checks)
+    if json:
+        write_json({"ok": well, "checks": checks})
+    else:
+        rows = ((one["name"], "well" if one["ok"] else "WRONG", one["found"], one["advice"] or None) for one in checks)
+        table(("part", "is", "found", "do"), rows)
+    if not well:
+        raise typer.Exit(NOT_HOLDING)
+
+
+def reapply(
+    entry: Annotated[int, typer.Argument(help="The submission whose rows are set aside, by its ledger index.")],
+    row: Annotated[list[int] | None, typer.Option("--row", help="Only this row; repeat.")] = None,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """For operators: bring rows into the graph that were set aside, once what kept them out is mended.
+
+    What was recalled or erased meanwhile never comes back. What can't be applied all the same is set aside again.
+    """
+    with read_profile(profile).client() as client:
+        done = client.reapply(entry, row)
+    tell(done, json)
+    if done["setAside"]:
+        raise typer.Exit(NOT_HOLDING)

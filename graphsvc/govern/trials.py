@@ -1,0 +1,86 @@
+"""Trials of proposed policies, one at a time, the organisations that wait for one in turn.
+
+A trial takes seconds of a processor. However many proposals one organisation hands in, the others wait for one of its
+trials at most, and whatever else the service does waits for none: a trial is another process (:mod:`policy.trial`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections import OrderedDict, deque
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import msgspec
+
+from graphsvc.model.errors import Unavailable
+from graphsvc.policy.bounds import bound_files
+from graphsvc.policy.check import Finding
+from graphsvc.policy.trial import Answer, Order, hold_trial
+
+WAITING = 4
+"""So many trials of one organisation may wait."""
+KEPT = 64
+"""Of so many trials that were passed it is known that they were."""
+
+_Place = tuple[Order, Future[Answer]]
+
+
+class Trials:
+    """Holds trials. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: OrderedDict[str, deque[_Place]] = OrderedDict()
+        self._passed: OrderedDict[str, None] = OrderedDict()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="policy-trial")
+
+    async def findings(self, org: str, order: Order) -> tuple[Finding, ...]:
+        """What is to be mended; none when all is well, at once where the very same has passed before.
+
+        Raises InvalidPolicy where the process did not survive the texts, Unavailable when too many of ``org`` wait.
+        """
+        # Past the bounds nothing need wait for its turn.
+        bound_files(order.files)
+        bound_files(order.tables)
+        name = hashlib.sha256(msgspec.json.encode(order, order="sorted")).hexdigest()
+        with self._lock:
+            if name in self._passed:
+                self._passed.move_to_end(name)
+                return ()
+        answer = await asyncio.wrap_future(self._in_turn(org, order))
+        if not answer.findings:
+            self._keep(name)
+        return answer.findings
+
+    def _keep(self, name: str) -> None:
+        with self._lock:
+            self._passed[name] = None
+            while len(self._passed) > KEPT:
+                self._passed.popitem(last=False)
+
+    def _in_turn(self, org: str, order: Order) -> Future[Answer]:
+        future: Future[Answer] = Future()
+        with self._lock:
+            mine = self._waiting.setdefault(org, deque())
+            if len(mine) >= WAITING:
+                message = "proposals of your organisation are being checked; wait for their answers"
+                raise Unavailable(message, code="policy_check_busy")
+            mine.append((order, future))
+        self._pool.submit(self._next)
+        return future
+
+    def _next(self) -> None:
+        with self._lock:
+            # The organisation that has waited longest; if more of it waits, it goes to the end.
+            org, waiting = self._waiting.popitem(last=False)
+            order, future = waiting.popleft()
+            if waiting:
+                self._waiting[org] = waiting
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(hold_trial(order))
+        except BaseException as error:
+            future.set_exception(error)
