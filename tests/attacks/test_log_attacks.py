@@ -485,6 +485,9 @@ def test_evidence_without_an_act_does_not_claim_its_signature(world: World) -> N
     signed = check_evidence(evidence, world.trust()).entries[-1]
     assert signed.assurance == "signed by the organisation"
     leaf = json.loads(unb64u(evidence["entries"][-1]["leaf"]))
+    name = next(name for name in leaf["acts"] if name in evidence["objects"])
+    other = {**evidence["objects"], name: b64u(b"another act")}
+    assert world.refused({**evidence, "objects": other}) == "bad_object", "an act put in its place is not void"
     for name in leaf["acts"]:
         evidence["objects"].pop(name, None)
     bare = check_evidence(evidence, world.trust()).entries[-1]
