@@ -94,7 +94,8 @@ class Administering:
     async def ready(self) -> Mapping[str, bool]:
         """Whether the ledger takes entries and the applier keeps up."""
         return {
-            "ledger": self._ledger.closed_by is None,
+            "ledger": self._ledger.closed_by is None and not self._ledger.full,
+            "tiles": self._ledger.published_late is None,
             "applier": self._applier.stuck is None,
             **parts_ready(self._witnessing),
         }

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import secrets
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import uvicorn
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
 from graphsvc.acts import Acting, Handler
 from graphsvc.administer import Administering
+from graphsvc.api.connections import bounds_of
+from graphsvc.api.descriptors import room_for_connections
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
-from graphsvc.api.spool import sweep
+from graphsvc.api.serving import serve
+from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys
@@ -37,19 +35,21 @@ from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.holdings import Holdings
-from graphsvc.ledger.keyfiles import write_durably
+from graphsvc.ledger.keyfiles import secret
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.objects import open_payloads
+from graphsvc.ledger.objects import PayloadStore, open_payloads
 from graphsvc.ledger.payload import RowKeys
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
-from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.local.neo4j import Neo4jChild, stop_left_over
+from graphsvc.local.supervisor import Supervisor
 from graphsvc.model.errors import InvalidInput, Unavailable
+from graphsvc.model.files import sweep, write_durably
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
-from graphsvc.rebuild import finish
+from graphsvc.rebuild import NEXT, finish
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.handlers import sharing_handlers
@@ -102,7 +102,6 @@ def run_service(
     Neo4j or the ledger can't be had.
     """
     schema = load_schema(product_data("schema"))
-    sweep(settings.spool)
     places = Places(product_data("schema"), settings.payload_location, settings.s3_endpoint)
     with ExitStack() as stack:
         workers = Workers(places, INTAKE_WORKERS)
@@ -111,27 +110,29 @@ def run_service(
             settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
         )
         stack.callback(ledger.close)
+        payload_store = open_payloads(places.payloads, places.s3_endpoint)
+        _sweep(settings, payload_store)
+        secrets = _Secrets.open(settings.data / "keys", fresh=not ledger.head)
+        stack.callback(secrets.rows.close)
         governing = Governing(ledger, product_data("policies"))
         decider = Decider(governing.in_force(), governing.in_force)
         witnessing = _witnessing(settings, ledger, stack)
         _time_stamping(settings, ledger, stack)
-        row_keys = RowKeys(settings.data / "keys" / "rows.db")
-        stack.callback(row_keys.close)
         graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
         stack.callback(graph.close)
         graph.constrain(list(schema.kinds))
         finish(settings.data, graph)
         columns = Columns(settings.data / "columns")
-        payloads = Payloads(open_payloads(places.payloads, places.s3_endpoint), row_keys)
-        replay_erasures(ledger, payloads.store, row_keys)
+        payloads = Payloads(payload_store, secrets.rows)
+        replay_erasures(ledger, payload_store, secrets.rows)
         applier = Applier(ledger, payloads, Projections(graph.writer(schema), columns))
         applier.start()
         stack.callback(applier.stop)
-        handles = _handle_keys(settings.data / "keys" / "handles.key")
-        budget = _budget(settings, governing)
+        handles = _handle_keys(secrets.handles)
+        budget = _budget(settings, governing, secrets.budget)
         stack.callback(budget.close)
         entitled = Entitled(ledger)
-        reader = graph.reader(schema, _secret(settings.data / "keys" / "handles.key"))
+        reader = graph.reader(schema, secrets.handles)
         reader.plan_ahead()
         custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
         sources = Sources(
@@ -146,7 +147,7 @@ def run_service(
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger)),
             asking=asking,
-            submitting=Submitting(intakes),
+            submitting=stack.enter_context(closing(Submitting(intakes))),
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, checkup, witnessing),
             acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
@@ -165,15 +166,18 @@ def run_local(
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(data.resolve(), os.environ, host=host, port=port)
+    bounds = bounds_of(settings, room_for_connections())
     with ExitStack() as stack:
         if not settings.database:
             # Where the database has a lease, that decides: a leader that has stopped may hold this lock for ever.
             stack.callback(lock_directory(settings.data))
+        # A rebuild that was killed may have left its server behind, in the folder that goes now.
+        stop_left_over(settings.data / f"neo4j{NEXT}")
         finish(settings.data)
         neo4j = _neo4j(settings, stack)
         identity_url, keys, clients_file = _identities(settings, people, stack)
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
-        url = stack.enter_context(_serve(service.app, settings))
+        url = stack.enter_context(serve(service.app, settings, bounds))
         log_vkey = service.ledger.log_vkey
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
 
@@ -201,8 +205,9 @@ def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
     if settings.neo4j_uri:
         return settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password
     child = Neo4jChild(settings.data / "neo4j", None, settings.neo4j_heap, settings.neo4j_pagecache)
-    child.start()
-    stack.callback(child.stop)
+    supervisor = Supervisor(child)
+    supervisor.start()
+    stack.callback(supervisor.stop)
     return child.uri, *child.auth
 
 
@@ -224,11 +229,16 @@ def _identities(
 
 def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[DevelopmentClient]:
     """The development clients here: those given, which are kept for the next start, or else those kept."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if people:
-        path.write_bytes(msgspec.json.encode(list(people)))
+        write_durably(path, msgspec.json.encode(list(people)))
         return list(people)
-    return msgspec.json.decode(path.read_bytes(), type=list[DevelopmentClient]) if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[DevelopmentClient])
+    except msgspec.DecodeError as error:
+        message = f"not a list of development clients: {error}; mend or remove the file"
+        raise InvalidInput(message, code="bad_people", where=str(path)) from None
 
 
 def _acting(ledger: Ledger, stack: ExitStack, *handlers: Mapping[str, Handler]) -> Acting:
@@ -256,23 +266,48 @@ def _custody(settings: Settings, parts: Parts, stack: ExitStack) -> Custody:
     return custody
 
 
-def _budget(settings: Settings, governing: Governing) -> Budget:
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """The secrets of a service beside those of its ledger: what handles and the budget are made with, and row keys."""
+
+    handles: bytes
+    budget: bytes
+    rows: RowKeys
+
+    @classmethod
+    def open(cls, directory: Path, fresh: bool) -> _Secrets:
+        """Read them; ``fresh``: made anew where they are missing, as the ledger has no entry that depends on them.
+
+        The budget's concerns one day only, so it may be lost. Raises IntegrityError ``key_file``, OSError.
+        """
+        handles, budget = secret(directory / "handles.key", fresh), secret(directory / "budget.key", create=True)
+        return cls(handles, budget, RowKeys(directory / "rows.db", create=fresh))
+
+
+def _sweep(settings: Settings, payloads: PayloadStore) -> None:
+    """Remove what killed processes left half written. Only for the process that leads: others may be writing.
+
+    The ledger and the columns do it for their own folders when they are opened.
+    """
+    sweep_spool(settings.spool)
+    payloads.sweep()
+    sweep(settings.data, deep=False)
+    for folder in ("keys", "dev"):
+        sweep(settings.data / folder)
+
+
+def _budget(settings: Settings, governing: Governing, secret: bytes) -> Budget:
     """The budget of identifiers; what is asked is kept under a secret of its own, apart from it."""
     if settings.identifiers_a_day:
         every = Limits(settings.identifiers_a_day)
-        return _open_budget(settings, lambda: every)
+        return Budget(settings.data / "budget.db", secret, lambda: every)
     # A log may have begun before limits were part of a version: then those of the product hold.
     product = parse_limits((product_data("policies") / LIMITS_FILE).read_text(encoding="utf-8"))
-    return _open_budget(settings, lambda: governing.in_force().limits or product)
+    return Budget(settings.data / "budget.db", secret, lambda: governing.in_force().limits or product)
 
 
-def _open_budget(settings: Settings, limits: Callable[[], Limits]) -> Budget:
-    return Budget(settings.data / "budget.db", _secret(settings.data / "keys" / "budget.key"), limits)
-
-
-def _handle_keys(path: Path) -> Callable[[str], Handles]:
+def _handle_keys(secret: bytes) -> Callable[[str], Handles]:
     """Handles by organisation, each under a key of its own, derived from one secret."""
-    secret = _secret(path)
     known: dict[str, Handles] = {}
 
     def handles(org: str) -> Handles:
@@ -282,33 +317,3 @@ def _handle_keys(path: Path) -> Callable[[str], Handles]:
         return known[org]
 
     return handles
-
-
-def _secret(path: Path) -> bytes:
-    """32 bytes from a file, mode 0600, that is made at first."""
-    if not path.exists():
-        write_durably(path, secrets.token_bytes(32))
-    return path.read_bytes()
-
-
-@contextmanager
-def _serve(app: FastAPI, settings: Settings) -> Iterator[str]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.host, settings.port))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            if not thread.is_alive():
-                raise RuntimeError("the HTTP server did not start")
-            time.sleep(0.01)
-        name = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{name}:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(15)
-        listening.close()

@@ -284,21 +284,22 @@ class Applier:
         # The columns first: gone there a moment early is no harm, late would be.
         columns.withdraw(change.gone)
         owners = [str(part["owner"]) for part in header["owners"]]
-        size = batches.BATCH
-        while True:
+        # Cut by what the graph has of the records: what is out already costs nothing.
+        pieces = writer.pieces(change.gone[at:])
+        while pieces:
             self._go_on()
-            to = at + size if at + size < len(change.gone) else None
+            piece, *after = pieces
+            to = at + len(piece) if after else None
             try:
-                writer.withdraw(Step(index, at, to), change.gone[at:to], owners)
+                writer.withdraw(Step(index, at, to), piece, owners)
             except Exception as error:
                 # Never set aside: what it names would come back. In smaller parts it may be taken.
-                if size == 1 or fault_of(error) not in (*REFUSED, SLOW):
+                if len(piece) < 2 or fault_of(error) not in (*REFUSED, SLOW):
                     raise
-                size = -(-size // 2)
+                half = -(-len(piece) // 2)
+                pieces[:1] = [piece[:half], piece[half:]]
                 continue
-            if to is None:
-                return
-            at = to
+            at, pieces = at + len(piece), after
 
     def _go_on(self, pause: float = 0.0) -> None:
         """Wait a moment; raise Stopping when the service stops."""

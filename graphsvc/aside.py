@@ -24,6 +24,7 @@ from graphsvc.graph.prepare import prepare
 from graphsvc.graph.write import OutOfOrder
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
+from graphsvc.model.claims import Unfit
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Conflict, GraphsvcError, IntegrityError
 
@@ -45,6 +46,8 @@ def fault_of(error: Exception) -> str | None:
     """The code of a fault that comes again whenever the same is applied; None for one that may pass."""
     if isinstance(error, OutOfOrder | OSError):
         return None
+    if isinstance(error, Unfit):
+        return BAD_VALUE
     if isinstance(error, IntegrityError):
         return PAYLOAD if error.code == IntegrityError.code else error.code
     if isinstance(error, GraphsvcError):

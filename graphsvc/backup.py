@@ -26,7 +26,7 @@ from graphsvc.changes import SUBMISSION
 from graphsvc.custody.book import unreadable
 from graphsvc.erasures import replay_erasures
 from graphsvc.ledger.database import snapshot_head
-from graphsvc.ledger.keyfiles import signing_key, write_durably
+from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
 from graphsvc.ledger.pins import pin
@@ -34,6 +34,7 @@ from graphsvc.ledger.postgres import copy_in
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.ledger.store import snapshot
 from graphsvc.model.errors import IntegrityError, InvalidInput, NotFound
+from graphsvc.model.files import is_temporary, publish, sweep, sync_directory, temporary, write_durably
 from graphsvc.settings import Settings
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
 from graphsvc_verify.errors import VerifyError
@@ -71,16 +72,18 @@ def back_up(settings: Settings, store: PayloadStore, target: Path, progress: Pro
     missing or altered, Unavailable.
     """
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sweep(target)
     (target / "backup.json").unlink(missing_ok=True)
     # 1. The ledger at one moment, its side tables with it.
-    part = target / "ledger.db.part"
+    part = temporary(target / "ledger.db")
     snapshot(settings.data / "ledger", settings.database, part)
-    part.replace(target / "ledger.db")
+    publish(part, target / "ledger.db")
     size, note = snapshot_head(target / "ledger.db")
     # 2. What the entries refer to, which was there before them; row keys and day keys, wrapped.
-    with closing(RowKeys(settings.data / "keys" / "rows.db")) as keys:
-        keys.copy_wrapped(target / "rows.db.part", {_DAY_KEYS: _archive(settings.data, _DAILY)})
-    (target / "rows.db.part").replace(target / "rows.db")
+    part = temporary(target / "rows.db")
+    with closing(RowKeys(settings.data / "keys" / "rows.db", create=not size)) as keys:
+        keys.copy_wrapped(part, {_DAY_KEYS: _archive(settings.data, _DAILY)})
+    publish(part, target / "rows.db")
     there = FilePayloadStore(target / "payloads")
     have, names = set(there.names()), sorted(store.names())
     for done, name in enumerate(names, 1):
@@ -103,7 +106,7 @@ def save_secrets(data: Path, file: Path) -> None:
     """Write what opens backups into one new file, mode 0600. Raises InvalidInput when there is one, OSError."""
     if file.exists():
         raise InvalidInput("there is a file already; secrets are never written over", code="exists", where=str(file))
-    with closing(RowKeys(data / "keys" / "rows.db")) as keys:
+    with closing(RowKeys(data / "keys" / "rows.db", create=False)) as keys:
         keks = {month: b64u(key) for month, key in keys.export_keks().items()}
     write_durably(file, _archive(data, _LASTING, {"keks.json": encode(keks)}))
 
@@ -122,7 +125,7 @@ def restore(
     size = _size(backup, settings.origin)
     if data.exists() and any(data.iterdir()):
         raise InvalidInput("the state directory is not empty", code="not_empty", where=str(data))
-    part = data.with_name(f"{data.name}.part")
+    part = data.with_name(f".{data.name}.restoring")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True, mode=0o700)
     try:
@@ -151,6 +154,7 @@ def restore(
     if data.exists():
         data.rmdir()
     part.rename(data)
+    sync_directory(data.parent)
     return Restored(size, len(names), erased)
 
 
@@ -201,10 +205,9 @@ def _check_complete(ledger: Ledger, store: PayloadStore, keys: RowKeys) -> None:
 
 
 def _log_key(path: Path, origin: str) -> NoteKey:
-    try:
-        key = signing_key(path, create=False)
-    except FileNotFoundError:
-        raise NotFound("there is no ledger in this directory", code="no_ledger") from None
+    if not path.exists():
+        raise NotFound("there is no ledger in this directory", code="no_ledger")
+    key = signing_key(path, create=False)
     return NoteKey(origin, key.public_key().public_bytes_raw())
 
 
@@ -214,7 +217,7 @@ def _archive(data: Path, names: Sequence[str], more: dict[str, bytes] | None = N
     for name in names:
         path = data / name
         for one in sorted(path.iterdir()) if path.is_dir() else [path]:
-            if one.suffix != ".tmp" and one.is_file():
+            if not is_temporary(one.name) and one.is_file():
                 found[str(one.relative_to(data))] = one.read_bytes()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:

@@ -16,16 +16,16 @@ from graphsvc.aside import UNREADABLE, fault_of
 from graphsvc.changes import MOVE, PAYLOAD, Plan, read_plan
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, SealedDraft, read_drafts
+from graphsvc.model.bounds import Load
+from graphsvc.model.claims import decode_draft
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.places import record_int
 
-BATCH = 5_000
 TRIES = 3
 """So often something is tried before it is believed that it will never do."""
 
 T = TypeVar("T")
-_decode = msgspec.json.Decoder(CleanDraft).decode
 
 
 class Stopping(Unavailable):
@@ -38,11 +38,12 @@ class Stopping(Unavailable):
 class Row:
     """One row to be applied: its number, its place among the sealed ones, the ordinal of its first entity, its draft.
 
-    Without a draft it can't be read; ``fault`` says why.
+    ``begin`` is the place at which its batch begins. Without a draft it can't be read; ``fault`` says why.
     """
 
     number: int
     place: int
+    begin: int
     ordinal: int
     draft: CleanDraft | None
     fault: str
@@ -100,11 +101,9 @@ class RowReader:
             if row.fault == PAYLOAD:
                 yield replace(made, rest=row.number)
                 return
-            if row.place - made.at >= BATCH:
-                # Cut by places, so that what is set aside or erased meanwhile does not move where batches end.
-                end = row.place - (row.place - made.at) % BATCH
-                yield replace(made, to=end)
-                made = Batch(end, None)
+            if row.begin > made.at:
+                yield replace(made, to=row.begin)
+                made = Batch(row.begin, None)
             if row.draft is None:
                 made.faults.append((row.number, row.fault))
             else:
@@ -126,6 +125,7 @@ class RowReader:
             else read_plan(self._ledger, self._ledger.indexes(submission + 1, entry, (MOVE,)))
         )
         number = place = ordinal = 0
+        begin, load = at, Load()
         packs: Iterator[list[SealedDraft]] = iter(()) if rest == 0 else self._packs(submission)
         while rest is None or number < rest:
             try:
@@ -133,15 +133,19 @@ class RowReader:
             except Exception as error:
                 if fault_of(error) is None:
                     raise
-                yield Row(number, place, ordinal, None, PAYLOAD)
+                yield Row(number, place, begin, ordinal, None, PAYLOAD)
                 return
             for sealed in pack or ():
+                # All rows count, so that what is set aside or erased meanwhile does not move where batches end.
+                if place >= at and not load.takes(sealed.claims, sealed.size):
+                    begin, load = place, Load()
+                    load.takes(sealed.claims, sealed.size)
                 if place >= at and wanted(sealed.row) and (sealed.draft is not None or sealed.damaged):
                     draft = read_draft(sealed)
                     if draft is not None:
                         label = moved.label_at(entry, record_int(submission, sealed.row), draft.label)
                         draft = msgspec.structs.replace(draft, label=label)
-                    yield Row(sealed.row, place, ordinal, draft, UNREADABLE if draft is None else "")
+                    yield Row(sealed.row, place, begin, ordinal, draft, UNREADABLE if draft is None else "")
                 place, ordinal, number = place + 1, ordinal + sealed.entities, sealed.row + 1
             if pack is None:
                 return
@@ -171,7 +175,7 @@ class RowReader:
 def read_draft(sealed: SealedDraft) -> CleanDraft | None:
     """The draft; None for one that can't be read, or is not what its place says."""
     try:
-        draft = None if sealed.draft is None else _decode(sealed.draft)
+        draft = None if sealed.draft is None else decode_draft(sealed.draft)
     except (ValueError, RecursionError):
         return None
     return draft if draft and (draft.row, len(draft.entities)) == (sealed.row, sealed.entities) else None

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from graphsvc.ledger.store import told_plainly
 from graphsvc.model.errors import BudgetSpent, Unavailable
 from graphsvc.model.principals import Organisation
 from graphsvc.policy.limits import Limits
@@ -61,11 +62,12 @@ class Budget:
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        # What was spent stays spent through a power cut as well.
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_TABLES)
+        with told_plainly("the budget of identifiers"):
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            # What was spent stays spent through a power cut as well.
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_TABLES)
 
     def close(self) -> None:
         """Close the file."""
@@ -101,7 +103,9 @@ class Budget:
                         self._count(day, org, used + fresh)
                     self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    # A disk that is full has ended the transaction already.
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
                 message = f"the budget of identifiers can't be written: {type(error).__name__}"

@@ -54,15 +54,18 @@ class Checkup:
         return [look() for look in looks]
 
     def _takes_entries(self) -> Check:
-        why = self._ledger.closed_by
-        advice = "look at the disk under the state directory, then restart the service"
+        why, advice = self._ledger.closed_by, "look at the disk under the state directory, then restart the service"
+        if why is None and self._ledger.full:
+            why, advice = "the disk has no room for the next entries", "make room: it goes on by itself"
         return _check("ledger", why is None, why or f"takes entries; {self._ledger.head} so far", advice)
 
     def _publishes(self) -> Check:
         published, head = self._ledger.published, self._ledger.head
-        advice = "nobody outside sees the log grow: look at the disk under ledger/tiles, then restart the service"
+        advice = "nobody outside sees the log grow: look at the disk under ledger/tiles; it is tried again by itself"
         found = f"{published} of {head} entries are published"
-        return _check("tiles", published >= head or self._age(published) < LATE, found, advice)
+        if (late := self._ledger.published_late) is not None:
+            found += f"; {late}"
+        return _check("tiles", late is None and (published >= head or self._age(published) < LATE), found, advice)
 
     def _neo4j(self) -> Check:
         alive = self._graph.alive()

@@ -13,18 +13,23 @@ import msgspec
 import orjson
 
 from graphsvc.ledger.payload import Packer, draft_leaf
+from graphsvc.model.bounds import MAX_CLAIMS, MAX_DRAFT
+from graphsvc.model.claims import Unfit, encode_draft
 from graphsvc.model.cleaning import clean_draft, merge_defaults
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
+from graphsvc.model.errors import InvalidManifest, TooLarge
 from graphsvc.model.labels import GROUPS, ORIGIN, Label
+from graphsvc.model.merkle import GrowingRoot
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import Schema
-from graphsvc_verify.merkle import root
 from importers import importer_for, row_kind
 from importers.mapping import Mapping
 from importers.rows import Row, iter_rows
 
 MAX_PROBLEMS = 50_000
 """So many row problems are kept; the counts are exact beyond it."""
+MAX_SUPERSEDED = 100_000
+"""So many older records may be corrected by one submission."""
 STRUCTURE = "structure"
 """The pseudo-group of what is no attribute: kinds, links, label, grading, times."""
 
@@ -43,6 +48,8 @@ class Order:
     may_submit: Callable[[Label], bool]
     groups: frozenset[str]
     max_row: int
+    rows: int
+    """So many rows the manifest states: another one ends the intake."""
 
 
 @dataclass(slots=True)
@@ -63,15 +70,17 @@ class Intake:
     drafts_root: bytes = b""
     draft_leaves: int = 0
     supersedes: list[tuple[int, int, int]] = field(default_factory=list)
+    claims: int = 0
 
 
 def take_in(order: Order, packer: Packer | None) -> Intake:
     """Read every row of ``order``; accepted ones go to ``packer`` (None: a dry run, nothing is sealed).
 
-    Raises InvalidInput for what stops a whole file: an unknown media type or encoding, a mapping that doesn't fit.
+    Memory: 32 bytes a row, the problems that are kept, one row. Raises InvalidInput for what stops a whole file: an
+    unknown media type or encoding, a mapping that doesn't fit; TooLarge where it makes more claims than one may.
     """
     intake = Intake()
-    leaves: list[bytes] = []
+    rows_root, drafts_root = GrowingRoot(), GrowingRoot()
     with order.path.open("rb") as body:
         importer = importer_for(order.media_type, order.mapping, body)
         intake.charset = getattr(importer, "charset", "utf-8")
@@ -82,21 +91,23 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
         for _, found in importer.drafts(current.watch(rows)):
             row = current.row
             intake.rows += 1
-            intake.leaves += row.leaf or b""
+            if intake.rows > order.rows:
+                raise InvalidManifest("rows: the body has another number of rows", where="manifest rows")
+            leaf = row.leaf or b""
+            intake.leaves += leaf
+            rows_root.add(leaf)
             if found is None:
                 continue
-            clean = found if isinstance(found, RowProblem) else _clean(found, order, defaults)
-            if not isinstance(clean, CleanDraft):
-                _reject(intake, clean)
+            ready = found if isinstance(found, RowProblem) else _ready(found, order, defaults)
+            if not isinstance(ready, _Ready):
+                _reject(intake, ready)
                 continue
-            intake.accepted += 1
-            if isinstance(found, Draft) and found.supersedes is not None:
-                intake.supersedes.append((row.number, found.supersedes.submission, found.supersedes.row))
-            intake.unlinked += len(clean.unlinked)
+            _count(intake, row, found, ready.clean)
             if packer is not None:
-                leaves += _seal(packer, row, clean)
-    intake.rows_root = root([bytes(intake.leaves[at : at + 32]) for at in range(0, len(intake.leaves), 32)])
-    intake.drafts_root, intake.draft_leaves = root(leaves), len(leaves)
+                for one in _seal(packer, row, ready):
+                    drafts_root.add(one)
+    intake.rows_root, intake.drafts_root = rows_root.root(), drafts_root.root()
+    intake.draft_leaves = drafts_root.count
     return intake
 
 
@@ -156,15 +167,50 @@ def _salts(seed: bytes) -> Callable[[int], bytes]:
     return lambda row: hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
 
 
-def _clean(draft: Draft, order: Order, defaults: Defaults) -> CleanDraft | list[RowProblem]:
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A row that can be sealed: its clean draft, that draft's bytes, and the contents of its proof leaves."""
+
+    clean: CleanDraft
+    data: bytes
+    contents: list[tuple[str, bytes]]
+
+
+def _ready(draft: Draft, order: Order, defaults: Defaults) -> _Ready | list[RowProblem]:
+    """All that may fail for a row is done here, before anything of it is kept."""
     clean = clean_draft(draft, order.schema, defaults, order.organisation)
-    if isinstance(clean, CleanDraft) and not order.groups.issuperset(clean.label.groups):
+    if not isinstance(clean, CleanDraft):
+        return clean
+    if not order.groups.issuperset(clean.label.groups):
         message = "name only sharing groups that your organisation belongs to (graphsvc group list)"
         return [RowProblem(draft.row, "not_a_member", "/groups", message)]
-    if isinstance(clean, CleanDraft) and not order.may_submit(clean.label):
+    if not order.may_submit(clean.label):
         message = "your organisation may not submit under this handling code, legal basis or group"
         return [RowProblem(draft.row, "may_not_submit", "/handling", message)]
-    return clean
+    data = encode_draft(clean)
+    if len(data) > MAX_DRAFT:
+        message = (
+            f"what is made of the row has more than {MAX_DRAFT} bytes: split it, or let the mapping make less of it"
+        )
+        return [RowProblem(draft.row, "too_many_claims", "", message)]
+    try:
+        return _Ready(clean, data, list(draft_contents(clean)))
+    except (TypeError, ValueError):
+        return [RowProblem(draft.row, Unfit.code, "", "the row can't be written as canonical JSON: tell the operator")]
+
+
+def _count(intake: Intake, row: Row, found: Draft | RowProblem, clean: CleanDraft) -> None:
+    intake.accepted += 1
+    intake.unlinked += len(clean.unlinked)
+    intake.claims += len(clean.entities) + len(clean.links)
+    if intake.claims > MAX_CLAIMS:
+        message = f"the rows make more than {MAX_CLAIMS} claims: split the file"
+        raise TooLarge(message, code="too_many_claims", where=f"row {row.number}")
+    if isinstance(found, Draft) and found.supersedes is not None:
+        intake.supersedes.append((row.number, found.supersedes.submission, found.supersedes.row))
+        if len(intake.supersedes) > MAX_SUPERSEDED:
+            message = f"the rows correct more than {MAX_SUPERSEDED} older records: split the file"
+            raise TooLarge(message, code="too_many_corrections", where=f"row {row.number}")
 
 
 def _reject(intake: Intake, problems: RowProblem | list[RowProblem]) -> None:
@@ -173,9 +219,10 @@ def _reject(intake: Intake, problems: RowProblem | list[RowProblem]) -> None:
     intake.problems += ([problems] if isinstance(problems, RowProblem) else problems)[: max(room, 0)]
 
 
-def _seal(packer: Packer, row: Row, clean: CleanDraft) -> list[bytes]:
-    key = packer.add(row.number, row.data or b"", _encode(clean), len(clean.entities))
-    return [draft_leaf(key, group, content) for group, content in draft_contents(clean)]
+def _seal(packer: Packer, row: Row, ready: _Ready) -> Iterator[bytes]:
+    clean = ready.clean
+    key = packer.add(row.number, row.data or b"", ready.data, len(clean.entities), len(clean.links))
+    return (draft_leaf(key, group, content) for group, content in ready.contents)
 
 
 def _content(row: int, group: str, values: dict[str, Any]) -> bytes:
@@ -185,6 +232,3 @@ def _content(row: int, group: str, values: dict[str, Any]) -> bytes:
 @lru_cache(maxsize=4096)
 def _label_values(label: Label) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(msgspec.to_builtins(label), option=orjson.OPT_SORT_KEYS))
-
-
-_encode = msgspec.json.Encoder().encode

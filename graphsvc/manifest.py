@@ -86,6 +86,8 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tu
     except msgspec.ValidationError as error:
         raise InvalidManifest(str(error), where="manifest") from None
     keyed = hmac.digest(upload.seed, b"body" + upload.sha256, "sha256").hex()
+    # What is signed may be any text, and texts beyond ASCII can't be compared like this.
+    stated = manifest.digest.encode("utf-8", "replace")
     mapping = None if upload.mapping is None else digest(upload.mapping)
     now = datetime.now(UTC)
     for holds, what in (
@@ -99,7 +101,7 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tu
         ),
         (manifest.media_type == upload.media_type, "mediaType: the body was sent as another type"),
         (manifest.bytes == upload.size, "bytes: the body has another length"),
-        (hmac.compare_digest(manifest.digest, f"sha256:{keyed}"), "digest: the body is not the one signed"),
+        (hmac.compare_digest(stated, f"sha256:{keyed}".encode()), "digest: the body is not the one signed"),
         (manifest.mapping == mapping, "mapping: the mapping file is not the one signed"),
     ):
         if not holds:

@@ -21,9 +21,9 @@ from graphsvc.graph.bulk import import_arguments
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, count, fingerprint
 from graphsvc.graph.write import Watermark
-from graphsvc.ledger.keyfiles import sync_directory, write_durably
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.files import sync_directory, write_durably
 
 NEXT, OLD = ".next", ".old"
 SWAPPED = ("neo4j", "columns")
@@ -109,10 +109,17 @@ def rebuild_online(source: Source, graph: Graph) -> Rebuilt:
 def finish(data: Path, graph: Graph | None = None) -> None:
     """Finish what a rebuild decided, or remove what one that was interrupted left. Part of every start.
 
-    Without ``graph`` only a swap is finished: that must be before Neo4j starts. Raises OSError.
+    Without ``graph`` only a swap is finished: that must be before Neo4j starts. Raises IntegrityError for a marker
+    that no rebuild writes, OSError.
     """
     marker = data / "rebuild"
     decided = marker.read_bytes() if marker.exists() else b""
+    if marker.exists() and decided not in (SWAP, EMPTY):
+        raise IntegrityError(
+            "the file does not say what a rebuild has decided: remove it, then run graphsvc rebuild",
+            code="rebuild_marker",
+            where=str(marker),
+        )
     if decided == EMPTY:
         if graph is None:
             return

@@ -45,6 +45,29 @@ class Settings:
     tsa: str = ""
     tsa_every: int = 3600
     """URL of a time-stamping authority (RFC 3161), and seconds between its time-stamps."""
+    connections: int = 4096
+    """HTTP connections at once, if there are descriptors for so many."""
+    connections_a_peer: int = 0
+    """Those from one address; 0: half of all, since behind a proxy all callers have its address."""
+    head_seconds: int = 15
+    """A request's head must be there within this time."""
+    idle_seconds: int = 30
+    """A connection may be idle so long between two requests."""
+    stall_seconds: int = 15
+    slowest_rate: int = 512
+    """In every ``stall_seconds`` of a body or an answer, this many bytes a second must move."""
+    transfer_seconds: int = 14_400
+    """No body and no answer takes longer."""
+    disk_reserve: int = 256 << 20
+    """Bytes that stay free on the ledger's disk: below, no submission is received."""
+    uploads_an_organisation: int = 16
+    """Submissions of an organisation that are received or worked on at once."""
+    spool_an_organisation: int = 8 << 30
+    """Bytes of an organisation's bodies that lie in the spool at once."""
+    submissions_a_minute: int = 600
+    """Of one organisation; 0: as many as it likes."""
+    acts_a_minute: int = 600
+    """Signed acts of one person; 0: as many as the person likes."""
 
     @property
     def payload_location(self) -> str:

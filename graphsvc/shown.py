@@ -16,6 +16,7 @@ import orjson
 from graphsvc.detect.score import Ring
 from graphsvc.graph.facts import EntityFacts, LinkClaim, RecordClaim
 from graphsvc.graph.handles import RECORD, Handles
+from graphsvc.model.claims import NEVER
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.room import CLAIM, Room
@@ -27,7 +28,6 @@ Shape = dict[str, Any]
 Shown = dict[str, dict[int, tuple[str, tuple[str, ...]]]]
 """By owner: record integer → (handle, field groups)."""
 
-NEVER = 253402300799
 CITED = 20
 """So many records are cited by one line of a ring's explanation."""
 

@@ -12,6 +12,7 @@ import errno
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,18 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.manifest import Manifest, Upload, checked_manifest
+from graphsvc.model.bounds import MAX_ROWS
 from graphsvc.model.drafts import RowProblem
-from graphsvc.model.errors import Conflict, InvalidManifest, KeyReused, NotFound, ScopeMoved, Unavailable
+from graphsvc.model.errors import (
+    Conflict,
+    Denied,
+    InvalidManifest,
+    KeyReused,
+    NotFound,
+    ScopeMoved,
+    TooLarge,
+    Unavailable,
+)
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.rules import digest_of
@@ -78,6 +89,22 @@ class Submitting:
         self._parts = parts
         self._in_flight: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
+        # Threads of their own: whoever reads or acts needs not wait for rows that are being sealed.
+        self._pool = ThreadPoolExecutor(parts.workers.count, thread_name_prefix="submission")
+
+    def close(self) -> None:
+        """Let what is worked on end."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def admit(self, principal: Principal) -> None:
+        """Raise Denied unless the caller is a submitter of a member; the policies in force decide later over each row.
+
+        Cheap: it is asked before a body is read.
+        """
+        if "submitter" not in principal.roles:
+            raise Denied("only a submitter sends submissions")
+        if principal.org not in self._parts.ledger.members():
+            raise Denied("your organisation is no member")
 
     async def submit(self, principal: Principal, upload: Upload) -> Result:
         """Check, log and keep one submission.
@@ -85,7 +112,8 @@ class Submitting:
         Raises InvalidManifest, InvalidInput, Conflict (in flight, or a manifest seen before), KeyReused, Unavailable
         (disk full). In a dry run nothing is stored and the answer says what would have become of each row.
         """
-        result = await asyncio.to_thread(self._submit, principal, upload)
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self._pool, self._submit, principal, upload)
         if "index" in result.body:
             # 7. What it supersedes goes (custody.correcting).
             await self._parts.corrected(result.body["index"])
@@ -112,6 +140,8 @@ class Submitting:
         parts = self._parts
         # 1. Does the organisation's own key stand behind exactly these bytes?
         manifest, deed = checked_manifest(parts.ledger, principal, upload)
+        if manifest.rows > MAX_ROWS:
+            raise TooLarge(f"a submission has at most {MAX_ROWS} rows: split the file", where="manifest rows")
         if upload.dry_run:
             self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
@@ -166,6 +196,7 @@ class Submitting:
             principal=principal,
             name=name,
             max_row=self._parts.settings.max_row,
+            rows=manifest.rows,
             policies=dict(policies.files),
             groups=self._parts.groups(principal.org, time.time()),
             closed=policies.closed,

@@ -21,8 +21,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graphsvc.ledger.keyfiles import signing_key, sync_directory
+from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.files import sweep, sync_directory
 from graphsvc_verify.cosignature import WitnessKey, cosignature_line, cosigned_message
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.merkle import EMPTY_ROOT, verify_consistency
@@ -63,6 +64,7 @@ class Witness:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not is_name(name):
             raise InvalidInput("a witness's name has no blanks and no +", code="bad_name")
+        sweep(directory, deep=False)
         self._database = directory / "witness.db"
         fresh = not self._database.exists()
         self._private = signing_key(directory / "witness.key", create=fresh)

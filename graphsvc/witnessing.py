@@ -20,10 +20,10 @@ from pathlib import Path
 import httpx2
 import msgspec
 
-from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import IntegrityError, InvalidInput, Unavailable
+from graphsvc.model.files import write_durably
 from graphsvc_verify.cosignature import WitnessKey, parse_witnesses, read_cosignatures
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import is_number, parse_checkpoint, split_note

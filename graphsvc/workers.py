@@ -1,14 +1,18 @@
 """Worker processes for intake: cleaning and sealing rows would otherwise keep readers and the applier waiting.
 
 Each worker loads schema and policies once and takes in one body after the other. A worker ends when its pipe closes,
-so none outlives the service, however that ends; one that dies is replaced, and nothing refers to what it was doing.
+so none outlives the service, however that ends; one that dies, or that met what nobody foresaw, is replaced, and
+nothing refers to what it was doing. A worker's memory is limited: one body can't take the machine's.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import multiprocessing
 import os
 import queue
+import resource
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,17 +20,23 @@ from functools import lru_cache
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import MappingProxyType
 
 from graphsvc.intake import Intake, Order, take_in
-from graphsvc.ledger.objects import open_payloads
+from graphsvc.ledger.objects import PayloadStore, open_payloads
 from graphsvc.ledger.payload import Packer
 from graphsvc.model.drafts import Defaults
-from graphsvc.model.errors import GraphsvcError, InvalidInput, Unavailable
+from graphsvc.model.errors import GraphsvcError, InvalidInput, InvalidManifest, TooLarge, Unavailable
 from graphsvc.model.principals import Principal
-from graphsvc.model.schema import load_schema
+from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import policies_of
 from importers.mapping import load_mapping
+
+MEMORY = 1 << 30
+"""Bytes that a worker may have for data: rows stream, so even large bodies need some 300 MB at most."""
+
+_log = logging.getLogger("graphsvc.workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ class Task:
     principal: Principal
     name: str
     max_row: int
+    rows: int
+    """The rows that the manifest states."""
     policies: Mapping[str, str]
     """The texts of the policy files in force."""
     groups: frozenset[str] = frozenset()
@@ -67,36 +79,51 @@ class Taken:
     secrets: dict[str, bytes]
 
 
+_CALLERS: Mapping[str, type[InvalidInput]] = MappingProxyType(
+    {kind.__name__: kind for kind in (InvalidManifest, TooLarge, InvalidInput)}
+)
+"""What of the caller's mistakes travels between processes as what it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """An error on its way between processes."""
+    """An error on its way between processes. ``last``: the worker ends with it."""
 
-    message: str
-    code: str
-    where: str
-    errno: int | None = None
-    invalid: bool = False
+    kind: str
+    """A name of :data:`_CALLERS`, ``disk``, ``memory``, or ``fault`` for all else."""
+    message: str = ""
+    code: str = ""
+    where: str = ""
+    errno: int = 0
+    last: bool = False
 
     def error(self) -> Exception:
-        if self.errno is not None:
+        if self.kind == "disk":
             return OSError(self.errno, os.strerror(self.errno))
-        if self.invalid:
-            return InvalidInput(self.message, code=self.code, where=self.where)
+        if self.kind == "memory":
+            message = "this needs more memory than one submission may have: split the file or simplify its mapping"
+            return TooLarge(message, code="too_much_memory", where="part body")
+        if (kind := _CALLERS.get(self.kind)) is not None:
+            return kind(self.message, code=self.code, where=self.where)
         return Unavailable("the submission could not be taken in; nothing was kept", code="intake_failed")
 
 
 class Workers:
     """A few worker processes. Thread-safe; as many bodies at once as there are workers, others wait their turn."""
 
-    def __init__(self, places: Places, count: int) -> None:
-        self._places = places
+    def __init__(self, places: Places, count: int, memory: int = MEMORY) -> None:
+        self.count = count
         self._free: queue.Queue[_Worker] = queue.Queue()
-        self._all = [_Worker(places) for _ in range(count)]
+        self._all = [_Worker(places, memory) for _ in range(count)]
         for worker in self._all:
             self._free.put(worker)
 
     def take_in(self, task: Task) -> Taken:
-        """Run one task. Raises InvalidInput (what stops a whole file), OSError (disk), Unavailable (a worker died)."""
+        """Run one task.
+
+        Raises InvalidInput (what stops a whole file; TooLarge, InvalidManifest), OSError (disk), Unavailable (a worker
+        died, or met what it was not made for).
+        """
         with self._worker() as worker:
             answer = worker.ask(task)
         if isinstance(answer, _Failed):
@@ -120,8 +147,9 @@ class Workers:
 class _Worker:
     """One process and our end of its pipe."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, memory: int) -> None:
         self._places = places
+        self._memory = memory
         self._start()
 
     def _start(self) -> None:
@@ -129,7 +157,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=_work, args=(theirs, self._places), name="intake", daemon=True
+            target=_work, args=(theirs, self._places, self._memory), name="intake", daemon=True
         )
         self._process.start()
         theirs.close()
@@ -139,9 +167,10 @@ class _Worker:
             self._pipe.send(task)
             answer: Taken | _Failed = self._pipe.recv()
         except (EOFError, OSError):
+            answer = _Failed("fault", last=True)
+        if isinstance(answer, _Failed) and answer.last:
             self.end()
             self._start()
-            return _Failed("", "", "")
         return answer
 
     def end(self) -> None:
@@ -158,41 +187,68 @@ def _decider(files: tuple[tuple[str, str], ...], closed: frozenset[str]) -> Deci
     return Decider(policies_of(dict(files), closed))
 
 
-def _work(pipe: Connection, places: Places) -> None:
+def _work(pipe: Connection, places: Places, memory: int) -> None:
+    # What a body takes is memory of its own: unlike the address space, it grows with nothing else.
+    _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
+    most = memory if hardest == resource.RLIM_INFINITY else min(memory, hardest)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
     schema = load_schema(places.schema)
     store = open_payloads(places.payloads, places.s3_endpoint)
-
-    def run(task: Task) -> Taken:
-        decider = _decider(tuple(task.policies.items()), task.closed)
-        allowed = lru_cache(maxsize=None)(lambda label: decider.may_submit(task.principal, label))
-        order = Order(
-            path=task.path,
-            media_type=task.media_type,
-            mapping=None if task.mapping is None else load_mapping(task.mapping, schema),
-            seed=task.seed,
-            defaults=task.defaults,
-            organisation=task.principal.organisation,
-            schema=schema,
-            may_submit=allowed,
-            groups=task.groups,
-            max_row=task.max_row,
-        )
-        if not task.name:
-            return Taken(take_in(order, None), [], {})
-        packer = Packer(store, task.name)
-        with store.or_removed(packer.packs):
-            intake = take_in(order, packer)
-            return Taken(intake, *packer.finish())
-
     while True:
         try:
             task: Task = pipe.recv()
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, OSError, KeyboardInterrupt):
             return
+        answer = _answered(task, schema, store)
         try:
-            answer: Taken | _Failed = run(task)
-        except GraphsvcError as error:
-            answer = _Failed(error.message, error.code, error.where, invalid=isinstance(error, InvalidInput))
-        except OSError as error:
-            answer = _Failed("", "", "", errno=error.errno)
-        pipe.send(answer)
+            pipe.send(answer)
+        except OSError:
+            # The service was killed meanwhile: nobody will ever refer to what was sealed for it.
+            for pack in answer.packs if isinstance(answer, Taken) else ():
+                store.remove(pack)
+            return
+        if isinstance(answer, _Failed) and answer.last:
+            return
+
+
+def _answered(task: Task, schema: Schema, store: PayloadStore) -> Taken | _Failed:
+    """What came of a task. No words of an error that nobody foresaw leave: they may hold what is in the rows."""
+    try:
+        return _take_in(task, schema, store)
+    except InvalidInput as error:
+        kind = next(name for name, known in _CALLERS.items() if isinstance(error, known))
+        return _Failed(kind, error.message, error.code, error.where)
+    except GraphsvcError:
+        return _Failed("fault")
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return _Failed("memory", last=True)
+        return _Failed("disk", errno=error.errno or errno.EIO)
+    except MemoryError:
+        return _Failed("memory", last=True)
+    except Exception as error:  # the rows may be strange in a way that nobody thought of
+        _log.error("a submission could not be taken in: %s", type(error).__name__)
+        return _Failed("fault", last=True)
+
+
+def _take_in(task: Task, schema: Schema, store: PayloadStore) -> Taken:
+    decider = _decider(tuple(task.policies.items()), task.closed)
+    order = Order(
+        path=task.path,
+        media_type=task.media_type,
+        mapping=None if task.mapping is None else load_mapping(task.mapping, schema),
+        seed=task.seed,
+        defaults=task.defaults,
+        organisation=task.principal.organisation,
+        schema=schema,
+        may_submit=lru_cache(maxsize=4096)(lambda label: decider.may_submit(task.principal, label)),
+        groups=task.groups,
+        max_row=task.max_row,
+        rows=task.rows,
+    )
+    if not task.name:
+        return Taken(take_in(order, None), [], {})
+    packer = Packer(store, task.name)
+    with store.or_removed(packer.packs):
+        intake = take_in(order, packer)
+        return Taken(intake, *packer.finish())

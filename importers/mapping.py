@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import ChainMap
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 import msgspec
 
+from graphsvc.model.cleaning import too_many
 from graphsvc.model.datafiles import parse_yaml
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
@@ -29,6 +32,12 @@ FIELD = re.compile(r"\{([^{}]+)\}")
 """A column named in a template."""
 
 
+MAX_TEMPLATE = 2_000
+"""Longest template, in characters."""
+MAX_PARTS = 2_000
+"""Most entities, links, conditions and values of a mapping together: every row is tried against all of them."""
+
+
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where one value comes from; exactly one of ``column``, ``const`` and ``template`` is given."""
 
@@ -41,6 +50,11 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     other: str = ""
     split: str = ""
     timezone: str = ""
+
+    @property
+    def several(self) -> bool:
+        """Whether it gives a list, where most places take a word."""
+        return isinstance(self.const, list) or bool(self.split)
 
     @property
     def columns(self) -> list[str]:
@@ -178,11 +192,14 @@ def load_mapping(data: bytes, schema: Schema | None = None) -> Mapping:
         raise _refused("/format", "NDJSON is UTF-8 and names its columns itself: leave encoding and columns out")
     if not read.rows:
         raise _refused("/rows", "give at least one rule")
-    refs = {entity.ref for rule in read.rows for entity in rule.entities}
+    _check_size(read.rows)
+    kinds = {entity.ref: entity.kind for rule in read.rows for entity in rule.entities}
     for index, rule in enumerate(read.rows):
-        _check_rule(rule, f"/rows/{index}", refs)
+        _check_rule(rule, f"/rows/{index}", kinds.keys())
         if schema is not None:
-            _check_words(rule, f"/rows/{index}", schema, read.rows)
+            # A rule's own entities decide what its links join.
+            own = {entity.ref: entity.kind for entity in rule.entities}
+            _check_words(rule, f"/rows/{index}", schema, ChainMap(own, kinds))
     region = read.region or read.defaults.region
     defaults = msgspec.structs.replace(read.defaults, region=region)
     return Mapping(
@@ -220,7 +237,19 @@ def _of_struct(struct: Any, pointer: str) -> Iterator[tuple[str, Source]]:
                 yield f"{pointer}/{name}", value
 
 
-def _check_rule(rule: Rule, pointer: str, refs: set[str]) -> None:
+def _check_size(rules: list[Rule]) -> None:
+    """What a mapping makes of one row, and what it asks of it, is bounded before a row is read."""
+    parts = 0
+    for index, rule in enumerate(rules):
+        if (many := too_many(len(rule.entities), len(rule.links))) is not None:
+            raise _refused(f"/rows/{index}{many[1]}", many[2])
+        parts += len(rule.entities) + len(rule.links) + len(rule.conditions) + sum(1 for _ in sources(rule))
+        if parts > MAX_PARTS:
+            what = f"a mapping has at most {MAX_PARTS} entities, links, conditions and values: split it"
+            raise _refused(f"/rows/{index}", what)
+
+
+def _check_rule(rule: Rule, pointer: str, refs: AbstractSet[str]) -> None:
     own = [entity.ref for entity in rule.entities]
     if len(set(own)) != len(own):
         raise _refused(f"{pointer}/entities", "two entities have the same ref")
@@ -235,12 +264,15 @@ def _check_rule(rule: Rule, pointer: str, refs: set[str]) -> None:
         if isinstance(value, Value):
             if sum(x is not None for x in (value.column, value.const, value.template)) != 1:
                 raise _refused(pointer + place, "give exactly one of column, const and template")
+            if value.several and "/attributes/" not in place:
+                raise _refused(pointer + place, "give one word here, not a list: leave split out")
+            if value.template is not None and len(value.template) > MAX_TEMPLATE:
+                raise _refused(f"{pointer}{place}/template", f"a template has at most {MAX_TEMPLATE} characters")
             if value.timezone and not re.fullmatch(r"Z|[+-]\d{2}:\d{2}", value.timezone):
                 raise _refused(f"{pointer}{place}/timezone", "write the offset as +08:00 or Z")
 
 
-def _check_words(rule: Rule, pointer: str, schema: Schema, rules: list[Rule]) -> None:
-    kinds = {entity.ref: entity.kind for other in [*rules, rule] for entity in other.entities}
+def _check_words(rule: Rule, pointer: str, schema: Schema, kinds: ChainMap[str, str]) -> None:
     for e, entity in enumerate(rule.entities):
         where = f"{pointer}/entities/{e}"
         kind = schema.kinds.get(entity.kind)

@@ -70,4 +70,6 @@ def _explained(message: str) -> tuple[str, str]:
     if (found := _AT.search(message)) is not None:
         message = message[: found.start()]
         pointer = "".join(f"/{name or index}" for name, index in _STEP.findall(found[1]))
-    return pointer, f"{message}: see schema/submission.schema.json"
+    # The words may hold a name out of the row.
+    shown = "".join(c if c.isprintable() else "?" for c in message[:200])
+    return pointer, f"{shown}: see schema/submission.schema.json"

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import codecs
 import csv
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import msgspec
 
+from graphsvc.model.bounds import MAX_DRAFT
+from graphsvc.model.cleaning import too_many
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling
-from importers.mapping import FIELD, Condition, EntityRule, Interval, LinkRule, Rule, Source, Value
+from importers.cells import Getter, Lookup, Refused, columns_of, getter_of, path_of, test_of, value_of, word_of
+from importers.mapping import EntityRule, Interval, LinkRule, Rule, Source
 from importers.mapping import Mapping as TableMapping
 from importers.native import broken_json, too_long
 from importers.rows import CHUNK, Row
 
-_NAIVE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?")
 _BOM = b"\xef\xbb\xbf"
-
-Getter = Callable[[Any], Any]
-"""Gives one value of a row (a list of cells, or an object), None where there is none."""
-Lookup = Callable[[str], Getter | None]
-"""Gives the getter of a column, None where the table has no such column."""
 
 
 def detect_charset(stream: BinaryIO) -> str:
@@ -64,19 +60,19 @@ class TableImporter:
         Raises InvalidInput ``missing_column`` when the header lacks a column that the mapping needs.
         """
         if self.mapping.format == "ndjson":
-            plan = _plan(self.mapping, _path)
+            plan = _plan(self.mapping, path_of)
             for row in rows:
                 yield row.number, self._from_json(row, plan)
             return
         columns = self.mapping.columns
-        made = None if columns is None else _plan(self.mapping, _cells(columns))
+        made = None if columns is None else _plan(self.mapping, columns_of(columns))
         width = 0 if columns is None else len(columns)
         for row in rows:
             cells = self._cells_of(row)
             if not isinstance(cells, list):
                 yield row.number, cells
             elif made is None:
-                made, width = _plan(self.mapping, _cells(cells)), len(cells)
+                made, width = _plan(self.mapping, columns_of(cells)), len(cells)
                 yield row.number, None
             elif len(cells) != width and any(cells[width:]) | (len(cells) < width):
                 message = f"the row has {len(cells)} cells, the header {width}: look for a missing quote or separator"
@@ -155,7 +151,7 @@ def _plan(mapping: TableMapping, lookup: Lookup) -> list[_RulePlan]:
 
 def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> _RulePlan:
     def bind(values: Mapping[str, Source], place: str) -> tuple[tuple[str, Getter], ...]:
-        return tuple((name, _getter(value, lookup, f"{pointer}{place}/{name}")) for name, value in values.items())
+        return tuple((name, getter_of(value, lookup, f"{pointer}{place}/{name}")) for name, value in values.items())
 
     def interval(observed: Interval | None, place: str) -> tuple[tuple[str, Getter], ...]:
         return bind(
@@ -165,7 +161,7 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> _RulePlan:
     entities = []
     for e, entity in enumerate(rule.entities):
         key = bind(entity.key, f"/entities/{e}/key")
-        shown = tuple((n, g, ", ".join(_value(entity.key[n]).columns)) for n, g in key)
+        shown = tuple((n, g, ", ".join(value_of(entity.key[n]).columns)) for n, g in key)
         entities.append(_EntityPlan(entity, shown, bind(entity.attributes, f"/entities/{e}/attributes")))
     links = tuple(
         _LinkPlan(link, bind(link.attributes, f"/links/{i}/attributes"), interval(link.observed, f"/links/{i}"))
@@ -184,198 +180,108 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> _RulePlan:
     if rule.origin is not None:
         said = {"organisation": rule.origin.organisation, "reference": rule.origin.reference}
         fields["origin"] = bind({name: value for name, value in said.items() if value is not None}, "/origin")
-    tests = tuple(_test(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
+    tests = tuple(test_of(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
     return _RulePlan(tests, tuple(entities), links, fields)
 
 
 def _draft(number: int, row: Any, plans: list[_RulePlan], mapping: TableMapping) -> Draft | RowProblem | None:
-    draft = Draft([], [], row=number)
-    skipped: set[str] = set()
+    making = _Making(number)
     matched = False
-    for plan in plans:
-        if not all(test(row) for test in plan.tests):
-            continue
-        matched = True
-        problem = _add_entities(draft, row, plan, skipped)
-        if problem is not None:
-            return problem
-        for link in plan.links:
-            rule = link.rule
-            if rule.source not in skipped and rule.target not in skipped:
-                attributes, observed = _some(link.attributes, row), _some(link.observed, row)
-                seen = Observed(**observed) if observed else None
-                draft.links.append(DraftLink(rule.kind, rule.source, rule.target, attributes, seen))
-        _add_fields(draft, row, plan)
+    try:
+        for plan in plans:
+            if all(test(row) for test in plan.tests):
+                matched = True
+                making.add(row, plan)
+    except Refused as refused:
+        return RowProblem(number, *refused.problem)
     if not matched and mapping.otherwise == "report":
         return RowProblem(number, "no_rule", "", "no rule of the mapping holds: add one, or set `otherwise: skip`")
-    return draft if draft.entities else None
+    return making.draft if making.draft.entities else None
 
 
-def _add_entities(draft: Draft, row: Any, plan: _RulePlan, skipped: set[str]) -> RowProblem | None:
-    for entity in plan.entities:
-        key: dict[str, Any] = {}
-        lacking = ""
-        for name, getter, columns in entity.key:
-            value = getter(row)
-            if value is not None:
-                key[name] = value
-            elif not entity.rule.optional:
-                message = f"{columns or name} is empty: fill it in, or mark the entity optional in the mapping"
-                return RowProblem(draft.row, "missing_value", f"/entities/{len(draft.entities)}/key/{name}", message)
+class _Making:
+    """One row's draft as its rules make it; stopped as soon as it is more than one row may be."""
+
+    def __init__(self, number: int) -> None:
+        self.draft = Draft([], [], row=number)
+        self._skipped: set[str] = set()
+        self._size = 0
+
+    def add(self, row: Any, plan: _RulePlan) -> None:
+        """Add what one rule makes of the row."""
+        self._entities(row, plan)
+        self._links(row, plan)
+        self._fields(row, plan)
+
+    def _entities(self, row: Any, plan: _RulePlan) -> None:
+        draft = self.draft
+        for entity in plan.entities:
+            key: dict[str, Any] = {}
+            lacking = ""
+            for name, getter, columns in entity.key:
+                value = getter(row)
+                if value is not None:
+                    key[name] = value
+                elif not entity.rule.optional:
+                    message = f"{columns or name} is empty: fill it in, or mark the entity optional in the mapping"
+                    raise Refused("missing_value", f"/entities/{len(draft.entities)}/key/{name}", message)
+                else:
+                    lacking = name
+            if lacking:
+                self._skipped.add(entity.rule.ref)
             else:
-                lacking = name
-        if lacking:
-            skipped.add(entity.rule.ref)
-        else:
-            attributes = _some(entity.attributes, row)
-            draft.entities.append(DraftEntity(entity.rule.ref, entity.rule.kind, key, attributes))
-    return None
+                attributes = _some(entity.attributes, row)
+                draft.entities.append(DraftEntity(entity.rule.ref, entity.rule.kind, key, attributes))
+                self._grown(key, attributes)
+
+    def _links(self, row: Any, plan: _RulePlan) -> None:
+        for link in plan.links:
+            rule = link.rule
+            if rule.source not in self._skipped and rule.target not in self._skipped:
+                attributes, observed = _some(link.attributes, row), _words(link.observed, row, "/observed")
+                seen = Observed(**observed) if observed else None
+                self.draft.links.append(DraftLink(rule.kind, rule.source, rule.target, attributes, seen))
+                self._grown(attributes, observed)
+
+    def _fields(self, row: Any, plan: _RulePlan) -> None:
+        draft = self.draft
+        found = {name: _words(getters, row, f"/{name}") for name, getters in plan.fields.items()}
+        if found["observed"]:
+            draft.observed = Observed(**found["observed"])
+        if "expires" in found:
+            draft.expires = found["expires"].get("expires", draft.expires)
+        if "handling" in found:
+            draft.handling = Handling(found["handling"].get("scheme", ""), found["handling"].get("code", ""))
+        if "grading" in found:
+            draft.grading = Grading(**found["grading"])
+        if found.get("origin"):
+            draft.origin = Origin(**found["origin"])
+
+    def _grown(self, *values: dict[str, Any]) -> None:
+        many = too_many(len(self.draft.entities), len(self.draft.links))
+        if many is not None:
+            raise Refused(*many)
+        self._size += sum(_length(value) for one in values for value in one.values())
+        if self._size > MAX_DRAFT:
+            message = f"the mapping makes more than {MAX_DRAFT} characters of this row: let it make less"
+            raise Refused("draft_too_large", "", message)
 
 
-def _add_fields(draft: Draft, row: Any, plan: _RulePlan) -> None:
-    found = {name: _some(getters, row) for name, getters in plan.fields.items()}
-    if found["observed"]:
-        draft.observed = Observed(**found["observed"])
-    if "expires" in found:
-        draft.expires = found["expires"].get("expires", draft.expires)
-    if "handling" in found:
-        draft.handling = Handling(found["handling"].get("scheme", ""), found["handling"].get("code", ""))
-    if "grading" in found:
-        draft.grading = Grading(**found["grading"])
-    if found.get("origin"):
-        draft.origin = Origin(**{name: _word(value) for name, value in found["origin"].items()})
+def _length(value: Any) -> int:
+    """About how many characters a value has."""
+    if isinstance(value, list):
+        return sum(_length(one) + 8 for one in value)
+    return len(value) if isinstance(value, str) else 8
+
+
+def _words(getters: Iterable[tuple[str, Getter]], row: Any, pointer: str) -> dict[str, str]:
+    """The values by name where each is one word; lists are refused."""
+    found = _some(getters, row)
+    for name, value in found.items():
+        if not isinstance(value, str | int):
+            raise Refused("wrong_type", f"{pointer}/{name}", "give one word here, not a list")
+    return {name: word_of(value) for name, value in found.items()}
 
 
 def _some(getters: Iterable[tuple[str, Getter]], row: Any) -> dict[str, Any]:
     return {name: value for name, getter in getters if (value := getter(row)) is not None}
-
-
-def _value(source: Source) -> Value:
-    return Value(column=source) if isinstance(source, str) else source
-
-
-def _getter(source: Source, lookup: Lookup, pointer: str) -> Getter:
-    value = _value(source)
-    if value.const is not None:
-        const = value.const
-        return lambda row: const
-    getters = [lookup(column) for column in value.columns]
-    for column, getter in zip(value.columns, getters, strict=True):
-        if getter is None and not value.optional:
-            raise _missing(column, pointer)
-    if any(getter is None for getter in getters):
-        return lambda row: None
-    base = getters[0] if value.template is None else _template(value.template, [g for g in getters if g])
-    assert base is not None
-    if not (value.absent or value.map or value.other or value.split or value.timezone):
-        return base
-    return _refined(base, value)
-
-
-def _template(template: str, getters: list[Getter]) -> Getter:
-    texts = FIELD.split(template)[::2]
-
-    def get(row: Any) -> Any:
-        out = [texts[0]]
-        for getter, text in zip(getters, texts[1:], strict=True):
-            value = getter(row)
-            if value is None:
-                return None
-            out += (_word(value), text)
-        return "".join(out)
-
-    return get
-
-
-def _refined(base: Getter, value: Value) -> Getter:
-    absent = frozenset(word.casefold() for word in value.absent)
-
-    def one(found: Any) -> Any:
-        word = _word(found) if not isinstance(found, list) else found
-        if isinstance(word, str):
-            if word.casefold() in absent:
-                return None
-            if word in value.map:
-                return value.map[word]
-            if value.other:
-                return value.other
-            if value.timezone and _NAIVE.fullmatch(word):
-                return word + value.timezone
-        return found
-
-    def get(row: Any) -> Any:
-        found = base(row)
-        if found is None:
-            return None
-        if value.split and isinstance(found, str):
-            found = [part.strip() for part in found.split(value.split)]
-        if isinstance(found, list):
-            return [kept for part in found if part != "" and (kept := one(part)) is not None] or None
-        return one(found)
-
-    return get
-
-
-def _test(condition: Condition, lookup: Lookup, pointer: str) -> Callable[[Any], bool]:
-    getter = lookup(condition.column)
-    if getter is None:
-        raise _missing(condition.column, pointer)
-    words = None if condition.among is None else frozenset(condition.among)
-    equals = None if condition.equals is None else _word(condition.equals)
-
-    def holds(row: Any) -> bool:
-        value = getter(row)
-        if value is None:
-            return condition.absent and not condition.present and equals is None and words is None
-        if condition.absent:
-            return False
-        word = _word(value)
-        return (equals is None or word == equals) and (words is None or word in words)
-
-    return holds
-
-
-def _word(value: Any) -> str:
-    """A value as the text that conditions, maps and templates see: JSON's words for true and false."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value)
-
-
-def _cells(header: Iterable[str]) -> Lookup:
-    """Columns of a CSV by header; white space around names is dropped, an empty cell is None."""
-    names = [name.strip() for name in header]
-
-    def lookup(column: str) -> Getter | None:
-        if names.count(column) > 1:
-            raise InvalidInput(f"the header names {column} twice: rename one", code="double_column", where="row 0")
-        if column not in names:
-            return None
-        index = names.index(column)
-        return lambda cells: cells[index].strip() or None
-
-    return lookup
-
-
-def _path(column: str) -> Getter:
-    """A dotted path into an object; a key that has the dots in its name is found as well."""
-    steps = column.split(".")
-
-    def get(found: Any) -> Any:
-        if column in found:
-            found = found[column]
-        else:
-            for step in steps:
-                if not isinstance(found, dict) or step not in found:
-                    return None
-                found = found[step]
-        if isinstance(found, str):
-            return found.strip() or None
-        return None if isinstance(found, dict) else found
-
-    return get
-
-
-def _missing(column: str, pointer: str) -> InvalidInput:
-    message = f"mapping {pointer}: the table has no column {column}: correct the mapping, or mark the value optional"
-    return InvalidInput(message, code="missing_column", where=f"mapping {pointer}")

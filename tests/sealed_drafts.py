@@ -33,7 +33,8 @@ def enter_drafts(
     packer = Packer(store, name)
     for row, draft in enumerate(drafts):
         raw = draft if isinstance(draft, bytes) else msgspec.json.encode(draft)
-        packer.add(row, b"row %d" % row, raw, 1 if isinstance(draft, bytes) else len(draft.entities))
+        held = (1, 0) if isinstance(draft, bytes) else (len(draft.entities), len(draft.links))
+        packer.add(row, b"row %d" % row, raw, *held)
     packs, secrets = packer.finish()
     keys.keep({**secrets, f"seed|{name}": bytes(32)})
     for pack in packs:

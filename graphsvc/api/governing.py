@@ -144,7 +144,7 @@ def _reader(reader: ReaderInput | None) -> Shape:
     _within("reader/roles", len(reader.roles), 0, MAX_ROLES)
     said = {name: getattr(reader, name) for name in ("org", "kind", "purpose", "legal_basis", "case", "signed")}
     for name, value in said.items():
-        if value:
+        if isinstance(value, str) and value:
             _text(f"reader/{name}", value, 200)
     return {**said, "roles": [_text("reader/roles", role, MAX_NAME) for role in reader.roles]}
 

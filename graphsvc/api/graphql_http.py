@@ -7,6 +7,7 @@ Step by step: 1. who calls and what media types; 2. the body, a JSON object; 3. 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from graphsvc.api.requests import body_of, caller, footing, json_object
 from graphsvc.api.roots import Context
 from graphsvc.api.schema import api_schema, core_schema
 from graphsvc.api.signatures import signed_request
+from graphsvc.api.turns import QUESTIONS, ActTurns, Turns
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Principal
 
@@ -29,16 +31,23 @@ MAX_BODY = 256 << 10
 """Bytes of a request body."""
 
 
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """Who carries acts out, and whose turn it is."""
+
+    administering: Administering
+    acting: Acting
+    turns: ActTurns
+
+
 class GraphqlEndpoint:
     """The endpoint with what it remembers: prepared documents."""
 
-    def __init__(
-        self, authenticating: Authenticating, asking: Asking, administering: Administering, acting: Acting
-    ) -> None:
+    def __init__(self, authenticating: Authenticating, asking: Asking, doing: Doing) -> None:
         self._authenticating = authenticating
         self._asking = asking
-        self._administering = administering
-        self._acting = acting
+        self._doing = doing
+        self._questions = Turns(QUESTIONS)
         self._schema = core_schema()
         self._documents = Documents(api_schema())
 
@@ -70,8 +79,9 @@ class GraphqlEndpoint:
             answered = await answer(self._schema, question, Context(principal))
             return _response(_envelope(answered.data, answered.errors, {}), 200, media_type)
         if prepared.mutates:
-            context = Context(principal, administering=self._administering, acting=self._acting)
-            answered = await answer(self._schema, question, context)
+            context = Context(principal, administering=self._doing.administering, acting=self._doing.acting)
+            async with self._doing.turns.turn(principal):
+                answered = await answer(self._schema, question, context)
             receipts = {"receipt": context.receipts[-1]} if context.receipts else {}
             return _response(_envelope(answered.data, answered.errors, receipts), 200, media_type)
 
@@ -83,7 +93,8 @@ class GraphqlEndpoint:
             answers.append(await answer(self._schema, question, Context(principal, reading=reading)))
             return answers[-1].data
 
-        released = await self._asking.run(principal, stated, body, work, signed)
+        async with self._questions.turn(principal.org):
+            released = await self._asking.run(principal, stated, body, work, signed)
         extensions = {"receipt": orjson.Fragment(released.receipt), "appliedIndex": released.applied_index}
         return _response(_envelope(released.data, answers[-1].errors, extensions), 200, media_type)
 

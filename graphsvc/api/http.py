@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graphsvc.api.graphql_http import GraphqlEndpoint
+from graphsvc.api.graphql_http import Doing, GraphqlEndpoint
 from graphsvc.api.log import LogRoutes
 from graphsvc.api.members import MemberRoutes
 from graphsvc.api.organisations import OrganisationRoutes
@@ -16,15 +16,17 @@ from graphsvc.api.ports import Administering, Ports
 from graphsvc.api.problems import details_response, http_problem, problem_response
 from graphsvc.api.requests import Handler, guarded, json_response
 from graphsvc.api.submissions import SubmissionRoutes
+from graphsvc.api.turns import ActTurns
 from graphsvc.settings import Settings
 
 
 def build_api(ports: Ports, settings: Settings) -> FastAPI:
     """The application. It does no I/O until it is called; ``spool.sweep`` must have made the spool directory."""
-    graphql = GraphqlEndpoint(ports.authenticating, ports.asking, ports.administering, ports.acting)
+    acts = ActTurns(settings.acts_a_minute)
+    graphql = GraphqlEndpoint(ports.authenticating, ports.asking, Doing(ports.administering, ports.acting, acts))
     submissions = SubmissionRoutes(ports.authenticating, ports.submitting, settings)
-    organisations = OrganisationRoutes(ports.authenticating, ports.administering)
-    members = MemberRoutes(ports.authenticating, ports.keeping)
+    organisations = OrganisationRoutes(ports.authenticating, ports.administering, acts)
+    members = MemberRoutes(ports.authenticating, ports.keeping, acts)
     log = LogRoutes(ports.log)
     routes = [
         _route("POST", "/graphql", graphql.post),

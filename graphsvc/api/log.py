@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,10 +13,12 @@ from starlette.responses import Response
 
 from graphsvc.api.ports import LogReading
 from graphsvc.api.requests import json_response
+from graphsvc.api.turns import LOG, Turns
 from graphsvc.model.errors import InvalidInput, NotFound
 
 _TILE = re.compile(r"tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+T = TypeVar("T")
 _FOR_EVER = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 _FRESH = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
@@ -24,10 +28,15 @@ class LogRoutes:
 
     def __init__(self, log: LogReading) -> None:
         self._log = log
+        self._turns = Turns(LOG)
+
+    async def _read(self, request: Request, what: Callable[..., T], *given: Any) -> T:
+        async with self._turns.turn(request.client.host if request.client else ""):
+            return await run_in_threadpool(what, *given)
 
     async def checkpoint(self, request: Request) -> Response:
         """The last published checkpoint."""
-        note = await run_in_threadpool(self._log.checkpoint)
+        note = await self._read(request, self._log.checkpoint)
         return Response(note, 200, _FRESH, "text/plain; charset=utf-8")
 
     async def tile(self, request: Request) -> Response:
@@ -35,19 +44,19 @@ class LogRoutes:
         path = f"tile/{request.path_params['path']}"
         if len(path) > 100 or not _TILE.fullmatch(path):
             raise NotFound("no such tile", where="path")
-        return _bytes(await run_in_threadpool(self._log.tile, path))
+        return _bytes(await self._read(request, self._log.tile, path))
 
     async def object(self, request: Request) -> Response:
         """An object by its digest."""
         digest = request.path_params["digest"]
         if not _DIGEST.fullmatch(digest):
             raise NotFound("no such object", where="path")
-        return _bytes(await run_in_threadpool(self._log.object, digest))
+        return _bytes(await self._read(request, self._log.object, digest))
 
     async def consistency(self, request: Request) -> Response:
         """The proof between two sizes, as base64url hashes."""
         old, new = _size(request, "old"), _size(request, "new")
-        proof = await run_in_threadpool(self._log.consistency, old, new)
+        proof = await self._read(request, self._log.consistency, old, new)
         hashes = [urlsafe_b64encode(one).rstrip(b"=").decode() for one in proof]
         return json_response({"old": old, "new": new, "proof": hashes})
 

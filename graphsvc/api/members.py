@@ -10,6 +10,7 @@ from starlette.responses import Response
 from graphsvc.api.organisations import _MEMBERS, MAX_INDEXES, _are_indexes, _members, _text
 from graphsvc.api.ports import Authenticating, Keeping
 from graphsvc.api.requests import caller, json_response
+from graphsvc.api.turns import ActTurns
 from graphsvc.model.errors import InvalidInput, NotFound
 
 _REASON = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
@@ -18,9 +19,10 @@ _REASON = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 class MemberRoutes:
     """The routes with what they need."""
 
-    def __init__(self, authenticating: Authenticating, keeping: Keeping) -> None:
+    def __init__(self, authenticating: Authenticating, keeping: Keeping, acts: ActTurns) -> None:
         self._authenticating = authenticating
         self._keeping = keeping
+        self._acts = acts
 
     async def listed(self, request: Request) -> Response:
         """All organisations, with keys and submissions counted; ``left`` is the entry by which one has left."""
@@ -32,7 +34,9 @@ class MemberRoutes:
         principal = await caller(self._authenticating, request)
         body = await _members(request, {"name", "contact"})
         said = {name: _text(body, name, _MEMBERS[name]) for name in body}
-        acted = await self._keeping.membership.update(principal, _org(request), said.get("name"), said.get("contact"))
+        membership, org = self._keeping.membership, _org(request)
+        async with self._acts.turn(principal):
+            acted = await membership.update(principal, org, said.get("name"), said.get("contact"))
         return json_response({**acted.body, "receipt": acted.receipt})
 
     async def depart(self, request: Request) -> Response:
@@ -40,17 +44,24 @@ class MemberRoutes:
         principal = await caller(self._authenticating, request)
         body = await _members(request, {"records", "reason"})
         records = _text(body, "records", re.compile("keep|recall"))
-        acted = await self._keeping.membership.depart(principal, _org(request), records, _text(body, "reason", _REASON))
+        membership, org, reason = self._keeping.membership, _org(request), _text(body, "reason", _REASON)
+        async with self._acts.turn(principal):
+            acted = await membership.depart(principal, org, records, reason)
         return json_response({**acted.body, "receipt": acted.receipt})
 
     async def purge(self, request: Request) -> Response:
-        """Erase what is due now, or with ``{"dryRun": true}`` say what would go."""
+        """Erase what is due now, ``{"confirm": true}``, or say what would go, ``{"dryRun": true}``; never unasked."""
         principal = await caller(self._authenticating, request)
-        body = await _members(request, {"dryRun"})
-        dry_run = body.get("dryRun", False)
-        if not isinstance(dry_run, bool):
-            raise InvalidInput("true or false is needed", code="invalid_request", where="/dryRun")
-        return json_response(await self._keeping.purge(principal, dry_run))
+        body = await _members(request, {"confirm", "dryRun"})
+        for name, value in body.items():
+            if not isinstance(value, bool):
+                raise InvalidInput("true or false is needed", code="invalid_request", where=f"/{name}")
+        confirmed = body.get("confirm", False)
+        if body.get("dryRun", False) == confirmed:
+            message = "say confirm to erase, or dryRun to be told what would go"
+            raise InvalidInput(message, code="invalid_request", where="body")
+        async with self._acts.turn(principal):
+            return json_response(await self._keeping.purge(principal, not confirmed))
 
     async def reapply(self, request: Request) -> Response:
         """Bring in what was set aside: ``{"entry": index, "rows": [...] or null for all of its rows}``."""

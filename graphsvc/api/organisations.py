@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from graphsvc.api.ports import Administering, Authenticating
 from graphsvc.api.requests import body_of, caller, json_object, json_response
+from graphsvc.api.turns import ActTurns
 from graphsvc.model.errors import Denied, InvalidInput
 from graphsvc.model.principals import Organisation
 
@@ -31,9 +32,10 @@ _MEMBERS = {
 class OrganisationRoutes:
     """The routes with what they need."""
 
-    def __init__(self, authenticating: Authenticating, administering: Administering) -> None:
+    def __init__(self, authenticating: Authenticating, administering: Administering, acts: ActTurns) -> None:
         self._authenticating = authenticating
         self._administering = administering
+        self._acts = acts
 
     async def admit(self, request: Request) -> Response:
         """Admit an organisation: slug, kind, jurisdiction, name, contact and its offline root key."""
@@ -43,7 +45,8 @@ class OrganisationRoutes:
         body = await _members(request, {*_MEMBERS, "rootKey"})
         values = {name: _text(body, name, pattern) for name, pattern in _MEMBERS.items()}
         root_key = _key(_text(body, "rootKey", re.compile(r"[A-Za-z0-9_-]{43}")))
-        acted = await self._administering.admit(principal, Organisation(**values), root_key)
+        async with self._acts.turn(principal):
+            acted = await self._administering.admit(principal, Organisation(**values), root_key)
         return json_response({**acted.body, "receipt": acted.receipt}, 201)
 
     async def enrol(self, request: Request) -> Response:
@@ -51,7 +54,8 @@ class OrganisationRoutes:
         principal = await caller(self._authenticating, request)
         body = await _members(request, {"act"})
         act = _text(body, "act", re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"))
-        acted = await self._administering.enrol(principal, act)
+        async with self._acts.turn(principal):
+            acted = await self._administering.enrol(principal, act)
         return json_response({**acted.body, "receipt": acted.receipt}, 201)
 
     async def doctor(self, request: Request) -> Response:
@@ -70,7 +74,8 @@ class OrganisationRoutes:
         if indexes is not None and not _are_indexes(indexes):
             message = f"at most {MAX_INDEXES} ledger indexes are needed, or null for all"
             raise InvalidInput(message, code="invalid_request", where="/indexes")
-        return json_response(await self._administering.evidence(principal, indexes, since))
+        async with self._acts.turn(principal):
+            return json_response(await self._administering.evidence(principal, indexes, since))
 
 
 async def _members(request: Request, known: set[str]) -> dict[str, Any]:

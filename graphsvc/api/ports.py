@@ -180,6 +180,10 @@ class SubmissionResult(Protocol):
 class Submitting(Protocol):
     """Takes submissions in."""
 
+    def admit(self, principal: Principal, /) -> None:
+        """Raise Denied where the caller may submit nothing at all: known before the first byte of a body is read."""
+        ...
+
     async def submit(self, principal: Principal, upload: Upload, /) -> SubmissionResult:
         """Check, log and keep one submission. Raises InvalidManifest, Denied, Conflict, KeyReused, Unavailable."""
         ...

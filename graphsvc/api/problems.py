@@ -31,9 +31,11 @@ from graphsvc.model.errors import (
     InvalidQuery,
     InvalidSignature,
     KeyReused,
+    NoRoom,
     NotFound,
     ScopeMoved,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
 )
@@ -62,18 +64,19 @@ TABLE: dict[type[GraphsvcError], Answer] = {
     Unauthenticated: Answer(401, "No valid access token"),
     Denied: Answer(403, "Not allowed"),
     BudgetSpent: Answer(429, "The day's identifiers are used up"),
+    TooMany: Answer(429, "Too much at once"),
     NotFound: Answer(404, "Not found"),
     Conflict: Answer(409, "The state has moved"),
     KeyReused: Answer(422, "The idempotency key was used for another body"),
     ScopeMoved: Answer(503, "Access rules changed meanwhile", 1),
     Unavailable: Answer(503, "Not available now", 5),
+    NoRoom: Answer(507, "No room left", 60),
     IntegrityError: Answer(500, "Stored state contradicts itself"),
 }
 """Every class of the error tree has its row; a subclass without one is answered like its parent."""
 
 IN_FLIGHT = "in_flight"
 """The code of the one conflict that goes away by itself."""
-FULL = Answer(507, "No room left", 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,12 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, IntegrityError):
         reference = log_masked(error)
         return Problem(TABLE[IntegrityError], error.code, f"stored state contradicts itself, reference {reference}")
-    if isinstance(error, BudgetSpent):
-        answer = TABLE[BudgetSpent]
+    if isinstance(error, BudgetSpent | TooMany):
+        answer = _answer(type(error))
         if error.retry_after:
             answer = replace(answer, retry_after=error.retry_after)
-        return Problem(answer, error.code, error.message, error.where, error.budget)
+        budget = error.budget if isinstance(error, BudgetSpent) else None
+        return Problem(answer, error.code, error.message, error.where, budget)
     if isinstance(error, GraphsvcError):
         return Problem(_answer(type(error)), error.code, error.message, error.where)
     if isinstance(error, GraphQLError) and error.nodes and error.original_error is None:
@@ -135,7 +139,7 @@ def problem_of(error: BaseException) -> Problem:
         return problem_of(InvalidQuery("an argument is missing, null or of another type", code=BAD, where=where))
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         log_masked(error)
-        return Problem(FULL, "storage_full", "the service has no room left; nothing was stored")
+        return Problem(TABLE[NoRoom], NoRoom.code, "the service has no room left; nothing was stored")
     return Problem(Answer(500, "Internal error"), "internal", f"internal error, reference {log_masked(error)}")
 
 

@@ -62,8 +62,7 @@ def single_header(request: Request, name: str, longest: int = 16_384) -> str:
 
 async def body_of(request: Request, largest: int) -> bytes:
     """The whole body; raises TooLarge past ``largest`` bytes, InvalidInput when it is encoded."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise InvalidInput("content codings are not taken", code="invalid_header", where="header content-encoding")
+    stated_length(request, largest)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
@@ -72,6 +71,21 @@ async def body_of(request: Request, largest: int) -> bytes:
             raise TooLarge(f"the body passes the limit of {largest} bytes", where="body")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def stated_length(request: Request, largest: int) -> int:
+    """The bytes that a body is said to have, 0 where nothing is said.
+
+    Raises TooLarge past ``largest``, InvalidInput when the body is encoded.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise InvalidInput("content codings are not taken", code="invalid_header", where="header content-encoding")
+    length = single_header(request, "content-length", 20)
+    if not length:
+        return 0
+    if not length.isdecimal() or int(length) > largest:
+        raise TooLarge(f"the request passes the limit of {largest} bytes", where="header content-length")
+    return int(length)
 
 
 def json_object(body: bytes) -> dict[str, Any]:

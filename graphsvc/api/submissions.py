@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from graphsvc.api.ports import Authenticating, Submitting, Upload
+from graphsvc.api.ports import Authenticating, SubmissionResult, Submitting, Upload
 from graphsvc.api.problems import Answer, Problem, details_response, log_masked
-from graphsvc.api.requests import caller, json_response, single_header
+from graphsvc.api.requests import caller, json_response, single_header, stated_length
 from graphsvc.api.spool import OVERHEAD, Receiver, boundary_of
+from graphsvc.api.turns import SUBMISSIONS, Rate, Turns
+from graphsvc.api.uploads import UploadRoom, Uploads
 from graphsvc.model.errors import InvalidInput, NotFound, TooLarge
+from graphsvc.model.principals import Principal
 from graphsvc.settings import Settings
 
 GULP = 1 << 20
@@ -31,21 +35,39 @@ class SubmissionRoutes:
         self._authenticating = authenticating
         self._submitting = submitting
         self._settings = settings
+        self._uploads = Uploads(settings)
+        self._turns = Turns(SUBMISSIONS)
+        self._rate = Rate(settings.submissions_a_minute, time.monotonic)
 
     async def post(self, request: Request) -> Response:
-        """Receive one submission to disk, then hand it over; nothing stays in the spool whatever happens."""
+        """Receive one submission to disk, then hand it over; nothing stays in the spool whatever happens.
+
+        All that can be refused by the headers is, before the first byte of the body is read.
+        """
         principal = await caller(self._authenticating, request)
+        self._submitting.admit(principal)
         dry_run = _dry_run(request)
         key = _idempotency_key(request, dry_run)
         boundary = boundary_of(request.headers.get("content-type", ""))
         largest = self._settings.max_body + OVERHEAD
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > largest:
-            raise TooLarge(f"the request passes the limit of {largest} bytes", where="header content-length")
+        length = stated_length(request, largest)
         digest = ",".join(request.headers.getlist("content-digest"))
-        receiver = Receiver(self._settings.spool, boundary, self._settings.max_body, digest)
+        self._rate.count(principal.org)
+        with self._uploads.one(principal.org, length) as room:
+            receiver = Receiver(self._settings.spool, boundary, self._settings.max_body, digest)
+            result = await self._received(request, receiver, room, _Asked(principal, key, dry_run))
+        if result.status >= 400:
+            # Problem details may have members of their own (RFC 9457 section 3.2): here what is wrong with which row.
+            answer = Answer(result.status, "No row was accepted")
+            problem = Problem(answer, result.body["code"], "the errors say what is wrong with each row")
+            return details_response(problem, result.body)
+        return json_response(result.body, result.status)
+
+    async def _received(
+        self, request: Request, receiver: Receiver, room: UploadRoom, asked: _Asked
+    ) -> SubmissionResult:
         try:
-            await _receive(request, receiver, largest)
+            await _receive(request, receiver, room, self._settings.max_body + OVERHEAD)
             got = await run_in_threadpool(receiver.finish)
             upload = Upload(
                 path=got.path,
@@ -54,19 +76,14 @@ class SubmissionRoutes:
                 manifest=got.manifest,
                 seed=got.seed,
                 mapping=got.mapping,
-                idempotency_key=key,
+                idempotency_key=asked.key,
                 media_type=got.media_type,
-                dry_run=dry_run,
+                dry_run=asked.dry_run,
             )
-            result = await self._submitting.submit(principal, upload)
+            async with self._turns.turn(asked.principal.org):
+                return await self._submitting.submit(asked.principal, upload)
         finally:
             receiver.discard()
-        if result.status >= 400:
-            # Problem details may have members of their own (RFC 9457 section 3.2): here what is wrong with which row.
-            answer = Answer(result.status, "No row was accepted")
-            problem = Problem(answer, result.body["code"], "the errors say what is wrong with each row")
-            return details_response(problem, result.body)
-        return json_response(result.body, result.status)
 
     async def errors(self, request: Request) -> Response:
         """The rows of a submission that were not accepted, as NDJSON."""
@@ -79,7 +96,15 @@ class SubmissionRoutes:
         return StreamingResponse(_lines(problems), 200, headers, "application/x-ndjson")
 
 
-async def _receive(request: Request, receiver: Receiver, largest: int) -> None:
+class _Asked(NamedTuple):
+    """What the headers said."""
+
+    principal: Principal
+    key: str
+    dry_run: bool
+
+
+async def _receive(request: Request, receiver: Receiver, room: UploadRoom, largest: int) -> None:
     pending: list[bytes] = []
     size = total = 0
     async for chunk in request.stream():
@@ -89,10 +114,12 @@ async def _receive(request: Request, receiver: Receiver, largest: int) -> None:
         if total > largest:
             raise TooLarge(f"the request passes the limit of {largest} bytes", where="body")
         if size >= GULP:
+            room.receive(size)
             await run_in_threadpool(receiver.feed, b"".join(pending))
             pending.clear()
             size = 0
     if pending:
+        room.receive(size)
         await run_in_threadpool(receiver.feed, b"".join(pending))
 
 

@@ -13,6 +13,7 @@ from graphsvc.cli.profile import read_profile, read_trust
 from graphsvc.client.keys import load_hpke_key
 from graphsvc.client.package import take_package
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.files import write_durably
 from graphsvc_verify.package import check_package
 
 
@@ -46,7 +47,7 @@ def evidence(
     with reach.client(pinned) as client:
         package = take_package(client, pinned, answers, index or (), keys)
     report = check_package(package, pinned)
-    out.write_bytes(package)
+    write_durably(out, package, 0o644)
     size, entries = report.evidence.checkpoint.size, report.evidence.entries
     if json:
         counts = {"entries": len(entries), "answers": len(report.answers), "witnesses": len(report.evidence.witnesses)}

@@ -79,7 +79,7 @@ def rewrap(data: DataOption = Path("data"), json: JsonFlag = False) -> None:
     ones (graphsvc backup --secrets), then destroy those. What was erased before is then unreadable everywhere.
     """
     settings = settings_of(data)
-    with closing(RowKeys(settings.data / "keys" / "rows.db")) as keys:
+    with closing(RowKeys(settings.data / "keys" / "rows.db", create=False)) as keys:
         count = keys.rewrap()
     if json:
         write_json({"rewrapped": count})

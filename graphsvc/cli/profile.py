@@ -23,6 +23,7 @@ from graphsvc.client.keys import load_signing_key
 from graphsvc.client.signing import ReadSigner
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.files import write_durably
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.trust import Trust, parse_trust
@@ -107,8 +108,7 @@ def read_profile(path: Path | None) -> Profile:
 
 def write_profile(path: Path, profile: ProfileFile) -> None:
     """Write a profile; it names files, it holds no secret."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(msgspec.to_builtins(profile), indent=2) + "\n")
+    write_durably(path, (json.dumps(msgspec.to_builtins(profile), indent=2) + "\n").encode(), 0o644)
 
 
 def read_trust(path: Path) -> Trust:

@@ -17,8 +17,9 @@ from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import PayloadStore, open_payloads
 from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.local.neo4j import stop_left_over
 from graphsvc.model.errors import InvalidInput
-from graphsvc.rebuild import finish
+from graphsvc.rebuild import NEXT, finish
 from graphsvc.settings import Settings, read_settings
 
 DataOption = Annotated[Path, typer.Option("--data", help="State directory of the service.")]
@@ -44,10 +45,11 @@ def opened(settings: Settings) -> Iterator[tuple[Ledger, Payloads]]:
     with ExitStack() as stack:
         if not settings.database:
             stack.callback(lock_directory(settings.data))
+        stop_left_over(settings.data / f"neo4j{NEXT}")
         finish(settings.data)
         ledger = Ledger.open(settings.data / "ledger", settings.origin, database=settings.database)
         stack.callback(ledger.close)
-        keys = RowKeys(settings.data / "keys" / "rows.db")
+        keys = RowKeys(settings.data / "keys" / "rows.db", create=not ledger.head)
         stack.callback(keys.close)
         yield ledger, Payloads(payloads_of(settings), keys)
 

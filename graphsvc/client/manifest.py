@@ -25,9 +25,10 @@ from typing import Any, BinaryIO
 import msgspec
 
 from graphsvc.client.keys import SigningKey
+from graphsvc.model.bounds import MAX_ROWS
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
-from graphsvc_verify import merkle
+from graphsvc.model.merkle import GrowingRoot
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from importers import row_kind
@@ -111,12 +112,17 @@ def measure(path: Path, media_type: str, seed: bytes, progress: Progress | None 
     try:
         with path.open("rb") as file:
             stream = _Hashing(file, progress)
-            leaves = [row.leaf or b"" for row in iter_rows(stream, kind, salt=lambda i: salt(seed, i))]
+            rows = GrowingRoot()
+            for row in iter_rows(stream, kind, salt=lambda i: salt(seed, i)):
+                rows.add(row.leaf or b"")
+                if rows.count > MAX_ROWS:
+                    message = f"a submission has at most {MAX_ROWS} rows: split the file"
+                    raise InvalidInput(message, code="too_large", where=str(path))
     except OSError as error:
         raise InvalidInput(f"the file can't be read: {error.strerror}", code="unreadable", where=str(path)) from None
     body = stream.hash.digest()
     keyed = hmac.digest(seed, b"body" + body, "sha256").hex()
-    return Measured(stream.bytes, body, f"sha256:{keyed}", len(leaves), f"sha256:{merkle.root(leaves).hex()}")
+    return Measured(stream.bytes, body, f"sha256:{keyed}", rows.count, f"sha256:{rows.root().hex()}")
 
 
 def salt(seed: bytes, row: int) -> bytes:

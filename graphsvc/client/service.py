@@ -182,7 +182,7 @@ class Client:
 
     def purge(self, *, dry_run: bool) -> dict[str, Any]:
         """Erase what is due, or say what would go (operators only)."""
-        content = msgspec.json.encode({"dryRun": dry_run})
+        content = msgspec.json.encode({"dryRun": True} if dry_run else {"confirm": True})
         return self._json(self._patiently(lambda: self._send("POST", "/v1/purge", content=content, headers=_JSON)))
 
     def reapply(self, entry: int, rows: Sequence[int] | None = None) -> dict[str, Any]:

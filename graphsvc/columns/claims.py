@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from graphsvc.model.claims import expiry, link_times
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.places import record_int
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
-
-NEVER = 253402300799
-"""Expiry of what does not expire: the end of year 9999 in epoch seconds."""
-UNKNOWN = -(1 << 62)
-"""Stands in ``since`` and ``until`` where the contributor left that end open."""
 
 WORDS = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
@@ -77,8 +72,8 @@ def _rows(
 ) -> Iterator[tuple[int | str, ...]]:
     for draft, entities, lid in zip(drafts, ids, lids, strict=True):
         record = record_int(entry_index, draft.row)
-        expires = epoch(draft.expires, NEVER)
-        for link in draft.links:
+        expires = expiry(draft)
+        for link, (since, until) in zip(draft.links, link_times(draft), strict=True):
             yield (
                 entities[link.source],
                 entities[link.target],
@@ -87,20 +82,10 @@ def _rows(
                 link.kind,
                 lid,
                 record,
-                epoch(link.since or draft.since, UNKNOWN),
-                epoch(link.until or draft.until, UNKNOWN),
+                since,
+                until,
                 expires,
             )
-
-
-def epoch(time: str | None, missing: int) -> int:
-    """An RFC 3339 time or date in UTC as epoch seconds, rounded down; ``missing`` for None."""
-    if time is None:
-        return missing
-    parsed = datetime.fromisoformat(time)
-    if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=UTC)
-    return int(parsed.timestamp() // 1)
 
 
 def claim_arrays(table: Any) -> ClaimArrays:

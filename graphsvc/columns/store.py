@@ -3,12 +3,11 @@
 The store is a projection of the ledger like the graph, with a watermark of its own; it can be removed and built again.
 Every part is written to a temporary name, made durable and renamed, and is named after the submission and batch that it
 comes from, and after the entry that brought it where that came later: appending the same batch again replaces it. A
-crash leaves at most a temporary file.
+crash leaves at most a temporary file, which the next start removes.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Iterable, Sequence
@@ -25,6 +24,7 @@ import pyarrow.parquet as pq
 from graphsvc.columns.claims import SCHEMA, ClaimArrays, claim_arrays, claims_table
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.files import publish, sweep, temporary, write_durably
 from graphsvc.model.places import ROW_BITS
 from graphsvc.policy.scope import Scope
 
@@ -61,8 +61,7 @@ class Columns:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in directory.glob("*.part"):
-            path.unlink()
+        sweep(directory, deep=False)
         self._lock = threading.Lock()
         self._parts = {path.name: path for path in sorted(directory.iterdir()) if _PART.fullmatch(path.name)}
         self._log = {
@@ -77,9 +76,7 @@ class Columns:
         """
         name = f"{_named(entry_index, batch)}{'' if later is None else f'-{later:012d}'}.parquet"
         path = self._directory / name
-        partial = self._directory / _partial(name)
-        pq.write_table(table.cast(SCHEMA), partial, compression="zstd")
-        _publish(partial, path)
+        _write(table, path)
         with self._lock:
             self._parts = {**self._parts, name: path}
 
@@ -108,9 +105,7 @@ class Columns:
             table = pq.read_table(path, schema=SCHEMA)
             keep = ~np.isin(table.column("rec").to_numpy(), gone)
             if not keep.all():
-                partial = path.with_suffix(".parquet.part")
-                pq.write_table(table.filter(pa.array(keep)).cast(SCHEMA), partial, compression="zstd")
-                _publish(partial, path)
+                _write(table.filter(pa.array(keep)), path)
 
     def move(self, entry_index: int, moves: Iterable[tuple[int, Iterable[int]]]) -> None:
         """Move claims, as ledger entry ``entry_index`` says: per move, a label number and the records that move."""
@@ -163,9 +158,7 @@ class Columns:
 
     def _change(self, entry_index: int, changes: list[Change]) -> None:
         path = self._directory / f"change-{entry_index:012d}.json"
-        partial = self._directory / _partial(path.name)
-        partial.write_bytes(msgspec.json.encode(changes))
-        _publish(partial, path)
+        write_durably(path, msgspec.json.encode(changes))
         with self._lock:
             self._log = {**self._log, entry_index: changes}
             self._changes = _collapse(self._log)
@@ -200,21 +193,8 @@ def _named(entry_index: int, batch: int) -> str:
     return f"claims-{entry_index:012d}-{batch:09d}"
 
 
-def _partial(name: str) -> str:
-    """A temporary name that no other process has, should two write at once."""
-    return f"{name}.{os.urandom(4).hex()}.part"
-
-
-def _publish(partial: Path, path: Path) -> None:
-    """Make ``partial`` durable, then visible under its own name, then that name durable."""
-    _sync(partial)
-    partial.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write(table: Any, path: Path) -> None:
+    """Write claims so that a reader sees the old part or the new one. Raises OSError."""
+    part = temporary(path)
+    pq.write_table(table.cast(SCHEMA), part, compression="zstd")
+    publish(part, path)

@@ -11,13 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from graphsvc.graph.prepare import epoch, packed_attributes, packed_origin
-from graphsvc.model.drafts import CleanDraft, Grading
+from graphsvc.model.claims import FACTS, Facts, entity_facts, expiry, is_storable, link_facts
+from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
-from graphsvc.model.labels import GROUPS, Label, label_key
+from graphsvc.model.labels import Label, label_key
 from graphsvc.model.places import record_int
 
-_FACTS = "gs gi gsch since until " + " ".join(GROUPS) + " origin"
 _HEADERS = {
     "record": "id:ID(record){id-type:long}\tlid:long\texp:long",
     "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\t:LABEL",
@@ -32,13 +31,13 @@ _HEADERS = {
             "lid:long",
             "exp:long",
             "place:long",
-            *_FACTS.split(),
+            *FACTS,
         ]
     ),
     "claim": "\t".join(
         [
             *(":START_ID(entity)", ":END_ID(entity)", "src:long", "dst:long", "kind", "rec:long", "lid:long"),
-            *("exp:long", "place:long", *_FACTS.split()),
+            *("exp:long", "place:long", *FACTS),
         ]
     ),
 }
@@ -71,22 +70,15 @@ class DraftFiles:
         about: list[str] = []
         claims: list[str] = []
         for draft, own, lid in zip(drafts, ids, lids, strict=True):
-            record, exp, grading = record_int(entry_index, draft.row), epoch(draft.expires), _grading(draft.grading)
-            tail, times = f"{record}\t{lid}\t{exp}", f"{draft.since or ''}\t{draft.until or ''}"
-            origin = packed_origin(draft.origin) or ""
+            record, exp = record_int(entry_index, draft.row), expiry(draft)
+            tail = f"{record}\t{lid}\t{exp}"
             records.append(tail)
-            for place, (entity, n) in enumerate(zip(draft.entities, own, strict=True)):
-                values = _values(entity.attributes)
-                about.append(f"{record}\t{n}\t{n}\t{tail}\t{place}\t{grading}\t{times}\t{values}\t{origin}")
-            for place, link in enumerate(draft.links):
+            for place, (n, facts) in enumerate(zip(own, entity_facts(draft), strict=True)):
+                about.append(f"{record}\t{n}\t{n}\t{tail}\t{place}\t{_fields(facts)}")
+            for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
                 source, target = own[link.source], own[link.target]
-                when = times
-                if link.since is not None or link.until is not None:
-                    when = f"{link.since or ''}\t{link.until or ''}"
-                claims.append(
-                    f"{source}\t{target}\t{source}\t{target}\t{link.kind}\t{tail}\t{place}\t{grading}\t{when}\t"
-                    f"{_values(link.attributes)}\t{origin}"
-                )
+                ends = f"{source}\t{target}\t{source}\t{target}"
+                claims.append(f"{ends}\t{link.kind}\t{tail}\t{place}\t{_fields(facts)}")
         for name, lines in (("record", records), ("about", about), ("claim", claims)):
             if lines:
                 self._files[name].write("\n".join(lines) + "\n")
@@ -102,7 +94,7 @@ def write_rest(
     count = 0
     with (directory / "entity-0000.tsv").open("w", encoding="utf-8", newline="\n", buffering=1 << 20) as file:
         for entity, key, kind, lids in entities:
-            if not key.isprintable():
+            if not is_storable(key):
                 raise IntegrityError("an entity's key holds a control character")
             file.write(f"{entity}\t{entity}\t{key}\t{lids}\t{kind}\tEntity;{kind}\n")
             count += 1
@@ -126,9 +118,5 @@ def import_arguments(directory: Path) -> list[str]:
     return arguments
 
 
-def _grading(grading: Grading) -> str:
-    return f"{grading.source}\t{grading.information}\t{grading.scheme}"
-
-
-def _values(attributes: Mapping[str, Mapping[str, object]]) -> str:
-    return "\t".join(value or "" for value in packed_attributes(attributes))
+def _fields(facts: Facts) -> str:
+    return "\t".join(fact or "" for fact in facts)

@@ -27,6 +27,9 @@ CONSTRAINTS = (
     "DROP INDEX claim_src IF EXISTS",
     "DROP INDEX claim_dst IF EXISTS",
     "DROP INDEX about_ent IF EXISTS",
+    # A label names all groups and grants: more than an index holds of one value.
+    "DROP CONSTRAINT label_key IF EXISTS",
+    "CREATE INDEX claim_rec IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.rec)",
     "CREATE INDEX claim_src_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.src, c.lid, c.exp)",
     "CREATE INDEX claim_dst_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.dst, c.lid, c.exp)",
     "CREATE INDEX about_ent_live IF NOT EXISTS FOR ()-[a:ABOUT]-() ON (a.ent, a.lid, a.exp)",

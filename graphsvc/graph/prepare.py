@@ -8,25 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
 from graphsvc.graph import statements
-from graphsvc.model.drafts import CleanDraft, Origin
+from graphsvc.model.claims import entity_facts, expiry, link_facts
+from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
-from graphsvc.model.labels import GROUPS, Label
+from graphsvc.model.labels import Label
 from graphsvc.model.places import record_int
 
-NEVER = 253402300799
-"""``exp`` of what never expires: the last second of the year 9999."""
-
 Statement = tuple[str, dict[str, Any]]
-
-_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +75,13 @@ class Prepared:
         records: list[Any] = []
         claims: list[Any] = []
         for draft, positions, label in zip(self.drafts, self.positions, self.label_positions, strict=True):
-            record, lid, exp = record_int(self.entry_index, draft.row), lids[label], epoch(draft.expires)
-            grading = (draft.grading.source or None, draft.grading.information or None, draft.grading.scheme or None)
-            origin = packed_origin(draft.origin)
+            record, lid, exp = record_int(self.entry_index, draft.row), lids[label], expiry(draft)
             about = [
-                [
-                    ids[position],
-                    [*grading, draft.since, draft.until, *packed_attributes(entity.attributes), origin],
-                    place,
-                ]
-                for place, (position, entity) in enumerate(zip(positions, draft.entities, strict=True))
+                [ids[position], facts, place]
+                for place, (position, facts) in enumerate(zip(positions, entity_facts(draft), strict=True))
             ]
             records.append([record, lid, exp, about])
-            for place, link in enumerate(draft.links):
-                own = link.since is not None or link.until is not None
-                since, until = (link.since, link.until) if own else (draft.since, draft.until)
-                facts = [*grading, since, until, *packed_attributes(link.attributes), origin]
+            for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
                 source, target = ids[positions[link.source]], ids[positions[link.target]]
                 claims.append([source, target, link.kind, record, lid, exp, facts, place])
         return records, claims
@@ -155,26 +138,3 @@ def prepare(
         entry_index,
         forced,
     )
-
-
-@lru_cache(4096)
-def epoch(expires: str | None) -> int:
-    """An RFC 3339 time in whole epoch seconds, cut downwards so that nothing outlives its expiry; NEVER for None."""
-    return NEVER if expires is None else int(datetime.fromisoformat(expires).timestamp())
-
-
-def packed_origin(origin: Origin | None) -> str | None:
-    """An origin as claims hold it: the organisation's slug, a space, the reference."""
-    return None if origin is None else f"{origin.organisation} {origin.reference}"
-
-
-def packed_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> list[str | None]:
-    """Per field group, the attributes as JSON, or None. Raises IntegrityError for an unknown group."""
-    if not attributes:
-        return [None, None, None, None, None]
-    if not attributes.keys() <= _GROUPS:
-        raise IntegrityError("a draft names a field group that doesn't exist", code="unknown_group")
-    return [_encode(attributes[group]).decode() if attributes.get(group) else None for group in GROUPS]
-
-
-_GROUPS = frozenset(GROUPS)

@@ -44,8 +44,8 @@ UNWIND $claims AS c MATCH (a:Entity {{id: c[0]}}) MATCH (b:Entity {{id: c[1]}})
 CREATE (a)-[:CLAIM {{src: c[0], dst: c[1], kind: c[2], rec: c[3], lid: c[4], exp: c[5],
   place: c[7], {_FACTS.format("c[6]")}}}]->(b)"""
 
-# Claims of a record join entities that the record is about: expanding into pairs of those touches no foreign claim's
-# properties unless both ends are busy.
+# A record's claims are found by its integer: walking from its entities would look at every pair of them, or at all that
+# others claim of a busy one.
 MOVE_RECORDS = """
 UNWIND $records AS id MATCH (n:Record {id: id}) WHERE n.lid <> $lid AND n.lid IN $own
 WITH n, n.lid AS old
@@ -53,18 +53,21 @@ CALL (n) {
   MATCH (n)-[x:ABOUT]->(:Entity) SET x.lid = $lid
 }
 CALL (n) {
-  MATCH (n)-[:ABOUT]->(a:Entity) WITH DISTINCT n, a MATCH (n)-[:ABOUT]->(b:Entity) WITH DISTINCT n, a, b
-  MATCH (a)-[c:CLAIM]->(b) WHERE c.rec = n.id SET c.lid = $lid
+  MATCH ()-[c:CLAIM {rec: n.id}]->() USING INDEX SEEK c:CLAIM(rec) SET c.lid = $lid
 }
 SET n.lid = $lid
 WITH n, old MATCH (n)-[:ABOUT]->(e:Entity)
 RETURN [collect(DISTINCT n.id), collect(DISTINCT [e.id, old])]"""
 
+COUNT_CLAIMS = """
+UNWIND $records AS id MATCH (n:Record {id: id})
+RETURN collect([id, COUNT { (n)-[:ABOUT]->() }
+  + COUNT { MATCH ()-[c:CLAIM {rec: id}]->() USING INDEX SEEK c:CLAIM(rec) RETURN c }])"""
+
 DELETE_RECORDS = """
 UNWIND $records AS id MATCH (n:Record {id: id}) WHERE n.lid IN $own
 CALL (n) {
-  MATCH (n)-[:ABOUT]->(a:Entity) WITH DISTINCT n, a MATCH (n)-[:ABOUT]->(b:Entity) WITH DISTINCT n, a, b
-  MATCH (a)-[c:CLAIM]->(b) WHERE c.rec = n.id DELETE c
+  MATCH ()-[c:CLAIM {rec: n.id}]->() USING INDEX SEEK c:CLAIM(rec) DELETE c
 }
 WITH n, n.lid AS old MATCH (n)-[:ABOUT]->(e:Entity)
 WITH collect(DISTINCT n) AS gone, collect(DISTINCT [e.id, old]) AS left

@@ -17,6 +17,7 @@ from graphsvc.graph import statements
 from graphsvc.graph.driver import with_one_map
 from graphsvc.graph.numbering import Numbering
 from graphsvc.graph.prepare import Prepared, prepare
+from graphsvc.model.bounds import BATCH_ROWS, WITHDRAWN_CLAIMS
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label, Move, label_key
 
@@ -196,6 +197,21 @@ class Writer:
             _run(transaction, statements.DROP_LABELS, {"left": left})
             _run(transaction, statements.DELETE_BARE, {"ids": sorted({pair[0] for pair in left})})
             transaction.commit()
+
+    def pieces(self, record_ids: Sequence[int]) -> list[list[int]]:
+        """The records in their order, cut so that withdrawing one piece is bounded work; at least one piece."""
+        pieces: list[list[int]] = [[]]
+        held = 0
+        for start in range(0, len(record_ids), BATCH_ROWS):
+            asked = list(record_ids[start : start + BATCH_ROWS])
+            claims = dict(self._graph.answer(statements.COUNT_CLAIMS, {"records": asked})[0])
+            for record in asked:
+                held += claims.get(record, 0)
+                if pieces[-1] and (held > WITHDRAWN_CLAIMS or len(pieces[-1]) == BATCH_ROWS):
+                    held = claims.get(record, 0)
+                    pieces.append([])
+                pieces[-1].append(record)
+        return pieces
 
     def reserve(self, labels: Mapping[Label, int]) -> None:
         """Enter labels under the numbers that they had, where they are missing: before anything else is applied."""

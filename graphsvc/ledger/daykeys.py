@@ -12,21 +12,25 @@ header again. All other pairs stay under ``keys/day`` only while their epoch is 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.files import write_durably
 from graphsvc_verify.boxes import section_info, section_key, tag_under
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
 from graphsvc_verify.entry import Leaf, open_section
+from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import SUITE, public_key, sealing_info
 from graphsvc_verify.keyed import Keyed
 
 OVERSIGHT = "oversight"
+_EPOCH = re.compile(r"[0-9]+\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +96,15 @@ class DayKeys:
         path = self._current / f"{index}.json"
         if not path.exists():
             return None
-        stored = decode(path.read_bytes())
-        return Epoch(
-            index, stored["day"], {name: _pair(pair) for name, pair in stored["keys"].items()}, stored["covers"]
-        )
+        with _whole(index):
+            stored = decode(path.read_bytes())
+            keys = {name: _pair(pair) for name, pair in stored["keys"].items()}
+            return Epoch(index, stored["day"], keys, stored["covers"])
 
     def forget_all_but(self, index: int) -> None:
         """Remove the day keys of all other epochs; the pairs of oversight stay."""
         for path in self._current.iterdir():
-            if path.name != f"{index}.json":
+            if _EPOCH.fullmatch(path.name) and path.name != f"{index}.json":
                 path.unlink(missing_ok=True)
 
     def header_key(self, leaf: Leaf, objects: Mapping[str, bytes]) -> bytes:
@@ -112,13 +116,23 @@ class DayKeys:
 
     def _read_oversight(self, index: int) -> DayKey:
         try:
-            return _pair(decode((self._oversight / f"{index}.json").read_bytes()))
+            with _whole(index):
+                return _pair(decode((self._oversight / f"{index}.json").read_bytes()))
         except FileNotFoundError:
             raise IntegrityError("the oversight key of an epoch is missing", where=f"epoch {index}") from None
 
     def _wrap(self, recipient: str, index: int, day: str, pair: DayKey, public: bytes) -> bytes:
         content = encode({"day": day, **_text(pair)})
         return SUITE.encrypt(content, public_key(public), info=sealing_info(self._origin, recipient, index))
+
+
+@contextmanager
+def _whole(index: int) -> Iterator[None]:
+    try:
+        yield
+    except (VerifyError, KeyError, TypeError, AttributeError):
+        message = "a file of day keys is damaged; put it back from a backup"
+        raise IntegrityError(message, code="key_file", where=f"epoch {index}") from None
 
 
 def _text(pair: DayKey) -> dict[str, str]:

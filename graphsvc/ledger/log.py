@@ -25,10 +25,11 @@ from graphsvc.ledger.receipts import Appended, Objects, renewed_receipt
 from graphsvc.ledger.recovery import load_state
 from graphsvc.ledger.registry import KeyRecord, read_registry
 from graphsvc.ledger.sequencer import Sequencer
-from graphsvc.ledger.store import open_store
+from graphsvc.ledger.store import open_store, told_plainly
 from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import InvalidInput, NotFound
+from graphsvc.model.files import sweep
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.entry import open_header, parse_leaf
 from graphsvc_verify.jws import Act
@@ -56,12 +57,13 @@ class Ledger:
         self._lock: Callable[[], None] = _nothing if database else lock_directory(directory)
         self._cases: set[tuple[str, str]] = set()
         try:
-            self._store = open_store(directory, database, standby)
-            try:
-                self._start(directory)
-            except BaseException:
-                self._store.close()
-                raise
+            with told_plainly("the ledger"):
+                self._store = open_store(directory, database, standby)
+                try:
+                    self._start(directory)
+                except BaseException:
+                    self._store.close()
+                    raise
         except BaseException:
             self._lock()
             raise
@@ -80,7 +82,9 @@ class Ledger:
 
     def _start(self, directory: Path) -> None:
         secrets = directory / "keys"
-        fresh = not (secrets / "log.key").exists() and not (directory / "tiles" / "checkpoint").exists()
+        # Only now is this process known to lead: a standby removes nothing.
+        sweep(directory)
+        fresh = self._is_empty() and not (directory / "tiles" / "checkpoint").exists()
         signer = LogSigner(self.origin, signing_key(secrets / "log.key", create=fresh))
         self._day_keys = DayKeys(secrets, self.origin)
         self._state = load_state(self._store, signer, self._day_keys, self._clock)
@@ -91,7 +95,7 @@ class Ledger:
         self._publisher = Publisher(directory / "tiles", source, self._publishing_failed, self._store.leads)
         check_pinned(directory, self._head, self._state.tree.root, signer.public)
         self._publisher.recover(self._head, self._note, signer.public)
-        self._sequencer = Sequencer(self._store, self._state, self._committed)
+        self._sequencer = Sequencer(self._store, self._state, self._committed, self._restore)
         self._publisher.start()
         self._sequencer.start()
 
@@ -126,6 +130,16 @@ class Ledger:
     def published(self) -> int:
         """How many entries the published tiles hold."""
         return self._publisher.published
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk has no room for the next entries; it goes on by itself when there is."""
+        return self._sequencer.full
+
+    @property
+    def published_late(self) -> str | None:
+        """Why tiles can't be published now, or None. What is not published is durable all the same."""
+        return self._publisher.late
 
     @property
     def last_scope_event(self) -> int:
@@ -353,6 +367,13 @@ class Ledger:
             self._note, self._head = batch.note, batch.size
             self._publisher.notify(batch.size, batch.note)
 
+    def _restore(self) -> None:
+        """The sequencer's state as it is in the database, after a batch that was not committed."""
+        fresh = load_state(self._store, self._state.signer, self._day_keys, self._clock)
+        for name in ("registry", "epoch", "t", "key_head", "scope_head", "numbers", "tree"):
+            setattr(self._state, name, getattr(fresh, name))
+        self._source.tree = fresh.tree
+
     def _publishing_failed(self, error: Exception) -> None:
         self._sequencer.fail(error, amid="publishing failed")
 
@@ -362,6 +383,10 @@ class Ledger:
         if row is None:
             return 0, self._state.signer.sign(0, EMPTY_ROOT)
         return row.size, row.note
+
+    def _is_empty(self) -> bool:
+        with self.reading() as connection:
+            return connection.execute(select(tables.checkpoints.c.size).limit(1)).first() is None
 
     def _last_note(self) -> str:
         with self.reading() as connection:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from graphsvc.ledger.keyfiles import sync_directory, write_durably
 from graphsvc.model.errors import IntegrityError, InvalidInput
+from graphsvc.model.files import sweep, sync_directory, write_durably
 from graphsvc_verify.canonical import digest
 
 _PREFIX = "sha256:"
@@ -31,6 +31,10 @@ class PayloadStore(ABC):
     @abstractmethod
     def names(self) -> Iterator[str]:
         """The digests of all objects, in no order."""
+
+    @abstractmethod
+    def sweep(self) -> None:
+        """Remove what killed processes left half written. For whoever alone writes here."""
 
     @abstractmethod
     def _read(self, name: str) -> bytes | None: ...
@@ -84,6 +88,10 @@ class FilePayloadStore(PayloadStore):
             for path in folder.iterdir() if folder.is_dir() else ():
                 if len(path.name) == 64:
                     yield _PREFIX + path.name
+
+    def sweep(self) -> None:
+        """Remove temporary files."""
+        sweep(self._directory)
 
     def _read(self, name: str) -> bytes | None:
         try:

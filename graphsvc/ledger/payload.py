@@ -2,14 +2,15 @@ r"""Sealed payloads: every accepted row and the draft made of it, encrypted with
 
 A *pack* holds the sealed rows of one submission, a few MiB each, and is addressed by the SHA-256 of its bytes::
 
-    "graphsvc pack 1\\n" ‖ items ‖ table ‖ uint64 offset of table ‖ uint32 number of items
+    "graphsvc pack 2\\n" ‖ items ‖ table ‖ uint64 offset of table ‖ uint32 number of items
     item  = AES-256-GCM(raw key, row bytes) ‖ AES-256-GCM(draft key, draft JSON)
-    table = per item: uint32 row, uint32 bytes of sealed row, uint32 bytes of sealed draft, uint32 entities in the draft
+    table = per item: uint32 row, uint32 bytes of sealed row, uint32 bytes of sealed draft, uint32 entities in the
+            draft, uint32 links in it
 
 Each key seals one message, so the nonce is zero; the associated data names submission, row and part, so no sealed
 item can stand in for another. Keys live apart from the packs in :class:`RowKeys`; destroying a row's pair makes row
-and draft unreadable while the tree and all other rows stay as they are. The entity counts stay readable, so entity
-integers come out equal in a rebuild that skips an erased row.
+and draft unreadable while the tree and all other rows stay as they are. The counts stay readable, so entity integers
+and the cuts between batches come out equal where an erased row is skipped.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ __all__ = [
     "read_rows",
 ]
 
-MAGIC = b"graphsvc pack 1\n"
+MAGIC = b"graphsvc pack 2\n"
 PACK_BYTES = 4 << 20
-_ITEM = struct.Struct(">IIII")
+_ITEM = struct.Struct(">IIIII")
 _TAIL = struct.Struct(">QI")
 _ZERO = bytes(12)
 _KEY = KEY
@@ -51,12 +52,22 @@ _KEY = KEY
 
 @dataclass(frozen=True, slots=True)
 class SealedDraft:
-    """One draft as read back: its row, its JSON and how many entities it counts (None bytes: erased, or damaged)."""
+    """One draft as read back: its row, its JSON and how many entities it counts (None bytes: erased, or damaged).
+
+    ``links`` and ``size``, that of the draft as it is sealed, in bytes, are told of erased ones as well.
+    """
 
     row: int
     draft: bytes | None
     entities: int
+    links: int = 0
+    size: int = 0
     damaged: bool = False
+
+    @property
+    def claims(self) -> int:
+        """How many claims the draft makes."""
+        return self.entities + self.links
 
 
 class Packer:
@@ -76,7 +87,7 @@ class Packer:
         self.packs: list[str] = []
         self.keys: dict[str, bytes] = {}
 
-    def add(self, row: int, raw: bytes, draft: bytes, entities: int) -> bytes:
+    def add(self, row: int, raw: bytes, draft: bytes, entities: int, links: int = 0) -> bytes:
         """Seal one row and its draft; returns the draft key, which salts the draft's proof leaves."""
         pair = os.urandom(2 * _KEY)
         place = self._name + b"|%d|" % row
@@ -84,7 +95,7 @@ class Packer:
         sealed_draft = AESGCM(pair[_KEY:]).encrypt(_ZERO, draft, place + b"draft")
         self._body += sealed_row
         self._body += sealed_draft
-        self._table += _ITEM.pack(row, len(sealed_row), len(sealed_draft), entities)
+        self._table += _ITEM.pack(row, len(sealed_row), len(sealed_draft), entities, links)
         self._keys += pair
         self._count += 1
         if len(self._body) >= PACK_BYTES:
@@ -122,15 +133,15 @@ def read_drafts(pack: bytes, keys: bytes, name: str) -> Iterator[SealedDraft]:
     offset = len(MAGIC)
     bound = name.encode()
     for position in range(count):
-        row, row_bytes, draft_bytes, entities = _ITEM.unpack_from(pack, start + position * _ITEM.size)
+        row, row_bytes, draft_bytes, entities, links = _ITEM.unpack_from(pack, start + position * _ITEM.size)
         key = keys[position * 2 * _KEY + _KEY : (position + 1) * 2 * _KEY]
         sealed = pack[offset + row_bytes : offset + row_bytes + draft_bytes]
         offset += row_bytes + draft_bytes
         if key == bytes(_KEY):
-            yield SealedDraft(row, None, entities)
+            yield SealedDraft(row, None, entities, links, draft_bytes)
             continue
         draft = _opened(key, sealed, bound + b"|%d|draft" % row)
-        yield SealedDraft(row, draft, entities, damaged=draft is None)
+        yield SealedDraft(row, draft, entities, links, draft_bytes, damaged=draft is None)
 
 
 def _opened(key: bytes, sealed: bytes, place: bytes) -> bytes | None:
@@ -162,7 +173,7 @@ def read_rows(
         raise IntegrityError("a pack's table does not fit")
     offset = len(MAGIC)
     for position in range(count):
-        row, row_bytes, draft_bytes, _ = _ITEM.unpack_from(pack, start + position * _ITEM.size)
+        row, row_bytes, draft_bytes, _, _ = _ITEM.unpack_from(pack, start + position * _ITEM.size)
         pair = keys[position * 2 * _KEY : (position + 1) * 2 * _KEY]
         middle, end = offset + row_bytes, offset + row_bytes + draft_bytes
         if any(pair) and wanted(row):

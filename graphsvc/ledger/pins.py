@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from graphsvc.ledger.keyfiles import write_durably
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.files import write_durably
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import NoteKey, verify_checkpoint

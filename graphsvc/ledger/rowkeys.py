@@ -9,6 +9,7 @@ what was erased can't be opened in any backup.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from graphsvc.ledger.store import told_plainly
 from graphsvc.model.errors import IntegrityError
 
 KEY = 32
@@ -40,19 +42,27 @@ _TABLES = (
 
 
 class RowKeys:
-    """The key database in the file ``path``. Thread-safe. ``keks`` (month → key) are entered at first: a restore."""
+    """The key database in the file ``path``. Thread-safe. ``keks`` (month → key) are entered at first: a restore.
 
-    def __init__(self, path: Path, keks: Mapping[str, bytes] | None = None) -> None:
+    It is made anew only if ``create``: where nothing is sealed yet. Raises IntegrityError ``key_file`` when there is
+    none otherwise, or ``damaged``; Unavailable, OSError.
+    """
+
+    def __init__(self, path: Path, keks: Mapping[str, bytes] | None = None, *, create: bool = True) -> None:
         self._lock = Lock()
+        if not create and not (path.exists() and path.stat().st_size):
+            message = "the row keys are missing: restore them; without them nothing that is sealed can be read"
+            raise IntegrityError(message, code="key_file", where=str(path))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
-            self._db.execute(f"PRAGMA {pragma}")
-        for statement in _TABLES:
-            self._db.execute(statement)
-        for month, key in (keks or {}).items():
-            self._db.execute("INSERT OR REPLACE INTO keks VALUES (?, ?)", (month, key))
+        with told_plainly("the row keys"):
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+                self._db.execute(f"PRAGMA {pragma}")
+            for statement in _TABLES:
+                self._db.execute(statement)
+            for month, key in (keks or {}).items():
+                self._db.execute("INSERT OR REPLACE INTO keks VALUES (?, ?)", (month, key))
 
     def close(self) -> None:
         """Close the key database."""
@@ -164,18 +174,20 @@ class RowKeys:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, _full_disk():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # A disk that is full has ended the transaction already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
 
     def _forget(self) -> None:
         # The write-ahead log still has the pages as they were before.
-        with self._lock:
+        with self._lock, _full_disk():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _has(self, name: str) -> bool:
@@ -209,6 +221,17 @@ class RowKeys:
         key = os.urandom(KEY)
         self._db.execute("INSERT INTO keks VALUES (?, ?)", (month, key))
         return key
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    """SQLite's word for a full disk becomes the system's, as for all files."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        raise
 
 
 def _month(now: datetime | None) -> str:

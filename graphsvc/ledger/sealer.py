@@ -55,7 +55,7 @@ class Sealer:
     @property
     def ready(self) -> bool:
         """Whether the next run will be sealed in the process."""
-        if self._socket is not None and not self._ready and select.select([self._socket], [], [], 0)[0]:
+        if self._socket is not None and not self._ready and _readable(self._socket):
             try:
                 self._ready = _receive(self._socket) == bytearray()
             except OSError:
@@ -96,13 +96,13 @@ class Sealer:
         self._epoch = None
         # -P: no module of the working directory may stand for one of ours.
         command = [sys.executable, "-P", "-m", "graphsvc.ledger.sealer"]
-        self._socket, theirs = socket.socketpair()
-        self._socket.settimeout(PATIENCE)
-        with theirs:
-            try:
+        try:
+            self._socket, theirs = socket.socketpair()
+            self._socket.settimeout(PATIENCE)
+            with theirs:
                 self._process = subprocess.Popen(command, stdin=theirs.fileno())
-            except OSError:
-                self._give_up()
+        except OSError:  # no descriptors, no memory
+            self._give_up()
 
     def _give_up(self) -> None:
         _log.warning("the sealing process has failed; another will be started")
@@ -130,6 +130,13 @@ class Sealer:
         if len(outcomes) != count:
             raise ConnectionError
         return outcomes
+
+
+def _readable(of: socket.socket) -> bool:
+    # Not select(): that knows the first 1,024 descriptors only, and connections may have those.
+    poll = select.poll()
+    poll.register(of, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _send(to: socket.socket, message: bytes) -> None:

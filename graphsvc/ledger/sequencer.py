@@ -2,8 +2,9 @@
 
 Order and what a crash leaves: the entries of a batch, their side tables, the filled hash tiles and the signed
 checkpoint are one transaction. A crash before its commit leaves nothing of the batch; after it, all of it, though the
-callers may not have heard: the log over-reports, it never under-reports. Any failure of disk or database stops
-writing until the process is started anew, because what the disk then holds is not known.
+callers may not have heard: the log over-reports, it never under-reports. A failure of disk or database stops writing
+until the process is started anew, because what the disk then holds is not known. But a disk that is full has not taken
+the batch: its callers are refused, the state is read again as it was before it, and writing goes on when there is room.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from graphsvc.ledger.batch import Added, Batch, State
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.sealer import Sealer
-from graphsvc.ledger.store import Store, is_storage_failure
-from graphsvc.model.errors import Conflict, GraphsvcError, Unavailable
+from graphsvc.ledger.store import Store, is_full, is_storage_failure
+from graphsvc.model.errors import Conflict, GraphsvcError, NoRoom, Unavailable
 
 MAX_BATCH = 128
 """Entries a commit; must stay below a tile's 256."""
@@ -48,9 +49,16 @@ class Waiting:
 
 
 class Sequencer:
-    """Owns all writing to the ledger. ``committed`` is called after each commit, before callers hear of it."""
+    """Owns all writing to the ledger. ``committed`` is called after each commit, before callers hear of it.
 
-    def __init__(self, store: Store, state: State, committed: Callable[[Batch], None]) -> None:
+    ``restore`` brings the state back to the last commit after a batch that the disk had no room for.
+    """
+
+    def __init__(
+        self, store: Store, state: State, committed: Callable[[Batch], None], restore: Callable[[], None]
+    ) -> None:
+        self._restore = restore
+        self._full = False
         self._store = store
         self._state = state
         self._committed = committed
@@ -109,6 +117,11 @@ class Sequencer:
                 self.failure = _reason(error, amid)
                 _log.critical("the ledger stopped writing: %s", self.failure)
 
+    @property
+    def full(self) -> bool:
+        """Whether the disk had no room for the last batch and still has none."""
+        return self._full and not self._store.has_room()
+
     def _refusal(self) -> Unavailable:
         if self.failure is not None:
             return Unavailable(f"the ledger can't write ({self.failure}); nothing was stored", code="ledger_stopped")
@@ -147,21 +160,45 @@ class Sequencer:
         if self.failure is not None:
             _deliver([(item, self._refusal()) for item in waiting])
             return
+        if self.full:
+            _deliver([(item, _no_room()) for item in waiting])
+            return
         batch = Batch(self._state, self._sealer.seal)
+        committed = False
         try:
             with connection.begin():
                 self._store.fence(connection)
                 batch.open(connection)
                 outcomes = _add_all(batch, waiting)
                 batch.close()
+            committed = True
             self._committed(batch)
         except Exception as error:
+            if is_full(error) and not committed and self._restored():
+                _deliver([(item, _no_room()) for item in waiting])
+                return
             # What is on disk is not known any more: never go on in this process.
             _log.exception("a batch of the ledger failed")
             self.fail(error)
             _deliver([(item, self._refusal()) for item in waiting])
             return
+        self._full = False
         _deliver([(item, one if isinstance(one, Exception) else batch.appended(one)) for item, one in outcomes])
+
+    def _restored(self) -> bool:
+        """The state as it is on disk, after a batch that the disk did not take; False if that can't be had."""
+        try:
+            self._restore()
+        except Exception as error:
+            _log.critical("the ledger can't be read again: %s", type(error).__name__)
+            return False
+        self._full = True
+        _log.error("the ledger's disk is full; a batch was refused")
+        return True
+
+
+def _no_room() -> NoRoom:
+    return NoRoom("the ledger has no room to say so; nothing was stored or shown")
 
 
 def _add_all(batch: Batch, waiting: Sequence[Waiting]) -> list[tuple[Waiting, Added | Exception]]:

@@ -5,6 +5,7 @@ returned is on disk) and readers that cannot write. One process a directory, by 
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from graphsvc.ledger.store import Store, prepare_tables
 
 _COMMON = ("foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY", "mmap_size=268435456")
 _WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", *_COMMON)
+_BATCH = 2 << 20
+"""Bytes that a batch may need in the write-ahead log."""
 _READER = (*_COMMON, "query_only=ON")
 
 
@@ -33,6 +36,16 @@ class SqliteStore(Store):
 
     def fence(self, connection: Connection) -> None:
         """Nothing to ask: the directory's lock and the immediate transaction keep others out."""
+
+    def has_room(self) -> bool:
+        """Try to write what a large batch needs; to ask how much is free would not know of quotas."""
+        try:
+            with tempfile.TemporaryFile(dir=self._path.parent) as probe:
+                probe.write(bytes(_BATCH))
+                probe.flush()
+        except OSError:
+            return False
+        return True
 
     def leads(self) -> bool:
         """The holder of the directory's lock leads."""

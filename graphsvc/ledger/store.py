@@ -6,6 +6,8 @@ Which database it is decides :func:`open_store`; all that is particular to one o
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,12 +19,13 @@ from sqlalchemy import Connection, Dialect, Engine, Table, insert, inspect, sele
 from sqlalchemy.exc import DBAPIError
 
 from graphsvc.ledger.tables import metadata, schema_info
-from graphsvc.model.errors import IntegrityError, InvalidInput
+from graphsvc.model.errors import IntegrityError, InvalidInput, Unavailable
 
 SCHEMA_VERSION = 2
 """Changes with every change of a table that an older database does not have; see ADR 0032."""
 _TOGETHER = 64
 """Rows a statement at most; a power of two."""
+_DISK_FULL = "53100"
 _FAILING = ("08", "53", "57", "58", "XX")
 """Classes of SQLSTATE that mean that the server failed: connection, resources, intervention, system, internal."""
 
@@ -53,6 +56,10 @@ class Store(ABC):
     @abstractmethod
     def fence(self, connection: Connection) -> None:
         """Within a writing transaction, before anything is written: raises Unavailable when another process leads."""
+
+    def has_room(self) -> bool:
+        """Whether it is worth while to write again after the disk was full."""
+        return True
 
     @abstractmethod
     def leads(self) -> bool:
@@ -137,6 +144,45 @@ def _insertion(table: Table, columns: tuple[str, ...], count: int, dialect: Dial
     row = f"({', '.join('?' * len(columns))})"
     names = ", ".join(map(quote, columns))
     return f"INSERT INTO {quote(table.name)} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
+
+
+@contextmanager
+def told_plainly(what: str) -> Iterator[None]:
+    """Errors of a database that is opened, as ours: ``what`` it holds, and whether it is damaged or the disk fails.
+
+    Raises IntegrityError ``damaged``, Unavailable ``storage_full`` or ``storage_failed``.
+    """
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        text = str(cause).lower()
+        if isinstance(cause, sqlite3.DatabaseError) and ("not a database" in text or "malformed" in text):
+            raise IntegrityError(f"the database of {what} is damaged: restore a backup", code="damaged") from None
+        if "full" in text or "no space" in text:
+            raise Unavailable(f"there is no room to open {what}: make room", code="storage_full") from None
+        why = "it can't be written" if "readonly" in text or "read-only" in text else type(cause).__name__
+        message = f"{what} can't be opened: {why}; look at the disk and at who owns the files"
+        raise Unavailable(message, code="storage_failed") from None
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, means that there is no room left: what was not written is not there.
+
+    Not so when the database's flush fails: then nobody knows what the disk holds.
+    """
+    seen = 0
+    while error is not None and seen < 8:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            return True
+        if isinstance(error, DBAPIError):
+            told = error.orig.args[0] if error.orig is not None and error.orig.args else None
+            if isinstance(told, dict) and told.get("C") == _DISK_FULL:
+                return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False
 
 
 def is_storage_failure(error: BaseException) -> bool:

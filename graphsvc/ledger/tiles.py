@@ -1,29 +1,39 @@
 """The log as static files (c2sp.org/tlog-tiles): hash tiles, entry bundles, and last the checkpoint over them.
 
 Every file is written under a temporary name, synced, renamed, and its directory synced; the checkpoint is renamed only
-when all tiles below it are there. A crash leaves an older checkpoint whose tiles are complete.
+when all tiles below it are there, and only then goes what they have taken the place of. A crash leaves a checkpoint
+whose tiles are complete, with newer tiles, older ones and temporary files beside it; the next start removes those.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphsvc.ledger.keyfiles import write_durably, write_together
 from graphsvc.ledger.tree import TILE, Tree
 from graphsvc.model.errors import IntegrityError, Unavailable
+from graphsvc.model.files import sweep, write_durably, write_together
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import NoteKey, verify_checkpoint
 from graphsvc_verify.tiles import tile_path
 
 INTERVAL = 1.0
 """Seconds between two publications, at least."""
+LONGEST_PAUSE = 30.0
+"""Seconds until publishing is tried again, at most: the pause doubles from :data:`INTERVAL` on."""
+_log = logging.getLogger("graphsvc.ledger")
 _TOGETHER = 16
 """Tiles that are held in memory and written side by side."""
+_PARTIAL = ".p"
+"""How the folder of a tile's partial ones ends."""
+_WIDTH = re.compile("[1-9][0-9]{0,2}")
 _PATH = re.compile(r"tile/(?:([0-9]|[1-5][0-9]|6[0-3])|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
@@ -52,7 +62,7 @@ def parse_tile(path: str) -> TileName | None:
     return name if name.path == path else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TileSource:
     """Where tiles are made from; ``leaves(start, stop)`` yields entry bytes."""
 
@@ -82,7 +92,11 @@ def tiles_between(old: int, new: int) -> Iterator[TileName]:
 
 
 class Publisher:
-    """Writes the files below ``directory`` in a thread of its own, at most once a second."""
+    """Writes the files below ``directory`` in a thread of its own, at most once a second.
+
+    ``late`` says why what is durable can't be published now (no room, no descriptors, a failing disk); None: it can.
+    Nothing is lost by that, since tiles are made from the ledger: publishing is tried again until it succeeds.
+    """
 
     def __init__(
         self, directory: Path, source: TileSource, failed: Callable[[Exception], None], leads: Callable[[], bool]
@@ -94,16 +108,20 @@ class Publisher:
         self._wake = threading.Condition()
         self._head: tuple[int, str] = (0, "")
         self._stop = False
+        self.late: str | None = None
         self.published = 0
         self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
 
     def read_checkpoint(self) -> str | None:
         """The published checkpoint's note, if there is one."""
         path = self._directory / "checkpoint"
-        return path.read_text(encoding="utf-8") if path.exists() else None
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
 
     def recover(self, size: int, note: str, key: NoteKey) -> None:
-        """Finish what was left unpublished. Raises IntegrityError when more, or another tree, was published before."""
+        """Finish what was left unpublished, and remove what is left over.
+
+        Raises IntegrityError when more, or another tree, was published before.
+        """
         earlier = self.read_checkpoint()
         if earlier is not None:
             try:
@@ -117,6 +135,9 @@ class Publisher:
             self.published = published.size
         if size > self.published:
             self.publish(size, note)
+        for folder, _, _ in os.walk(self._directory / "tile"):
+            if folder.endswith(_PARTIAL):
+                self._tidy(Path(folder))
 
     def publish(self, size: int, note: str) -> None:
         """Write what is missing up to ``size``, then the checkpoint ``note``.
@@ -127,12 +148,12 @@ class Publisher:
         while names := list(itertools.islice(tiles, _TOGETHER)):
             files = {self._directory / name.path: self._source.content(name, size) or b"" for name in names}
             write_together(files, 0o644)
-            for name in names:
-                self._tidy(name)
         if not self._leads():
             raise Unavailable("another process leads the ledger now", code="lease_lost")
         write_durably(self._directory / "checkpoint", note.encode(), 0o644)
-        self.published = size
+        before, self.published = self.published, size
+        for name in tiles_between(before, size):
+            self._tidy((self._directory / TileName(name.level, name.n, 1).path).parent)
 
     def start(self) -> None:
         """Follow the log."""
@@ -153,6 +174,7 @@ class Publisher:
             self._thread.join()
 
     def _run(self) -> None:
+        pause = INTERVAL
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._stop or self._head[0] > self.published)
@@ -160,22 +182,32 @@ class Publisher:
             try:
                 if size > self.published:
                     self.publish(size, note)
+                pause, self.late = INTERVAL, None
+            except OSError as error:
+                pause, reason = min(pause * 2, LONGEST_PAUSE), os.strerror(error.errno or 0)
+                if self.late != reason:
+                    _log.error("publishing will be tried again: %s", reason)
+                self.late = reason
             except Exception as error:
-                # Whatever it is, no one would see the log grow any more: the ledger stops.
+                # No disk that may recover: another process leads, or the ledger contradicts itself. It stops.
                 self._failed(error)
                 return
             if last:
                 return
             with self._wake:
-                self._wake.wait_for(lambda: self._stop, timeout=INTERVAL)
+                self._wake.wait_for(lambda: self._stop, timeout=pause)
 
-    def _tidy(self, name: TileName) -> None:
-        """Remove partial tiles that a wider one has taken the place of, except the newest."""
-        partial = (self._directory / TileName(name.level, name.n, 1).path).parent
-        if not partial.is_dir():
-            return
-        stale = sorted((path for path in partial.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
-        for path in stale if name.width == TILE else stale[:-2]:
-            path.unlink()
-        if name.width == TILE:
-            partial.rmdir()
+    @staticmethod
+    def _tidy(partial: Path) -> None:
+        """Remove the partial tiles in a folder that wider ones have taken the place of, all but the newest two.
+
+        The log goes on whatever happens here: what can't be removed is left for the next start.
+        """
+        with suppress(OSError):
+            full = partial.with_name(partial.name.removesuffix(_PARTIAL)).exists()
+            widths = sorted(int(path.name) for path in partial.iterdir() if _WIDTH.fullmatch(path.name))
+            for width in widths if full else widths[:-2]:
+                (partial / str(width)).unlink(missing_ok=True)
+            if full:
+                sweep(partial)
+                partial.rmdir()

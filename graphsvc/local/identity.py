@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
-import os
 import secrets
 import socket
 import threading
@@ -29,6 +28,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from graphsvc.model.files import write_durably
 
 LIFETIME = 900
 """Seconds that a token is good for."""
@@ -54,7 +55,7 @@ class DevelopmentIdentity:
         self._key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)
         self._clients = {client.client_id: (client, secrets.token_urlsafe(24)) for client in clients}
         self.clients_file = directory / "clients.json"
-        self._write(directory)
+        self._write()
 
     def jwks(self) -> dict[str, Any]:
         """The public key as a JWKS document."""
@@ -131,8 +132,7 @@ class DevelopmentIdentity:
         client, expected = self._clients.get(name, (None, secrets.token_urlsafe(24)))
         return client if hmac.compare_digest(secret.encode(), expected.encode()) else None
 
-    def _write(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def _write(self) -> None:
         clients = [
             {
                 "clientId": client.client_id,
@@ -142,11 +142,7 @@ class DevelopmentIdentity:
             for client, secret in self._clients.values()
         ]
         content = {"issuer": self.issuer, "tokenEndpoint": f"{self.issuer}/token", "clients": clients}
-        temporary = directory / f"clients.{secrets.token_hex(4)}.tmp"
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2)
-        temporary.replace(self.clients_file)
+        write_durably(self.clients_file, json.dumps(content, indent=2).encode())
 
 
 class IdentityServer:

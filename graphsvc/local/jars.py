@@ -5,8 +5,8 @@ Neo4j is published as Maven artifacts. ``jars-5.26.30.txt`` beside this module i
 line, so nothing is resolved here: each file is fetched by its coordinates through jgo and accepted only with its
 hash. A mirror for ``central`` in the user's Maven settings is used; jars that Maven already holds are copied.
 
-Every file is written under a temporary name and renamed, so two processes may fetch at once and a crash leaves only
-``*.part`` leftovers. After the first run no network is needed.
+Every file is written under a temporary name and renamed, so two processes may fetch at once. What a crash leaves is
+removed when it is a day old: until then another process may be fetching. After the first run no network is needed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from graphsvc.model.errors import IntegrityError, Unavailable
+from graphsvc.model.files import is_temporary, temporary
 
 VERSION = "5.26.30"
 """The Neo4j release (long-term support) whose class path the list holds."""
@@ -31,6 +34,9 @@ VERSION = "5.26.30"
 _THREADS = 8
 _TIMEOUT = 60
 _NAMESPACE = "{*}"
+_SCRATCH = "fetch-"
+_ABANDONED = 86_400.0
+"""Seconds after which nobody can be writing a file any more."""
 
 Progress = Callable[[int, int], None]
 """Called as ``progress(done, total)``, counted in jars, from one thread at a time."""
@@ -78,6 +84,7 @@ def fetch_jars(cache: Path | None = None, progress: Progress | None = None) -> l
     """
     directory = (cache or user_cache()) / f"neo4j-{VERSION}"
     directory.mkdir(parents=True, exist_ok=True)
+    _sweep(directory)
     jars = jar_list()
     with ThreadPoolExecutor(_THREADS) as pool:
         good = pool.map(lambda jar: _matches(directory / jar.filename, jar.sha256), jars)
@@ -87,8 +94,16 @@ def fetch_jars(cache: Path | None = None, progress: Progress | None = None) -> l
     return [directory / jar.filename for jar in jars]
 
 
+def _sweep(directory: Path) -> None:
+    yesterday = time.time() - _ABANDONED
+    for path in directory.iterdir():
+        with suppress(OSError):
+            if (is_temporary(path.name) or path.name.startswith(_SCRATCH)) and path.stat().st_mtime < yesterday:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _fetch(pool: ThreadPoolExecutor, directory: Path, missing: list[Jar], progress: Progress | None) -> None:
-    with tempfile.TemporaryDirectory(prefix="fetch-", dir=directory) as scratch:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=directory) as scratch:
         context = _maven(Path(scratch))
         waiting = [pool.submit(_fetch_one, context, jar, directory) for jar in missing]
         try:
@@ -112,7 +127,7 @@ def _fetch_one(context: Any, jar: Jar, directory: Path) -> None:
         source = Path(component.artifact(classifier=jar.classifier, packaging="jar").resolve())
     except Exception as error:  # jgo lets through whatever its HTTP library raises
         raise Unavailable(f"{jar.filename} can't be fetched: {type(error).__name__}", code="jars_missing") from error
-    part = directory / f"{jar.filename}.{os.getpid()}.part"
+    part = temporary(directory / jar.filename)
     shutil.copyfile(source, part)
     if not _matches(part, jar.sha256):
         part.unlink()

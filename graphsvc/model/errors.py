@@ -11,11 +11,13 @@
     ├── Unauthenticated         no valid access token
     ├── Denied                  the caller may not do this at all (never: may not see this)
     ├── BudgetSpent             the organisation has asked for as many identifiers today as it may
+    ├── TooMany                 the caller or its organisation asks for too much at once: wait
     ├── NotFound                absent, forbidden, expired, recalled and foreign alike
     ├── Conflict                the state has moved, or an idempotency key is in flight
     │   ├── KeyReused           an idempotency key came again with another body
     │   └── ScopeMoved          a policy, key, label, grant or recall event lies between scope and append
-    ├── Unavailable             try again later (disk full, graph down, still applying)
+    ├── Unavailable             try again later (graph down, still applying)
+    │   └── NoRoom              the disk is full, or nearly: nothing was stored
     └── IntegrityError          stored state contradicts itself: stop and look
 
 Messages say what and where; they never hold an identifier of a person, a secret or a connection string.
@@ -101,6 +103,16 @@ class BudgetSpent(GraphsvcError):
         self.budget = dict(budget or {})
 
 
+class TooMany(GraphsvcError):
+    """The caller or its organisation asks for too much at once; nothing was done. ``retry_after`` is seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int = 0, where: str = "") -> None:
+        super().__init__(message, where=where)
+        self.retry_after = retry_after
+
+
 class NotFound(GraphsvcError):
     """Absent, forbidden, expired, recalled or foreign: all look alike."""
 
@@ -129,6 +141,12 @@ class Unavailable(GraphsvcError):
     """The service can't do this now; nothing was stored; try again later."""
 
     code = "unavailable"
+
+
+class NoRoom(Unavailable):
+    """The disk is full, or as full as it may become: nothing was stored; once there is room, it goes on by itself."""
+
+    code = "storage_full"
 
 
 class IntegrityError(GraphsvcError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROW_CLAIMS
 from graphsvc.model.schema import Attribute, Kind, LinkKind, Schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,9 +33,14 @@ def submission_schema(schema: Schema) -> dict[str, Any]:
         "entities": {
             "type": "array",
             "minItems": 1,
+            "maxItems": MAX_ENTITIES,
             "items": {"oneOf": [{"$ref": f"#/$defs/entity-{name}"} for name in schema.kinds]},
         },
-        "links": {"type": "array", "items": {"oneOf": [{"$ref": f"#/$defs/link-{name}"} for name in schema.links]}},
+        "links": {
+            "type": "array",
+            "maxItems": MAX_ROW_CLAIMS - 1,
+            "items": {"oneOf": [{"$ref": f"#/$defs/link-{name}"} for name in schema.links]},
+        },
         "row": {"type": "integer", "description": "Ignored: rows are counted by the service"},
         "observed": {"$ref": "#/$defs/observed"},
         "grading": {"$ref": "#/$defs/grading"},

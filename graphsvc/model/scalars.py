@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -22,9 +22,18 @@ MAX_SHORT = 512
 MAX_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exact."""
 
-_DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?")
-_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?(?P<zone>Z|[+-]\d{2}:?\d{2})?", re.I)
+MIN_YEAR, MAX_YEAR = 1700, 2100
+"""The years that a date or time may lie in: years of other calendars (2568, 1446, 114) lie outside."""
+
+_DATE = re.compile(r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2}))?)?", re.ASCII)
+_COMPACT_DATE = re.compile(r"(\d{4})()(\d{2})(\d{2})", re.ASCII)
+_TIME = re.compile(
+    r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})[T ] ?(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?"
+    r" ?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_MAX_BITS = 4_096
+_WIDEST_OFFSET = 16 * 60
 _SPACES = re.compile(r"\s+")
 _TRUE = frozenset(("true", "yes", "y", "1", "是", "t"))
 _FALSE = frozenset(("false", "no", "n", "0", "否", "f"))
@@ -58,6 +67,8 @@ def as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
+        if value.bit_length() > _MAX_BITS:
+            raise ValueProblem("too_long", "the number is too long: shorten it", rejects=True)
         return str(value)
     if isinstance(value, Decimal):
         return str(value)
@@ -181,18 +192,22 @@ def day(value: Any) -> str:
     match = _COMPACT_DATE.fullmatch(raw) or _DATE.fullmatch(raw)
     if match is None:
         raise ValueProblem("invalid_date", "write the date as YYYY-MM-DD, so that day and month can't be confused")
-    year, month, of_month = (int(part) if part else None for part in match.groups())
+    year, month, of_month = (None if part is None else int(part) for part in match.group(1, 3, 4))
+    assert year is not None
     try:
-        date(year or 0, month or 1, of_month or 1)
+        # A month or day of 00 is none that was left out: what it stands for is not told.
+        date(year, 1 if month is None else month, 1 if of_month is None else of_month)
     except ValueError as error:
         raise ValueProblem("invalid_date", "there is no such day in the calendar") from error
+    _plausible(year)
     return "-".join(f"{part:0{width}d}" for part, width in ((year, 4), (month, 2), (of_month, 2)) if part is not None)
 
 
 def moment(value: Any) -> str:
     """A time as RFC 3339 UTC (``2025-03-01T22:14:00Z``), or a full date where no time is known.
 
-    A time without offset from UTC is refused: guessing one would move a night's advert to another day.
+    The year comes first; the rest is read as Excel and databases write it. A time without offset from UTC is refused:
+    guessing one would move a night's advert to another day.
     """
     raw = fold(as_text(value))
     match = _TIME.fullmatch(raw)
@@ -203,16 +218,39 @@ def moment(value: Any) -> str:
         return whole
     if match["zone"] is None:
         raise ValueProblem("no_offset", "add Z or an offset as +08:00 to the time, or set `timezone` in the mapping")
+    year, month, of_month, hour, minute, second = (int(part or 0) for part in match.group(1, 3, 4, 5, 6, 7))
+    micro = int((match[8] or "").ljust(6, "0")[:6])
     try:
-        when = datetime.fromisoformat(raw.upper().replace(" ", "T", 1).replace(" ", "").replace(",", ".")).astimezone(
-            UTC
-        )
+        when = datetime(year, month, of_month, hour, minute, second, micro, UTC) - _offset(match["zone"])
     except (ValueError, OverflowError) as error:
         raise ValueProblem("invalid_time", "there is no such time in the calendar") from error
+    _plausible(when.year)
     whole = when.isoformat()[:19]
     if when.microsecond:
         whole += f".{when.microsecond:06d}".rstrip("0")
     return f"{whole}Z"
+
+
+def lacks_offset(value: str) -> bool:
+    """Whether a text is a time of day that doesn't say its offset from UTC."""
+    match = _TIME.fullmatch(fold(value))
+    return match is not None and match["zone"] is None
+
+
+def _offset(zone: str) -> timedelta:
+    """An offset from UTC as written; raises ValueError where no clock has it."""
+    if zone[0] not in "+-":
+        return timedelta(0)
+    minutes = int(zone[1:3]) * 60 + int(zone[-2:] if len(zone) > 3 else 0)
+    if int(zone[-2:]) > 59 or minutes >= _WIDEST_OFFSET:
+        raise ValueError("no offset")
+    return timedelta(minutes=-minutes if zone[0] == "-" else minutes)
+
+
+def _plausible(year: int) -> None:
+    if not MIN_YEAR <= year <= MAX_YEAR:
+        message = f"years go from {MIN_YEAR} to {MAX_YEAR} of the Gregorian calendar: convert other calendars' years"
+        raise ValueProblem("implausible_year", message)
 
 
 def first_moment(value: Any) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import networkx as nx
 from graph_world import NOW
 
-from graphsvc.graph.prepare import epoch
+from graphsvc.model.claims import expiry
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.policy.scope import Scope
 
@@ -58,7 +58,7 @@ def visible(drafts: Sequence[CleanDraft], scope: Scope, now: int = NOW, grades: 
     links: set[Link] = set()
     for draft in drafts:
         lid = numbers[draft.label]
-        if lid not in scope.allowed("view") or epoch(draft.expires) <= now or draft.row in scope.withdrawn:
+        if lid not in scope.allowed("view") or expiry(draft) <= now or draft.row in scope.withdrawn:
             continue
         grading = f"{draft.grading.scheme} {draft.grading.source} {draft.grading.information}".strip()
         if grades is not None and grading not in grades:

@@ -22,7 +22,6 @@ from ledger_actors import ORIGIN
 from sealed_drafts import enter_drafts
 from sealed_world import SealedWorld
 
-from graphsvc import batches
 from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.changes import SET_ASIDE, Aside, read_aside
 from graphsvc.columns.store import Columns
@@ -33,7 +32,9 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model import bounds
 from graphsvc.model.errors import Conflict
+from graphsvc.model.files import is_temporary
 
 CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
 BATCH = 4
@@ -89,7 +90,7 @@ def applier_of(
     data: Path, uri: str, auth: tuple[str, str], columns: str = "columns"
 ) -> tuple[Applier, Callable[[], None]]:
     """An applier over the ledger in ``data``, and how to close what it uses."""
-    batches.BATCH = BATCH
+    bounds.BATCH_ROWS = BATCH
     ledger, keys = Ledger.open(data / "ledger", ORIGIN), RowKeys(data / "keys" / "rows.db")
     graph = Graph.open(uri, auth)
     graph._kinds = frozenset(KINDS)
@@ -105,14 +106,14 @@ def applier_of(
 
 def parts(data: Path) -> dict[str, bytes]:
     """The files of the columns by name."""
-    return {path.name: path.read_bytes() for path in (data / "columns").iterdir() if path.suffix != ".part"}
+    return {path.name: path.read_bytes() for path in (data / "columns").iterdir() if not is_temporary(path.name)}
 
 
 @pytest.fixture
 def expected(
     tmp_path: Path, neo4j_server: Neo4jChild, graph_database: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Expected]:
-    monkeypatch.setattr(batches, "BATCH", BATCH)
+    monkeypatch.setattr(bounds, "BATCH_ROWS", BATCH)
     world = DraftWorld(tmp_path / "data")
     world.fill()
     world.close()

@@ -14,6 +14,7 @@ import pytest
 
 from graphsvc.graph.driver import Graph
 from graphsvc.local.neo4j import Neo4jChild, stop_left_over
+from graphsvc.local.supervisor import Supervisor
 from graphsvc.model.errors import IntegrityError, Unavailable
 
 STARTER = """
@@ -25,6 +26,15 @@ child.start()
 print(child.port, flush=True)
 time.sleep(600)
 """
+
+
+PREPARER = """
+import sys
+from pathlib import Path
+from graphsvc.local.neo4j import Neo4jChild
+Neo4jChild(Path(sys.argv[1]))._admin(Path(sys.argv[2]), ["word"])
+"""
+SLEEPER = f"{sys.executable} -c 'import time; time.sleep(600)' \"$@\""
 
 
 def alive(pid: int) -> bool:
@@ -83,6 +93,58 @@ def test_a_killed_starter_takes_its_child_along_and_the_home_starts_again(tmp_pa
         assert not (home / "run" / "pid").exists()
     finally:
         again.stop()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.timeout(900)
+def test_a_child_that_is_killed_is_started_again_where_it_was(tmp_path: Path) -> None:
+    child = Neo4jChild(tmp_path / "home", heap="256m", pagecache="64m")
+    supervisor = Supervisor(child)
+    supervisor.start()
+    graph = Graph.open(child.uri, child.auth)
+    try:
+        for who in ("server", "keeper"):
+            uri, pid = child.uri, int((child.home / "run" / "pid").read_text())
+            assert child._process is not None
+            os.kill(pid if who == "server" else child._process.pid, signal.SIGKILL)
+            # Without its keeper the server is told to end, and takes its time.
+            assert wait_for_end(pid, 250)
+            deadline = time.monotonic() + 250
+            while time.monotonic() < deadline and not answers(graph):
+                time.sleep(0.2)
+            assert answers(graph) and child.uri == uri
+    finally:
+        graph.close()
+        supervisor.stop()
+    assert not child.alive and not (child.home / "run" / "pid").exists()
+
+
+def answers(graph: Graph) -> bool:
+    try:
+        graph.constrain([])
+    except Unavailable:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_what_prepares_a_store_ends_with_who_started_it(tmp_path: Path) -> None:
+    """Java is stood in for by something that would run for long: what matters is who ends it."""
+    java = tmp_path / "java"
+    java.write_text(f"#!/bin/sh\nexec {SLEEPER}\n")
+    java.chmod(0o700)
+    (tmp_path / "home" / "run").mkdir(parents=True)
+    command = [sys.executable, "-c", PREPARER, str(tmp_path / "home"), str(java)]
+    with subprocess.Popen(command) as starter:
+        file = tmp_path / "home" / "run" / "pid"
+        deadline = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        pid = int(file.read_text())
+        assert alive(pid)
+        starter.kill()
+    stop_left_over(tmp_path / "home")
+    assert wait_for_end(pid, 60)
 
 
 def test_a_foreign_process_with_the_old_number_is_left_alone(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from graphsvc.graph import driver, queries, read
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import shuffle_of
 from graphsvc.graph.paths import Search
-from graphsvc.graph.prepare import packed_origin
 from graphsvc.graph.read import Reader
 from graphsvc.graph.write import Step, Writer
+from graphsvc.model.claims import packed_origin
 from graphsvc.model.drafts import CleanDraft, Grading, Origin
 from graphsvc.model.errors import TooLarge, Unavailable
 from graphsvc.model.gradings import Minimum

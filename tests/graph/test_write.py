@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from graph_world import draft, entity, label
 
-from graphsvc.graph.driver import Graph
-from graphsvc.graph.prepare import NEVER
+from graphsvc.graph import statements, write
+from graphsvc.graph.driver import Graph, with_one_map
 from graphsvc.graph.write import OutOfOrder, Step, Watermark, Writer
+from graphsvc.model.claims import NEVER
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Move
 
@@ -163,6 +164,51 @@ def test_withdrawn_records_are_gone_with_what_only_they_held(graph_database: Gra
     assert lids(graph_database) == {A: [2], C: [2]}, "only its owner takes a record back"
     writer.withdraw(Step(3), [1], [label().owner])
     assert rows(graph_database, "MATCH (n) WHERE NOT n:Watermark AND NOT n:Label RETURN count(n)") == [[0]]
+
+
+@pytest.mark.parametrize("name", ["MOVE_RECORDS", "DELETE_RECORDS", "COUNT_CLAIMS"])
+def test_the_claims_of_a_record_are_found_by_its_number(graph_database: Graph, name: str) -> None:
+    """Walking from a record's entities would look at every pair of them, or at all that others claim."""
+    statement, parameters = with_one_map(getattr(statements, name), {"records": [1], "lid": 1, "own": [1]})
+    with graph_database.session() as session:
+        plan = session.run(f"EXPLAIN {statement}", parameters).consume().plan
+    found = list(operators(plan))
+    assert any("RelationshipIndexSeek" in one for one in found), found
+    walked = [one for one in found if "Scan" in one.split()[0] or (one.startswith("Expand") and "CLAIM" in one)]
+    assert not walked
+
+
+def operators(plan: Any) -> Iterator[str]:
+    """Name and details of every step of a plan."""
+    yield f"{plan['operatorType']} {plan['args'].get('Details', '')}"
+    for child in plan.get("children", ()):
+        yield from operators(child)
+
+
+def test_a_withdrawal_is_cut_by_claims_and_goes_on_where_it_was(
+    graph_database: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "WITHDRAWN_CLAIMS", 7)
+    writer = Writer(graph_database)
+    drafts = [draft(row, label(), [A, B, C], [("USES", 0, 1)]) for row in range(4)]
+    writer.apply(0, 0, True, drafts, 0)
+    gone = [0, 1, 2, 3, 99]
+    assert writer.pieces(gone) == [[0], [1], [2], [3, 99]]
+    writer.withdraw(1, [0], [label().owner], 0, False)
+    left = Writer(graph_database).pieces(gone)
+    assert left == [[0, 1], [2], [3, 99]], "what has gone counts nothing"
+    for number, piece in enumerate(left, 1):
+        writer.withdraw(1, piece, [label().owner], number, piece is left[-1])
+    assert rows(graph_database, "MATCH (n:Record) RETURN count(n)") == [[0]]
+    assert writer.watermark() == Watermark(1, 0)
+
+
+def test_a_label_of_many_groups_is_kept(graph_database: Graph) -> None:
+    """A unique index takes 8,167 bytes of one value; an entity's key stays below it, a label need not."""
+    many = label(groups=tuple(f"group-{n:050d}" for n in range(200)))
+    longest = "account:shop:" + "\U0001f98f" * 1_000
+    Writer(graph_database).apply(0, 0, True, [draft(0, many, [longest, B])], 0)
+    assert rows(graph_database, "MATCH (l:Label) RETURN size(l.key) > 8167") == [[True]]
 
 
 def test_a_server_that_is_not_there_is_unavailable_and_names_nothing() -> None:

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 import msgspec
@@ -48,21 +49,48 @@ def until(what: Callable[[], Any], message: str, seconds: float = 60.0) -> Any:
     raise AssertionError(message)
 
 
-class Up:
-    """A service process on a state directory. Its tokens are good as long as it lives."""
+def launch(data: Path, said: IO[str] | None = None, files: int = 0, **variables: str) -> subprocess.Popen[str]:
+    """``graphsvc up`` on a state directory, not waited for; what it says of errors goes to ``said``."""
+    (data / "dev").mkdir(parents=True, exist_ok=True)
+    (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
+    command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
+    if files:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
+    variables = {**environment(), **variables}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=variables, text=True)
 
-    def __init__(self, data: Path, roots: dict[str, bytes]) -> None:
-        (data / "dev").mkdir(parents=True, exist_ok=True)
-        (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
-        command = [sys.executable, "-m", "graphsvc", "up", "--data", str(data), "--port", "0", "--json"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(), text=True)
+
+class Up:
+    """A service process on a state directory. Its tokens are good as long as it lives.
+
+    ``settings`` are environment variables; ``files`` is how many files it may open, 0: as many as we. What it says of
+    errors goes to ``said``; one that does not start within ``seconds`` is killed.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        roots: dict[str, bytes],
+        settings: Mapping[str, str] | None = None,
+        files: int = 0,
+        said: IO[str] | None = None,
+        seconds: float = 600.0,
+    ) -> None:
+        self._process = launch(data, said, files, **(settings or {}))
         assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        assert said, "the service did not start"
-        told = json.loads(said)
+        watchdog = threading.Timer(seconds, self._process.kill)
+        watchdog.start()
+        first = self._process.stdout.readline()
+        watchdog.cancel()
+        assert first, "the service did not start"
+        told = json.loads(first)
         clients = data / "dev" / "clients.json"
         self.service = LocalService(told["url"], told["identity"], clients, told["origin"], told["log"], data)
         self._roots = roots
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def neo4j_pid(self) -> int:

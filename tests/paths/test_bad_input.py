@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -24,6 +22,7 @@ from graphsvc.local.cast import CLIENTS
 from graphsvc.local.company import Members
 from graphsvc.settings import read_settings
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
+from tests.disks import mounted
 from tests.paths.conftest import STRANGER
 from tests.paths.wire import MintingIdentity, file_of, post, row
 
@@ -266,16 +265,9 @@ def test_minted_tokens_are_good_but_for_what_is_changed(sender: Sender, identity
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     """A file system of 1 MiB over a folder of the service, until the end."""
-    if not sys.platform.startswith("linux"):
-        pytest.skip("no tmpfs here to fill")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "none", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("a small disk can't be mounted here (needs the right to mount)")
-    try:
+    with mounted(folder, "1m"):
         yield
         assert not [path for path in folder.rglob("*") if path.is_file()], "something was left on the full disk"
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.parametrize("folder", ["spool", "payloads"])

@@ -1,19 +1,23 @@
 """Runs a workload again and again, each time in a process of its own that is killed at the next durable action.
 
 Run as a script: ``crash_child.py WORKLOAD FOLDER [ARGUMENT…]``. Durable actions are fsync, rename, and the commits of
-the databases; a process counts them, and SIGKILLs itself right before the n-th or right after it. State is left in
-``FOLDER/<n>`` (the applier finds it there, and begins when a line comes in). Each line of output is the number and what
-had been acknowledged before the kill. It ends when a run got through. Nothing in the product knows of this.
+the databases; for tiles also all that makes, fills and removes files. A process counts them, and SIGKILLs itself right
+before the n-th or right after it. State is left in ``FOLDER/<n>`` (the applier finds it there, and begins when a line
+comes in). Each line of output is the number and what had been acknowledged before the kill. It ends when a run got
+through. Nothing in the product knows of this.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import signal
 import sqlite3
 import sqlite3.dbapi2
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +66,43 @@ def arm(kill: Kill) -> None:
 
     connect = sqlite3.connect
     sqlite3.connect = sqlite3.dbapi2.connect = lambda *a, **k: connect(*a, **{"factory": Counted, **k})  # type: ignore[assignment]
+
+
+def arm_files(kill: Kill) -> None:
+    """Count as well what makes and removes files and folders, and the middle of what is written."""
+    for name in ("open", "unlink", "rmdir", "mkdir"):
+        setattr(os, name, kill.around(getattr(os, name)))
+
+    class Halves(io.FileIO):
+        def write(self, data: Any) -> int:
+            half = super().write(memoryview(data)[: len(data) // 2])
+            kill()
+            return half + super().write(memoryview(data)[half:])
+
+    os.fdopen = lambda descriptor, mode="r", *_, **__: Halves(descriptor, mode.replace("b", ""))  # type: ignore[assignment]
+
+
+def tiles_workload(folder: Path, said: Callable[[str], None], kill: Kill) -> None:
+    """A log of some 250 entries that is there grows over the edge of a full tile, published in three steps."""
+    from ledger_actors import ORIGIN
+
+    from graphsvc.ledger import tiles
+    from graphsvc.ledger.entry import EntryDraft
+    from graphsvc.ledger.log import Ledger
+
+    shutil.copytree(folder.parent / "log", folder)
+    tiles.INTERVAL = 0
+    ledger = Ledger.open(folder, ORIGIN)
+    arm(kill)
+    arm_files(kill)
+    for size in (253, 255, 260):
+        futures = [ledger.append(EntryDraft(type="note")) for _ in range(size - ledger.head)]
+        said(f"notes {max(future.result().index for future in futures)}")
+        while ledger._publisher.published < size:
+            time.sleep(0.001)
+        said(f"published {size}")
+    ledger.close()
+    said("closed")
 
 
 def ledger_workload(folder: Path, said: Callable[[str], None], kill: Kill) -> None:
@@ -113,7 +154,7 @@ def _run(workload: Callable[..., None], folder: Path, tell: int, kill: Kill) -> 
 
 def main() -> None:
     """Point after point, until a run gets through."""
-    workload = {"ledger": ledger_workload, "applier": applier_workload}[sys.argv[1]]
+    workload = {"ledger": ledger_workload, "applier": applier_workload, "tiles": tiles_workload}[sys.argv[1]]
     base, point = Path(sys.argv[2]), int(os.environ.get("POINT", "0"))
     while sys.argv[1] != "applier" or sys.stdin.readline():
         point += 1

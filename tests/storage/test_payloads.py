@@ -10,6 +10,7 @@ import pytest
 
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore, open_payloads
 from graphsvc.model.errors import IntegrityError, InvalidInput
+from graphsvc.model.files import temporary
 from graphsvc_verify.canonical import digest
 
 Place = tuple[str, str]
@@ -21,7 +22,7 @@ def store(place: Place) -> PayloadStore:
 
 
 def test_what_was_put_comes_back_under_its_digest(store: PayloadStore, place: Place) -> None:
-    data = [b"", b"x", bytes(range(256)) * 4096, b"graphsvc pack 1\n" + bytes(5 << 20)]
+    data = [b"", b"x", bytes(range(256)) * 4096, b"graphsvc pack 2\n" + bytes(5 << 20)]
     names = [store.put(one) for one in data]
     assert names == [digest(one) for one in data]
     assert [open_payloads(*place).get(name) for name in names] == data
@@ -113,5 +114,5 @@ def test_half_written_files_are_no_objects(tmp_path: Path) -> None:
     store = FilePayloadStore(tmp_path)
     name = store.put(b"x")
     folder = next(path for path in tmp_path.iterdir())
-    (folder / f"{name[7:]}.1.tmp").write_bytes(b"half")
+    temporary(folder / name[7:]).write_bytes(b"half")
     assert list(store.names()) == [name]

@@ -108,6 +108,10 @@ class Submitted:
     uploads: list[Any] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
+    def admit(self, principal: Principal) -> None:
+        if principal.person == "clerk":
+            raise Denied("no submitter")
+
     async def submit(self, principal: Principal, upload: Any) -> Result:
         self.uploads.append(upload)
         self.bodies.append(upload.path.read_bytes())

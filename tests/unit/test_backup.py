@@ -120,7 +120,7 @@ def test_an_old_backup_is_a_fork(world: SealedWorld, tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="fork") as caught:
         brought_back(source, tmp_path / "back", late)
     assert caught.value.code == "fork"
-    assert not (tmp_path / "back").exists() and not (tmp_path / "back.part").exists()
+    assert not (tmp_path / "back").exists() and not (tmp_path / ".back.restoring").exists()
     # Restored with what was known then, and a witness shows its later one to the next start.
     back = brought_back(source, tmp_path / "back", early)
     back.close()
@@ -169,7 +169,7 @@ def test_what_does_not_belong_together_is_refused(world: SealedWorld, tmp_path: 
         note = note.replace(ORIGIN, "another.example/log")
     with pytest.raises((IntegrityError, InvalidInput)):
         brought_back((backup, secrets), tmp_path / "back", note)
-    assert not (tmp_path / "back").exists() and not (tmp_path / "back.part").exists()
+    assert not (tmp_path / "back").exists() and not (tmp_path / ".back.restoring").exists()
 
 
 def test_an_old_backup_of_keys_opens_nothing_after_the_month(world: SealedWorld, tmp_path: Path) -> None:
@@ -195,11 +195,16 @@ def test_the_command_line(world: SealedWorld, tmp_path: Path, monkeypatch: pytes
     world.submit("one")
     monkeypatch.setenv("GRAPHSVC_ORIGIN", ORIGIN)
     data, backup, secrets, back = (str(tmp_path / name) for name in ("data", "b", "s", "back"))
+    others = tmp_path / "back.part"
+    others.mkdir()
+    for killed in (".back.restoring", ".back.restoring/ledger"):
+        (tmp_path / killed).mkdir()
     run = CliRunner().invoke
     done = run(app, ["backup", backup, "--data", data, "--secrets", secrets, "--json"])
     assert done.exit_code == 0, done.output
     arguments = ["restore", backup, "--data", back, "--secrets", secrets, "--checkpoint", f"{backup}/checkpoint"]
     assert run(app, arguments).exit_code == 0
+    assert others.exists() and not (tmp_path / ".back.restoring").exists(), "ours goes, that of others stays"
     with pytest.raises(InvalidInput, match="not empty"):
         run(app, arguments, catch_exceptions=False)
     assert run(app, ["keys", "rewrap", "--data", data]).stdout.startswith("nothing to do")

@@ -143,8 +143,8 @@ def test_several_values_lose_doubles_and_bad_ones_are_marked():
             [USES | {"observed": {"since": "2025", "until": "2024"}}],
             ("invalid_time", "/links/0/observed/since"),
         ),
-        ([ACCOUNT] * 501, [], ("too_many", "/entities")),
-        ([ACCOUNT, PHONE], [USES] * 2001, ("too_many", "/links")),
+        ([ACCOUNT] * 201, [], ("too_many_claims", "/entities")),
+        ([ACCOUNT, PHONE], [USES] * 999, ("too_many_claims", "/links")),
     ],
 )
 def test_wrong_rows_say_where_and_why(entities, links, problem):

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.columns.claims import NEVER, UNKNOWN, ClaimArrays, epoch
+from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns, Watermark
+from graphsvc.model.claims import NEVER, UNKNOWN, epoch
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.errors import IntegrityError
+from graphsvc.model.files import temporary
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.policy.scope import Scope
@@ -103,7 +105,7 @@ def test_watermark_follows_batches_also_empty_ones(columns: Columns, tmp_path: P
 
 
 def test_a_crash_while_writing_leaves_nothing_visible(columns: Columns, tmp_path: Path) -> None:
-    leftover = tmp_path / "columns" / "claims-000000000009-000000000.parquet.part"
+    leftover = temporary(tmp_path / "columns" / "claims-000000000009-000000000.parquet")
     leftover.write_bytes(b"PAR1 half")
     reopened = Columns(tmp_path / "columns")
     assert reopened.watermark() == Watermark(1, 0) and not leftover.exists()

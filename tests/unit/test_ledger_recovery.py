@@ -131,8 +131,9 @@ def test_a_broken_tree_is_refused(tmp_path: Path, damage: str) -> None:
 def test_a_lost_signing_key_is_not_made_anew(tmp_path: Path) -> None:
     grown(tmp_path, 1).close()
     (tmp_path / "keys" / "log.key").unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(IntegrityError) as caught:
         Ledger.open(tmp_path, ORIGIN)
+    assert caught.value.code == "key_file" and not (tmp_path / "keys" / "log.key").exists()
 
 
 def test_a_full_disk_stops_writing_and_says_so(tmp_path: Path) -> None:

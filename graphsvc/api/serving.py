@@ -1,0 +1,61 @@
+"""The HTTP server: an application on a listening socket, within bounds, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from graphsvc.api.connections import BACKLOG, Bounds, Door
+from graphsvc.api.turns import THREADS
+from graphsvc.settings import Settings
+
+
+class _Server(uvicorn.Server):
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        # Not as few as there are processors: much of it waits for the disk, and acts must not keep questions waiting.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
+        await super().serve(sockets)
+
+
+@contextmanager
+def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
+    """Serve ``app`` where the settings say, and yield the URL; ended with the block. Raises OSError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.host, settings.port))
+    config = uvicorn.Config(
+        app,
+        http=Door(bounds).protocol,
+        # Nothing here speaks it, and another protocol would not be watched.
+        ws="none",
+        # A line for each bad request would let anybody fill the log.
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=int(bounds.idle) + 1,
+    )
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), name="http", daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the HTTP server did not start")
+            time.sleep(0.01)
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        yield f"http://{name}:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        listening.close()

@@ -1,0 +1,170 @@
+"""The values of one row: how a source of a mapping finds its value among cells or in an object, and refines it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from graphsvc.model.errors import InvalidInput
+from graphsvc.model.scalars import MAX_TEXT, lacks_offset
+from importers.mapping import FIELD, Condition, Source, Value
+
+Getter = Callable[[Any], Any]
+"""Gives one value of a row (a list of cells, or an object), None where there is none."""
+Lookup = Callable[[str], Getter | None]
+"""Gives the getter of a column, None where the table has no such column."""
+MAX_PIECES = 1_000
+"""Most pieces that one cell is split into, empty ones counted."""
+
+
+class Refused(Exception):
+    """Ends the making of one row's draft: code, pointer, what to do."""
+
+    def __init__(self, code: str, pointer: str, message: str) -> None:
+        super().__init__(code)
+        self.problem = (code, pointer, message)
+
+
+def value_of(source: Source) -> Value:
+    """A source in its long form."""
+    return Value(column=source) if isinstance(source, str) else source
+
+
+def getter_of(source: Source, lookup: Lookup, pointer: str) -> Getter:
+    """What gives a source's value; raises InvalidInput where a column is missing that is not optional.
+
+    A getter raises Refused where a row's value is more than one may be.
+    """
+    value = value_of(source)
+    if value.const is not None:
+        const = value.const
+        return lambda row: const
+    getters = [lookup(column) for column in value.columns]
+    for column, getter in zip(value.columns, getters, strict=True):
+        if getter is None and not value.optional:
+            raise _missing(column, pointer)
+    if any(getter is None for getter in getters):
+        return lambda row: None
+    base = getters[0] if value.template is None else _template(value.template, [g for g in getters if g])
+    assert base is not None
+    if not (value.absent or value.map or value.other or value.split or value.timezone):
+        return base
+    return _refined(base, value)
+
+
+def _template(template: str, getters: list[Getter]) -> Getter:
+    texts = FIELD.split(template)[::2]
+
+    def get(row: Any) -> Any:
+        out, size = [texts[0]], 0
+        for getter, text in zip(getters, texts[1:], strict=True):
+            value = getter(row)
+            if value is None:
+                return None
+            out += (word_of(value), text)
+            size += len(out[-2])
+            if size > MAX_TEXT:
+                raise Refused("too_long", "", f"a template makes more than {MAX_TEXT} characters: shorten it")
+        return "".join(out)
+
+    return get
+
+
+def _refined(base: Getter, value: Value) -> Getter:
+    absent = frozenset(word.casefold() for word in value.absent)
+
+    def one(found: Any) -> Any:
+        word = word_of(found) if not isinstance(found, list) else found
+        if isinstance(word, str):
+            if word.casefold() in absent:
+                return None
+            if word in value.map:
+                return value.map[word]
+            if value.other:
+                return value.other
+            if value.timezone and lacks_offset(word):
+                return word + value.timezone
+        return found
+
+    def get(row: Any) -> Any:
+        found = base(row)
+        if found is None:
+            return None
+        if value.split and isinstance(found, str):
+            parts = found.split(value.split, MAX_PIECES)
+            if len(parts) > MAX_PIECES:
+                raise Refused("too_many", "", f"a cell is split into more than {MAX_PIECES} values: shorten it")
+            found = [part.strip() for part in parts]
+        if isinstance(found, list):
+            return [kept for part in found if part != "" and (kept := one(part)) is not None] or None
+        return one(found)
+
+    return get
+
+
+def test_of(condition: Condition, lookup: Lookup, pointer: str) -> Callable[[Any], bool]:
+    """A condition as a test of a row; raises InvalidInput where its column is missing."""
+    getter = lookup(condition.column)
+    if getter is None:
+        raise _missing(condition.column, pointer)
+    words = None if condition.among is None else frozenset(condition.among)
+    equals = None if condition.equals is None else word_of(condition.equals)
+
+    def holds(row: Any) -> bool:
+        value = getter(row)
+        if value is None:
+            return condition.absent and not condition.present and equals is None and words is None
+        if condition.absent:
+            return False
+        word = word_of(value)
+        return (equals is None or word == equals) and (words is None or word in words)
+
+    return holds
+
+
+def word_of(value: Any) -> str:
+    """A value as the text that conditions, maps and templates see: JSON's words for true and false."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else str(value)
+
+
+def columns_of(header: Iterable[str]) -> Lookup:
+    """Columns of a CSV by header; white space around names is dropped, an empty cell is None."""
+    places: dict[str, int] = {}
+    doubles: set[str] = set()
+    for index, name in enumerate(header):
+        if places.setdefault(name.strip(), index) != index:
+            doubles.add(name.strip())
+
+    def lookup(column: str) -> Getter | None:
+        if column in doubles:
+            raise InvalidInput(f"the header names {column} twice: rename one", code="double_column", where="row 0")
+        index = places.get(column)
+        return None if index is None else lambda cells: cells[index].strip() or None
+
+    return lookup
+
+
+def path_of(column: str) -> Getter:
+    """A dotted path into an object; a key that has the dots in its name is found as well."""
+    steps = column.split(".")
+
+    def get(found: Any) -> Any:
+        if column in found:
+            found = found[column]
+        else:
+            for step in steps:
+                if not isinstance(found, dict) or step not in found:
+                    return None
+                found = found[step]
+        if isinstance(found, str):
+            return found.strip() or None
+        return None if isinstance(found, dict) else found
+
+    return get
+
+
+def _missing(column: str, pointer: str) -> InvalidInput:
+    message = f"mapping {pointer}: the table has no column {column}: correct the mapping, or mark the value optional"
+    return InvalidInput(message, code="missing_column", where=f"mapping {pointer}")
