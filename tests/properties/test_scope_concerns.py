@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -74,7 +74,8 @@ class World:
         for org in MEMBERS:
             self._submit(org)
         self.label_of = {record: self.labels[lid] for record, lid in self.placed.items()}
-        self.applier = Applier(self.ledger, None, None)  # type: ignore[arg-type] -- it applies nothing
+        nothing: Any = SimpleNamespace(store=None, keys=None)
+        self.applier = Applier(self.ledger, nothing, nothing)  # it applies nothing
         self.applier.labels = MappingProxyType(self.labels)
         self.applier.applied = self.ledger.head - 1
         self.entitled = Entitled(self.ledger)
