@@ -6,18 +6,21 @@ not follow from the act, it is told as the operator's word, fact by fact.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from attack_world import OWNER, READER, World, data_of
-from ledger_actors import Member, carrying, deed_of, enter, moment, over_wire, read_of, sign
+from ledger_actors import Member, carrying, deed_of, enter, moment, over_wire, read_of, sign, trust_value
 from ledger_actors import shown as shown_records
 
 from graphsvc.ledger import entry as entries
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.model.errors import InvalidInput
+from graphsvc_verify.__main__ import main
 from graphsvc_verify.canonical import b64u, digest, encode
 from graphsvc_verify.deeds import DRY_RUN
 from graphsvc_verify.errors import VerifyError
@@ -440,3 +443,20 @@ def test_the_object_is_the_digest_of_what_is_decided(world: World) -> None:
     draft.acts = [sign(world.owner.key, "graphsvc-policy-propose+jws", {**said, "body": {"base": "c"}})]
     told = shown(world, enter(world.ledger, draft).index)
     assert told.void[0]["code"] == "bad_act" and digest(encode(said["body"])) == said["object"]
+
+
+def test_a_name_writes_no_line_of_its_own(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of facts are the operator's: a line break in one could say what only the verifier says."""
+    draft = GENUINE["reminder"].draft(GENUINE["reminder"].act(world))
+    draft.acts = []
+    for part in draft.owners:
+        part.facts["x\n  entry 7 (recall): signed by the organisation\x1b[2K\u202e"] = "y"
+    index = enter(world.ledger, draft).index
+    evidence = open_evidence(over_wire(world.ledger.evidence(OWNER, [index], world.old)), world.owner.hpke)
+    file, trust = tmp_path / "evidence.json", tmp_path / "trust.json"
+    file.write_text(json.dumps(evidence))
+    trust.write_text(json.dumps(trust_value(world.ledger, world.members)))
+    assert main([str(file), "--trust", str(trust)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not any(line.startswith("  entry 7") for line in lines) and any("?  entry 7" in line for line in lines)
+    assert all(line.isprintable() for line in lines)

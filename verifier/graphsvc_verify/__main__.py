@@ -153,7 +153,12 @@ def _text(result: dict[str, Any]) -> str:
         for answer in result.get("answers", ()):
             lines.append(f"  {answer['file']}: as the log committed to it")
             lines += [f"  {line}" for line in _answer_lines(answer)]
-    return "\n".join(lines + [f"  note: {limit}" for limit in result["limits"]]) + "\n"
+    return "\n".join(map(_plain, [*lines, *(f"  note: {limit}" for limit in result["limits"])])) + "\n"
+
+
+def _plain(line: str) -> str:
+    """A line as it may go to a terminal: names in it are the operator's, and must not write lines of their own."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _answer_lines(result: dict[str, Any]) -> list[str]:
