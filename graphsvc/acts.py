@@ -9,8 +9,9 @@ same organisation: the signature decides, and the roles that the root key enroll
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,9 +20,10 @@ import msgspec
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput
 from graphsvc.model.principals import Organisation, Principal
-from graphsvc_verify.canonical import digest, encode
+from graphsvc_verify.canonical import encode
+from graphsvc_verify.deeds import Deed, read_deed
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.jws import read_act
+from graphsvc_verify.meaning import MEANINGS, Meaning, mean
 
 MAX_BODY = 48_000
 """Bytes of an act's body; an act is kept verbatim in the ledger."""
@@ -30,28 +32,53 @@ THREADS = 8
 """Acts carried out at once; further ones wait for their turn."""
 
 B = TypeVar("B")
-_PAYLOAD = {"v", "aud", "iss", "sub", "jti", "iat", "exp", "object", "after", "body"}
 
 
 @dataclass(frozen=True, slots=True)
 class SignedAct:
-    """An act whose signature, key, time and digest hold. ``kind`` is its name, as ``recall``."""
+    """An act whose signature, key, time and digest hold; ``deed`` is what it says."""
 
-    kind: str
+    deed: Deed
     compact: str
     organisation: Organisation
     person: str
-    roles: tuple[str, ...]
-    kid: str
-    sub: str
     after: int
-    object: str
-    body: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The act's name, as ``recall``."""
+        return self.deed.kind
+
+    @property
+    def sub(self) -> str:
+        """What is decided on."""
+        return self.deed.sub
+
+    @property
+    def object(self) -> str:
+        """The digest of the body."""
+        return self.deed.object
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """What is decided."""
+        return self.deed.said
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that the signing key was enrolled with."""
+        return self.deed.roles
 
     @property
     def org(self) -> str:
         """The slug of the organisation that decides."""
         return self.organisation.org
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the entry that carries the act must say; raises InvalidInput."""
+        with refused("act body"):
+            return mean(self.deed)
 
     def read(self, form: type[B]) -> B:
         """The body in its declared form; raises InvalidInput that names the member."""
@@ -59,11 +86,6 @@ class SignedAct:
             return msgspec.convert(self.body, form)
         except msgspec.ValidationError as error:
             raise InvalidInput(str(error), code="bad_act", where="act body") from None
-
-    def require(self, *roles: str) -> None:
-        """Raise Denied unless the signing key was enrolled with one of ``roles``."""
-        if not set(roles) & set(self.roles):
-            raise Denied(f"this act needs a key enrolled with the role {' or '.join(roles)}")
 
     def unmoved(self, last: int) -> None:
         """Raise Conflict when the thing decided on last changed in entry ``last``, after what the signer knew."""
@@ -114,40 +136,23 @@ class Acting:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _checked(self, principal: Principal, kind: str, compact: str) -> SignedAct:
-        act = self._ledger.check_act(compact, f"graphsvc-{kind}+jws", principal.org)
-        payload, body = act.payload, act.payload.get("body")
-        if set(payload) != _PAYLOAD or payload["v"] != 1 or not isinstance(body, dict):
-            raise InvalidInput("not an act of version 1", code="bad_act", where="act")
-        if not isinstance(payload["sub"], str) or type(payload["after"]) is not int:
-            raise InvalidInput("sub is a text and after a ledger index", code="bad_act", where="act")
-        encoded = encode(body)
-        if len(encoded) > MAX_BODY or payload["object"] != digest(encoded):
-            raise InvalidInput("object is not the digest of the body, or the body is too long", code="bad_act")
-        if not -1 <= payload["after"] < self._ledger.head:
+        act, record = self._ledger.check_act(compact, f"graphsvc-{kind}+jws", principal.org)
+        with refused("act"):
+            deed = read_deed(act, compact, record.person, record.roles)
+        roles, after = MEANINGS[kind].roles, act.payload["after"]
+        if not set(roles) & set(deed.roles):
+            raise Denied(f"this act needs a key enrolled with the role {' or '.join(roles)}")
+        if len(encode(deed.said)) > MAX_BODY:
+            raise InvalidInput("the body is too long", code="bad_act", where="act body")
+        if not -1 <= after < self._ledger.head:
             raise InvalidInput("after names an entry that is not there", code="bad_act", where="act after")
-        record = self._ledger.signing_key(principal.org, act.kid)
-        if record is None:
-            raise InvalidInput("the key is not in force", code="bad_act")
-        return SignedAct(
-            kind=kind,
-            compact=compact,
-            organisation=principal.organisation,
-            person=record.person,
-            roles=record.roles,
-            kid=act.kid,
-            sub=payload["sub"],
-            after=payload["after"],
-            object=payload["object"],
-            body=body,
-        )
+        return SignedAct(deed, compact, principal.organisation, record.person, after)
 
 
-def kind_of(compact: str) -> str:
-    """The kind that an act says it is. Raises InvalidInput."""
+@contextmanager
+def refused(where: str) -> Iterator[None]:
+    """What the verifier refuses, the service refuses with the same code."""
     try:
-        typ = read_act(compact).typ
+        yield
     except VerifyError as error:
-        raise InvalidInput(error.message, code=error.code, where="act") from None
-    if not (typ.startswith("graphsvc-") and typ.endswith("+jws")):
-        raise InvalidInput("not an act of this service", code="bad_act", where="act")
-    return typ.removeprefix("graphsvc-").removesuffix("+jws")
+        raise InvalidInput(error.message, code=error.code, where=where) from None

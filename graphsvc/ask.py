@@ -34,6 +34,8 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import MANY, Reading
 from graphsvc.witnessing import Witnessing
+from graphsvc_verify.lines import READ
+from graphsvc_verify.meaning import read_facts
 from graphsvc_verify.signedread import SignedRead
 
 ATTEMPTS = 4
@@ -189,21 +191,16 @@ async def _drafted(scope: Scope, question: bytes, data: bytes, reading: Reading)
 
 def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
     principal, footing = scope.principal, scope.footing
-    facts = {
-        "reader": principal.org,
-        "person": principal.person,
-        "purpose": footing.purpose,
-        "basis": footing.legal_basis,
-        "case": footing.case,
-        "policy": scope.policy,
-    }
+    who = {"org": principal.org, "person": principal.person}
+    stated = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
+    facts = read_facts({"who": who, **stated, "policy": scope.policy})
     owners = [
         OwnerPart(owner=owner, facts=facts, disclosures=_disclosures(records))
         for owner, records in sorted(reading.shown.items())
     ]
     return EntryDraft(
-        type="read",
-        who={"org": principal.org, "person": principal.person},
+        type=READ,
+        who=who,
         purpose=footing.purpose,
         basis=footing.legal_basis,
         case=footing.case,

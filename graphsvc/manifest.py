@@ -14,10 +14,10 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidManifest
 from graphsvc.model.principals import Principal
 from graphsvc_verify.canonical import digest
+from graphsvc_verify.deeds import DRY_RUN, SUBMISSION, Deed, read_deed
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
 
-TYPE = "graphsvc-submission+jws"
 MAX_AGE = timedelta(days=7)
 MAX_SKEW = timedelta(minutes=5)
 """A manifest is taken for so many seconds after it was signed, and with a clock that is so far ahead."""
@@ -31,6 +31,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     iss: str
     jti: str
     iat: datetime
+    exp: datetime
     media_type: str
     bytes: int
     digest: str
@@ -64,10 +65,11 @@ class Upload(Protocol):
     def dry_run(self) -> bool: ...  # noqa: D102
 
 
-def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> Manifest:
+def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tuple[Manifest, Deed]:
     """The manifest of an upload: signed by the caller's organisation, for this log, over exactly what came with it.
 
-    Raises InvalidManifest.
+    A dry run has a type of its own, so that what is only to be checked can't be entered by anyone. Raises
+    InvalidManifest.
     """
     try:
         kid = read_act(upload.manifest).kid
@@ -76,8 +78,9 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> Ma
             raise InvalidManifest(
                 "the manifest is signed by a key that your organisation has not enrolled", code="unknown_key"
             )
-        act = verify_act(upload.manifest, key.public, TYPE)
+        act = verify_act(upload.manifest, key.public, DRY_RUN if upload.dry_run else SUBMISSION)
         manifest = msgspec.convert(act.payload, Manifest)
+        deed = read_deed(act, upload.manifest, key.person, key.roles)
     except VerifyError as error:
         raise InvalidManifest(error.message, code=error.code, where="manifest") from None
     except msgspec.ValidationError as error:
@@ -91,7 +94,11 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> Ma
         (manifest.v == 1, "v: this service reads version 1"),
         (manifest.aud == ledger.origin, "aud: the manifest is for another log"),
         (manifest.iss == principal.org, "iss: the manifest is another organisation's"),
-        (_recent(manifest.iat, now), "iat: sign the manifest anew, and check the clock"),
+        (now - MAX_AGE < manifest.iat < now + MAX_SKEW, "iat: sign the manifest anew, and check the clock"),
+        (
+            now < manifest.exp <= manifest.iat + MAX_AGE,
+            "exp: it has expired, or is more than 7 days after iat",
+        ),
         (manifest.media_type == upload.media_type, "mediaType: the body was sent as another type"),
         (manifest.bytes == upload.size, "bytes: the body has another length"),
         (hmac.compare_digest(stated, f"sha256:{keyed}".encode()), "digest: the body is not the one signed"),
@@ -99,8 +106,4 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> Ma
     ):
         if not holds:
             raise InvalidManifest(what, where=f"manifest {what.partition(':')[0]}")
-    return manifest
-
-
-def _recent(signed: datetime, now: datetime) -> bool:
-    return signed.tzinfo is not None and now - MAX_AGE < signed < now + MAX_SKEW
+    return manifest, deed

@@ -48,6 +48,8 @@ from graphsvc.share.book import Request
 from graphsvc.share.preservations import answered, note_answer
 from graphsvc.workers import Taken, Task, Workers
 from graphsvc_verify.canonical import digest
+from graphsvc_verify.deeds import Deed
+from graphsvc_verify.meaning import mean, submission_name
 
 ATTEMPTS = 4
 """How often rows are taken in again because another version of the policies came into force meanwhile."""
@@ -137,7 +139,7 @@ class Submitting:
     def _submit(self, principal: Principal, upload: Upload) -> Result:
         parts = self._parts
         # 1. Does the organisation's own key stand behind exactly these bytes?
-        manifest = checked_manifest(parts.ledger, principal, upload)
+        manifest, deed = checked_manifest(parts.ledger, principal, upload)
         if manifest.rows > MAX_ROWS:
             raise TooLarge(f"a submission has at most {MAX_ROWS} rows: split the file", where="manifest rows")
         if upload.dry_run:
@@ -148,20 +150,20 @@ class Submitting:
         with self._claim(principal.org, upload.idempotency_key), _disk_errors():
             for _ in range(ATTEMPTS):
                 try:
-                    return self._take(principal, upload, manifest)
+                    return self._take(principal, upload, manifest, deed)
                 except ScopeMoved:
                     # Another version of the policies came into force meanwhile: what it allows is asked anew.
                     continue
         raise Unavailable("access rules are changing; send it again", code="scope_moved")
 
-    def _take(self, principal: Principal, upload: Upload, manifest: Manifest) -> Result:
+    def _take(self, principal: Principal, upload: Upload, manifest: Manifest, deed: Deed) -> Result:
         parts = self._parts
         # 2. Seen before? The same answer again, or a refusal if the body differs.
         if (seen := self._seen(manifest, upload)) is not None:
             return seen
         request = self._answered(manifest)
         # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
-        task = self._task(principal, upload, manifest, f"{manifest.iss}|{manifest.jti}")
+        task = self._task(principal, upload, manifest, submission_name(manifest.iss, manifest.jti))
         taken = parts.workers.take_in(task)
         with parts.payloads.store.or_removed(taken.packs):
             intake = _agreeing(taken.intake, manifest)
@@ -172,7 +174,7 @@ class Submitting:
             # 4. The keys, apart from the packs; until the next step nothing refers to either.
             body = self._kept(task.name, upload, taken)
             # 5. One entry, durable when this returns; its side rows are in the same transaction.
-            draft = _entry(principal, upload, (manifest, intake, body, answer), request, self._still(task))
+            draft = _entry(deed, upload, (manifest, intake, body, answer), request, self._still(task))
             appended = parts.ledger.append(draft).result()
         # 6. Acknowledge; the applier takes it from the ledger.
         parts.applier.notify()
@@ -238,7 +240,6 @@ class Submitting:
             payloads.store.put(upload.mapping)
         payloads.keys.keep({**taken.secrets, f"seed|{name}": upload.seed})
         return {
-            "name": name,
             "packs": taken.packs,
             "draftsRoot": f"sha256:{intake.drafts_root.hex()}",
             "draftLeaves": intake.draft_leaves,
@@ -275,20 +276,21 @@ def _problem(problem: RowProblem) -> dict[str, Any]:
 
 
 def _entry(
-    principal: Principal,
+    deed: Deed,
     upload: Upload,
     made: tuple[Manifest, Intake, dict[str, Any], dict[str, Any]],
     request: Request | None,
     still: Effects,
 ) -> EntryDraft:
     manifest, intake, body, answer = made
+    org, meaning = deed.org, mean(deed)
 
     def effects(connection: Connection, index: int, t: str) -> None:
         still(connection, index, t)
         connection.execute(
             insert(tables.idempotency),
             {
-                "org": principal.org,
+                "org": org,
                 "key": upload.idempotency_key,
                 "digest": digest(upload.manifest.encode()),
                 "index": index,
@@ -299,7 +301,7 @@ def _entry(
             insert(tables.submissions),
             {
                 "index": index,
-                "org": principal.org,
+                "org": org,
                 "t": t,
                 "media_type": manifest.media_type,
                 "rows": intake.rows,
@@ -314,28 +316,21 @@ def _entry(
             problems = [_problem(problem) for problem in intake.problems]
             connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
         if intake.supersedes:
-            note_superseded(connection, index, (principal.org, principal.person), intake.supersedes)
+            note_superseded(connection, index, (org, deed.person or ""), intake.supersedes)
         if request is not None:
-            note_answer(connection, request, principal, index, t)
+            note_answer(connection, request, (org, deed.person or ""), (index, t))
 
-    facts = {"action": "submission", "person": principal.person, "manifest": digest(upload.manifest.encode())}
+    # Whoever asked for it is told that it is there.
+    told = [org, *([] if request is None else [request.asker])]
     return EntryDraft(
-        type="submission",
-        who={"org": principal.org, "person": principal.person},
-        requester=principal.org,
-        owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[]), *_told(request, principal)],
+        type=meaning.type,
+        who={"org": org, "person": deed.person or ""},
+        requester=org,
+        owners=[OwnerPart(owner=one, facts=meaning.told(one, org), disclosures=[]) for one in told],
         acts=[upload.manifest],
-        body=body,
+        body={**body, **meaning.body},
         effects=effects,
     )
-
-
-def _told(request: Request | None, principal: Principal) -> list[OwnerPart]:
-    """What the asker of an answered request is told: that the answer is there."""
-    if request is None:
-        return []
-    facts = {"action": "submission", "by": principal.org, "on": request.id}
-    return [OwnerPart(owner=request.asker, facts=facts, disclosures=[])]
 
 
 @contextmanager

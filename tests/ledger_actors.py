@@ -8,17 +8,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from graphsvc.client.keys import SigningKey
 from graphsvc.client.signing import ReadSigner
+from graphsvc.ledger.batch import Batch
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.receipts import Appended
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.canonical import b64u, digest, encode
+from graphsvc_verify.deeds import SUBMISSION, Deed, read_deed
 from graphsvc_verify.hpkekeys import generate_private, public_of
-from graphsvc_verify.jws import kid_of, signing_input
+from graphsvc_verify.jws import kid_of, read_act, signing_input
 from graphsvc_verify.keyevents import ENROL, REVOKE, possession_message
+from graphsvc_verify.meaning import mean, read_facts
 from graphsvc_verify.persons import Opening, with_opening
 from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust, parse_trust
@@ -61,7 +66,7 @@ class Member:
 
     def enrolment(self, ledger: Ledger, use: str = "sig", root: Ed25519PrivateKey | None = None, **changes: Any) -> str:
         raw = self.key.public_key().public_bytes_raw() if use == "sig" else public_of(self.hpke)
-        opening = Opening("officer-1", bytes(16)) if use == "sig" else None
+        opening = Opening(PERSON, bytes(16)) if use == "sig" else None
         person = "" if opening is None else opening.hash
         message = possession_message(ledger.origin, self.org, raw, person)
         event = {
@@ -69,7 +74,7 @@ class Member:
             "use": use,
             "publicKey": b64u(raw),
             "person": person,
-            "roles": ["submitter"],
+            "roles": list(ROLES),
             "via": "cli",
             "possession": b64u(self.key.sign(message)) if use == "sig" else None,
             "prev": ledger.last_key_event(self.org),
@@ -100,20 +105,76 @@ class Member:
         signer = ReadSigner(self.org, origin or ledger.origin, SigningKey(self.key))
         return signer.sign(body or QUESTION, "token", {**FOOTING, **stated})[1]
 
-    def act(self, ledger: Ledger, **changes: Any) -> str:
+    def act(self, ledger: Ledger, kind: str = "request-remind", body: dict[str, Any] | None = None, **more: Any) -> str:
+        """A decision of this member's; ``more`` are members of its payload."""
+        body = {} if body is None else body
         payload = {
             "v": 1,
             "aud": ledger.origin,
             "iss": self.org,
-            "sub": "case",
+            "sub": "r000000000000000000000",
             "jti": f"act-{next(_count)}",
             "iat": moment(),
             "exp": moment(60),
-            "object": digest(b"x"),
+            "object": digest(encode(body)),
             "after": ledger.head - 1,
+            "body": body,
+            **more,
+        }
+        return sign(self.key, f"graphsvc-{kind}+jws", payload)
+
+    def manifest(self, ledger: Ledger, **changes: Any) -> str:
+        """The manifest of a submission of nothing much."""
+        payload = {
+            "v": 1,
+            "aud": ledger.origin,
+            "iss": self.org,
+            "jti": f"manifest-{next(_count)}",
+            "iat": moment(),
+            "exp": moment(60),
+            "mediaType": "application/x-ndjson",
+            "mapping": None,
+            "bytes": 12,
+            "digest": digest(b"body"),
+            "rows": 1,
+            "rowsRoot": digest(b"rows"),
+            "answers": None,
+            "defaults": {},
             **changes,
         }
-        return sign(self.key, "graphsvc-request+jws", payload)
+        return sign(self.key, SUBMISSION, payload)
+
+
+PERSON, ROLES = "officer-1", ("officer", "investigator", "submitter")
+
+
+def deed_of(compact: str) -> Deed:
+    return read_deed(read_act(compact), compact, PERSON, ROLES)
+
+
+def carrying(compact: str, *told: str, **more: Any) -> EntryDraft:
+    """The entry that an act makes, told to its signer and to ``told``; ``more`` goes into the header's body."""
+    deed = deed_of(compact)
+    meaning = mean(deed)
+    purpose, basis, case = meaning.footing
+    return EntryDraft(
+        type=meaning.type,
+        who={"org": deed.org, "person": PERSON},
+        purpose=purpose,
+        basis=basis,
+        case=case,
+        requester=deed.org,
+        owners=[OwnerPart(org, meaning.told(org, deed.org), []) for org in sorted({deed.org, *told})],
+        acts=[compact],
+        body={**meaning.body, **more},
+    )
+
+
+def enter(ledger: Ledger, draft: EntryDraft) -> Appended:
+    """Enter what the operator's own code enters, with the database and the log's key: whatever it likes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Batch, "_hold", lambda batch, prepared: None)
+        return ledger.append(draft).result()
 
 
 FOOTING = {"graphsvc-purpose": "investigation", "graphsvc-legal-basis": "mlat", "graphsvc-case": "K-1"}
@@ -124,14 +185,13 @@ def read_of(
     reader: str, owners: dict[str, int], at: int, data: bytes = b'{"entity":null}', acts: list[str] | None = None
 ) -> EntryDraft:
     """A read by ``reader`` that shows some records of each owner."""
-    facts = {"reader": reader, "purpose": "investigation", "basis": "mlat", "case": "K-1"}
+    who = {"org": reader, "person": PERSON}
+    stated = {"purpose": "investigation", "basis": "mlat", "case": "K-1", "policy": "sha256:00"}
+    facts = read_facts({"who": who, **stated})
     return EntryDraft(
         type="read",
-        who={"org": reader, "person": "officer-1"},
-        purpose="investigation",
-        basis="mlat",
-        case="K-1",
-        policy="sha256:00",
+        who=who,
+        **stated,
         at=at,
         query=QUESTION,
         answer=data,

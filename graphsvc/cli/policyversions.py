@@ -19,7 +19,7 @@ from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.client import Client
 from graphsvc.client.acts import VERSIONS, WHY
-from graphsvc.govern.versions import SHARED, part_of
+from graphsvc.govern.versions import part_of
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.policy.check import read_tables
 from graphsvc.policy.rules import SCHEMA_FILE, digest_of, owner_of, read_files
@@ -27,6 +27,7 @@ from graphsvc.policy.tables import parse_table
 from graphsvc.policy.trial import check_folder, compare
 from graphsvc.settings import product_data
 from graphsvc_verify.canonical import encode, parse
+from graphsvc_verify.meaning import SHARED
 
 Shape = dict[str, Any]
 PartArgument = Annotated[str, typer.Argument(help="Your organisation, for its own file; or shared, for the rulebook.")]

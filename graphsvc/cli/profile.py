@@ -29,6 +29,8 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.trust import Trust, parse_trust
 
 VARIABLE = "GRAPHSVC_PROFILE"
+HEADS = "log-heads.db"
+"""Beside the profile: the last head seen of each log. Whoever deletes it can be shown another log once."""
 
 
 class ProfileFile(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -66,7 +68,8 @@ class Profile:
                 raise InvalidInput("name a working key as signingKey in the profile", code="no_key")
             key = load_signing_key(self.folder / self.file.signing_key)
             signer = ReadSigner(self.file.org, pinned.origin, key)
-        return Client(self.file.url, self.tokens(), pinned, signer=signer)
+        heads = self.folder / HEADS
+        return Client(self.file.url, self.tokens(), pinned, signer=signer, org=self.file.org, heads=heads)
 
     def trust(self) -> Trust:
         """The pinned keys."""

@@ -11,6 +11,7 @@ from graphsvc.client.errors import Refused
 from graphsvc.model.principals import Footing
 from graphsvc_verify.canonical import digest, unb64u
 from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.lines import READ
 from graphsvc_verify.receipt import ReceiptReport, check_receipt, query_digest
 from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
@@ -62,27 +63,38 @@ def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
     return raw, envelope
 
 
-def check_answer(
-    body: bytes, asked: bytes, footing: Footing, status: int, trust: Trust, signed: SignedRead | None = None
-) -> Answer:
-    """The answer in a response body, if its receipt holds for these bytes, this question and this footing.
+def check_answer(body: bytes, status: int, trust: Trust) -> Answer:
+    """The answer in a response body, if its receipt holds for these bytes.
 
-    With ``signed`` its entry must carry that very signature, or else it would be the operator's word who asked. Raises
-    Refused (the service says no) or VerifyError (what it says does not hold).
+    Raises Refused (the service says no) or VerifyError (what it says does not hold).
     """
-    answer = _answered(body, status, trust, shown=True)
-    _check_question(answer.proof, asked, footing)
+    return _answered(body, status, trust, shown=True)
+
+
+def with_signature(answer: Answer, signed: SignedRead | None) -> Answer:
+    """The answer, if its entry carries the question's signature; else it would be the operator's word who asked.
+
+    Raises VerifyError ``not_signed``.
+    """
     if signed is not None and digest(signed.write()) not in answer.proof.leaf.acts:
         raise VerifyError("not_signed", "the entry does not carry the signature that was sent with the question")
     return replace(answer, signed=signed is not None)
 
 
-def check_act(body: bytes, status: int, trust: Trust) -> Answer:
+def check_act(body: bytes, status: int, trust: Trust, act: str | None = None) -> Answer:
     """The answer to a mutation, if its receipt holds: the entry is the act itself, it does not commit to the answer.
 
-    Raises as :func:`check_answer` does.
+    Raises as :func:`check_answer` does, and VerifyError ``wrong_entry`` when the entry does not carry ``act``.
     """
-    return _answered(body, status, trust, shown=False)
+    answer = _answered(body, status, trust, shown=False)
+    check_carries(answer.proof, act)
+    return answer
+
+
+def check_carries(proof: ReceiptReport, act: str | None) -> None:
+    """Check that a receipt is of the entry of the act that was sent. Raises VerifyError ``wrong_entry``."""
+    if act is not None and digest(act.encode()) not in proof.leaf.acts:
+        raise VerifyError("wrong_entry", "the receipt is of an entry that does not carry what was sent")
 
 
 def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
@@ -95,13 +107,22 @@ def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
     return Answer(data, raw, tuple(envelope.errors), envelope.extensions.applied_index, receipt, proof, body)
 
 
-def _check_question(proof: ReceiptReport, asked: bytes, footing: Footing) -> None:
+def check_question(proof: ReceiptReport, asked: bytes, footing: Footing, org: str = "") -> None:
+    """Check that the entry is a read of this very question, on this footing, by ``org`` if it is given.
+
+    What the header says, owners are told. Raises VerifyError ``wrong_entry``, ``wrong_reader``, ``wrong_footing``,
+    ``wrong_query``.
+    """
     header = proof.header
+    if proof.leaf.type != READ:
+        raise VerifyError("wrong_entry", "the receipt is of an entry that is no read")
+    if org and (header.get("who") or {}).get("org") != org:
+        raise VerifyError("wrong_reader", "the entry says that another organisation asked")
     said = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
     if any((header.get(name) or "") != value for name, value in said.items()):
         raise VerifyError("wrong_footing", "the entry says another purpose, legal basis or case than was stated")
     salt = unb64u(str(header["answerSalt"]), 32)
-    if header.get("query") is not None and header["query"] != query_digest(asked, salt):
+    if header.get("query") != query_digest(asked, salt):
         raise VerifyError("wrong_query", "the entry is about another question")
 
 

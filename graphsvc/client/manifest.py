@@ -18,7 +18,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,10 +30,14 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.merkle import GrowingRoot
 from graphsvc_verify.canonical import digest
+from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from importers import row_kind
 from importers.rows import iter_rows
 
-TYPE = "graphsvc-submission+jws"
+GOOD_FOR = timedelta(days=7)
+"""How long a manifest counts; services take none that counts for longer."""
+CHECKED_FOR = timedelta(hours=1)
+"""How long one counts that is only to be checked."""
 MEDIA_TYPES = {
     ".csv": "text/csv",
     ".tsv": "text/csv",
@@ -127,22 +131,31 @@ def salt(seed: bytes, row: int) -> bytes:
 
 
 def sign_manifest(
-    outgoing: Outgoing, audience: str, org: str, key: SigningKey, progress: Progress | None = None
-) -> Signed:
-    """Measure a file under a fresh seed and sign its manifest; ``audience`` is the log's origin."""
+    outgoing: Outgoing, audience: str, org: str, key: SigningKey, progress: Progress | None = None,
+    typ: str = SUBMISSION,
+) -> Signed:  # fmt: skip
+    """Measure a file under a fresh seed and sign its manifest; ``audience`` is the log's origin.
+
+    ``typ`` is that of a submission, or of a dry run, by which nothing can be submitted.
+    """
     seed = secrets.token_bytes(32)
     measured = measure(outgoing.path, outgoing.media_type, seed, progress)
-    return Signed(key.sign_act(TYPE, payload(outgoing, measured, audience, org)), seed, measured)
+    valid = CHECKED_FOR if typ == DRY_RUN else GOOD_FOR
+    return Signed(key.sign_act(typ, payload(outgoing, measured, audience, org, valid)), seed, measured)
 
 
-def payload(outgoing: Outgoing, measured: Measured, audience: str, org: str) -> dict[str, Any]:
+def payload(
+    outgoing: Outgoing, measured: Measured, audience: str, org: str, valid: timedelta = GOOD_FOR
+) -> dict[str, Any]:
     """What a manifest says, as plain values."""
+    now = datetime.now(UTC)
     return {
         "v": 1,
         "aud": audience,
         "iss": org,
         "jti": secrets.token_urlsafe(18),
-        "iat": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "iat": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "exp": (now + valid).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "mediaType": outgoing.media_type,
         "mapping": None if outgoing.mapping is None else digest(outgoing.mapping),
         "bytes": measured.size,

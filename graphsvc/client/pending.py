@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from graphsvc.client.keys import SigningKey, write_private
-from graphsvc.client.manifest import TYPE, Outgoing, Progress, Signed, measure, payload, sign_manifest
+from graphsvc.client.manifest import Outgoing, Progress, Signed, measure, payload, sign_manifest
 from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.deeds import SUBMISSION
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import verify_act
 
@@ -48,12 +49,12 @@ def _resume(path: Path, outgoing: Outgoing, audience: str, org: str, key: Signin
     try:
         kept: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
         manifest, seed = kept["manifest"], unb64u(kept["seed"], 32)
-        said = verify_act(manifest, key.public, TYPE).payload
+        said = verify_act(manifest, key.public, SUBMISSION).payload
     except (OSError, msgspec.DecodeError, LookupError, VerifyError):
         return None
     measured = measure(outgoing.path, outgoing.media_type, seed)
     now = payload(outgoing, measured, audience, org)
-    same = now | {"jti": said.get("jti"), "iat": said.get("iat")} == said
+    same = now | {name: said.get(name) for name in ("jti", "iat", "exp")} == said
     return Signed(manifest, seed, measured) if same and _is_recent(str(said["iat"])) else None
 
 

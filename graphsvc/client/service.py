@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
@@ -13,17 +14,28 @@ import httpx2
 import msgspec
 
 from graphsvc.client import pending
-from graphsvc.client.answers import Answer, check_act, check_answer, problem
+from graphsvc.client.answers import (
+    Answer,
+    check_act,
+    check_answer,
+    check_carries,
+    check_question,
+    problem,
+    with_signature,
+)
 from graphsvc.client.errors import Unreachable
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
+from graphsvc.client.pins import Pins
 from graphsvc.client.signing import ReadSigner
 from graphsvc.client.tokens import TokenProvider
 from graphsvc.model.drafts import RowProblem
 from graphsvc.model.principals import Footing, Organisation
 from graphsvc_verify.canonical import b64u
+from graphsvc_verify.deeds import DRY_RUN
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import open_evidence
+from graphsvc_verify.note import verify_checkpoint
 from graphsvc_verify.receipt import check_receipt
 from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
@@ -53,16 +65,20 @@ class Client:
     """A connection to one service. Safe to use from one thread; close it, or use it in a ``with``.
 
     ``trust`` pins the log: with it every answer is checked against its receipt before it is returned. With a ``signer``
-    every question is signed, and its answer is taken only if the signature stands in the ledger with it.
+    every question is signed, and its answer is taken only if the signature stands in the ledger with it. ``org`` is
+    who asks: an answer is taken only if owners are told so. ``heads`` is a file for the last head of the log, which
+    every later receipt must be of one log with; without one it is kept as long as this object.
     """
 
     def __init__(
         self, base_url: str, token: TokenProvider, trust: Trust, *, timeout: float = 60.0,
-        signer: ReadSigner | None = None,
+        signer: ReadSigner | None = None, org: str = "", heads: Path | None = None,
     ) -> None:  # fmt: skip
         self._token = token
         self._trust = trust
         self._signer = signer
+        self._org = org or (signer.org if signer is not None else "")
+        self._pins = Pins(trust, heads)
         self._http = httpx2.Client(base_url=base_url, timeout=httpx2.Timeout(timeout, connect=10.0))
 
     def __enter__(self) -> Client:
@@ -94,14 +110,16 @@ class Client:
         if document.lstrip().startswith("mutation"):
             asked = msgspec.json.encode({"query": document, "variables": values})
             response = self._patiently(lambda: self._send("POST", "/graphql", content=asked, headers=headers))
-            return check_act(response.content, response.status_code, self._trust)
+            return self._held(check_act(response.content, response.status_code, self._trust, values.get("act")))
         # What is kept of a signed question goes to the owners: the salt keeps them from guessing what was asked.
         salt = {} if self._signer is None else {"extensions": {"salt": secrets.token_urlsafe(18)}}
         asked = msgspec.json.encode({"query": document, "variables": values, **salt})
         sent: list[SignedRead] = []
         response = self._patiently(lambda: self._ask(asked, headers, sent))
         signed = sent[-1] if sent else None
-        return check_answer(response.content, asked, footing, response.status_code, self._trust, signed)
+        answer = check_answer(response.content, response.status_code, self._trust)
+        check_question(answer.proof, asked, footing, self._org)
+        return self._held(with_signature(answer, signed))
 
     def submit(self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None) -> Submitted:
         """Sign and send a file; repeated after any failure it still is one submission.
@@ -119,13 +137,13 @@ class Client:
             raise problem(response.status_code, response.content)
         body = self._json(response)
         # 3. Only a receipt that holds counts as acknowledged.
-        check_receipt(body.get("receipt"), self._trust)
+        self._carried(body.get("receipt"), signed.manifest)
         pending.done(outgoing.path)
         return _submitted(body)
 
     def dry_run(self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None) -> Submitted:
         """Have the service check a signed file row by row, policy included; nothing is stored."""
-        signed = sign_manifest(outgoing, self._trust.origin, org, key)
+        signed = sign_manifest(outgoing, self._trust.origin, org, key, typ=DRY_RUN)
         response = self._patiently(lambda: self._upload(outgoing, signed, progress, dry_run=True))
         return _submitted(self._json(response))
 
@@ -145,7 +163,7 @@ class Client:
 
     def enrol(self, act: str) -> dict[str, Any]:
         """Hand in a key event that the organisation's root key signed (compact JWS)."""
-        return self._acted("/v1/keys", {"act": act})
+        return self._acted("/v1/keys", {"act": act}, act)
 
     def organisations(self) -> list[dict[str, Any]]:
         """All organisations (operators only)."""
@@ -186,13 +204,12 @@ class Client:
         pinned = self._trust.checkpoint
         content = msgspec.json.encode({"indexes": indexes, "since": None if pinned is None else pinned.size})
         sealed = self._json(self._patiently(lambda: self._send("POST", "/v1/evidence", content=content, headers=_JSON)))
+        self._pins.hold(verify_checkpoint(str(sealed.get("checkpoint")), self._trust.log), self._grown)
         return sealed if key is None else open_evidence(sealed, key.private)
 
     def growth(self, old: int, new: int) -> dict[str, Any]:
         """The proof that the log's tree of ``new`` entries extends that of ``old``, as ``{old, proof}``."""
-        path = f"/v1/log/consistency?old={old}&new={new}"
-        shown = self._json(self._patiently(lambda: self._send("GET", path)))
-        return {"old": old, "proof": shown.get("proof")}
+        return {"old": old, "proof": self._grown(old, new)}
 
     def checkpoint(self) -> str:
         """The log's last published checkpoint, a signed note."""
@@ -201,10 +218,26 @@ class Client:
             raise problem(response.status_code, response.content)
         return response.text
 
-    def _acted(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _grown(self, old: int, new: int) -> list[str]:
+        path = f"/v1/log/consistency?old={old}&new={new}"
+        proof: list[str] = self._json(self._patiently(lambda: self._send("GET", path))).get("proof") or []
+        return proof
+
+    def _held(self, answer: Answer) -> Answer:
+        """The answer, once its receipt is of one log with what was seen before."""
+        self._pins.hold(answer.proof.checkpoint, self._grown)
+        return answer
+
+    def _carried(self, receipt: Any, act: str | None) -> None:
+        """Check a receipt and that its entry carries the act that was sent."""
+        proof = check_receipt(receipt, self._trust)
+        check_carries(proof, act)
+        self._pins.hold(proof.checkpoint, self._grown)
+
+    def _acted(self, path: str, body: dict[str, Any], act: str | None = None) -> dict[str, Any]:
         content = msgspec.json.encode(body)
         answer = self._json(self._patiently(lambda: self._send("POST", path, content=content, headers=_JSON)))
-        check_receipt(answer.get("receipt"), self._trust)
+        self._carried(answer.get("receipt"), act)
         return answer
 
     def _upload(

@@ -14,7 +14,6 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 
-ACKNOWLEDGEMENT = "acknowledgement"
 KEPT = "kept"
 
 
@@ -23,7 +22,6 @@ async def acknowledge(parts: Parts, act: SignedAct) -> Acted:
 
     Raises InvalidInput, Denied, NotFound (no such notice, or another's, alike), Conflict when it is answered.
     """
-    act.require("officer", "investigator")
     body = act.read(forms.Acknowledge)
     if body.outcome == KEPT and not body.because:
         raise InvalidInput("say under which obligation it is kept", code="bad_act", where="act body because")
@@ -59,14 +57,13 @@ def _entry(act: SignedAct, body: forms.Acknowledge, notice: dict[str, Any]) -> E
         if connection.execute(update(table).where(open_one).values(**said)).rowcount != 1:
             raise Conflict("this notice was answered", code="acknowledged")
 
-    facts = {"action": ACKNOWLEDGEMENT, "notice": body.notice, "outcome": body.outcome, "because": because}
-    told = {act.org: {**facts, "person": act.person}, notice["owner"]: {**facts, "by": act.org}}
+    meaning = act.meaning
     return EntryDraft(
-        type=ACKNOWLEDGEMENT,
+        type=meaning.type,
         who={"org": act.org, "person": act.person},
         requester=act.org,
-        owners=[OwnerPart(org, said, []) for org, said in sorted(told.items())],
+        owners=[OwnerPart(org, meaning.told(org, act.org), []) for org in sorted({act.org, notice["owner"]})],
         acts=[act.compact],
-        body={"notice": body.notice, "outcome": body.outcome, "because": because},
+        body=dict(meaning.body),
         effects=effects,
     )

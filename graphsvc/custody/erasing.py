@@ -46,12 +46,11 @@ class Erasing:
         Raises InvalidInput, Denied, NotFound (absent, another's or erased already, alike), Conflict (under a hold,
         or something of the same submissions went after what the signer knew), Unavailable.
         """
-        act.require("officer")
         body = act.read(forms.Erase)
         parts = self._parts
         await parts.applier.wait(parts.ledger.head - 1)
         named = await asyncio.to_thread(self._named, act, body.target)
-        decision = Decision(act.org, ERASED, act.person, body.reason, checked_deadline(None), (act.compact,))
+        decision = Decision(act.org, ERASED, act.person, body.reason, checked_deadline(None), act)
         appended, records = await self.erase(decision, named)
         recipients = await tell(parts, appended.index)
         answer = {"index": appended.index, "records": records, "organisations": sorted(recipients)}

@@ -16,15 +16,12 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.model.errors import Conflict, NotFound
 
-HOLD, RELEASE = "hold", "release"
-
 
 async def hold(parts: Parts, act: SignedAct) -> Acted:
     """Put own records under a hold: rows, submissions, a selection, or all that was shown under an own case.
 
     A hold on a case goes on to cover what is shown under it later. Raises InvalidInput, Denied, NotFound, Unavailable.
     """
-    act.require("officer")
     body = act.read(forms.Hold)
     case = body.target.case or ""
     if case:
@@ -42,8 +39,9 @@ async def hold(parts: Parts, act: SignedAct) -> Acted:
             insert(tables.holds), {**row, "index": index, "t": t, "ranges": [list(part) for part in held]}
         )
 
-    said: dict[str, Any] = {"case": case, "ranges": [list(part) for part in held], "reason": body.reason}
-    appended = await asyncio.wrap_future(parts.ledger.append(_entry(act, HOLD, said, effects)))
+    appended = await asyncio.wrap_future(
+        parts.ledger.append(_entry(act, {"ranges": [list(part) for part in held]}, effects))
+    )
     return Acted({"index": appended.index, "records": ranges.count(held), "case": case or None}, appended.receipt)
 
 
@@ -52,7 +50,6 @@ async def release(parts: Parts, act: SignedAct) -> Acted:
 
     Raises InvalidInput, Denied, NotFound (no such hold, or another's, alike), Conflict when it has ended.
     """
-    act.require("officer")
     body = act.read(forms.Release)
     table = tables.holds
     query = select(table.c.released, table.c.ranges, table.c.case).where(
@@ -69,9 +66,7 @@ async def release(parts: Parts, act: SignedAct) -> Acted:
             raise Conflict("this hold has ended", code="released")
 
     act.unmoved(body.hold if found.released is None else found.released)
-    appended = await asyncio.wrap_future(
-        parts.ledger.append(_entry(act, RELEASE, {"hold": body.hold, "reason": body.reason}, effects))
-    )
+    appended = await asyncio.wrap_future(parts.ledger.append(_entry(act, {}, effects)))
     count = ranges.count(ranges.ranges(found.ranges))
     return Acted({"index": appended.index, "records": count, "case": found.case or None}, appended.receipt)
 
@@ -85,14 +80,14 @@ def _there(parts: Parts, org: str, target: forms.Target) -> Ranges:
     return there
 
 
-def _entry(act: SignedAct, kind: str, body: dict[str, Any], effects: Effects) -> EntryDraft:
-    facts = {"action": kind, "by": act.person, "reason": body["reason"]}
+def _entry(act: SignedAct, more: dict[str, Any], effects: Effects) -> EntryDraft:
+    meaning = act.meaning
     return EntryDraft(
-        type=kind,
+        type=meaning.type,
         who={"org": act.org, "person": act.person},
         requester=act.org,
-        owners=[OwnerPart(act.org, facts, [])],
+        owners=[OwnerPart(act.org, meaning.told(act.org, act.org), [])],
         acts=[act.compact],
-        body=body,
+        body={**meaning.body, **more},
         effects=effects,
     )

@@ -44,14 +44,13 @@ class Membership:
     async def update(self, principal: Principal, org: str, name: str | None, contact: str | None) -> Acted:
         """Change a member's name or contact. Operators only; raises NotFound."""
         _operator(principal)
-        return await self._update(org, (name, contact), principal.person, None)
+        return await self._update(org, (name, contact), principal.person)
 
     async def update_own(self, act: SignedAct) -> Acted:
         """Change the own organisation's name or contact by a signed act of an officer."""
-        act.require("officer")
         body = act.read(forms.UpdateOrganisation)
         act.unmoved(await asyncio.to_thread(self._changed, act.org))
-        return await self._update(act.org, (body.name, body.contact), act.person, act.compact)
+        return await self._update(act.org, (body.name, body.contact), act.person, act)
 
     async def depart(self, principal: Principal, org: str, records: str, reason: str) -> Acted:
         """Off-board a member. ``records``: ``keep`` them under their labels, or ``recall`` all of them.
@@ -87,7 +86,9 @@ class Membership:
         body = {"org": org, "index": appended.index, "choice": records, **ended, **taken}
         return Acted(body, appended.receipt)
 
-    async def _update(self, org: str, changes: tuple[str | None, str | None], by: str, act: str | None) -> Acted:
+    async def _update(
+        self, org: str, changes: tuple[str | None, str | None], by: str, act: SignedAct | None = None
+    ) -> Acted:
         known = self._parts.ledger.members().get(org)
         if known is None:
             raise NotFound("there is no such organisation")
@@ -99,13 +100,17 @@ class Membership:
             table = tables.organisations
             connection.execute(update(table).where(table.c.org == org).values(name=name, contact=contact))
 
+        now = {"name": name, "contact": contact, "by": by}
+        facts, body = {"action": UPDATE, **now}, {"org": org, **now}
+        if act is not None:
+            facts, body = {**facts, **act.meaning.facts}, {**body, **act.meaning.body}
         draft = EntryDraft(
             type=UPDATE,
             who={"org": "operator" if act is None else org, "person": by},
             requester=None if act is None else org,
-            owners=[OwnerPart(org, {"action": UPDATE, "name": name, "contact": contact, "by": by}, [])],
-            acts=[] if act is None else [act],
-            body={"org": org, "name": name, "contact": contact, "by": by},
+            owners=[OwnerPart(org, facts, [])],
+            acts=[] if act is None else [act.compact],
+            body=body,
             registry=True,
             effects=effects,
         )

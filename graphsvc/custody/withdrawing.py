@@ -25,8 +25,10 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.scopeheads import Concern
-from graphsvc.model.errors import Conflict, InvalidInput, NotFound
+from graphsvc.model.errors import Conflict, NotFound
+from graphsvc.share.forms import coming
 from graphsvc_verify.canonical import digest, encode
+from graphsvc_verify.meaning import taken_back
 
 ANSWER_WITHIN = timedelta(days=14)
 LISTED = 1_000
@@ -36,14 +38,22 @@ NOTICE = "notice"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whose records, why, by whom; ``acts`` are the signed acts that say so."""
+    """Whose records, why, by whom; ``act`` is the signed act that says so, where there is one."""
 
     owner: str
     cause: str
     person: str
     reason: str
     deadline: str = ""
-    acts: tuple[str, ...] = ()
+    act: SignedAct | None = None
+
+    def said(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(facts, body) of the entry: what follows from the act where there is one."""
+        if self.act is not None:
+            meaning = self.act.meaning
+            return meaning.told(self.owner, self.owner), dict(meaning.body)
+        facts, body = taken_back(self.cause, self.reason)
+        return {**facts, "by": self.person}, body
 
 
 async def recall(parts: Parts, act: SignedAct) -> Acted:
@@ -53,14 +63,13 @@ async def recall(parts: Parts, act: SignedAct) -> Acted:
     same submissions went after what the signer knew), Unavailable when a selection can't wait for the applier.
     """
     # 1. Who may, and what exactly (targets).
-    act.require("submitter", "officer")
     body = act.read(forms.Recall)
     deadline = checked_deadline(body.deadline)
     if body.target.select is not None:
         await parts.applier.wait(parts.ledger.head - 1)
     live = await asyncio.to_thread(_live, parts, act, body.target)
     # 2. Durable, hidden; everyone who saw them is told.
-    decision = Decision(act.org, RECALLED, act.person, body.reason, deadline, (act.compact,))
+    decision = Decision(act.org, RECALLED, act.person, body.reason, deadline, act)
     appended = await withdraw(parts, decision, live)
     recipients = await tell(parts, appended.index)
     answer = {"index": appended.index, "records": ranges.count(live), "organisations": sorted(recipients)}
@@ -99,15 +108,14 @@ def withdrawal_entry(
         ]
         connection.execute(insert(tables.withdrawn), rows)
 
-    facts = {"action": decision.cause, "by": decision.person, "records": records, "reason": decision.reason}
-    own = {"cause": decision.cause, "reason": decision.reason, "deadline": decision.deadline, "count": records}
+    facts, own = decision.said()
     return EntryDraft(
         type=kind,
         who={"org": decision.owner, "person": decision.person},
         requester=decision.owner,
-        owners=[OwnerPart(owner=decision.owner, facts=facts, disclosures=[])],
-        acts=list(decision.acts),
-        body={**own, "ranges": [list(part) for part in named], **more},
+        owners=[OwnerPart(owner=decision.owner, facts={**facts, "records": records}, disclosures=[])],
+        acts=[] if decision.act is None else [decision.act.compact],
+        body={"deadline": decision.deadline, **own, "count": records, "ranges": [list(part) for part in named], **more},
         concerns=Concern(owners=frozenset({decision.owner})),
         effects=effects,
     )
@@ -144,13 +152,7 @@ def checked_deadline(stated: str | None) -> str:
     now = datetime.now(UTC)
     if stated is None:
         return (now + ANSWER_WITHIN).strftime("%Y-%m-%dT%H:%M:%SZ")
-    try:
-        moment = datetime.fromisoformat(stated)
-    except ValueError:
-        raise InvalidInput("a time as 2026-12-31T12:00:00Z", code="bad_act", where="act body deadline") from None
-    if moment <= now:
-        raise InvalidInput("the deadline has passed already", code="bad_act", where="act body deadline")
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return coming(stated, "act body deadline")
 
 
 def unchanged(parts: Parts, act: SignedAct, submissions: list[int]) -> None:

@@ -29,7 +29,6 @@ from graphsvc.govern.versions import (
     PROPOSE,
     ROLL_BACK,
     SCHEMA,
-    SHARED,
     Event,
     Proposal,
     Versions,
@@ -46,9 +45,7 @@ from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, Scop
 from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import SCHEMA_FILE, Policies, digest_of, policies_of, read_files
 from graphsvc.policy.trial import Order, cpu_time
-
-ROLE = "officer"
-"""The role of whoever proposes or approves a version: an organisation's officers."""
+from graphsvc_verify.meaning import SHARED
 
 _log = logging.getLogger("graphsvc.policy")
 
@@ -150,7 +147,6 @@ class Governing:
         return await self._shown(act, part, appended)
 
     def _part(self, act: SignedAct) -> str:
-        act.require(ROLE)
         if act.sub not in (SHARED, act.org):
             raise Denied("an organisation decides on its own file, and with others on the shared rulebook")
         return act.sub
@@ -211,19 +207,18 @@ class Governing:
             _expect(connection, versions.last)
             connection.execute(insert(tables.policy_events), {**row, "index": index, "t": t})
 
-        facts = {"action": act.kind, "by": act.org, "on": part, "object": act.object, "policy": digest or None}
-        own = {**facts, "person": act.person}
+        meaning = act.meaning
         draft = EntryDraft(
-            type="policy",
+            type=meaning.type,
             who={"org": act.org, "person": act.person},
             policy=digest or None,
             requester=act.org,
             owners=[
-                OwnerPart(owner=org, facts=own if org == act.org else facts, disclosures=[])
+                OwnerPart(org, {**meaning.told(org, act.org), "policy": digest or None}, [])
                 for org in sorted(members if part == SHARED else {act.org})
             ],
             acts=[act.compact],
-            body={"action": act.kind, "on": part, "object": act.object},
+            body=dict(meaning.body),
             # Every entry names the digest of all policies that it was decided by, one organisation's file among them.
             concerns=EVERYBODY if digest else None,
             effects=effects,

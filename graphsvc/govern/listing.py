@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphsvc.govern.versions import ROLL_BACK, SHARED, Event, Proposal, Versions, missing
+from graphsvc.govern.versions import ROLL_BACK, Event, Proposal, Versions, missing
 from graphsvc.graph.handles import RECORD
 from graphsvc.model.principals import Footing
 from graphsvc.policy.decide import profile_of
@@ -14,6 +14,7 @@ from graphsvc.policy.evaluate import Profile
 from graphsvc.policy.explain import explain
 from graphsvc.policy.scope import Scope
 from graphsvc_verify.canonical import encode
+from graphsvc_verify.meaning import SHARED
 
 if TYPE_CHECKING:
     from graphsvc.ask import Sources

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphsvc.govern.versions import SHARED, Versions
+from graphsvc.govern.versions import Versions
 from graphsvc.policy.bounds import PolicyTooLarge
 from graphsvc.policy.rules import SCHEMA_FILE
 from graphsvc.policy.trial import TrialDied, cpu_time, prove
+from graphsvc_verify.meaning import SHARED
 
 
 def unusable(versions: Versions, schema: str) -> list[str]:

@@ -13,9 +13,8 @@ from typing import Any
 
 from graphsvc.policy.limits import LIMITS_FILE
 from graphsvc.policy.rules import SCHEMA_FILE, STANDINGS_FILE, digest_of, is_rulebook, owner_of
+from graphsvc_verify.meaning import SHARED
 
-SHARED = "shared"
-"""The part that holds for every label; every other part is an organisation's slug."""
 BASE, SCHEMA, PROPOSE, ROLL_BACK, APPROVE = "base", "schema", "policy-propose", "policy-rollback", "policy-approve"
 
 

@@ -21,8 +21,13 @@ from graphsvc.ledger.scopeheads import ScopeHeads
 from graphsvc.ledger.sealing import Noise, Place
 from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
-from graphsvc.model.errors import Conflict, InvalidInput, ScopeMoved
-from graphsvc_verify.canonical import digest
+from graphsvc.model.errors import Conflict, InvalidInput, InvalidSignature, ScopeMoved
+from graphsvc_verify import keychain as verifying
+from graphsvc_verify.boxes import open_box
+from graphsvc_verify.canonical import decode, digest, encode
+from graphsvc_verify.carried import check_carried
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.meaning import Said
 
 KEYS = "keys"
 _TYPE = re.compile(r"[a-z][a-z0-9.-]{0,39}")
@@ -116,6 +121,7 @@ class Batch:
         assert self._connection is not None
         with self._connection.begin_nested():
             self._act_rows(prepared)
+            self._hold(prepared)
             if draft.effects is not None:
                 draft.effects(self._connection, state.tree.size, self._now())
             return self._store(prepared, public)
@@ -182,7 +188,7 @@ class Batch:
         numbers = self._numbers(prepared.draft)
         finished = finish_entry(state.signer.public.name, prepared, place, numbers, self._noise)
         # Nothing below raises, so an entry is in the tree and the rows, or in neither.
-        if prepared.key_event:
+        if prepared.key_event is not None:
             state.key_head = index
         self.registry_changed |= prepared.registry
         return self._place(prepared.draft, t, finished, public)
@@ -209,6 +215,28 @@ class Batch:
         footing = (draft.purpose or "", draft.basis or "", draft.case or "", draft.policy or "")
         self._rows["reads"].append((index, t, who.get("org", ""), who.get("person", ""), *footing))
         self._rows["disclosures"] += [(owner, index, submission, rows) for owner, submission, rows in finished.shown]
+
+    def _hold(self, prepared: Prepared) -> None:
+        """Hold an entry against its act as any verifier will: by the keys in force here, at its own index and time.
+
+        Nothing that is refused here could ever be taken out again, and it would spoil the evidence of others.
+        """
+        state, t = self._state, self._now()
+        if prepared.key_event is not None:
+            prepared.key_event(state.registry, t)
+            return
+        if not prepared.acts:
+            return
+        place = verifying.Place(state.tree.size, t, state.signer.public.name)
+        sections = {part.owner: decode(encode(part.facts)) for part in prepared.draft.owners}
+        try:
+            header = decode(open_box(prepared.header_key, prepared.header_box))
+            for act in prepared.acts:
+                said = Said(prepared.draft.type, header, sections)
+                check_carried(state.registry.keychain(), place, act.compact, said)
+        except VerifyError as error:
+            kind = InvalidSignature if prepared.draft.read else InvalidInput
+            raise kind(error.message, code=error.code, where="act") from None
 
     def _act_rows(self, prepared: Prepared) -> None:
         assert self._connection is not None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, update
 from graphsvc.ledger import tables
 from graphsvc.ledger.daykeys import OVERSIGHT
 from graphsvc.ledger.entry import EntryDraft, Prepared
-from graphsvc.ledger.registry import Registry
+from graphsvc.ledger.registry import KeyRecord, Registry
 from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.model.principals import Organisation, check_roles
@@ -48,7 +48,7 @@ def prepare_admission(organisation: Organisation, root_key: bytes, by: str, regi
         concerns=Concern(readers=frozenset({org})),
         effects=effects,
     )
-    return draft.prepare().as_registry_event(key_event=False)
+    return draft.prepare().as_registry_event()
 
 
 def prepare_key_event(text: str, registry: Registry, origin: str, now: datetime) -> Prepared:
@@ -68,7 +68,6 @@ def prepare_key_event(text: str, registry: Registry, origin: str, now: datetime)
         if kind not in TYPES:
             raise InvalidInput("not a key event", code="bad_jws")
         act = verify_act(compact, root, kind)
-        check_times(act, _written(now))
         event = check_key_event(act, origin)
         if bool(event.person) is (opening is None) or (opening is not None and not opening.name):
             raise InvalidInput("a signing key's event comes with who holds the key", code="no_person")
@@ -76,7 +75,15 @@ def prepare_key_event(text: str, registry: Registry, origin: str, now: datetime)
     except VerifyError as error:
         raise InvalidInput(error.message, code=error.code) from None
     check_roles(event.roles)
-    _check_place(act, event, registry)
+
+    def check(registry: Registry, t: str) -> None:
+        try:
+            check_times(act, t)
+        except VerifyError as error:
+            raise InvalidInput(error.message, code=error.code) from None
+        _check_place(act, event, registry)
+
+    check(registry, _written(now))
     draft = EntryDraft(
         type=TYPES[kind],
         who={"org": org, "person": event.person},
@@ -86,11 +93,13 @@ def prepare_key_event(text: str, registry: Registry, origin: str, now: datetime)
         concerns=Concern(readers=frozenset({org})),
         effects=_effects(event, digest(compact.encode("ascii")), b"" if opening is None else opening.salt),
     )
-    return draft.prepare().as_registry_event(key_event=True)
+    return draft.prepare().as_registry_event(key_event=check)
 
 
-def check_org_act(compact: str, typ: str, org: str, registry: Registry, origin: str, now: datetime) -> Act:
-    """An organisation's act, checked under the working key that it names, as the next entry would carry it.
+def check_org_act(
+    compact: str, typ: str, org: str, registry: Registry, origin: str, now: datetime
+) -> tuple[Act, KeyRecord]:
+    """An organisation's act and the working key that it names, checked as the next entry would carry it.
 
     Raises InvalidInput on a bad signature, another log or issuer, an act out of time or a key not in force.
     """
@@ -100,7 +109,7 @@ def check_org_act(compact: str, typ: str, org: str, registry: Registry, origin: 
         if record is None or act.payload.get("iss") != org or act.payload.get("aud") != origin:
             raise InvalidInput("an act needs a key in force, its organisation and this log", code="bad_act")
         check_times(act, _written(now))
-        return verify_act(compact, record.public, typ)
+        return verify_act(compact, record.public, typ), record
     except VerifyError as error:
         raise InvalidInput(error.message, code=error.code) from None
 

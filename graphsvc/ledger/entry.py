@@ -14,20 +14,24 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from graphsvc.ledger.registry import Registry
 from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.boxes import CLASSES, seal, size_class
 from graphsvc_verify.canonical import b64u, digest, encode, quote
+from graphsvc_verify.deeds import check_id
 from graphsvc_verify.disclosures import commitments, disclosure_leaf, facts_root, groups_json
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act
+from graphsvc_verify.lines import READ, owner_line, read_salt
 from graphsvc_verify.merkle import root
 from graphsvc_verify.receipt import answer_digest, query_digest
 from graphsvc_verify.signedread import SignedRead
 
 Effects = Callable[[Connection, int, str], None]
 """Writes side tables within the entry's own transaction: (connection, index, time)."""
-MAX_ACTS = 64
+Recheck = Callable[[Registry, str], None]
+"""Checks a key event against the keys that its entry finds in force, and the entry's time. Raises as on its way in."""
 
 
 class Disclosure(msgspec.Struct, frozen=True):
@@ -50,11 +54,15 @@ class OwnerPart:
 
 @dataclass(frozen=True, slots=True)
 class SectionDraft:
-    """A section before it is sealed. ``content`` is canonical JSON, for an owner in two parts around its numbering."""
+    """A section before it is sealed. ``content`` is canonical JSON, for an owner in two parts around its numbering.
+
+    ``line`` ties an owner's to the header; empty for all others.
+    """
 
     recipient: str
     role: str
     content: tuple[bytes, bytes]
+    line: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,10 @@ class OwnerOpening:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A draft ready for the sequencer. ``registry`` marks entries that change organisations or keys."""
+    """A draft ready for the sequencer. ``registry`` marks entries that change organisations or keys.
+
+    ``key_event`` of an entry that is one checks it again where it stands.
+    """
 
     draft: EntryDraft
     nonce: bytes
@@ -89,14 +100,14 @@ class Prepared:
     openings: list[OwnerOpening]
     acts: list[PreparedAct]
     registry: bool = False
-    key_event: bool = False
+    key_event: Recheck | None = None
     act_digests: tuple[str, ...] = ()
 
     def with_digests(self, names: tuple[str, ...]) -> Prepared:
         """The same with digests of public objects among its acts."""
         return replace(self, act_digests=names)
 
-    def as_registry_event(self, key_event: bool) -> Prepared:
+    def as_registry_event(self, key_event: Recheck | None = None) -> Prepared:
         """The same, marked as one that changes organisations or (``key_event``) keys."""
         return replace(self, registry=True, key_event=key_event)
 
@@ -170,9 +181,12 @@ class EntryDraft:
         if len({part.owner for part in self.owners}) != len(self.owners):
             raise InvalidInput("an owner is named twice in one entry")
         for number, part in enumerate(self.owners):
-            summary, content, opening = _prepare_owner(part, random[96 + 64 * number :][:64])
+            drawn = random[96 + 64 * number :][:64]
+            # What an owner is told of a read, the reader checks as well: so it must know the salt.
+            salt = read_salt(header_key, part.owner) if self.type == READ else drawn[32:]
+            summary, section, opening = _prepare_owner(part, drawn[:32], salt)
             owners.append(summary)
-            sections.append(SectionDraft(part.owner, "owner", content))
+            sections.append(section)
             openings.append(opening)
         key = (f'{{"headerKey":"{b64u(header_key)}"}}'.encode(), b"")
         if self.requester is not None:
@@ -218,8 +232,7 @@ def _text(value: str | None) -> str:
     return "null" if value is None else quote(value)
 
 
-def _prepare_owner(part: OwnerPart, random: bytes) -> tuple[str, tuple[bytes, bytes], OwnerOpening]:
-    seed, facts_salt = random[:32], random[32:]
+def _prepare_owner(part: OwnerPart, seed: bytes, facts_salt: bytes) -> tuple[str, SectionDraft, OwnerOpening]:
     submissions: dict[int, int] = {}
     groups: dict[tuple[str, ...], tuple[int, str]] = {}
     hashes: list[bytes] = []
@@ -244,23 +257,21 @@ def _prepare_owner(part: OwnerPart, random: bytes) -> tuple[str, tuple[bytes, by
         f'"owner":{quote(part.owner)}'
     ).encode()
     after = f'"seed":"{b64u(seed)}","submissions":[{",".join(map(str, submissions))}]}}'.encode()
-    total = root(hashes)
-    facts = b64u(facts_root(part.facts, facts_salt))
-    summary = f'{{"facts":"{facts}","owner":{quote(part.owner)},"root":"{b64u(total)}"}}'
-    return summary, (before, after), OwnerOpening(part.owner, commits, shown, rows)
+    total, facts = b64u(root(hashes)), b64u(facts_root(part.facts, facts_salt))
+    summary = f'{{"facts":"{facts}","owner":{quote(part.owner)},"root":"{total}"}}'
+    section = SectionDraft(part.owner, "owner", (before, after), owner_line(part.owner, total, facts))
+    return summary, section, OwnerOpening(part.owner, commits, shown, rows)
 
 
 def _prepare_acts(acts: Sequence[str]) -> list[PreparedAct]:
-    if len(acts) > MAX_ACTS:
-        raise InvalidInput(f"an entry carries at most {MAX_ACTS} acts")
+    if len(acts) > 1:
+        raise InvalidInput("an entry carries at most one act")
     prepared = []
     for compact in acts:
         payload = read_act(compact).payload
-        iss, jti = payload.get("iss"), payload.get("jti")
-        if not isinstance(iss, str) or not isinstance(jti, str) or not 0 < len(jti) <= 128 or not 0 < len(iss) <= 64:
-            raise InvalidInput("an act needs iss and jti", code="bad_jws")
+        check_id(payload)
         raw = compact.encode("ascii")
-        prepared.append(PreparedAct(iss, jti, digest(raw), raw))
+        prepared.append(PreparedAct(payload["iss"], payload["jti"], digest(raw), raw))
     return prepared
 
 

@@ -221,8 +221,8 @@ class Ledger:
         """The signing key if acts under it count in entry ``at`` (None: in the next one)."""
         return self._registry.signing_key(org, kid, at)
 
-    def check_act(self, compact: str, typ: str, org: str) -> Act:
-        """An organisation's act, checked as the next entry would carry it.
+    def check_act(self, compact: str, typ: str, org: str) -> tuple[Act, KeyRecord]:
+        """An organisation's act and the key that signed it, checked as the next entry would carry it.
 
         Raises what :func:`graphsvc.ledger.enrolment.check_org_act` raises.
         """

@@ -42,7 +42,7 @@ class Appended:
 def receipt_members(prepared: Prepared, leaf: bytes, objects: Mapping[str, bytes]) -> bytes:
     """``{leaf, openings[, objects]}`` of an entry as JSON: what its receipt says whatever tree it is proved to be in.
 
-    ``objects`` is there when the header is too large to stand in the leaf.
+    ``objects`` is there when the header, or the list of all sections, is too large to stand in the leaf.
     """
     owners = [
         {
@@ -56,10 +56,18 @@ def receipt_members(prepared: Prepared, leaf: bytes, objects: Mapping[str, bytes
     ]
     openings = {"headerKey": b64u(prepared.header_key), "owners": owners}
     members: dict[str, Any] = {"leaf": b64u(leaf), "openings": openings}
-    outside = {name: b64u(data) for name, data in objects.items() if data == prepared.header_box}
+    wanted = needed(leaf) if objects else set()
+    outside = {name: b64u(data) for name, data in objects.items() if name in wanted}
     if outside:
         members["objects"] = outside
     return msgspec.json.encode(members)
+
+
+def needed(leaf: bytes) -> set[str]:
+    """The objects without which a receipt for an entry can't be checked."""
+    entry = parse_leaf(leaf)
+    names = {entry.header["object"]} if "object" in entry.header else set()
+    return names | ({entry.sections} if isinstance(entry.sections, str) else set())
 
 
 def renewed_receipt(
@@ -76,9 +84,7 @@ def renewed_receipt(
     """
     note, path = proved
     entry = parse_leaf(leaf)
-    objects: dict[str, bytes] = {}
-    if "object" in entry.header and (data := fetch(entry.header["object"])) is not None:
-        objects[entry.header["object"]] = data
+    objects = {name: data for name in needed(leaf) if (data := fetch(name)) is not None}
     owners = [{"owner": one["owner"], "leaves": []} for one in open_header(entry, header_key, objects)["owners"]]
     receipt: dict[str, Any] = {
         "index": index,

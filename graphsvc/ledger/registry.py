@@ -10,6 +10,8 @@ from sqlalchemy import Connection, select
 
 from graphsvc.ledger.tables import departures, key_events, keys, organisations
 from graphsvc.model.principals import Organisation
+from graphsvc_verify.keychain import Key, Keychain
+from graphsvc_verify.keyevents import ENROL, KeyEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,11 @@ class KeyRecord:
     enrolled: int
     revoked: int | None = None
 
+    def as_key(self) -> Key:
+        """The same as the verifier has it from the key's enrolment."""
+        named = {name: getattr(self, name) for name in ("org", "kid", "use", "public", "person", "roles", "via")}
+        return Key(KeyEvent(kind=ENROL, prev=None, **named), self.enrolled, True, self.revoked)
+
     def valid(self, at: int | None) -> bool:
         """Whether an act in entry ``at`` may use the key; None asks about the next entry."""
         if at is None:
@@ -42,6 +49,7 @@ class Registry:
     """One state of organisations, keys by (org, kid), pinned root keys and each organisation's last key event.
 
     ``departed``: organisations that have left, with the entry; what they hold is still theirs, so they stay listed.
+    ``held`` are the keys as the verifier knows them.
     """
 
     organisations: Mapping[str, Organisation] = field(default_factory=dict)
@@ -49,6 +57,11 @@ class Registry:
     roots: Mapping[str, bytes] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
     departed: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[tuple[str, str], Key] = field(default_factory=dict)
+
+    def keychain(self) -> Keychain:
+        """The keys as the verifier holds acts against them."""
+        return Keychain(dict(self.held))
 
     def members(self) -> dict[str, Organisation]:
         """The organisations that have not left."""
@@ -82,4 +95,5 @@ def read_registry(connection: Connection) -> Registry:
     for row in connection.execute(select(key_events).order_by(key_events.c["index"])).mappings():
         events[row["org"]] = row["index"]
     left = {row["org"]: row["index"] for row in connection.execute(select(departures)).mappings()}
-    return Registry(*(MappingProxyType(part) for part in (members, records, roots, events, left)))
+    held = {at: record.as_key() for at, record in records.items()}
+    return Registry(*(MappingProxyType(part) for part in (members, records, roots, events, left, held)))

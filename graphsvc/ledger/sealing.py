@@ -13,6 +13,7 @@ from graphsvc.model.errors import InvalidInput, TooLarge
 from graphsvc_verify.boxes import CLASSES, seal, section_info, section_key, size_class, tag_under
 from graphsvc_verify.canonical import b64u, digest
 from graphsvc_verify.entry import MAX_LEAF
+from graphsvc_verify.lines import other_line
 
 FULL = 60_000
 """Above this many bytes the largest boxes of an entry become objects."""
@@ -21,6 +22,8 @@ FEWEST = 4
 """So many sections has every entry: of the requester, of oversight and of two owners, real or not."""
 MAX_SECTIONS = 64
 """Above this many sections all of them become one object."""
+Part = tuple[bytes, bytes, bytes]
+"""Tag, box and line; of the header the box alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def seal_entry(
 
     Raises TooLarge when even with all boxes as objects the entry is too long.
     """
-    parts = [(b"", prepared.header_box)]
+    parts, lines = [(b"", prepared.header_box)], [b""]
     for section in prepared.sections:
         first, last = section.content
         if section.role == "owner":
@@ -77,8 +80,10 @@ def seal_entry(
         tag = tag_under(pair.tagging, section.role, prepared.nonce)
         info = section_info(origin, section.role, tag, place.epoch.index)
         parts.append((tag, seal(section_key(pair.key, prepared.nonce, info), first, _size(section.role, first))))
-    parts += _dummies(parts[1:], noise)
-    return _assemble(prepared, place, parts, noise)
+        lines.append(section.line or other_line(prepared.header_key, tag))
+    dummies = _dummies(parts[1:], noise)
+    lines += [other_line(prepared.header_key, tag) for tag, _ in dummies]
+    return _assemble(prepared, place, [(*part, line) for part, line in zip(parts + dummies, lines, strict=True)], noise)
 
 
 def _size(role: str, content: bytes) -> int:
@@ -97,11 +102,11 @@ def _dummies(real: list[tuple[bytes, bytes]], noise: Noise) -> list[tuple[bytes,
     return [(noise.take(16), noise.take(random.choice(sizes))) for _ in range(missing)]  # noqa: S311
 
 
-def _assemble(prepared: Prepared, place: Place, parts: list[tuple[bytes, bytes]], noise: Noise) -> Sealed:
+def _assemble(prepared: Prepared, place: Place, parts: list[Part], noise: Noise) -> Sealed:
     sealed = Sealed(b"")
     many = len(parts) > MAX_SECTIONS + 1
     texts = _inline(parts, sealed, many)
-    sections = ",".join(text for _, text in sorted(zip((tag for tag, _ in parts[1:]), texts[1:], strict=True)))
+    sections = ",".join(text for _, text in sorted(zip((tag for tag, _, _ in parts[1:]), texts[1:], strict=True)))
     sections = f"[{sections}]"
     if many:
         data = sections.encode()
@@ -118,9 +123,9 @@ def _assemble(prepared: Prepared, place: Place, parts: list[tuple[bytes, bytes]]
     return sealed
 
 
-def _inline(parts: list[tuple[bytes, bytes]], sealed: Sealed, many: bool) -> list[str]:
+def _inline(parts: list[Part], sealed: Sealed, many: bool) -> list[str]:
     """Each part as JSON text: a box in place, or the digest of an object when it is too large."""
-    total = 0 if many else sum(len(box) * 4 // 3 + 40 for _, box in parts if len(box) <= CLASSES[-1])
+    total = 0 if many else sum(len(box) * 4 // 3 + 95 for _, box, _ in parts if len(box) <= CLASSES[-1])
     order = sorted(range(len(parts)), key=lambda place: len(parts[place][1]), reverse=True)
     outside = {place for place in order if len(parts[place][1]) > CLASSES[-1]}
     for place in order:
@@ -130,14 +135,17 @@ def _inline(parts: list[tuple[bytes, bytes]], sealed: Sealed, many: bool) -> lis
             outside.add(place)
             total -= len(parts[place][1]) * 4 // 3 - 60
     texts = []
-    for place, (tag, box) in enumerate(parts):
+    for place, (tag, box, line) in enumerate(parts):
         if place in outside:
             name = digest(box)
             sealed.objects[name] = box
             body = f'"object":"{name}"'
         else:
             body = f'"box":"{b64u(box)}"'
-        texts.append(f'{{{body},"tag":"{b64u(tag)}"}}' if place else f"{{{body}}}")
+        # Canonical: "box" comes before "line", "line" before "object".
+        named = f'"line":"{b64u(line)}"'
+        both = f"{body},{named}" if place not in outside else f"{named},{body}"
+        texts.append(f'{{{both},"tag":"{b64u(tag)}"}}' if place else f"{{{body}}}")
     return texts
 
 

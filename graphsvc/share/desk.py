@@ -7,10 +7,9 @@ is carried out. Whom a request is about stands in the signed act and in side tab
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -27,25 +26,22 @@ from graphsvc.share import book
 from graphsvc.share.book import Request
 from graphsvc.share.listing import request_shape
 from graphsvc.share.states import Event, allow
-from graphsvc_verify.canonical import b64u
-
-DECIDERS = ("officer", "investigator")
-"""Who may ask, decide and share: roles that a signing key is enrolled with."""
+from graphsvc_verify.meaning import LABEL, request_id
 
 Effect = Callable[[Connection, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an entry says and to whom. ``facts`` go to every party; purpose, basis and case into the header too.
+    """Whom an entry tells, and what it says beside that which follows from the act.
 
-    ``moves`` makes it an entry that moves records, ``given`` one that changes what the parties were given: both are
-    scope events. ``at`` is the signer's last scope event that the moves were worked out under.
+    ``on`` is the request of a grant that is revoked, which the act does not name. ``moves`` makes it an entry that
+    moves records, ``given`` one that changes what the parties were given: both are scope events. ``at`` is the signer's
+    last scope event that the moves were worked out under.
     """
 
     parties: Iterable[str]
-    facts: dict[str, Any] = field(default_factory=dict)
-    footing: tuple[str, str, str] | None = None
+    on: str = ""
     moves: Sequence[Move] = ()
     given: bool = False
     at: int | None = None
@@ -79,15 +75,12 @@ class Desk:
 
     async def open(self, act: SignedAct, kind: str, holder: str, body: dict[str, Any]) -> Acted:
         """Enter a new request of the signer's organisation to ``holder``."""
-        name = new_id("r", act)
-        footing = body["purpose"], body["legalBasis"], body["case"]
+        name = request_id(act.deed)
 
         def effect(connection: Connection, index: int, t: str) -> None:
             book.enter(connection, Request(name, kind, act.org, holder, index, (_event(act, index, t, body),)))
 
-        stated = dict(zip(("purpose", "basis", "case"), footing, strict=True))
-        told = Told((act.org, holder), {"on": name, "holder": holder, **stated}, footing)
-        return await self._shown(act, name, await self.write(act, told, effect))
+        return await self._shown(act, name, await self.write(act, Told((act.org, holder)), effect))
 
     async def step(
         self,
@@ -107,7 +100,7 @@ class Desk:
                 also(connection, index, t)
 
         self.may(act, request, _event(act, -1, "", body).step)
-        told = told or Told((request.asker, request.holder), {"on": request.id})
+        told = told or Told((request.asker, request.holder))
         return await self._shown(act, request.id, await self.write(act, told, effect))
 
     async def write(self, act: SignedAct, told: Told, effect: Effect) -> Appended:
@@ -118,19 +111,19 @@ class Desk:
                 raise ScopeMoved("labels have moved meanwhile")
             effect(connection, index, t)
 
-        facts = {"action": act.kind, "by": act.org, "person": act.person, **told.facts}
-        purpose, basis, case = told.footing or (None, None, None)
-        moves = {"moves": msgspec.to_builtins(list(told.moves))} if told.moves else {}
+        meaning, on = act.meaning, {"on": told.on} if told.on else {}
+        purpose, basis, case = meaning.footing
+        moves = {"moves": msgspec.to_builtins(list(told.moves))} if meaning.type == LABEL else {}
         draft = EntryDraft(
-            type="label" if told.moves else "sharing",
+            type=meaning.type,
             who={"org": act.org, "person": act.person},
             purpose=purpose,
             basis=basis,
             case=case,
             requester=act.org,
-            owners=[OwnerPart(owner=org, facts=facts, disclosures=[]) for org in sorted(set(told.parties))],
+            owners=[OwnerPart(org, {**meaning.told(org, act.org), **on}, []) for org in sorted(set(told.parties))],
             acts=[act.compact],
-            body={"action": act.kind, "on": told.facts.get("on", act.sub), **moves},
+            body={**meaning.body, **on, **moves},
             concerns=told.concerns,
             effects=effects,
         )
@@ -151,11 +144,6 @@ class Desk:
                 return request_shape(found, book.grants_of(connection, [request]).get(request), time.time())
 
         return Acted(await asyncio.to_thread(read), appended.receipt)
-
-
-def new_id(letter: str, act: SignedAct) -> str:
-    """The id of what an act makes: unguessable, and the same however often the act is sent."""
-    return letter + b64u(hashlib.sha256(act.compact.encode()).digest())[:21].replace("-", "0").replace("_", "1")
 
 
 def _event(act: SignedAct, index: int, t: str, body: dict[str, Any]) -> Event:

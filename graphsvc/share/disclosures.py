@@ -24,10 +24,11 @@ from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.share import book, forms
 from graphsvc.share.book import Request
-from graphsvc.share.desk import DECIDERS, Desk, Told, new_id
+from graphsvc.share.desk import Desk, Told
 from graphsvc.share.listing import meant
 from graphsvc.share.moving import Mover, until_settled, with_grant
 from graphsvc.share.states import DISCLOSURE
+from graphsvc_verify.meaning import grant_id, granted
 
 
 class Disclosures:
@@ -39,7 +40,6 @@ class Disclosures:
 
     async def request(self, act: SignedAct) -> Acted:
         """Ask a holder for what it has on identifiers, or for withheld fields of records already seen."""
-        act.require(*DECIDERS)
         form = act.read(forms.DisclosureRequest)
         if not form.identifiers and not form.records:
             raise InvalidInput("name identifiers or records", code="bad_act", where="act body")
@@ -49,7 +49,6 @@ class Disclosures:
 
     async def decide(self, act: SignedAct) -> Acted:
         """Grant, refuse or ask back."""
-        act.require(*DECIDERS)
         form = act.read(forms.Decision)
         request = self._desk.request(act)
         if form.decision == "grant":
@@ -61,17 +60,14 @@ class Disclosures:
 
     async def answer(self, act: SignedAct) -> Acted:
         """Answer what the holder asked back."""
-        act.require(*DECIDERS)
         return await self._desk.step(act, self._desk.request(act), {"answer": act.read(forms.Answer).answer})
 
     async def remark(self, act: SignedAct) -> Acted:
         """Remind the holder, or withdraw the request: the act's kind says which."""
-        act.require(*DECIDERS)
         return await self._desk.step(act, self._desk.request(act), {"note": act.read(forms.Remark).note})
 
     async def revoke(self, act: SignedAct) -> Acted:
         """End a grant: it serves no question from the moment that the entry is durable."""
-        act.require(*DECIDERS)
         form, ledger = act.read(forms.Revocation), self._desk.ledger
         with ledger.reading() as connection:
             row = book.grant(connection, act.org, act.sub)
@@ -81,7 +77,7 @@ class Disclosures:
             table = tables.grants
             connection.execute(update(table).where(table.c.id == act.sub).values(revoked=index))
 
-        told = Told((request.asker, request.holder), {"on": request.id, "grant": act.sub}, given=True)
+        told = Told((request.asker, request.holder), request.id, given=True)
         return await self._desk.step(act, request, {"reason": form.reason}, end, told)
 
     def asked(
@@ -114,9 +110,13 @@ class Disclosures:
 
     def _coded(self, listing: str, code: str, where: str) -> str:
         try:
-            return self._mover.sources.schema.codelists[listing].clean(code)
+            known = self._mover.sources.schema.codelists[listing].clean(code)
         except ValueProblem as problem:
             raise InvalidInput(problem.message, code=problem.code, where=where) from None
+        if known != code:
+            # The entry says what was signed, to the letter.
+            raise InvalidInput(f"write the code as the list does: {known}", code="not_in_list", where=where)
+        return known
 
     async def _grant(self, act: SignedAct, request: Request, form: forms.Decision) -> Acted:
         """Grant records and field groups to the asker, on the footing that it asked on."""
@@ -132,9 +132,9 @@ class Disclosures:
         if not set(records) <= set(all_meant):
             raise InvalidInput("a record is not among those that the request means", code="not_asked_for")
         # 2. Where the records go: the same labels with the grant's id added.
-        grant = new_id("g", act)
+        grant = grant_id(act.deed)
         moves = await self._mover.moves(moment, records, lambda label: with_grant(label, grant))
-        actions = ("match", "view", *(f"view:{group}" for group in sorted(set(form.groups))), *sorted(set(form.uses)))
+        actions = tuple(granted(act.body))
         # Whoever may read only what it signs can sign.
         basis_used = basis or request.asked["legalBasis"]
         stated = Footing(request.asked["purpose"], basis_used, request.asked["case"], signed=True)
@@ -159,8 +159,7 @@ class Disclosures:
             connection.execute(insert(tables.grants), {**row, "index": index})
 
         body = {"way": "full" if whole else "partial", "grant": grant, "until": until, "conditions": form.conditions}
-        facts = {"on": request.id, "grant": grant, "until": until, "actions": list(actions)}
-        told = Told((request.asker, request.holder), facts, moves=moves, given=True, at=moment.event)
+        told = Told((request.asker, request.holder), moves=moves, given=True, at=moment.event)
         return await self._desk.step(act, request, body, enter, told)
 
     def _opens(self, grantee: str, footing: Footing, given: Entitlements, moves: Sequence[Move]) -> None:

@@ -11,6 +11,8 @@ from msgspec import Meta
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.places import ROW_MASK
+from graphsvc_verify.errors import VerifyError
+from graphsvc_verify.jws import noted
 
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$")]
 Text = Annotated[str, Meta(min_length=1, max_length=4_000)]
@@ -160,11 +162,9 @@ class Sharing(_Form):
 def coming(moment: str, where: str) -> str:
     """A time in RFC 3339 that lies ahead, in UTC to the second. Raises InvalidInput."""
     try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise InvalidInput("a time in RFC 3339 is needed, as 2026-12-31T00:00:00Z", code="bad_act", where=where)
-    if at <= datetime.now(UTC):
+        said = noted(moment)
+    except VerifyError as error:
+        raise InvalidInput(error.message, code="bad_act", where=where) from None
+    if datetime.fromisoformat(moment) <= datetime.now(UTC):
         raise InvalidInput("this time has passed", code="bad_act", where=where)
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return said

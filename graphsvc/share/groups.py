@@ -19,7 +19,7 @@ from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
 from graphsvc.model.places import ROW_BITS
 from graphsvc.share import book, forms
-from graphsvc.share.desk import DECIDERS, Desk, Effect, Told
+from graphsvc.share.desk import Desk, Effect, Told
 from graphsvc.share.listing import group_shape
 from graphsvc.share.moving import Mover, until_settled, with_group, without_group
 from graphsvc.share.states import seconds
@@ -36,7 +36,6 @@ class Groups:
 
     async def create(self, act: SignedAct) -> Acted:
         """Found a group; its id is the act's ``sub``, taken once for all."""
-        act.require(*DECIDERS)
         form = act.read(forms.GroupCreation)
         if not _ID.fullmatch(act.sub):
             raise InvalidInput("a group's id is 3 to 40 of a-z, 0-9 and -", code="bad_act", where="sub")
@@ -56,7 +55,6 @@ class Groups:
 
         A member that is invited again has its end moved.
         """
-        act.require(*DECIDERS)
         form = act.read(forms.Invitation)
         org = self._desk.member(form.org, "org")
         until = forms.coming(form.until, "until") if form.until else ""
@@ -72,7 +70,6 @@ class Groups:
 
     async def accept(self, act: SignedAct) -> Acted:
         """An invited organisation comes in."""
-        act.require(*DECIDERS)
         act.read(forms.Nothing)
 
         def accept(connection: Connection, index: int, t: str) -> None:
@@ -84,7 +81,6 @@ class Groups:
 
     async def leave(self, act: SignedAct) -> Acted:
         """A member leaves, or an invitation is declined; the founder leaves last, and with it the group ends."""
-        act.require(*DECIDERS)
         act.read(forms.Nothing)
 
         def leave(connection: Connection, index: int, t: str) -> None:
@@ -98,7 +94,6 @@ class Groups:
 
     async def remove(self, act: SignedAct) -> Acted:
         """The founder removes a member, or takes an invitation back."""
-        act.require(*DECIDERS)
         form = act.read(forms.Removal)
 
         def remove(connection: Connection, index: int, t: str) -> None:
@@ -118,7 +113,6 @@ class Groups:
         return await until_settled(lambda: self._move(act, False))
 
     async def _move(self, act: SignedAct, share: bool) -> Acted:
-        act.require(*DECIDERS, "submitter")
         form, group = act.read(forms.Sharing), act.sub
         if share:
             with self._desk.ledger.reading() as connection:
@@ -135,7 +129,7 @@ class Groups:
             if share:
                 self._own(connection, act, "member")
 
-        told = Told((act.org,), {"on": group}, moves=moves, at=moment.event)
+        told = Told((act.org,), moves=moves, at=moment.event)
         appended = await self._desk.write(act, told, check)
         return Acted({"index": appended.index, "group": group, "records": moved}, appended.receipt)
 
@@ -168,7 +162,7 @@ class Groups:
         return [row for row in named if row < count]
 
     async def _changed(self, act: SignedAct, parties: Sequence[str], effect: Effect) -> Acted:
-        appended: Appended = await self._desk.write(act, Told(parties, {"on": act.sub}, given=True), effect)
+        appended: Appended = await self._desk.write(act, Told(parties, given=True), effect)
         with self._desk.ledger.reading() as connection:
             return Acted(group_shape(connection, act.sub, act.org, time.time()), appended.receipt)
 

@@ -12,10 +12,9 @@ from sqlalchemy import Connection
 from graphsvc.acts import Acted, SignedAct
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, InvalidManifest, NotFound
-from graphsvc.model.principals import Principal
 from graphsvc.share import book, forms
 from graphsvc.share.book import Request
-from graphsvc.share.desk import DECIDERS, Desk
+from graphsvc.share.desk import Desk
 from graphsvc.share.disclosures import Disclosures
 from graphsvc.share.states import PRESERVATION, SUBMISSION, Event, allow
 
@@ -29,7 +28,6 @@ class Preservations:
 
     async def request(self, act: SignedAct) -> Acted:
         """Ask a company to keep what it has on identifiers."""
-        act.require(*DECIDERS)
         form = act.read(forms.PreservationRequest)
         body = self._disclosures.asked(act, form, form.identifiers)
         body["until"] = forms.coming(form.until, "until")
@@ -37,7 +35,6 @@ class Preservations:
 
     async def acknowledge(self, act: SignedAct) -> Acted:
         """The holder keeps it, or says why not."""
-        act.require(*DECIDERS)
         form = act.read(forms.Acknowledgement)
         if not form.accept and not form.note:
             raise InvalidInput("say why not", code="bad_act", where="note")
@@ -46,19 +43,16 @@ class Preservations:
 
     async def extend(self, act: SignedAct) -> Acted:
         """Keep it longer, or less long."""
-        act.require(*DECIDERS)
         form = act.read(forms.Extension)
         body = {"until": forms.coming(form.until, "until"), "note": form.note}
         return await self._desk.step(act, self._desk.request(act), body)
 
     async def lift(self, act: SignedAct) -> Acted:
         """It need not be kept any longer."""
-        act.require(*DECIDERS)
         return await self._desk.step(act, self._desk.request(act), {"note": act.read(forms.Remark).note})
 
     async def produce(self, act: SignedAct) -> Acted:
         """Ask for what was kept."""
-        act.require(*DECIDERS)
         form = act.read(forms.Production)
         body = {
             "legalBasis": self._disclosures.legal_basis(form.legal_basis),
@@ -81,9 +75,12 @@ def answered(ledger: Ledger, org: str, request: str) -> Request:
     return found
 
 
-def note_answer(connection: Connection, request: Request, principal: Principal, index: int, t: str) -> None:
-    """Note within a submission's entry that it answers ``request``. Raises Conflict when that is open no longer."""
-    found = book.find(connection, principal.org, request.id)
-    allow(found.kind, found.standing(time.time()), SUBMISSION, found.side(principal.org))
-    event = Event(index=index, t=t, kind=SUBMISSION, org=principal.org, person=principal.person, body={})
-    book.note(connection, request.id, event)
+def note_answer(connection: Connection, request: Request, who: tuple[str, str], at: tuple[int, str]) -> None:
+    """Note within a submission's entry ``at`` (index, time) that ``who`` (organisation, person) answers ``request``.
+
+    Raises Conflict when that is open no longer.
+    """
+    (org, person), (index, t) = who, at
+    found = book.find(connection, org, request.id)
+    allow(found.kind, found.standing(time.time()), SUBMISSION, found.side(org))
+    book.note(connection, request.id, Event(index=index, t=t, kind=SUBMISSION, org=org, person=person, body={}))

@@ -62,10 +62,10 @@ class World:
         self.old = self.ledger.head
         self.ask(3, signed=self.reader.signed_read(self.ledger))
 
-    def ask(self, count: int = 2, *, signed: SignedRead | None = None, acts: list[str] | None = None) -> bytes:
+    def ask(self, count: int = 2, *, signed: SignedRead | None = None) -> bytes:
         """A read of ``count`` records by the police, signed or not; returns and keeps the answer as it left."""
         data = data_of(OWNER, count)
-        draft = read_of(READER, {OWNER: count}, self.ledger.head - 1, data, acts=acts)
+        draft = read_of(READER, {OWNER: count}, self.ledger.head - 1, data)
         draft.signed = signed
         appended = self.ledger.append(draft).result()
         tail = json.dumps({"receipt": appended.receipt, "appliedIndex": 1}).encode()

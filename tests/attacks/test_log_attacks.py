@@ -16,16 +16,18 @@ from typing import Any
 
 import pytest
 from attack_world import OWNER, READER, Witness, World, data_of, witnesses
-from ledger_actors import ORIGIN, Member, over_wire, read_of
+from ledger_actors import ORIGIN, Member, carrying, enter, over_wire, read_of
 
 from graphsvc.ledger.daykeys import DayKey
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.tree import Tree
-from graphsvc.model.errors import Conflict, IntegrityError
+from graphsvc.model.errors import Conflict, IntegrityError, InvalidSignature
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
+from graphsvc_verify.entry import parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.evidence import check_evidence, open_evidence
+from graphsvc_verify.evidence import check_evidence, check_owner_section, open_evidence
+from graphsvc_verify.keychain import OPERATOR
 from graphsvc_verify.merkle import leaf_hash
 from graphsvc_verify.note import verify_checkpoint
 from graphsvc_verify.receipt import check_receipt
@@ -297,7 +299,7 @@ def test_a_section_that_is_not_what_the_reader_was_committed_to_shows(world: Wor
     evidence = world.evidence()
     item = next(item for item in evidence["entries"] if item["index"] == index)
     item["opened"].append({"role": "header", "tag": "", "key": b64u(prepared.header_key)})
-    assert world.refused(evidence) == "wrong_root"
+    assert world.refused(evidence) == "wrong_line"
 
 
 @pytest.mark.parametrize("what", ["tag", "key", "salt"])
@@ -312,19 +314,15 @@ def test_a_swapped_section_or_salt_shows(world: World, what: str) -> None:
         first_part["key"], second_part["key"] = second_part["key"], first_part["key"]
         assert world.refused(evidence) == "bad_box"
     else:
-        from graphsvc_verify.evidence import check_owner_section
-
         entry = check_evidence(evidence, world.trust()).entries
         sections = [one.owner for one in entry if one.index in world.indexes]
         assert sections[0] is not None and sections[1] is not None
-        header = {
-            "owners": [
-                {"owner": OWNER, **dict(zip(("root", "facts"), check_owner_section(sections[0], None), strict=True))}
-            ]
-        }
+        leaf = parse_leaf(unb64u(first["leaf"]))
+        line = sections_of(leaf, {})[first_part["tag"]]["line"]
+        check_owner_section(sections[0], line, None)
         for name in ("seed", "factsSalt"):
-            with pytest.raises(VerifyError, match="wrong_root"):
-                check_owner_section({**sections[0], name: sections[1][name]}, header)
+            with pytest.raises(VerifyError, match="wrong_line"):
+                check_owner_section({**sections[0], name: sections[1][name]}, line, None)
 
 
 # Times
@@ -428,13 +426,13 @@ def test_one_key_does_not_count_as_two_witnesses(world: World) -> None:
 
 def test_an_act_comes_once_whatever_becomes_of_the_service(world: World) -> None:
     act = world.reader.act(world.ledger)
-    world.ask(1, acts=[act])
+    world.ledger.append(carrying(act, OWNER)).result()
     with pytest.raises(Conflict, match="issuer and jti"):
-        world.ask(1, acts=[act])
+        world.ledger.append(carrying(act, OWNER)).result()
     world.close()
     world.ledger = Ledger.open(world.directory, ORIGIN)
     with pytest.raises(Conflict, match="issuer and jti"):
-        world.ask(1, acts=[act])
+        world.ledger.append(carrying(act, OWNER)).result()
 
 
 def test_an_enrolment_comes_once(world: World) -> None:
@@ -448,8 +446,15 @@ def test_an_enrolment_comes_once(world: World) -> None:
 def test_a_key_that_is_revoked_signs_nothing_more(world: World) -> None:
     early = world.reader.signed_read(world.ledger)
     world.ledger.enrol(world.reader.revocation(world.ledger))
-    world.ask(1, signed=early)
-    assert world.refused(world.evidence()) == "key_revoked"
+    # The ledger itself takes none; the operator's own code does.
+    with pytest.raises(InvalidSignature) as caught:
+        world.ask(1, signed=early)
+    assert caught.value.code == "key_revoked"
+    draft = read_of(READER, {OWNER: 1}, world.ledger.head - 1, data_of(OWNER, 1))
+    draft.signed = early
+    enter(world.ledger, draft)
+    entry = check_evidence(world.evidence(), world.trust()).entries[-1]
+    assert entry.assurance == OPERATOR and entry.void[0]["code"] == "key_revoked"
 
 
 def test_a_day_key_that_is_withheld_from_an_owner_shows(world: World) -> None:
@@ -480,6 +485,9 @@ def test_evidence_without_an_act_does_not_claim_its_signature(world: World) -> N
     signed = check_evidence(evidence, world.trust()).entries[-1]
     assert signed.assurance == "signed by the organisation"
     leaf = json.loads(unb64u(evidence["entries"][-1]["leaf"]))
+    name = next(name for name in leaf["acts"] if name in evidence["objects"])
+    other = {**evidence["objects"], name: b64u(b"another act")}
+    assert world.refused({**evidence, "objects": other}) == "bad_object", "an act put in its place is not void"
     for name in leaf["acts"]:
         evidence["objects"].pop(name, None)
     bare = check_evidence(evidence, world.trust()).entries[-1]

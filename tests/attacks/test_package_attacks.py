@@ -9,6 +9,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -44,14 +45,15 @@ def relisted(files: Files) -> bytes:
     """The files with a manifest that lists them as they are now: what an enemy who knows the format would do."""
     said = decode(files["manifest.json"].rstrip(b"\n"))
     said["files"] = {name: digest(content) for name, content in files.items() if name != "manifest.json"}
-    return write_archive({**files, "manifest.json": encode(said)})
+    others = {name: content for name, content in sorted(files.items()) if name != "manifest.json"}
+    return write_archive({"manifest.json": encode(said) + b"\n", **others})
 
 
 def changed(files: Files, change: Callable[[dict[str, Any]], Any]) -> Files:
     """The files with the manifest changed."""
     said = decode(files["manifest.json"].rstrip(b"\n"))
     change(said)
-    return {**files, "manifest.json": encode(said)}
+    return {**files, "manifest.json": encode(said) + b"\n"}
 
 
 def test_a_package_holds_and_says_what_it_proves(still: World, package: bytes) -> None:
@@ -107,7 +109,10 @@ def flip(content: bytes) -> bytes:
         ("entries/000000000012.json", {"bad_package", "not_json", "not_canonical", "bad_leaf", "bad_proof"}),
         ("acts/", {"bad_package"}),
         ("objects/", {"bad_package"}),
-        ("answers/0001.json", {"altered_answer", "bad_answer", "not_json", "bad_package", "bad_proof", "bad_receipt"}),
+        (
+            "answers/0001.json",
+            {"altered_answer", "bad_answer", "not_json", "bad_package", "bad_proof", "bad_receipt", "bad_base64"},
+        ),
         ("summary.html", {"wrong_summary"}),
         ("VERIFY.md", {"wrong_summary"}),
     ],
@@ -213,10 +218,10 @@ def test_a_package_is_refused_whatever_is_wrong_with_its_zip(still: World, packa
 
 def raw_zip(files: Files, change: Callable[[zipfile.ZipInfo], Any] = lambda info: None, **options: Any) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, **options) as archive:
+    with zipfile.ZipFile(out, "w", **options) as archive:
         for name, content in files.items():
             info = zipfile.ZipInfo(name)
-            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system, info.external_attr = 3, (stat.S_IFREG | 0o644) << 16
             change(info)
             archive.writestr(info, content)
     return out.getvalue()
@@ -286,6 +291,22 @@ def bomb(files: Files, package: bytes) -> bytes:
     return bytes(data)
 
 
+def with_byte(data: bytes, at: int, value: int) -> bytes:
+    return data[:at] + bytes([value]) + data[at + 1 :]
+
+
+def hidden(package: bytes, what: bytes) -> bytes:
+    """Bytes in the last file's own header, which the directory does not speak of; all offsets right."""
+    at = package.rindex(b"PK\3\4")
+    name = struct.unpack_from("<H", package, at + 26)[0]
+    end = package.rindex(b"PK\5\6")
+    start = struct.unpack_from("<I", package, end + 16)[0]
+    data = bytearray(package[: at + 30 + name] + what + package[at + 30 + name :])
+    struct.pack_into("<H", data, at + 28, len(what))
+    struct.pack_into("<I", data, end + len(what) + 16, start + len(what))
+    return bytes(data)
+
+
 def many(files: Files, package: bytes) -> bytes:
     data = bytearray(package)
     end = data.rindex(b"PK\x05\x06")
@@ -319,10 +340,68 @@ ZIPS: dict[str, Callable[[Files, bytes], bytes]] = {
     "wrong size": larger_than_said,
     "bomb": bomb,
     "wrong number of files": many,
+    "compressed": lambda files, package: raw_zip(
+        files, lambda info: setattr(info, "compress_type", zipfile.ZIP_DEFLATED)
+    ),
+    "extra field in the file's own header": lambda files, package: hidden(package, b"more"),
+    "version needed": lambda files, package: with_byte(package, package.index(b"PK\3\4") + 4, 45),
+    "another day": lambda files, package: raw_zip(
+        files, lambda info: setattr(info, "date_time", (2026, 1, 1, 0, 0, 0))
+    ),
+    "another order": lambda files, package: write_archive(dict(reversed(files.items()))),
+    "no file": lambda files, package: b"PK\5\6" + bytes(18),
+    "manifest without its line end": lambda files, package: write_archive(
+        {**files, "manifest.json": files["manifest.json"].rstrip()}
+    ),
     "cut off": lambda files, package: package[: len(package) // 2],
     "damaged": lambda files, package: package[:200] + flip(package[200:400]) + package[400:],
     "not one": lambda files, package: b"PK\3\4",
 }
+
+
+def test_the_form_is_the_plainest_that_others_read_and_write(still: World, package: bytes) -> None:
+    """Another program makes the same bytes of the same files, so each attack above changes what it says and no more."""
+    assert raw_zip(read_archive(package)) == package
+    assert read_archive(hidden(package, b"")) == read_archive(package)
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        assert archive.testzip() is None and {one.compress_type for one in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_no_byte_of_a_package_can_be_changed(still: World, package: bytes) -> None:
+    """Every byte of headers, directory and end record; of what the files hold, every 11th."""
+    held, trust = False, still.trust()
+    within = [range(at + 30 + len(name), at + 30 + len(name) + size) for name, at, size in places(package)]
+    content = {at for part in within for at in part if at % 11}
+    for at in range(len(package)):
+        if at in content:
+            continue
+        try:
+            check_package(with_byte(package, at, package[at] ^ 1 << at % 8), trust)
+        except VerifyError:
+            continue
+        held = True
+    assert not held
+
+
+def places(package: bytes) -> list[tuple[str, int, int]]:
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        return [(one.filename, one.header_offset, one.file_size) for one in archive.infolist()]
+
+
+def test_a_small_zip_does_not_become_large(still: World) -> None:
+    """What is packed is told by its header, and not unpacked."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("manifest.json"), b"{}", zipfile.ZIP_STORED)
+        archive.writestr(zipfile.ZipInfo("summary.html"), bytes(64 << 20), zipfile.ZIP_DEFLATED)
+    small = out.getvalue()
+    assert len(small) < 200_000
+    tracemalloc.start()
+    try:
+        assert still.refused_package(small) == "bad_zip"
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_command_says_so_and_ends_with_1(

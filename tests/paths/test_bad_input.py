@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from time import time
 from typing import Any
@@ -16,15 +17,17 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.client import SigningKey
 from graphsvc.client.errors import Refused
-from graphsvc.client.manifest import TYPE, Outgoing, Signed, payload, sign_manifest
+from graphsvc.client.manifest import Outgoing, Signed, payload, sign_manifest
 from graphsvc.local.cast import CLIENTS
 from graphsvc.local.company import Members
 from graphsvc.settings import read_settings
+from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from tests.disks import mounted
 from tests.paths.conftest import STRANGER
 from tests.paths.wire import MintingIdentity, file_of, post, row
 
 ORG, FEED = "swiftline", "swiftline.feed"
+JAKARTA = timezone(timedelta(hours=7))
 PROBLEM = {"type", "title", "status", "detail", "code", "where"}
 GOOD = row("good", 1)
 BAD_ROWS = {
@@ -77,7 +80,7 @@ class Sender:
         """A manifest that is signed properly and says something else."""
         signed = self.sign(outgoing)
         said = payload(outgoing, signed.measured, self.service.origin, ORG)
-        return replace(signed, manifest=self.working.sign_act(TYPE, {**said, **changes}))
+        return replace(signed, manifest=self.working.sign_act(SUBMISSION, {**said, **changes}))
 
     def post(
         self, outgoing: Outgoing, signed: Signed, key: str | None = None, token: str | None = None
@@ -164,9 +167,30 @@ MANIFESTS: dict[str, tuple[Callable[[Sender, Outgoing], Signed], str, str]] = {
     "another log": (lambda s, o: s.restated(o, aud="elsewhere/log"), "invalid_manifest", "manifest aud"),
     "another issuer": (lambda s, o: s.restated(o, iss="pasar"), "invalid_manifest", "manifest iss"),
     "old": (lambda s, o: s.restated(o, iat="2020-01-01T00:00:00Z"), "invalid_manifest", "manifest iat"),
+    "an offset": (
+        lambda s, o: s.restated(o, iat=f"{datetime.now(JAKARTA):%Y-%m-%dT%H:%M:%S}+07:00"),
+        "bad_time",
+        "manifest",
+    ),
+    "too long": (lambda s, o: s.restated(o, exp="2099-01-01T00:00:00Z"), "invalid_manifest", "manifest exp"),
+    "of a dry run": (
+        lambda s, o: sign_manifest(o, s.service.origin, ORG, s.working, typ=DRY_RUN),
+        "bad_jws",
+        "manifest",
+    ),
     "unknown member": (lambda s, o: s.restated(o, extra=1), "invalid_manifest", "manifest"),
     "no JWS": (lambda s, o: replace(s.sign(o), manifest="a.b"), "bad_jws", "manifest"),
 }
+
+
+def test_what_may_be_entered_is_not_taken_for_a_dry_run(sender: Sender, stored: Callable[[], Any]) -> None:
+    """Who only wants rows checked hands nobody a manifest that would be a submission for a week."""
+    outgoing, before = sender.file(), stored()
+    token = sender.members.token(FEED)
+    real, dry = sender.sign(outgoing), sign_manifest(outgoing, sender.service.origin, ORG, sender.working, typ=DRY_RUN)
+    is_problem(post(sender.service.url, token, outgoing, real, query="?dryRun=true"), 422, "bad_jws")
+    checked = post(sender.service.url, token, outgoing, dry, query="?dryRun=true").json()
+    assert checked["dryRun"] and checked["accepted"] == 1 and stored() == before
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

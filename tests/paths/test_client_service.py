@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,15 @@ from graphsvc.client import Client, HpkeKey, Outgoing, Refused, SigningKey, Unre
 from graphsvc.client.enrol import Enroller
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.principals import Footing, Organisation
 from graphsvc_verify.canonical import b64u
+from graphsvc_verify.deeds import read_deed
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence
+from graphsvc_verify.jws import read_act
+from graphsvc_verify.meaning import mean
+from graphsvc_verify.note import verify_checkpoint
 from graphsvc_verify.trust import Trust, parse_trust
 
 PASAR = Organisation("pasar", "company", "ID", "Pasar", "trust@pasar.example")
@@ -45,6 +51,7 @@ class Service:
     fail_first: str = ""
     spoil: Callable[[bytes], bytes] = lambda body: body
     header_footing: Footing | None = None
+    reader: str = "pasar"
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[int] = field(default_factory=list)
 
@@ -54,7 +61,15 @@ class Service:
             self.requests.append(len(await form["body"].read()))
             assert list(form) == ["manifest", "seed", "body"], "the body comes last"
         if key not in self.stored:
-            draft = EntryDraft(type="submission", requester="pasar", acts=[manifest], body={"rows": 2})
+            meaning = mean(read_deed(read_act(manifest), manifest, "feed", ("submitter",)))
+            draft = EntryDraft(
+                type=meaning.type,
+                who={"org": "pasar", "person": "feed"},
+                requester="pasar",
+                owners=[OwnerPart("pasar", meaning.told("pasar", "pasar"), [])],
+                acts=[manifest],
+                body=dict(meaning.body),
+            )
             appended = await asyncio.wrap_future(self.ledger.append(draft))
             answer = {"rows": 2, "accepted": 2, "rejected": 0, "errors": []}
             self.stored[key] = {**answer, "index": appended.index, "receipt": appended.receipt}
@@ -69,9 +84,13 @@ class Service:
         stated = self.header_footing or Footing(
             *(headers.get(name, "") for name in ("graphsvc-purpose", "graphsvc-legal-basis", "graphsvc-case"))
         )
+        facts = {
+            **{"reader": self.reader, "person": "p", "purpose": stated.purpose},
+            **{"basis": stated.legal_basis, "case": stated.case, "policy": None},
+        }
         draft = EntryDraft(
             type="read",
-            who={"org": "pasar", "person": "p"},
+            who={"org": self.reader, "person": "p"},
             purpose=stated.purpose,
             basis=stated.legal_basis,
             case=stated.case,
@@ -79,13 +98,21 @@ class Service:
             query=body,
             answer=DATA,
             requester="pasar",
-            owners=[OwnerPart("pasar", {"reader": "pasar"}, [Disclosure(3, 1, "h1", ("identity",))])],
+            owners=[OwnerPart("pasar", facts, [Disclosure(3, 1, "h1", ("identity",))])],
             read=True,
         )
         appended = await asyncio.wrap_future(self.ledger.append(draft))
         tail = json.dumps({"receipt": appended.receipt, "appliedIndex": 3}).encode()
         answer = b'{"data":' + DATA + b',"extensions":' + tail + b"}"
         return Response(self.spoil(answer), 200, media_type="application/graphql-response+json")
+
+    async def consistency(self, request: Request) -> Response:
+        old, new = (int(request.query_params[name]) for name in ("old", "new"))
+        try:
+            proof = self.ledger.consistency(old, new)
+        except NotFound:
+            return JSONResponse({"code": "not_found"}, 404)
+        return JSONResponse({"old": old, "new": new, "proof": [b64u(step) for step in proof]})
 
     async def evidence(self, request: Request) -> Response:
         return JSONResponse(self.ledger.evidence("pasar", (await request.json())["indexes"]))
@@ -98,6 +125,12 @@ class World:
     trust: Trust
     working: SigningKey
     recipient: HpkeKey
+    url: str
+    heads: Path
+
+    def again(self) -> Client:
+        """The client in another process, later."""
+        return Client(self.url, fixed_token("x.y.z"), self.trust, org="pasar", heads=self.heads)
 
 
 @pytest.fixture
@@ -115,6 +148,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         Route("/v1/submissions", service.submissions, methods=["POST"]),
         Route("/graphql", service.graphql, methods=["POST"]),
         Route("/v1/evidence", service.evidence, methods=["POST"]),
+        Route("/v1/log/consistency", service.consistency),
     ]
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=0, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -122,11 +156,12 @@ def world(tmp_path: Path) -> Iterator[World]:
     while not server.started:
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    with Client(f"http://127.0.0.1:{port}", fixed_token("x.y.z"), trust) as client:
-        yield World(service, client, trust, working, recipient)
+    url, heads = f"http://127.0.0.1:{port}", tmp_path / "heads.db"
+    with Client(url, fixed_token("x.y.z"), trust, org="pasar", heads=heads) as client:
+        yield World(service, client, trust, working, recipient, url, heads)
     server.should_exit = True
     thread.join(10)
-    ledger.close()
+    service.ledger.close()
 
 
 @pytest.fixture
@@ -222,3 +257,90 @@ def test_the_owner_opens_its_evidence_and_it_holds(world: World, outgoing: Outgo
     assert len(shown) == 1 and shown[0].owner is not None and len(shown[0].owner["leaves"]) == 1
     closed = check_evidence(world.client.evidence(None, HpkeKey.new()), world.trust)
     assert all(entry.owner is None for entry in closed.entries), "another key opens nothing"
+
+
+def forked(world: World, tmp_path: Path) -> tuple[Ledger, Ledger]:
+    """The operator has copied the log; each of both goes its own way from here."""
+    world.service.ledger.close()
+    copy = shutil.copytree(tmp_path / "ledger", tmp_path / "fork")
+    left, right = (Ledger.open(path, "graphsvc.test/log") for path in (tmp_path / "ledger", copy))
+    world.service.ledger = left
+    return left, right
+
+
+def refusal(client: Client) -> str:
+    with pytest.raises(VerifyError) as refused:
+        client.query("{ search { handle } }", None, FOOTING)
+    return refused.value.code
+
+
+def test_entries_of_two_forks_are_not_taken_one_after_the_other(world: World, tmp_path: Path) -> None:
+    world.client.query("{ search { handle } }", None, FOOTING)
+    left, right = forked(world, tmp_path)
+    world.client.query("{ search { handle } }", None, FOOTING)
+    world.service.ledger = right
+    # Of equal size; larger; and for a client that was started anew.
+    assert refusal(world.client) == "fork"
+    right.append(EntryDraft(type="note")).result()
+    assert refusal(world.client) == "fork"
+    with world.again() as later:
+        assert refusal(later) == "fork"
+        world.service.ledger = left
+        assert later.query("{ search { handle } }", None, FOOTING).proof.records == 1
+    assert world.client.query("{ search { handle } }", None, FOOTING).proof.records == 1
+    right.close()
+
+
+def test_a_shorter_log_is_refused_and_an_older_head_of_the_same_is_not(world: World, tmp_path: Path) -> None:
+    left, right = forked(world, tmp_path)
+    for _ in range(3):
+        world.client.query("{ search { handle } }", None, FOOTING)
+    world.service.ledger = right
+    assert refusal(world.client) == "fork"
+    world.service.ledger = left
+    older = left._state.signer.sign(2, left._state.tree.root(2))
+    world.client._pins.hold(verify_checkpoint(older, world.trust.log), world.client._grown)
+    forged = left._state.signer.sign(2, bytes(32))
+    with pytest.raises(VerifyError, match="fork"):
+        world.client._pins.hold(verify_checkpoint(forged, world.trust.log), world.client._grown)
+    right.close()
+
+
+def test_a_checkpoint_in_the_trust_file_counts_as_seen(world: World) -> None:
+    signer = world.service.ledger._state.signer
+    other = verify_checkpoint(signer.sign(world.service.ledger.head, bytes(32)), world.trust.log)
+    with Client(world.url, fixed_token("x.y.z"), replace(world.trust, checkpoint=other)) as client:
+        assert refusal(client) == "fork"
+
+
+def test_heads_that_can_not_be_kept_stop_the_client(world: World, tmp_path: Path) -> None:
+    with (
+        Client(world.url, fixed_token("x.y.z"), world.trust, heads=tmp_path / "absent" / "heads.db") as client,
+        pytest.raises(InvalidInput) as refused,
+    ):
+        client.query("{ search { handle } }", None, FOOTING)
+    assert refused.value.code == "no_pins"
+
+
+def test_an_answer_whose_owners_are_told_of_another_reader_is_refused(world: World) -> None:
+    root = SigningKey.new()
+    world.service.ledger.admit(Organisation("swiftline", "company", "ID", "Swift", "x@x.example"), root.public, "op")
+    world.service.reader = "swiftline"
+    assert refusal(world.client) == "wrong_reader"
+
+
+def test_a_receipt_of_another_entry_is_no_acknowledgement(world: World, outgoing: Outgoing) -> None:
+    """The operator answers a submission, or an act, with the receipt of something else that holds."""
+    other = world.client.query("{ search { handle } }", None, FOOTING).receipt
+
+    def swap(body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), "receipt": other}).encode()
+
+    world.service.spoil = swap
+    with pytest.raises(VerifyError) as refused:
+        world.client.submit(outgoing, "pasar", world.working)
+    assert refused.value.code == "wrong_entry" and pending.pending_path(outgoing.path).exists()
+    world.service.spoil = lambda body: body
+    with pytest.raises(VerifyError) as refused:
+        world.client.query("mutation($act: String!) { recall(act: $act) { index } }", {"act": "x.y.z"})
+    assert refused.value.code == "wrong_entry"

@@ -15,9 +15,10 @@ import yaml
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLNonNull, build_schema
 
 from graphsvc.app import LocalService
-from graphsvc.client.manifest import TYPE, Outgoing, payload, sign_manifest
+from graphsvc.client.manifest import Outgoing, payload, sign_manifest
 from graphsvc.local.company import Members
 from graphsvc_verify.canonical import b64u
+from graphsvc_verify.deeds import SUBMISSION
 from tests.paths.conftest import CASE
 from tests.paths.rawhttp import Answer, Line, ask, request
 from tests.paths.wire import DEFAULTS, NDJSON, file_of, post, row
@@ -196,7 +197,7 @@ def test_submissions(
     said = payload(outgoing, signed.measured, local_service.origin, ORG)
     said |= {"mediaType": kind, **case.get("manifest", {})}
     form = (
-        _part("manifest", key.sign_act(TYPE, said))
+        _part("manifest", key.sign_act(SUBMISSION, said))
         + _part("seed", b64u(signed.seed))
         + ("" if mapping is None else _part("mapping", mapping.decode("latin-1")))
         + _part("body", rows.decode("latin-1"), f"Content-Type: {kind}\r\n")

@@ -61,7 +61,9 @@ def account_key(account: str) -> dict[str, Any]:
     return {"kind": "Account", "parts": [{"name": "site", "value": SITE}, {"name": "id", "value": account}]}
 
 
-def post(url: str, token: str, outgoing: Outgoing, signed: Signed, key: str | None = None) -> httpx2.Response:
+def post(
+    url: str, token: str, outgoing: Outgoing, signed: Signed, key: str | None = None, query: str = ""
+) -> httpx2.Response:
     """Send a submission once, exactly as told; ``key`` stands in for the manifest's own idempotency key."""
     with outgoing.path.open("rb") as file:
         parts: list[tuple[str, Any]] = [
@@ -70,4 +72,4 @@ def post(url: str, token: str, outgoing: Outgoing, signed: Signed, key: str | No
             ("body", ("rows", file, outgoing.media_type)),
         ]
         headers = {"idempotency-key": key or signed.idempotency_key, "authorization": f"Bearer {token}"}
-        return httpx2.post(f"{url}/v1/submissions", files=parts, headers=headers, timeout=60)
+        return httpx2.post(f"{url}/v1/submissions{query}", files=parts, headers=headers, timeout=60)

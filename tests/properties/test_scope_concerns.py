@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -47,6 +47,7 @@ from graphsvc.share.desk import Desk, Effect, Told
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.groups import Groups
 from graphsvc.share.moving import with_grant, with_group, without_group
+from graphsvc_verify.meaning import grant_id
 
 ORIGIN = "concerns.test/log"
 MEMBERS = {"pasar": "company", "swiftline": "courier", "customs-cn": "customs", "police-ke": "police"}
@@ -73,7 +74,8 @@ class World:
         for org in MEMBERS:
             self._submit(org)
         self.label_of = {record: self.labels[lid] for record, lid in self.placed.items()}
-        self.applier = Applier(self.ledger, None, None)  # type: ignore[arg-type] -- it applies nothing
+        nothing: Any = SimpleNamespace(store=None, keys=None)
+        self.applier = Applier(self.ledger, nothing, nothing)  # it applies nothing
         self.applier.labels = MappingProxyType(self.labels)
         self.applier.applied = self.ledger.head - 1
         self.entitled = Entitled(self.ledger)
@@ -166,11 +168,16 @@ class World:
         principal = Principal(self.ledger.organisations()[org], "p", ("officer",))
         asyncio.run(Acting(self.ledger, {kind: handler}).act(principal, kind, compact))
 
-    def write(self, org: str, kind: str, told: Told, effect: Effect = lambda *_: None) -> None:
-        async def handler(signed: SignedAct) -> Acted:
-            return Acted({}, (await self.desk.write(signed, told, effect)).receipt)
+    def write(
+        self, org: str, said: tuple[str, str, dict[str, Any]], told: Callable[[SignedAct], Told],
+        effect: Effect = lambda *_: None,
+    ) -> None:  # fmt: skip
+        """The entry of an act that is ``said`` (kind, sub, body), by the desk itself."""
 
-        self.act(org, kind, "x", {}, handler)
+        async def handler(signed: SignedAct) -> Acted:
+            return Acted({}, (await self.desk.write(signed, told(signed), effect)).receipt)
+
+        self.act(org, *said, handler)
 
     def group_act(self, org: str) -> str:
         kind = self.random.choice(list(self.members_acts))
@@ -190,17 +197,24 @@ class World:
 
     def move(self, org: str) -> str:
         record, before = self._own(org)
-        codes = ("RED", "AMBER", "GREEN")
-        to = self.random.choice(
+        codes, group = ("RED", "AMBER", "GREEN"), self.random.choice(GROUPS)
+        kind, to = self.random.choice(
             (
-                with_group(before, self.random.choice(GROUPS)),
-                without_group(before, self.random.choice(GROUPS)),
-                msgspec.structs.replace(before, handling=Handling("tlp-2.0", self.random.choice(codes))),
+                ("records-share", with_group(before, group)),
+                ("records-unshare", without_group(before, group)),
+                ("", msgspec.structs.replace(before, handling=Handling("tlp-2.0", self.random.choice(codes)))),
             )
         )
         if to == before:
             return "unmoved"
-        self.write(org, "records-share", Told((org,), moves=[Move([record], to, before)]))
+        told = Told((org,), moves=[Move([record], to, before)])
+        if kind:
+            named = {"submission": record >> ROW_BITS, "rows": [record & ((1 << ROW_BITS) - 1)]}
+            self.write(org, (kind, group, named), lambda _: told)
+        else:
+            # No act reclassifies records; the entry is the operator's.
+            body = {"moves": msgspec.to_builtins(list(told.moves))}
+            self.ledger.append(EntryDraft(type="label", body=body, concerns=told.concerns)).result()
         self.label_of[record] = to
         return "move"
 
@@ -214,20 +228,25 @@ class World:
     def grant(self, org: str) -> str:
         record, before = self._own(org)
         grantee = self.random.choice([one for one in MEMBERS if one != org])
-        name = f"g{len(self.grants)}"
+        until = "2099-01-01T00:00:00Z"
         row = {
-            **{"id": name, "request": "r", "owner": org, "grantee": grantee, "case": "K-1", "conditions": ""},
+            **{"request": "r", "owner": org, "grantee": grantee, "case": "K-1", "conditions": "", "until": until},
             **{"purpose": "investigation", "legal_basis": "", "actions": ["match", "view"], "records": 1},
-            "until": "2099-01-01T00:00:00Z",
         }
+        moves: list[Move] = []
+
+        def told(signed: SignedAct) -> Told:
+            row["id"] = grant_id(signed.deed)
+            moves.append(Move([record], with_grant(before, grant_id(signed.deed)), before))
+            return Told((grantee, org), moves=moves, given=True)
 
         def enter(connection: Connection, index: int, _t: str) -> None:
             connection.execute(insert(tables.grants), {**row, "index": index})
 
-        moves = [Move([record], with_grant(before, name), before)]
-        self.write(org, "disclosure-decision", Told((grantee, org), moves=moves, given=True), enter)
+        said = {"decision": "grant", "records": ["h"], "groups": [], "until": until}
+        self.write(org, ("disclosure-decision", "r", said), told, enter)
         self.label_of[record] = moves[0].label
-        self.grants.append((name, org, grantee))
+        self.grants.append((str(row["id"]), org, grantee))
         return "grant"
 
     def revoke(self, _org: str) -> str:
@@ -238,7 +257,8 @@ class World:
         def end(connection: Connection, index: int, _t: str) -> None:
             connection.execute(update(tables.grants).where(tables.grants.c.id == name).values(revoked=index))
 
-        self.write(owner, "grant-revoke", Told((grantee, owner), given=True), end)
+        said = ("grant-revoke", name, {"reason": "over"})
+        self.write(owner, said, lambda _: Told((grantee, owner), "r", given=True), end)
         return "revoke"
 
     def key(self, org: str) -> str:

@@ -17,7 +17,7 @@ from graphsvc.client import Client, Outgoing, Refused, SigningKey, pending
 from graphsvc.client.answers import problem, read_answer
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import HpkeKey, load_hpke_key, load_signing_key, save_hpke_key, save_signing_key
-from graphsvc.client.manifest import TYPE, measure, sign_manifest
+from graphsvc.client.manifest import measure, sign_manifest
 from graphsvc.client.service import footing_headers
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
@@ -25,6 +25,7 @@ from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing
 from graphsvc_verify import merkle
 from graphsvc_verify.canonical import b64u
+from graphsvc_verify.deeds import SUBMISSION
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
 from graphsvc_verify.keyevents import check_key_event
@@ -62,7 +63,7 @@ def test_manifest_is_signed_and_says_all(file: Path) -> None:
     said = Defaults(handling=Handling("tlp-2.0", "AMBER"), purposes=["investigation"])
     counted: list[int] = []
     signed = sign_manifest(Outgoing(file, "text/csv", b"rows: []", said), ORIGIN, "pasar", key, counted.append)
-    payload = verify_act(signed.manifest, key.public, TYPE).payload
+    payload = verify_act(signed.manifest, key.public, SUBMISSION).payload
     assert payload["aud"] == ORIGIN and payload["iss"] == "pasar" and payload["rows"] == 4
     assert payload["mapping"] == "sha256:" + hashlib.sha256(b"rows: []").hexdigest()
     assert payload["defaults"] == {"handling": {"scheme": "tlp-2.0", "code": "AMBER"}, "purposes": ["investigation"]}
@@ -70,7 +71,7 @@ def test_manifest_is_signed_and_says_all(file: Path) -> None:
     again = sign_manifest(Outgoing(file, "text/csv"), ORIGIN, "pasar", key)
     assert again.seed != signed.seed and again.measured.rows_root != signed.measured.rows_root
     with pytest.raises(VerifyError):
-        verify_act(signed.manifest, SigningKey.new().public, TYPE)
+        verify_act(signed.manifest, SigningKey.new().public, SUBMISSION)
 
 
 def test_a_retry_sends_the_same_manifest_until_it_is_acknowledged(file: Path) -> None:

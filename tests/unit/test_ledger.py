@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ledger_actors import ORIGIN, Member, handle, opened, over_wire, read_of, trust_of
+from ledger_actors import ORIGIN, Member, carrying, handle, opened, over_wire, read_of, trust_of
 from sqlalchemy import insert, select
 
 from graphsvc.ledger import tables
@@ -127,9 +127,9 @@ def test_a_refused_entry_does_not_use_up_an_owners_number(world: World) -> None:
 def test_an_act_is_taken_once_for_ever(world: World) -> None:
     ledger, members = world
     act = members[0].act(ledger)
-    ledger.append(EntryDraft(type="request", acts=[act])).result()
+    ledger.append(carrying(act)).result()
     with pytest.raises(Conflict) as caught:
-        ledger.append(EntryDraft(type="request", acts=[act])).result()
+        ledger.append(carrying(act)).result()
     assert caught.value.code == "act_replayed"
     leaf = parse_leaf(ledger.entry(ledger.head - 1))
     assert ledger.act(leaf.acts[0]) == act.encode()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from ledger_actors import ORIGIN, Member, moment, opened, sign
+from ledger_actors import ORIGIN, ROLES, Member, moment, opened, sign
 
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
@@ -37,7 +37,7 @@ def test_a_key_counts_from_its_enrolment_to_its_revocation(ledger: Ledger, membe
     assert ledger.signing_key("pasar", member.kid) is None
     enrolled = ledger.enrol(member.enrolment(ledger))
     record = ledger.signing_key("pasar", member.kid)
-    assert record is not None and record.person == "officer-1" and record.roles == ("submitter",)
+    assert record is not None and record.person == "officer-1" and record.roles == ROLES
     assert ledger.signing_key("swiftline", member.kid) is None
     ledger.append(EntryDraft(type="note")).result()
     revoked = ledger.enrol(member.revocation(ledger))
@@ -177,8 +177,9 @@ def test_an_organisation_is_admitted_once_under_a_plain_slug(ledger: Ledger, mem
 
 def test_acts_are_checked_under_the_key_in_force(tmp_path: Path) -> None:
     ledger, members = opened(tmp_path / "acts")
-    member, typ = members[0], "graphsvc-request+jws"
-    act = ledger.check_act(member.act(ledger), typ, "pasar")
+    member, typ = members[0], "graphsvc-request-remind+jws"
+    act, key = ledger.check_act(member.act(ledger), typ, "pasar")
+    assert key.kid == member.kid
     assert act.payload["iss"] == "pasar"
     good = member.act(ledger)
     for text, kind, org in (
@@ -193,7 +194,7 @@ def test_acts_are_checked_under_the_key_in_force(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidInput):
             ledger.check_act(text, kind, org)
-    assert ledger.check_act(sign(member.key, typ, act.payload, alg="EdDSA"), typ, "pasar").payload == act.payload
+    assert ledger.check_act(sign(member.key, typ, act.payload, alg="EdDSA"), typ, "pasar")[0].payload == act.payload
     ledger.enrol(member.revocation(ledger))
     with pytest.raises(InvalidInput):
         ledger.check_act(good, typ, "pasar")

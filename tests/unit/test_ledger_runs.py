@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ledger_actors import ORIGIN, Member, opened, over_wire, read_of, trust_of
+from ledger_actors import ORIGIN, Member, carrying, opened, over_wire, read_of, trust_of
 
 from graphsvc.ledger import sealer
 from graphsvc.ledger.daykeys import DayKey, Epoch
@@ -127,7 +127,8 @@ def test_acts_and_signed_reads_between_keep_their_order(world: World, monkeypatc
     police, head = members[2], ledger.head - 1
     signed = read_of("police-ke", {"pasar": 1}, head)
     signed.signed = police.signed_read(ledger)
-    rule = EntryDraft(type="note", acts=[police.act(ledger)], concerns=EVERYBODY)
+    rule = carrying(police.act(ledger))
+    rule.concerns = EVERYBODY
     outcomes = ask_together(ledger, [*reads(ledger, 3), signed, *reads(ledger, 2), rule, *reads(ledger, 2)])
     check(world, outcomes[:6])
     assert isinstance(outcomes[6], Appended)

@@ -15,7 +15,6 @@ from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
 from graphsvc.govern.governing import Governing
-from graphsvc.govern.versions import SHARED
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
@@ -23,6 +22,7 @@ from graphsvc.model.principals import Organisation, Principal
 from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.limits import LIMITS_FILE, parse_limits
 from graphsvc.policy.rules import load_policies
+from graphsvc_verify.meaning import SHARED
 
 POLICIES = Path(__file__).parents[2] / "policies"
 ORIGIN = "policy.test/log"

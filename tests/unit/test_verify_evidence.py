@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from ledger_actors import Member, opened, over_wire, read_of, sign, trust_of, trust_value
+from ledger_actors import Member, carrying, enter, opened, over_wire, read_of, sign, trust_of, trust_value
 from sqlalchemy import delete
 
 from graphsvc.ledger import enrolment, tables
@@ -18,6 +18,9 @@ from graphsvc_verify.canonical import b64u, digest, unb64u
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence, check_owner_section, open_evidence
 from graphsvc_verify.jws import read_act
+from graphsvc_verify.keychain import OPERATOR, SIGNED
+from graphsvc_verify.lines import owner_line
+from graphsvc_verify.signedread import SignedRead
 
 Evidence = dict[str, Any]
 
@@ -27,11 +30,22 @@ class World:
         self.ledger, self.members = opened(directory)
         self.owner, self.other, self.reader = self.members
 
-    def read(self, count: int = 2, acts: list[str] | None = None) -> Any:
-        """An entry that shows records; with ``acts`` it is a request, since a read carries its own signature only."""
-        draft = read_of("police-ke", {"pasar": count, "swiftline": 1}, self.ledger.head - 1, acts=acts)
-        draft.type = "request" if acts else "read"
+    def read(self, count: int = 2, signed: SignedRead | None = None) -> Any:
+        """An entry that shows records."""
+        draft = read_of("police-ke", {"pasar": count, "swiftline": 1}, self.ledger.head - 1)
+        draft.signed = signed
         return self.ledger.append(draft).result()
+
+    def enter(self, act: str) -> Any:
+        """The entry that an act makes, told to the owner; nobody checks the act."""
+        return enter(self.ledger, carrying(act, "pasar"))
+
+    def void(self, evidence: Evidence) -> str:
+        """Why the act in the last entry counts for nothing."""
+        entry = self.check(evidence).entries[-1]
+        assert entry.assurance == OPERATOR and set(entry.facts.values()) == {OPERATOR}
+        (void,) = entry.void
+        return str(void["code"])
 
     def evidence(self, indexes: list[int] | None = None, since: int | None = None) -> Evidence:
         return open_evidence(over_wire(self.ledger.evidence("pasar", indexes, since)), self.owner.hpke)
@@ -53,7 +67,7 @@ def world(tmp_path: Path) -> Any:
 
 
 def test_an_owner_opens_and_proves_exactly_its_own(world: World) -> None:
-    reads = [world.read(2), world.read(3, acts=[world.reader.act(world.ledger)])]
+    reads = [world.read(2), world.read(3, world.reader.signed_read(world.ledger))]
     report = world.check(world.evidence())
     shown = [entry for entry in report.entries if entry.owner is not None]
     assert [entry.index for entry in shown] == [read.index for read in reads]
@@ -74,16 +88,24 @@ def test_the_owner_section_is_what_the_reader_was_committed_to(world: World) -> 
     entry = world.check(evidence).entries[-1]
     assert entry.header["who"]["org"] == "police-ke"
     section = dict(entry.owner)
+    committed = next(one for one in entry.header["owners"] if one["owner"] == "pasar")
+    line = b64u(owner_line("pasar", committed["root"], committed["facts"]))
+    check_owner_section(section, line, entry.header)
     for change in (
         {"leaves": section["leaves"][:-1]},
         {"facts": {**section["facts"], "reader": "customs-cn"}},
         {"seed": b64u(bytes(32))},
         {"submissions": [1, 2]},
+        {"owner": "x"},
     ):
-        with pytest.raises(VerifyError, match="wrong_root"):
-            check_owner_section({**section, **change}, entry.header)
+        with pytest.raises(VerifyError, match="wrong_line"):
+            check_owner_section({**section, **change}, line, None)
+    # Where the line would have been made to fit, the header still does not.
+    other = {**committed, "root": b64u(bytes(32))}
+    with pytest.raises(VerifyError, match="wrong_root"):
+        check_owner_section(section, line, {"owners": [other]})
     with pytest.raises(VerifyError, match="missing_owner"):
-        check_owner_section({**section, "owner": "x"}, entry.header)
+        check_owner_section(section, line, {"owners": []})
 
 
 def test_a_missing_entry_of_the_owner_shows(world: World) -> None:
@@ -155,9 +177,9 @@ TAMPERED: dict[str, tuple[Callable[[Evidence], Any], set[str]]] = {
 @pytest.mark.parametrize("name", TAMPERED)
 def test_tampered_evidence_does_not_hold(world: World, name: str) -> None:
     world.read()
-    world.read(acts=[world.reader.act(world.ledger)])
+    world.enter(world.reader.act(world.ledger))
     evidence = over_wire(world.evidence())
-    world.check(evidence)
+    assert world.check(evidence).entries[-1].assurance == SIGNED
     change, codes = TAMPERED[name]
     copied = copy.deepcopy(evidence)
     change(copied)
@@ -166,36 +188,41 @@ def test_tampered_evidence_does_not_hold(world: World, name: str) -> None:
 
 def test_acts_count_only_between_enrolment_and_revocation(world: World) -> None:
     ledger, reader = world.ledger, world.reader
-    early = Member("customs-cn")
-    late_act = reader.act(ledger)
-    world.read(acts=[late_act])
-    world.check(world.evidence())
+    world.enter(reader.act(ledger))
+    assert not world.check(world.evidence()).entries[-1].void
     ledger.enrol(reader.revocation(ledger))
-    world.read(acts=[reader.act(ledger)])
-    assert world.code(world.evidence()) == "key_revoked"
-    unknown = world.read(acts=[early.act(ledger)])
-    assert world.code(world.evidence([unknown.index])) == "unknown_key"
-    early.join(ledger)
-    assert world.code(world.evidence([unknown.index])) == "key_not_enrolled"
+    world.enter(reader.act(ledger))
+    assert world.void(world.evidence()) == "key_revoked"
+
+
+def test_acts_under_a_key_that_comes_later_count_for_nothing(world: World) -> None:
+    late = Member("police-ke")
+    late.root = world.reader.root
+    early = world.enter(late.act(world.ledger))
+    assert world.void(world.evidence([early.index])) == "unknown_key"
+    world.ledger.enrol(late.enrolment(world.ledger))
+    assert world.void(world.evidence([early.index])) == "key_not_enrolled"
 
 
 def test_an_act_under_a_forged_signature_shows(world: World) -> None:
     reader, ledger = world.reader, world.ledger
     forger = Member("police-ke")
-    forged = sign(forger.key, "graphsvc-request+jws", read_act(reader.act(ledger)).payload, kid=reader.kid)
-    world.read(acts=[forged])
-    assert world.code(world.evidence()) == "bad_signature"
+    forged = sign(forger.key, "graphsvc-request-remind+jws", read_act(reader.act(ledger)).payload, kid=reader.kid)
+    world.enter(forged)
+    assert world.void(world.evidence()) == "bad_signature"
 
 
 def test_an_act_that_the_operator_replayed_shows(world: World) -> None:
     act = world.reader.act(world.ledger)
-    world.read(acts=[act])
+    world.enter(act)
     # The operator forgets that it took the act; the tree does not.
     with world.ledger._store.writer.begin() as connection:
         connection.execute(delete(tables.acts).where(tables.acts.c.iss == "police-ke", tables.acts.c.jti != "event-0"))
         connection.execute(delete(tables.objects).where(tables.objects.c.digest == digest(act.encode())))
-    world.read(acts=[act])
-    assert world.code(world.evidence()) == "act_replayed"
+    world.enter(act)
+    first, second = (entry for entry in world.check(world.evidence()).entries if entry.type == "sharing")
+    assert first.assurance == SIGNED and not first.void
+    assert second.assurance == OPERATOR and second.void[0]["code"] == "act_replayed"
 
 
 def test_an_act_that_says_something_impossible_shows(world: World) -> None:
@@ -206,12 +233,12 @@ def test_an_act_that_says_something_impossible_shows(world: World) -> None:
         ({"iat": "2999-01-01T00:00:00Z"}, "out_of_time"),
         ({"after": 10_000}, "bad_jws"),
     ):
-        index = world.read(acts=[reader.act(ledger, **change)]).index
-        assert world.code(world.evidence([index])) == code
+        index = world.enter(reader.act(ledger, **change)).index
+        assert world.void(world.evidence([index])) == code
 
 
 def test_an_enrolment_by_another_root_than_the_pinned_one_shows(world: World) -> None:
-    world.read(acts=[world.reader.act(world.ledger)])
+    world.enter(world.reader.act(world.ledger))
     roots = trust_value(world.ledger, world.members)["organisations"]
     roots["police-ke"] = b64u(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
     assert world.code(world.evidence(), organisations=roots) == "bad_enrolment"
@@ -230,7 +257,7 @@ def test_a_key_that_the_operator_enrolled_shows(world: World, monkeypatch: pytes
     act = intruder.enrolment(world.ledger, root=forged)
     prepared = enrolment.prepare_key_event(act, changed, world.ledger.origin, world.ledger._clock())
     world.ledger._wait(prepared)
-    world.read(acts=[intruder.act(world.ledger)])
+    world.enter(intruder.act(world.ledger))
     assert world.code(world.evidence()) == "bad_enrolment"
 
 
@@ -291,7 +318,7 @@ def test_large_sections_are_proved_through_their_objects(world: World) -> None:
 
 
 def test_the_command_says_what_was_proved(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    world.read(2, acts=[world.reader.act(world.ledger)])
+    world.read(2, world.reader.signed_read(world.ledger))
     keys, file = tmp_path / "trust.json", tmp_path / "evidence.json"
     keys.write_text(json.dumps(trust_value(world.ledger, world.members)))
     file.write_text(json.dumps(world.evidence()))
@@ -300,4 +327,6 @@ def test_the_command_says_what_was_proved(world: World, tmp_path: Path, capsys: 
     assert "HOLDS" in out and "officer-1 of police-ke: signed by the organisation" in out
     assert main([str(file), "--trust", str(keys), "--json"]) == 0
     entry = json.loads(capsys.readouterr().out)["entries"][-1]
+    assert entry["facts"]["reader"] == {"value": "police-ke", "by": SIGNED}
+    assert entry["facts"]["person"] == {"value": "officer-1", "by": OPERATOR}
     assert entry["records"] == [[7, 0, ["content", "identity"]], [8, 1, ["identity"]]]

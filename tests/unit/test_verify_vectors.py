@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from graphsvc_verify import boxes, disclosures
+from graphsvc_verify import boxes, disclosures, lines
+from graphsvc_verify.archive import write_archive
 from graphsvc_verify.canonical import b64u, digest, encode, unb64u
+from graphsvc_verify.deeds import Deed
 from graphsvc_verify.ed25519 import check_public_key, verify_signature
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.httpsig import Covered, byte_sequence, signature_base
 from graphsvc_verify.jws import kid_of
+from graphsvc_verify.meaning import MEANINGS, mean
 from graphsvc_verify.merkle import verify_consistency, verify_inclusion
 from graphsvc_verify.receipt import answer_digest, query_digest
 from graphsvc_verify.signedread import SignedRead
@@ -146,11 +149,60 @@ def make_vectors() -> dict[str, Any]:
             "boxDigest": digest(box),
             "box": b64u(box),
         },
+        "lines": make_lines(facts),
+        "meanings": make_meanings(),
+        "archive": b64u(write_archive({"manifest.json": b"{}\n", "entries/000000000007.proof": b"proof\n"})),
         "answer": {"data": '{"a":1}', "digest": answer_digest(b'{"a":1}', secret("answer salt"))},
         "query": {"query": "{a}", "digest": query_digest(b"{a}", secret("answer salt"))},
         "kid": {"public": b64u(secret("public")), "kid": kid_of(secret("public"))},
         "signedRead": make_signed_read(),
     }
+
+
+def make_lines(facts: dict[str, Any]) -> dict[str, Any]:
+    """What ties sections to a header; the root of facts is that of "facts"."""
+    key, tag = secret("header key"), secret("tag")[:16]
+    root, told = b64u(secret("root")), b64u(disclosures.facts_root(facts, secret("facts salt")))
+    return {
+        "owner": {"owner": "pasar", "root": root, "facts": told, "line": b64u(lines.owner_line("pasar", root, told))},
+        "other": {"tag": b64u(tag), "headerKey": b64u(key), "line": b64u(lines.other_line(key, tag))},
+        "readSalt": {"owner": "pasar", "headerKey": b64u(key), "salt": b64u(lines.read_salt(key, "pasar"))},
+    }
+
+
+SAID: dict[str, dict[str, Any]] = {
+    "submission": {"jti": "J-1", "answers": "r1"},
+    "disclosure-request": {"holder": "swiftline", "purpose": "investigation", "legalBasis": "mlat", "case": "K-1"},
+    "disclosure-decision": {
+        **{"decision": "grant", "records": ["h"], "groups": ["personal", "identity"], "uses": ["export"]},
+        "until": "2026-12-31T01:30:00.5+07:00",
+    },
+    "grant-revoke": {"reason": "over"},
+    "records-share": {"records": ["h"], "submission": None, "rows": None},
+    "recall": {"target": {"submission": 7, "rows": [3]}, "reason": "wrong", "deadline": "2026-12-31T00:00:00.123Z"},
+    "erase": {"target": {"submission": 7}, "reason": "wrong"},
+    "recall-ack": {"notice": 9, "outcome": "deleted"},
+    "hold": {"target": {"case": "K-1"}, "reason": "court"},
+    "release": {"hold": 12, "reason": "over"},
+    "update-organisation": {"contact": "desk@pasar.example"},
+}
+
+
+def make_meanings() -> dict[str, Any]:
+    """What entries say of acts of pasar's officer-1: their type, footing, header's body, facts of signer and others."""
+    made = {}
+    for kind, rule in MEANINGS.items():
+        said = SAID.get(kind, SAID["disclosure-request"] if kind == "preservation-request" else {})
+        sub = "pasar" if kind.startswith("policy") else "on-1"
+        deed = Deed(kind, "pasar", "officer-1", rule.roles, sub, digest(b"object"), digest(kind.encode()), said)
+        found = mean(deed)
+        told = {name: found.told(name, "pasar") for name in ("pasar", "swiftline")}
+        parties = None if found.parties is None else sorted(found.parties)
+        made[kind] = {
+            **{"roles": list(rule.roles), "sub": sub, "said": said, "entry": found.type, "facts": told},
+            **{"body": dict(found.body), "footing": list(found.footing), "parties": parties},
+        }
+    return made
 
 
 def make_signed_read() -> dict[str, Any]:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from graphsvc_verify.answers import answer_bytes
-from graphsvc_verify.archive import is_archive
+from graphsvc_verify.archive import MAX_TOTAL, is_archive
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.evidence import FORMAT, EvidenceReport, check_evidence
+from graphsvc_verify.evidence import FORMAT, EntryReport, EvidenceReport, check_evidence
+from graphsvc_verify.keychain import OPERATOR
 from graphsvc_verify.package import PackageReport, check_package
 from graphsvc_verify.receipt import ReceiptReport, check_receipt
 from graphsvc_verify.stamps import told
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         trust = parse_trust(parse(chosen.trust.read_bytes()))
-        data = None if chosen.data is None else chosen.data.read_bytes()
-        result = check_file(chosen.file.read_bytes(), trust, data)
+        data = None if chosen.data is None else _read(chosen.data)
+        result = check_file(_read(chosen.file), trust, data)
     except OSError as error:
         parser.error(f"{error.filename}: {error.strerror}")
     except VerifyError as error:
@@ -46,6 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n" if chosen.json else _text(result))
     return 0
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, but not of one that no check would take."""
+    if path.stat().st_size > MAX_TOTAL:
+        raise VerifyError("too_large", f"{path.name} has more than {MAX_TOTAL >> 20} MiB")
+    return path.read_bytes()
 
 
 def check_file(raw: bytes, trust: Trust, data: bytes | None = None) -> dict[str, Any]:
@@ -96,8 +104,10 @@ def _evidence_result(report: EvidenceReport) -> dict[str, Any]:
                 "t": entry.t,
                 "assurance": entry.assurance,
                 "acts": entry.acts,
-                "facts": None if entry.owner is None else entry.owner["facts"],
+                "void": entry.void,
+                "facts": None if entry.owner is None else _facts(entry),
                 "records": None if entry.owner is None else _records(entry.owner),
+                "recordsBy": OPERATOR if entry.owner is not None and entry.owner["leaves"] else None,
             }
             for entry in report.entries
         ],
@@ -119,6 +129,12 @@ def _witnesses(found: tuple[Cosignature, ...]) -> list[dict[str, str]]:
     return [{"name": one.name, "t": one.time.isoformat().replace("+00:00", "Z")} for one in found]
 
 
+def _facts(entry: EntryReport) -> dict[str, Any]:
+    """Each fact that the owner was told as {value, by}: whose word it is."""
+    told = {} if entry.owner is None else entry.owner["facts"]
+    return {name: {"value": told[name], "by": by} for name, by in entry.facts.items()}
+
+
 def _records(section: Any) -> list[list[Any]]:
     """Each record shown as [submission, row, groups]."""
     return [[section["submissions"][at], row, section["groups"][groups]] for at, row, _, groups in section["leaves"]]
@@ -137,7 +153,12 @@ def _text(result: dict[str, Any]) -> str:
         for answer in result.get("answers", ()):
             lines.append(f"  {answer['file']}: as the log committed to it")
             lines += [f"  {line}" for line in _answer_lines(answer)]
-    return "\n".join(lines + [f"  note: {limit}" for limit in result["limits"]]) + "\n"
+    return "\n".join(map(_plain, [*lines, *(f"  note: {limit}" for limit in result["limits"])])) + "\n"
+
+
+def _plain(line: str) -> str:
+    """A line as it may go to a terminal: names in it are the operator's, and must not write lines of their own."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _answer_lines(result: dict[str, Any]) -> list[str]:
@@ -161,7 +182,18 @@ def _entry_lines(result: dict[str, Any]) -> list[str]:
             f"    {act['typ']} by {act['person'] or act['via']} of {act['iss']}: {act['assurance']}"
             for act in entry["acts"]
         ]
+        lines += [f"    an act in it counts for nothing ({void['code']}): {void['message']}" for void in entry["void"]]
+        lines += _fact_lines(entry["facts"] or {})
+        lines += [f"    which records: {entry['recordsBy']}"] if entry["recordsBy"] else []
     return lines + [f"  left out on purpose: owner's entries {first} to {last}" for first, last in result["leftOut"]]
+
+
+def _fact_lines(facts: dict[str, Any]) -> list[str]:
+    """What the owner was told, by whose word it is."""
+    by: dict[str, list[str]] = {}
+    for name, fact in facts.items():
+        by.setdefault(fact["by"], []).append(name)
+    return [f"    {', '.join(names)}: {word}" for word, names in sorted(by.items(), reverse=True)]
 
 
 if __name__ == "__main__":

@@ -1,29 +1,31 @@
-"""Zip archives read as if an enemy had made them, and written so that equal content gives equal bytes.
+"""Zip archives in one canonical form: equal content gives equal bytes, and any other bytes are refused.
 
-Refused: names outside a plain alphabet (so no traversal, no absolute path, no backslash, no folder), a name twice (also
-in another case), links and other special files, encryption, other compression than deflate, bytes before, between or
-after the archive's parts, comments, and more than :data:`MAX_FILES` files or :data:`MAX_TOTAL` bytes unpacked.
+The form is the plainest that every zip program reads: files one after the other from byte 0, each stored as it is (so
+nothing grows when it is read) under a header in which only name, size and CRC-32 vary; then the directory, made from
+the same; then the end record. A reader makes each header anew and compares, so nothing can hide in one.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import stat
 import struct
-import zipfile
 import zlib
 from collections.abc import Mapping
 
 from graphsvc_verify.errors import VerifyError
 
-MAX_FILES = 200_000
+MAX_FILES = 65_535
+"""As many as a zip can hold without the extensions that are not read here."""
 MAX_TOTAL = 1 << 30
-_NAME = re.compile(r"(?:[a-z]{1,16}/)?[A-Za-z0-9][A-Za-z0-9_-]{0,79}\.[a-z]{2,5}")
-_PLAIN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""The most bytes of an archive."""
+_NAME = re.compile(rb"(?:[a-z]{1,16}/)?[A-Za-z0-9][A-Za-z0-9_-]{0,79}\.[a-z]{2,5}")
 _LOCAL = struct.Struct("<4s5H3I2H")
+_ENTRY = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
-_WRITTEN = (1980, 1, 1, 0, 0, 0)
+_DATE = 0x0021
+"""1980-01-01, the earliest that a zip can say."""
+_MODE = 0o100644 << 16
+"""A regular file that everyone may read."""
 
 
 def is_archive(data: bytes) -> bool:
@@ -32,70 +34,74 @@ def is_archive(data: bytes) -> bool:
 
 
 def read_archive(data: bytes) -> dict[str, bytes]:
-    """The files of an archive by name. Raises VerifyError ``bad_zip``."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _check_listing(archive, data)
-            return {info.filename: _read(archive, info) for info in archive.infolist()}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error):
-        raise VerifyError("bad_zip", "not a zip file, or a damaged one") from None
+    """The files of an archive by name, in their order. Raises VerifyError ``bad_zip``."""
+    if len(data) > MAX_TOTAL:
+        raise VerifyError("bad_zip", f"more than {MAX_TOTAL >> 20} MiB")
+    files: dict[str, bytes] = {}
+    seen: set[str] = set()
+    directory: list[bytes] = []
+    at = 0
+    # 1. File by file: what a header says of its file must be what the file is, and nothing else.
+    while data[at : at + 4] == b"PK\x03\x04":
+        name, content, end = _next(data, at)
+        if name.lower() in seen:
+            raise VerifyError("bad_zip", "a name is there twice")
+        header, entry = _headers(name.encode("ascii"), content, at)
+        if not data.startswith(header, at):
+            raise VerifyError("bad_zip", f"{name} is altered, or packed in a way that is not read here")
+        files[name] = content
+        seen.add(name.lower())
+        directory.append(entry)
+        at = end
+    # 2. The directory and the end follow from the files.
+    if data[at:] != _tail(directory, at):
+        raise VerifyError("bad_zip", "the archive does not end as its files say")
+    return files
 
 
 def write_archive(files: Mapping[str, bytes]) -> bytes:
-    """An archive of ``files`` in the order given; its bytes depend on nothing else."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            assert _NAME.fullmatch(name), name
-            info = zipfile.ZipInfo(name, _WRITTEN)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = (stat.S_IFREG | 0o644) << 16
-            info.create_system = 3
-            archive.writestr(info, content)
-    return out.getvalue()
+    """An archive of ``files`` in the order given; its bytes depend on nothing else. Raises VerifyError ``bad_zip``."""
+    out, directory = bytearray(), []
+    for name, content in files.items():
+        raw = name.encode("ascii", "replace")
+        if not _NAME.fullmatch(raw):
+            raise VerifyError("bad_zip", f"not a name that belongs here: {ascii(name)[:100]}")
+        header, entry = _headers(raw, content, len(out))
+        out += header + content
+        directory.append(entry)
+        if len(out) > MAX_TOTAL:
+            raise VerifyError("bad_zip", f"more than {MAX_TOTAL >> 20} MiB; take evidence in parts")
+    return bytes(out + _tail(directory, len(out)))
 
 
-def _check_listing(archive: zipfile.ZipFile, data: bytes) -> None:
-    infos = archive.infolist()
-    if len(infos) > MAX_FILES:
-        raise VerifyError("bad_zip", f"more than {MAX_FILES} files in one archive")
-    if sum(info.file_size for info in infos) > MAX_TOTAL:
-        raise VerifyError("bad_zip", f"more than {MAX_TOTAL >> 20} MiB unpacked")
-    names = [info.filename for info in infos]
-    if len({name.lower() for name in names}) != len(names):
-        raise VerifyError("bad_zip", "a name is there twice")
-    for info in infos:
-        if not _NAME.fullmatch(info.orig_filename):
-            raise VerifyError("bad_zip", f"not a name that belongs here: {ascii(info.orig_filename)[:100]}")
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG) or info.is_dir():
-            raise VerifyError("bad_zip", f"{info.filename} is a link or a special file")
-        if info.flag_bits & ~0x0806 or info.compress_type not in _PLAIN or info.comment or info.extra:
-            raise VerifyError("bad_zip", f"{info.filename} is packed in a way that is not read here")
-    _check_no_gap(infos, archive.start_dir, data)
+def _next(data: bytes, at: int) -> tuple[str, bytes, int]:
+    """Name and content of the file whose header stands at ``at``, and where the next one does."""
+    if at + _LOCAL.size > len(data):
+        raise VerifyError("bad_zip", "the archive is cut off")
+    _, _, _, method, _, _, _, packed, size, length, _ = _LOCAL.unpack_from(data, at)
+    start = at + _LOCAL.size + length
+    raw = data[at + _LOCAL.size : start]
+    if not _NAME.fullmatch(raw):
+        raise VerifyError("bad_zip", f"not a name that belongs here: {ascii(raw)[:100]}")
+    name = raw.decode("ascii")
+    if method != 0 or packed != size:
+        raise VerifyError("bad_zip", f"{name} is packed in a way that is not read here")
+    if start + size > len(data):
+        raise VerifyError("bad_zip", "the archive is cut off")
+    return name, data[start : start + size], start + size
 
 
-def _check_no_gap(infos: list[zipfile.ZipInfo], directory: int, data: bytes) -> None:
-    """Check that the files follow one another and the directory them: nothing hides between, and nothing overlaps."""
-    at = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        if info.header_offset != at:
-            raise VerifyError("bad_zip", "there are bytes between the files of the archive")
-        header = _LOCAL.unpack_from(data, at)
-        if header[0] != b"PK\x03\x04" or header[2] & 0x0008:
-            raise VerifyError("bad_zip", f"{info.filename} is packed in a way that is not read here")
-        at += _LOCAL.size + header[9] + header[10] + info.compress_size
-    end = len(data) - _END.size
-    mark, disk, first, here, total, size, start, comment = _END.unpack_from(data, max(end, 0))
-    if mark != b"PK\x05\x06" or disk or first or comment or not here == total == len(infos):
-        raise VerifyError("bad_zip", "the archive does not end as it should: a comment, or more bytes")
-    if not at == directory == start or start + size != end:
-        raise VerifyError("bad_zip", "there are bytes between the files and the directory of the archive")
+def _headers(name: bytes, content: bytes, at: int) -> tuple[bytes, bytes]:
+    """The header before a file that starts at ``at``, and its entry in the directory."""
+    said = (0, 0, 0, _DATE, zlib.crc32(content), len(content), len(content), len(name), 0)
+    local = _LOCAL.pack(b"PK\x03\x04", 20, *said) + name
+    # Made on a system (3) whose files have the mode that follows.
+    return local, _ENTRY.pack(b"PK\x01\x02", 3 << 8 | 20, 20, *said, 0, 0, 0, _MODE, at) + name
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    with archive.open(info) as file:
-        content = file.read(info.file_size + 1)
-    if len(content) != info.file_size:
-        raise VerifyError("bad_zip", f"{info.filename} is not as long as the archive says")
-    return content
+def _tail(directory: list[bytes], at: int) -> bytes:
+    """The directory of files that end at ``at``, and the end record."""
+    if not 0 < len(directory) <= MAX_FILES:
+        raise VerifyError("bad_zip", f"no file, or more than {MAX_FILES} in one archive")
+    listed = b"".join(directory)
+    return listed + _END.pack(b"PK\x05\x06", 0, 0, len(directory), len(directory), len(listed), at, 0)

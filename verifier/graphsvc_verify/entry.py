@@ -2,7 +2,7 @@
 
 A leaf is canonical JSON of at most 65,535 bytes::
 
-    {v, type, t, nonce, epoch, keyHead, header: {box | object}, sections: [{tag, box | object}], acts: [digest]}
+    {v, type, t, nonce, epoch, keyHead, header: {box | object}, sections: [{tag, line, box | object}], acts: [digest]}
 
 With more than 64 sections ``sections`` is ``{object: digest}`` and the object holds the list as canonical JSON.
 """
@@ -31,7 +31,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 class Leaf:
     """A parsed ledger entry; ``key_head`` is an index or None.
 
-    ``sections`` maps base64url tags to ``{box}`` or ``{object}``, or is the digest of the object that does.
+    ``sections`` maps base64url tags to ``{line, box}`` or ``{line, object}``, or is the digest of the object that does.
     """
 
     type: str
@@ -117,7 +117,10 @@ def _sections(value: Any) -> Mapping[str, Mapping[str, str]]:
     tags = [unb64u(str(item["tag"]), 16) for item in value]
     if any(left >= right for left, right in pairwise(tags)):
         raise VerifyError("bad_leaf", "sections are not sorted by tag")
-    return {item["tag"]: _holder({name: item[name] for name in item if name != "tag"}) for item in value}
+    for item in value:
+        unb64u(str(item.get("line")), 32)
+        _holder({name: item[name] for name in item if name not in ("tag", "line")})
+    return {item["tag"]: item for item in value}
 
 
 def _holder(value: Any) -> Mapping[str, str]:

@@ -14,31 +14,43 @@ proves what is in it. Acts are objects, by their digest in the leaf. ``timestamp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from graphsvc_verify.boxes import section_info, section_key, section_tag
 from graphsvc_verify.canonical import b64u, unb64u
+from graphsvc_verify.carried import CONTRADICTIONS, check_carried
 from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.disclosures import commitments, disclosures_root, facts_root
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import unwrap_day_key
-from graphsvc_verify.keychain import OPERATOR, Keychain, Place, ProvedEvent, check_key_head, check_signed, read_keychain
+from graphsvc_verify.keychain import (
+    OPERATOR,
+    Keychain,
+    Place,
+    ProvedEvent,
+    check_event_said,
+    check_key_head,
+    read_keychain,
+)
 from graphsvc_verify.keyevents import TYPES
+from graphsvc_verify.lines import READ, check_lines, owner_line
+from graphsvc_verify.meaning import Said
 from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusion
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import read_objects
-from graphsvc_verify.signedread import TYP, Said, check_signed_read, is_signed_read
-from graphsvc_verify.stamps import UNCHECKED, LoggedStamp, check_stamp, check_stamp_times
+from graphsvc_verify.signedread import TYP
+from graphsvc_verify.stamps import TYPE, UNCHECKED, LoggedStamp, check_stamp, check_stamp_times
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
 from graphsvc_verify.trust import Trust, check_witnessed
 
 FORMAT = "graphsvc-evidence"
 LIMITS = (
     "Not detectable: entries after the last one shown here, and requester and operator colluding.",
-    "Not detectable: sections that the requester may not know of (match, silent alerts).",
+    "Not detectable: what owners are told beside an entry's list (match, silent alerts).",
+    "What an act decides is signed; facts that do not follow from it are told as asserted by the operator.",
 )
 SIGNED_READ = "A signed read proves what was asked, and on what footing; what was shown is proved by the answer itself."
 NO_WITNESS = "No witness is pinned: two logs shown to two parties come out only when they compare checkpoints."
@@ -46,7 +58,11 @@ NO_WITNESS = "No witness is pinned: two logs shown to two parties come out only 
 
 @dataclass(frozen=True, slots=True)
 class EntryReport:
-    """One entry: what its acts prove (``asserted by the operator`` when it carries none), what was opened."""
+    """One entry: what its act proves (``asserted by the operator`` when it carries none that counts), what was opened.
+
+    ``void`` are acts in it that count for nothing, as {act, code, message}; ``derived`` the names of the owner's facts
+    that follow from the act.
+    """
 
     index: int
     type: str
@@ -54,11 +70,19 @@ class EntryReport:
     acts: list[dict[str, Any]]
     owner: Mapping[str, Any] | None
     header: Mapping[str, Any] | None
+    void: list[dict[str, str]] = field(default_factory=list)
+    derived: frozenset[str] = frozenset()
 
     @property
     def assurance(self) -> str:
         """How far the entry rests on signatures of organisations."""
         return " and ".join(sorted({str(act["assurance"]) for act in self.acts})) or OPERATOR
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """By name of each fact that the owner was told: whose word it is."""
+        told = {} if self.owner is None else self.owner["facts"]
+        return {name: self.assurance if name in self.derived else OPERATOR for name in sorted(told)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,44 +224,63 @@ def _check_entry(
     leaf = _proved(item, checkpoint)
     index = int(item["index"])
     check_key_head(chain, index, leaf)
-    owner, header = None, None
-    for part in item["opened"]:
-        key = unb64u(part["key"], 32)
-        if part["role"] == "header":
-            header = open_header(leaf, key, objects)
-            continue
-        content = open_section(leaf, part["tag"], key, objects)
-        if part["role"] == "owner":
-            owner = content
-        elif part["role"] == "requester":
-            header = open_header(leaf, unb64u(content["headerKey"], 32), objects)
-    if owner is not None:
-        check_owner_section(owner, header)
+    owner, header = _opened(item["opened"], leaf, objects)
     # An act that enrols or revokes a key is signed by a root key and was checked with the chain.
-    if leaf.type in TYPES.values() and index not in chain.order:
-        raise VerifyError("key_chain", "a key event is not part of the chain")
-    carried = [name for name in leaf.acts if name in objects and leaf.type not in ("keys", *TYPES.values())]
-    said = Said(leaf.type, None if owner is None else owner["facts"], header)
+    if leaf.type in TYPES.values():
+        if index not in chain.order:
+            raise VerifyError("key_chain", "a key event is not part of the chain")
+        check_event_said(chain, index, header)
+        return EntryReport(index, leaf.type, leaf.t, [chain.events[index]], owner, header)
+    report = EntryReport(index, leaf.type, leaf.t, [], owner, header)
+    said = Said(leaf.type, header, {} if owner is None else {owner["owner"]: owner["facts"]})
     place = Place(index, leaf.t, checkpoint.origin)
-    acts = [_check_act(chain, place, fetch(name, objects).decode("ascii"), said) for name in carried]
-    if index in chain.events:
-        acts.append(chain.events[index])
-    return EntryReport(index, leaf.type, leaf.t, acts, owner, header)
+    derived: frozenset[str] = frozenset()
+    for name in leaf.acts if leaf.type not in ("keys", TYPE) else ():
+        if name not in objects:
+            continue
+        raw = fetch(name, objects)
+        try:
+            act, derived = check_carried(chain, place, raw, said)
+        except VerifyError as error:
+            if error.code in CONTRADICTIONS:
+                raise VerifyError(error.code, f"entry {index}: {error.message}") from None
+            # It proves nothing, then; what else is here stands as it did.
+            report.void.append({"act": name, "code": error.code, "message": error.message})
+            continue
+        if report.acts:
+            raise VerifyError("wrong_act", f"entry {index} carries two acts")
+        if leaf.type != READ and owner is not None and owner["leaves"]:
+            raise VerifyError("wrong_fact", f"entry {index} shows records, and carries an act that asks for none")
+        report.acts.append(act)
+    return replace(report, derived=derived)
 
 
-def _check_act(chain: Keychain, place: Place, text: str, said: Said) -> dict[str, Any]:
-    if is_signed_read(text):
-        return check_signed_read(chain, place, text, said)
-    if said.type == "read":
-        # Else any act that was signed for something else would make a read look signed.
-        raise VerifyError("wrong_read", "a read carries an act that is not the signed request")
-    return check_signed(chain, place, text)
+def _opened(
+    parts: Any, leaf: Leaf, objects: Mapping[str, bytes]
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """(owner's section, header) of an entry as far as ``parts`` open them, each held against the entry's lines."""
+    owner, header, tag = None, None, ""
+    for part in parts:
+        key = unb64u(part["key"], 32)
+        if part["role"] != "header":
+            content = open_section(leaf, part["tag"], key, objects)
+            if part["role"] == "owner":
+                owner, tag = content, part["tag"]
+                continue
+            if part["role"] != "requester":
+                continue
+            key = unb64u(content["headerKey"], 32)
+        header = open_header(leaf, key, objects)
+        check_lines(header, key, sections_of(leaf, objects), leaf.type)
+    if owner is not None:
+        check_owner_section(owner, sections_of(leaf, objects)[tag]["line"], header)
+    return owner, header
 
 
-def check_owner_section(section: Mapping[str, Any], header: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Recompute (root of disclosures, root of facts) of an opened owner section and compare with an opened header.
+def check_owner_section(section: Mapping[str, Any], line: str, header: Mapping[str, Any] | None) -> None:
+    """Recompute both roots of an opened owner section; compare with its line in the entry, and with an opened header.
 
-    Raises VerifyError ``wrong_root``, ``missing_owner``.
+    Raises VerifyError ``wrong_line``, ``wrong_root``, ``missing_owner``.
     """
     records = [(section["submissions"][place], row) for place, row, _, _ in section["leaves"]]
     commits = commitments(unb64u(section["seed"], 32), records)
@@ -249,14 +292,15 @@ def check_owner_section(section: Mapping[str, Any], header: Mapping[str, Any] | 
         b64u(disclosures_root(opened)),
         b64u(facts_root(section["facts"], unb64u(section["factsSalt"], 32))),
     )
+    if b64u(owner_line(section["owner"], *found)) != line:
+        raise VerifyError("wrong_line", "the owner's section is not the one that the entry's header lists")
     if header is None:
-        return found
+        return
     committed = [(item["root"], item["facts"]) for item in header["owners"] if item["owner"] == section["owner"]]
     if len(committed) != 1:
         raise VerifyError("missing_owner", "the header does not commit to this owner")
     if committed[0] != found:
         raise VerifyError("wrong_root", "the owner's section is not what the header commits to")
-    return found
 
 
 def _check_numbers(owner: str, entries: list[EntryReport], selected: bool) -> list[tuple[int, int]]:

@@ -19,8 +19,10 @@ Then, without a network:
 It prints HOLDS and exits with 0, or DOES NOT HOLD with the reason and exits with 1. `--json` prints one JSON object.
 Check the zip as it came. Do not unpack and pack it again.
 
-For each entry the verdict says whether the acts in it are *signed by the organisation* (its key leads to the root key
-that you pinned) or *asserted by the operator* of the log. It ends with what no check can detect. Read that, too.
+For each entry, and for each fact that an owner was told, the verdict says whether it is *signed by the organisation*
+(it follows from an act whose key leads to the root key that you pinned) or *asserted by the operator* of the log. An
+act that does not count is named with the reason, and proves nothing. The verdict ends with what no check can detect.
+Read that, too.
 
 What is inside:
 

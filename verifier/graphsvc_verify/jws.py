@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graphsvc_verify.canonical import b64u, decode, parse, unb64u
@@ -87,16 +88,35 @@ def utc(text: Any) -> datetime:
     raise VerifyError("bad_time", "times are RFC 3339 in UTC, as 2026-01-31T12:00:00Z")
 
 
+def noted(text: Any) -> str:
+    """A time that was stated with an offset, in UTC to the second. Raises VerifyError ``bad_time``."""
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise VerifyError("bad_time", "a time in RFC 3339 is needed, as 2026-12-31T00:00:00Z")
+
+
 def check_times(act: Act, t: str) -> None:
     """Check that entry time ``t`` lies between the act's ``iat`` and, where there is one, ``exp``.
 
     Clocks may differ by :data:`SKEW`. Raises VerifyError ``out_of_time`` or ``bad_time``.
     """
     entered = utc(t)
-    if "iat" in act.payload and utc(act.payload["iat"]) > entered + SKEW:
+    if "iat" in act.payload and stated(act.payload, "iat") > entered + SKEW:
         raise VerifyError("out_of_time", "an act was entered before it was made")
-    if "exp" in act.payload and utc(act.payload["exp"]) + SKEW < entered:
+    if "exp" in act.payload and stated(act.payload, "exp") + SKEW < entered:
         raise VerifyError("out_of_time", "an act was entered after it had expired")
+
+
+def stated(payload: Mapping[str, Any], name: str) -> datetime:
+    """The time under a name of a payload. Raises VerifyError ``bad_time`` that says which."""
+    try:
+        return utc(payload[name])
+    except VerifyError as error:
+        raise VerifyError(error.code, f"{name}: {error.message}") from None
 
 
 def signing_input(header: bytes, payload: bytes) -> bytes:

@@ -129,7 +129,9 @@ def check_package(data: bytes, trust: Trust) -> PackageReport:
 def _read_manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     if "manifest.json" not in files:
         raise VerifyError("bad_package", "there is no manifest.json")
-    said = decode(files["manifest.json"].removesuffix(b"\n"))
+    if not files["manifest.json"].endswith(b"}\n"):
+        raise VerifyError("bad_zip", "the manifest is not one line with its end")
+    said = decode(files["manifest.json"][:-1])
     if not isinstance(said, dict) or said.get("format") != FORMAT or said.get("v") != 1:
         raise VerifyError("bad_package", "not an evidence package of version 1")
     whole = set(said) - {"timestamps"} == _MANIFEST
@@ -140,6 +142,8 @@ def _read_manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
         raise VerifyError("unlisted_file", f"the manifest does not list {unlisted[0]}")
     if missing := sorted(listed - set(files)):
         raise VerifyError("missing_file", f"{missing[0]} is missing")
+    if list(files) != ["manifest.json", *sorted(said["files"])]:
+        raise VerifyError("bad_zip", "the files are not in their order: the manifest, then the others by name")
     for name, expected in said["files"].items():
         if digest(files[name]) != expected:
             raise VerifyError("altered_file", f"{name} is not the file that the manifest lists")

@@ -19,6 +19,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import NO_WITNESS, check_owner_section
 from graphsvc_verify.hpkekeys import unwrap_day_key
 from graphsvc_verify.keyevents import TYPES
+from graphsvc_verify.lines import check_lines
 from graphsvc_verify.merkle import leaf_hash
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.tiles import Fetch, check_tree, read_entries
@@ -174,14 +175,17 @@ class _Scan:
 
     def _open(self, index: int, leaf: Leaf) -> None:
         header = None
-        own = self._section(leaf, "requester")
-        if own is not None:
-            header = open_header(leaf, unb64u(str(own["headerKey"]), 32), self._objects)
+        found = self._section(leaf, "requester")
+        if found is not None:
+            key = unb64u(str(found[0]["headerKey"]), 32)
+            header = open_header(leaf, key, self._objects)
+            check_lines(header, key, sections_of(leaf, self._objects), leaf.type)
             self._asked.append(Asked(index, leaf.type, leaf.t, header))
-        section = self._section(leaf, "owner")
-        if section is None:
+        found = self._section(leaf, "owner")
+        if found is None:
             return
-        check_owner_section(section, header)
+        section, line = found
+        check_owner_section(section, line, header)
         self._check_number(index, section)
         records = tuple(
             (section["submissions"][at], row, tuple(section["groups"][groups]))
@@ -189,14 +193,16 @@ class _Scan:
         )
         self._seen.append(Seen(index, leaf.type, leaf.t, section["ownerSeq"], section["facts"], records))
 
-    def _section(self, leaf: Leaf, role: str) -> dict[str, Any] | None:
+    def _section(self, leaf: Leaf, role: str) -> tuple[dict[str, Any], str] | None:
+        """The owner's section of a role, opened, with its line."""
         assert self._pair is not None
         key, tag_key = self._pair
         tag = section_tag(tag_key, role, leaf.nonce)
-        if b64u(tag) not in sections_of(leaf, self._objects):
+        part = sections_of(leaf, self._objects).get(b64u(tag))
+        if part is None:
             return None
         s = section_key(key, leaf.nonce, section_info(self._trust.origin, role, tag, leaf.epoch))
-        return open_section(leaf, b64u(tag), s, self._objects)
+        return open_section(leaf, b64u(tag), s, self._objects), part["line"]
 
     def _check_number(self, index: int, section: Mapping[str, Any]) -> None:
         if section["owner"] != self._owner:

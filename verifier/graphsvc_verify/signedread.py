@@ -24,6 +24,8 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.httpsig import Covered, read_base, sha256_of, signature_base
 from graphsvc_verify.jws import MAX_JWS, SKEW, kid_of, utc
 from graphsvc_verify.keychain import Keychain, Place, once, said_of_key, signing_key
+from graphsvc_verify.lines import READ
+from graphsvc_verify.meaning import Said
 from graphsvc_verify.receipt import sent_digest
 
 TYP = "graphsvc-read"
@@ -31,6 +33,8 @@ TAG = "graphsvc-read"
 LOG, TOKEN = "graphsvc-log", "graphsvc-token-digest"
 FOOTING = {"graphsvc-purpose": "purpose", "graphsvc-legal-basis": "basis", "graphsvc-case": "case"}
 """The fields of the footing, each with its name in a header."""
+SIGNED_FACTS = frozenset({"reader", *FOOTING.values()})
+"""What owners are told of a read that a signature covers. Who of the organisation asked, the operator says."""
 REQUIRED = ("@method", "@path", "content-digest", LOG, TOKEN)
 ALSO = frozenset({"@authority", "@query", "@scheme", "@target-uri", "content-length", "content-type", "date"})
 """What a signature may cover beside these. Not the access token, which has no place in a ledger."""
@@ -109,15 +113,6 @@ class SignedRead:
             raise VerifyError("out_of_time", "a read was entered long after it was signed")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the entry itself says of a read, as far as it was opened: an owner's facts and the header."""
-
-    type: str
-    facts: Mapping[str, Any] | None
-    header: Mapping[str, Any] | None
-
-
 def is_signed_read(text: str) -> bool:
     """Whether an act is a signed read, not a compact JWS."""
     return text.startswith("{")
@@ -144,12 +139,12 @@ def check_signed_read(chain: Keychain, place: Place, text: str, said: Said) -> d
 
 
 def _check_said(signed: SignedRead, said: Said) -> None:
-    if said.type != "read":
+    if said.type != READ:
         raise VerifyError("wrong_read", "a signed read stands in an entry of another kind")
     footing = {name: signed.stated.get(name, "") for name in FOOTING.values()}
-    if said.facts is not None:
-        told = {name: said.facts.get(name) or "" for name in footing}
-        if told != footing or said.facts.get("reader") != signed.org:
+    for facts in said.sections.values():
+        told = {name: facts.get(name) or "" for name in footing}
+        if told != footing or facts.get("reader") != signed.org:
             raise VerifyError("wrong_read", "an owner was told of another reader or footing than was signed")
     if said.header is not None:
         told = {name: said.header.get(name) or "" for name in footing}
