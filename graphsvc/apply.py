@@ -12,6 +12,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -124,6 +125,9 @@ class Applier:
             await asyncio.wait_for(done, seconds)
         except TimeoutError:
             raise Unavailable("that entry is not applied yet; ask again", code="not_applied_yet") from None
+        finally:
+            with self._lock:
+                self._waiting = [entry for entry in self._waiting if entry[2] is not done]
 
     def withdrawn(
         self, at: int, alike: Callable[[Label, Label], bool] = lambda _before, _label: False
@@ -320,7 +324,9 @@ class Applier:
             done = [entry for entry in self._waiting if entry[0] <= index]
             self._waiting = [entry for entry in self._waiting if entry[0] > index]
         for _, loop, future in done:
-            loop.call_soon_threadsafe(_settle, future)
+            # Who waited may have gone this moment, and its loop with it: that must not hold up the graph.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, future)
 
 
 def _leaving(records: Sequence[int], labels: tuple[Label, Label] | None, many: bool) -> Leaving:

@@ -85,7 +85,7 @@ class Erasing:
             appended = await asyncio.wrap_future(parts.ledger.append(draft))
             parts.applier.notify()
             # 3. What came between 1 and 2 may have named the same things: then that is said as well.
-            if parts.ledger.indexes(at, appended.index, BRINGING):
+            if await asyncio.to_thread(parts.ledger.indexes, at, appended.index, BRINGING):
                 await self._say_again(decision, named, keys, appended.index)
             # 4. Nobody can read them any more.
             await asyncio.to_thread(destroy, parts.ledger, parts.payloads.store, parts.payloads.keys, named)
