@@ -166,7 +166,8 @@ class Reading:
             for one, shape in zip(facts, self._shapes.entities(facts), strict=True):
                 shapes[numbers[one.id]] = shape
         return {
-            "rings": [self._shapes.ring(ring, shapes) for ring in found.rings],
+            # One whose accounts have all gone since the columns were read is none.
+            "rings": [self._shapes.ring(ring, shapes) for ring in found.rings if shapes.keys() & set(ring.accounts)],
             "excluded_hubs": found.excluded_hubs,
             "accounts": found.accounts,
             "links": found.links,
