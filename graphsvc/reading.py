@@ -193,13 +193,14 @@ class Reading:
         def shapes() -> list[Shape]:
             shown = zip(facts, self._shapes.entities(facts), strict=True)
             known = {numbers[one.world, one.id]: shape for one, shape in shown}
-            return [self._shapes.ring(ring, known) for ring in found.rings]
+            # One whose accounts have all gone since the columns were read is none.
+            return [self._shapes.ring(ring, known) for ring in found.rings if known.keys() & set(ring.accounts)]
 
         return {
             "rings": await _shaped(_claims(facts, ()), shapes),
-            "excluded_hubs": detected.found.excluded_hubs,
-            "accounts": detected.found.accounts,
-            "links": detected.found.links,
+            "excluded_hubs": found.excluded_hubs,
+            "accounts": found.accounts,
+            "links": found.links,
             "parameters": detected.stated,
         }
 

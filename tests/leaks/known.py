@@ -68,7 +68,7 @@ VEILED_RING = World(
     # Accounts that use things together, and nobody is told which; of two each twin's secret names another first.
     rows=(Row("pasar", "GREEN", "a0", "p0", 1, (0, 0)), Row("swiftline", "GREEN", "a1", "p2", 1, (0, 0))),
     secrets=(
-        (Secret("pasar", 0, "a2", "e6", 0), Secret("pasar", 0, "a2", "e7", 0)),
+        (Secret("pasar", 0, "a2", "e6", 0), Secret("pasar", 0, "a2", "e7", 0), Secret("pasar", 0, "a0", "p6", 0)),
         (Secret("pasar", 0, "a2", "e7", 0), Secret("pasar", 0, "a2", "e6", 0)),
     ),
     hits=(),
