@@ -36,6 +36,7 @@ from graphsvc_verify.deeds import DRY_RUN
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import open_evidence
 from graphsvc_verify.note import verify_checkpoint
+from graphsvc_verify.persons import split_opening
 from graphsvc_verify.receipt import check_receipt
 from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
@@ -162,8 +163,8 @@ class Client:
         return self._acted("/v1/organisations", body)
 
     def enrol(self, act: str) -> dict[str, Any]:
-        """Hand in a key event that the organisation's root key signed (compact JWS)."""
-        return self._acted("/v1/keys", {"act": act}, act)
+        """Hand in a key event that the organisation's root key signed (compact JWS), with what opens its person."""
+        return self._acted("/v1/keys", {"act": act}, split_opening(act)[0])
 
     def organisations(self) -> list[dict[str, Any]]:
         """All organisations (operators only)."""
