@@ -278,7 +278,7 @@ def test_persons_of_others_are_named_only_by_the_acts_that_the_evidence_holds(wo
     before = world.evidence()
     assert named(before) == {"pasar": {"officer-1"}, "swiftline": nobody, "police-ke": nobody}
     assert world.check(before).entries
-    world.read(acts=[world.reader.act(world.ledger)])
+    world.read(2, world.reader.signed_read(world.ledger))
     after = world.evidence()
     assert named(after) == {"pasar": {"officer-1"}, "swiftline": nobody, "police-ke": {"officer-1"}}
     assert world.check(after).entries[-1].acts[0]["person"] == "officer-1"
