@@ -50,6 +50,7 @@ from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.rebuild import NEXT, finish
+from graphsvc.renewal import renew
 from graphsvc.settings import Settings, product_data, read_settings
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.handlers import sharing_handlers
@@ -171,6 +172,7 @@ def run_local(
         # A rebuild that was killed may have left its server behind, in the folder that goes now.
         stop_left_over(settings.data / f"neo4j{NEXT}")
         finish(settings.data)
+        renew(settings)
         neo4j = _neo4j(settings, stack)
         identity_url, keys, clients_file = _identities(settings, people, stack)
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))

@@ -12,17 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from graphsvc.apply import Applier
+from graphsvc.changes import ERASURE
 from graphsvc.custody import ranges
 from graphsvc.custody.book import standing
 from graphsvc.custody.ranges import Ranges
 from graphsvc.graph.driver import Graph
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.rowkeys import ERASED_WITHIN_DAYS
+from graphsvc.rebuild import made_at
 from graphsvc_verify.entry import parse_leaf
 
 LEAST_FREE = 2 << 30
 """Bytes of free disk below which an operator is told."""
 LATE = 60.0
 """Seconds after which an entry should be published, and applied."""
+
+FORGET_WITHIN = ERASED_WITHIN_DAYS - 7
+"""Days after an erasure from which an operator is told that the graph's files may still hold what went."""
 
 Check = Mapping[str, Any]
 
@@ -50,8 +56,8 @@ class Checkup:
 
     def checks(self) -> list[Check]:
         """Each check: its name, whether all is well, what was found, and what to do."""
-        looks = (self._takes_entries, self._publishes, self._neo4j, self._applies, self._set_aside, self._disk)
-        return [look() for look in looks]
+        looks = (self._takes_entries, self._publishes, self._neo4j, self._applies)
+        return [look() for look in (*looks, self._set_aside, self._forgets, self._disk)]
 
     def _takes_entries(self) -> Check:
         why, advice = self._ledger.closed_by, "look at the disk under the state directory, then restart the service"
@@ -90,6 +96,16 @@ class Checkup:
     def _disk(self) -> Check:
         free = shutil.disk_usage(self._data).free
         return _check("disk", free >= LEAST_FREE, f"{free >> 20} MiB free", "make room: a full disk stops the ledger")
+
+    def _forgets(self) -> Check:
+        home = self._data / "neo4j"
+        after = made_at(home) + 1
+        left = self._ledger.indexes(after, self._ledger.head, (ERASURE,)) if home.exists() else []
+        if not left:
+            return _check("erased", True, "the own graph's files hold nothing that was erased", "")
+        days = int(self._age(left[0][0]) // 86_400)
+        found = f"{len(left)} erasures since the graph's files were made; the oldest {days} days ago"
+        return _check("erased", days < FORGET_WITHIN, found, "restart the service: it makes the graph anew by itself")
 
     def _aside(self) -> list[tuple[int, str, Ranges]]:
         with self._ledger.reading() as connection:

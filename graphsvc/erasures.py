@@ -22,5 +22,6 @@ def replay_erasures(ledger: Ledger, store: PayloadStore, keys: RowKeys) -> int:
         return 0
     records = [n for index, kind in entries for n in read_change(kind, ledger.open_header(index)["body"]).records]
     count = destroy(ledger, store, keys, ranges.of_records(records))
+    ledger.forget()
     keys.note_replayed(head - 1)
     return count

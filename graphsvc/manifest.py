@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +14,6 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidManifest
 from graphsvc.model.principals import Principal
-from graphsvc_verify.canonical import digest
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION, Deed, read_deed
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
@@ -85,10 +85,8 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tu
         raise InvalidManifest(error.message, code=error.code, where="manifest") from None
     except msgspec.ValidationError as error:
         raise InvalidManifest(str(error), where="manifest") from None
-    keyed = hmac.digest(upload.seed, b"body" + upload.sha256, "sha256").hex()
-    # What is signed may be any text, and texts beyond ASCII can't be compared like this.
-    stated = manifest.digest.encode("utf-8", "replace")
-    mapping = None if upload.mapping is None else digest(upload.mapping)
+    body = _keyed(upload.seed, b"body", upload.sha256)
+    mapping = None if upload.mapping is None else _keyed(upload.seed, b"mapping", sha256(upload.mapping).digest())
     now = datetime.now(UTC)
     for holds, what in (
         (manifest.v == 1, "v: this service reads version 1"),
@@ -101,9 +99,21 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tu
         ),
         (manifest.media_type == upload.media_type, "mediaType: the body was sent as another type"),
         (manifest.bytes == upload.size, "bytes: the body has another length"),
-        (hmac.compare_digest(stated, f"sha256:{keyed}".encode()), "digest: the body is not the one signed"),
-        (manifest.mapping == mapping, "mapping: the mapping file is not the one signed"),
+        (_same(manifest.digest, body), "digest: the body is not the one signed"),
+        (_same(manifest.mapping, mapping), "mapping: the mapping file is not the one signed"),
     ):
         if not holds:
             raise InvalidManifest(what, where=f"manifest {what.partition(':')[0]}")
     return manifest, deed
+
+
+def _keyed(seed: bytes, what: bytes, plain: bytes) -> str:
+    """A digest under the submission's seed: once that is destroyed nobody can tell by trying what it is of."""
+    return f"sha256:{hmac.digest(seed, what + plain, 'sha256').hex()}"
+
+
+def _same(stated: str | None, made: str | None) -> bool:
+    if stated is None or made is None:
+        return stated is made
+    # What is signed may be any text, and texts beyond ASCII can't be compared like this.
+    return hmac.compare_digest(stated.encode("utf-8", "replace"), made.encode())

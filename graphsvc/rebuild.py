@@ -30,6 +30,8 @@ from graphsvc.model.files import sync_directory, write_durably
 NEXT, OLD = ".next", ".old"
 SWAPPED = ("neo4j", "columns")
 SWAP, EMPTY = b"swap", b"empty"
+MADE = "made"
+"""The file in a home that says up to which entry its store was written from nothing."""
 
 Import = Callable[[Path, list[str]], None]
 """Creates a Neo4j home and runs the offline import there with these arguments."""
@@ -86,6 +88,7 @@ def rebuild_offline(source: Source, run_import: Import, served: Served) -> Rebui
             return Rebuilt(made.rows, *counted, fingerprint(graph) if source.digest else None)
 
         done = served(home, check)
+        write_durably(home / MADE, str(made.index).encode())
     except BaseException:
         for folder in (home, columns):
             shutil.rmtree(folder, ignore_errors=True)
@@ -108,6 +111,17 @@ def rebuild_online(source: Source, graph: Graph) -> Rebuilt:
     submissions = ledger.indexes(0, ledger.head, (SUBMISSION,))
     rows = sum(ledger.open_header(index)["body"]["accepted"] for index, _ in submissions)
     return Rebuilt(rows, *count(graph), fingerprint(graph) if source.digest else None)
+
+
+def made_at(home: Path) -> int:
+    """The entry up to which the store of a home was written from nothing; -1 for one that only grew.
+
+    What was erased later may still lie in its files.
+    """
+    try:
+        return int((home / MADE).read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return -1
 
 
 def finish(data: Path, graph: Graph | None = None) -> None:

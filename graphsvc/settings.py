@@ -80,6 +80,8 @@ class Settings:
     s3_endpoint: str = ""
     retention: str = ""
     purge_every: int = 3600
+    forget_days: int = 7
+    """A start so many days after an erasure makes the own graph anew: its files may still hold what was erased."""
     witnesses: str = ""
     tsa: str = ""
     tsa_every: int = 3600

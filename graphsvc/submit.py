@@ -27,6 +27,7 @@ from graphsvc.intake import Intake
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import mapping_secret, seal_mapping
 from graphsvc.manifest import Manifest, Upload, checked_manifest
 from graphsvc.model.bounds import MAX_ROWS
 from graphsvc.model.drafts import RowProblem
@@ -236,9 +237,10 @@ class Submitting:
 
     def _kept(self, name: str, upload: Upload, taken: Taken) -> dict[str, Any]:
         payloads, intake = self._parts.payloads, taken.intake
+        secrets = {**taken.secrets, f"seed|{name}": upload.seed}
         if upload.mapping is not None:
-            payloads.store.put(upload.mapping)
-        payloads.keys.keep({**taken.secrets, f"seed|{name}": upload.seed})
+            secrets[mapping_secret(name)] = seal_mapping(payloads.store, name, upload.mapping)
+        payloads.keys.keep(secrets)
         return {
             "packs": taken.packs,
             "draftsRoot": f"sha256:{intake.drafts_root.hex()}",

@@ -160,7 +160,7 @@ class _MappingFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Mapping(msgspec.Struct, frozen=True):
-    """A checked mapping. ``digest`` is ``sha256:<hex>`` of the file's bytes, as the signed manifest names it.
+    """A checked mapping. ``digest`` is ``sha256:<hex>`` of the file's bytes, which the signed manifest hides.
 
     ``defaults`` holds for all rows where the manifest says nothing else (``merge_defaults``). ``columns`` names the
     columns of a CSV without header. ``otherwise`` says what a row means for which no rule holds.

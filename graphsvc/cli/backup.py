@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from graphsvc.backup import back_up, restore, save_secrets
+from graphsvc.backup import back_up, check_apart, restore, save_secrets
 from graphsvc.cli.output import write_json
 from graphsvc.cli.state import DataOption, JsonFlag, payloads_of, progress_bar, settings_of
 from graphsvc.model.errors import InvalidInput
@@ -30,6 +30,8 @@ def backup(
     nobody can restore it: write one with --secrets at first, and after each monthly re-wrapping of keys.
     """
     settings = settings_of(data)
+    if secrets is not None:
+        check_apart(secrets, target)
     console = Console(stderr=True, highlight=False)
     with progress_bar(console, "backing up", quiet=json) as progress:
         done = back_up(settings, payloads_of(settings), target, progress)

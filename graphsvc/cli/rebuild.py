@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from graphsvc.cli.output import NOT_HOLDING, write_json
 from graphsvc.cli.state import DataOption, JsonFlag, opened, progress_bar, settings_of
-from graphsvc.graph.driver import Graph
-from graphsvc.graph.fingerprint import Fingerprint, fingerprint
-from graphsvc.local.neo4j import Neo4jChild, stop_left_over
-from graphsvc.model.schema import load_schema
+from graphsvc.graph.fingerprint import Fingerprint
+from graphsvc.local.neo4j import stop_left_over
 from graphsvc.rebuild import Rebuilt, Source, rebuild_offline, rebuild_online
-from graphsvc.settings import Settings, product_data
-
-T = TypeVar("T")
+from graphsvc.renewal import Servers
 
 
 def rebuild(
@@ -42,62 +35,18 @@ def rebuild(
     console = Console(stderr=True, highlight=False)
     begun = time.monotonic()
     with opened(settings) as (ledger, payloads), progress_bar(console, "rebuilding", quiet=json) as progress:
-        parts = _Parts(settings)
+        servers = Servers(settings)
         source = Source(ledger, payloads, settings.data, digest or compare, progress)
-        before = parts.seen() if compare else None
+        before = servers.seen() if compare else None
         if settings.neo4j_uri:
-            with parts.external() as graph:
+            with servers.external() as graph:
                 done = rebuild_online(source, graph)
         else:
             stop_left_over(settings.data / "neo4j")
-            done = rebuild_offline(source, parts.import_files, parts.served)
+            done = rebuild_offline(source, servers.import_files, servers.served)
     _tell(console, done, before, time.monotonic() - begun, as_json=json)
     if before is not None and before != done.fingerprint:
         raise typer.Exit(NOT_HOLDING)
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What a rebuild works with."""
-
-    settings: Settings
-
-    def child(self, home: Path) -> Neo4jChild:
-        return Neo4jChild(home, None, self.settings.neo4j_heap, self.settings.neo4j_pagecache)
-
-    def import_files(self, home: Path, arguments: list[str]) -> None:
-        self.child(home).import_files(arguments)
-
-    def served(self, home: Path, work: Callable[[Graph], T]) -> T:
-        child = self.child(home)
-        child.start()
-        try:
-            with self._graph(child.uri, child.auth) as graph:
-                return work(graph)
-        finally:
-            child.stop()
-
-    @contextmanager
-    def external(self) -> Iterator[Graph]:
-        settings = self.settings
-        with self._graph(settings.neo4j_uri, (settings.neo4j_user, settings.neo4j_password)) as graph:
-            yield graph
-
-    def seen(self) -> Fingerprint:
-        """The graph as it is now."""
-        if not self.settings.neo4j_uri:
-            return self.served(self.settings.data / "neo4j", fingerprint)
-        with self.external() as graph:
-            return fingerprint(graph)
-
-    @contextmanager
-    def _graph(self, uri: str, auth: tuple[str, str]) -> Iterator[Graph]:
-        graph = Graph.open(uri, auth, self.settings.neo4j_database)
-        try:
-            graph.constrain(list(load_schema(product_data("schema")).kinds))
-            yield graph
-        finally:
-            graph.close()
 
 
 def _tell(console: Console, done: Rebuilt, before: Fingerprint | None, seconds: float, *, as_json: bool) -> None:

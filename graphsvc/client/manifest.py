@@ -29,7 +29,6 @@ from graphsvc.model.bounds import MAX_ROWS
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.merkle import GrowingRoot
-from graphsvc_verify.canonical import digest
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from importers import row_kind
 from importers.rows import iter_rows
@@ -51,13 +50,14 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A body as the manifest states it; ``sha256`` is the plain digest of its bytes, which the manifest hides."""
+    """A body as the manifest states it; ``sha256`` is the plain digest of its bytes, hidden there under ``seed``."""
 
     size: int
     sha256: bytes
     digest: str
     rows: int
     rows_root: str
+    seed: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ def measure(path: Path, media_type: str, seed: bytes, progress: Progress | None 
     except OSError as error:
         raise InvalidInput(f"the file can't be read: {error.strerror}", code="unreadable", where=str(path)) from None
     body = stream.hash.digest()
-    keyed = hmac.digest(seed, b"body" + body, "sha256").hex()
-    return Measured(stream.bytes, body, f"sha256:{keyed}", rows.count, f"sha256:{rows.root().hex()}")
+    root = f"sha256:{rows.root().hex()}"
+    return Measured(stream.bytes, body, _keyed(seed, b"body", body), rows.count, root, seed)
 
 
 def salt(seed: bytes, row: int) -> bytes:
@@ -149,6 +149,9 @@ def payload(
 ) -> dict[str, Any]:
     """What a manifest says, as plain values."""
     now = datetime.now(UTC)
+    mapping = None
+    if outgoing.mapping is not None:
+        mapping = _keyed(measured.seed, b"mapping", hashlib.sha256(outgoing.mapping).digest())
     return {
         "v": 1,
         "aud": audience,
@@ -157,7 +160,7 @@ def payload(
         "iat": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "exp": (now + valid).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "mediaType": outgoing.media_type,
-        "mapping": None if outgoing.mapping is None else digest(outgoing.mapping),
+        "mapping": mapping,
         "bytes": measured.size,
         "digest": measured.digest,
         "rows": measured.rows,
@@ -165,6 +168,11 @@ def payload(
         "answers": outgoing.answers,
         "defaults": outgoing.said,
     }
+
+
+def _keyed(seed: bytes, what: bytes, plain: bytes) -> str:
+    # A small file could be found by trying from a digest without a key.
+    return f"sha256:{hmac.digest(seed, what + plain, 'sha256').hex()}"
 
 
 class _Hashing:

@@ -85,9 +85,10 @@ class Custody:
             await withdrawing.tell(self._parts, index)
 
     async def run_once(self) -> None:
-        """One round of the worker: finish what was cut off, then purge what is due."""
+        """One round of the worker: finish what was cut off, purge what is due, leave nothing of it in the database."""
         await self.finish()
         await purge(self._parts, self._erasing, self._rules)
+        await asyncio.to_thread(self._parts.ledger.forget)
 
 
 class CustodyWorker:

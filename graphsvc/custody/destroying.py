@@ -16,7 +16,7 @@ from graphsvc.custody.book import unreadable
 from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import PayloadStore, pack_rows
+from graphsvc.ledger.payload import PayloadStore, mapping_secret, pack_rows
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.model.errors import IntegrityError
 
@@ -24,7 +24,10 @@ _SALT = 32
 
 
 def destroy(ledger: Ledger, store: PayloadStore, keys: RowKeys, erased: Ranges) -> int:
-    """Destroy the keys, the drafts' keys and the salts of rows; returns how many records still had keys. Blocks."""
+    """Destroy the keys, the drafts' keys and the salts of rows, and the keys of the mappings that made them. Blocks.
+
+    Returns how many records still had keys.
+    """
     count = 0
     for submission in ranges.submissions(erased):
         rows = ranges.of_submission(erased, submission)
@@ -45,7 +48,10 @@ def destroy(ledger: Ledger, store: PayloadStore, keys: RowKeys, erased: Ranges) 
             items += [(pack, at) for at, row in enumerate(held) if ranges.covers(rows, submission, row)]
         # The salts first: a crash between leaves rows that can be read and an entry that says that they must not be,
         # which the next start goes on with; the other way round nobody would look at the salts again.
-        _destroy_salts(ledger, keys, str(body["name"]), rows)
+        name = str(body["name"])
+        _destroy_salts(ledger, keys, name, rows)
+        # A constant in it may be the very thing to be erased; no row that stays is read through it.
+        keys.remove(mapping_secret(name))
         count += keys.destroy_all(items)
     return count
 

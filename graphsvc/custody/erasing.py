@@ -89,6 +89,8 @@ class Erasing:
                 await self._say_again(decision, named, keys, appended.index)
             # 4. Nobody can read them any more.
             await asyncio.to_thread(destroy, parts.ledger, parts.payloads.store, parts.payloads.keys, named)
+            # 5. Nor read them off what the database has overwritten; what holds it up is left to the worker.
+            await asyncio.to_thread(parts.ledger.forget)
         return appended, records
 
     @asynccontextmanager

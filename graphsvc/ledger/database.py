@@ -30,3 +30,19 @@ def snapshot_head(path: Path) -> tuple[int, str]:
     finally:
         database.close()
     return (0, "") if found is None else (int(found[0]), str(found[1]))
+
+
+def first_of(path: Path, kind: str, after: int) -> str | None:
+    """When the first entry of a type after entry ``after`` was written (RFC 3339), in a SQLite ledger; None: no such.
+
+    For whoever has no ledger open. What can't be read has none: opening the ledger says what is wrong.
+    """
+    database = sqlite3.connect(path)
+    try:
+        query = 'SELECT t FROM entries WHERE type = ? AND "index" > ? ORDER BY "index" LIMIT 1'
+        found = database.execute(query, (kind, after)).fetchone()
+    except sqlite3.Error:
+        return None
+    finally:
+        database.close()
+    return None if found is None else str(found[0])

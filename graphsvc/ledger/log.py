@@ -271,6 +271,10 @@ class Ledger:
         key = self._day_keys.header_key(parse_leaf(leaf), Objects(self.object))
         return renewed_receipt(index, leaf, key, (note, self.inclusion(index, size)), self.object)
 
+    def forget(self) -> bool:
+        """Remove what the database's files have of what was deleted; False: something held it up, try again. Blocks."""
+        return self._store.forget()
+
     def checkpoint(self) -> str:
         """The signed note of the newest durable tree head."""
         return self._note

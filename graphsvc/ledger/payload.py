@@ -11,6 +11,10 @@ Each key seals one message, so the nonce is zero; the associated data names subm
 item can stand in for another. Keys live apart from the packs in :class:`RowKeys`; destroying a row's pair makes row
 and draft unreadable while the tree and all other rows stay as they are. The counts stay readable, so entity integers
 and the cuts between batches come out equal where an erased row is skipped.
+
+The mapping of a submission is an object of its own, as a constant in it may name what its rows are about:
+AES-256-GCM(its key, mapping), associated data ``iss|jti|mapping``. Its key goes with the first row that is erased:
+rows are never read through it again, since drafts are kept.
 """
 
 from __future__ import annotations
@@ -37,9 +41,12 @@ __all__ = [
     "RowKeys",
     "SealedDraft",
     "draft_leaf",
+    "mapping_secret",
+    "open_mapping",
     "pack_rows",
     "read_drafts",
     "read_rows",
+    "seal_mapping",
 ]
 
 MAGIC = b"graphsvc pack 2\n"
@@ -181,6 +188,26 @@ def read_rows(
             raw = _opened(pair[:_KEY], pack[offset:middle], place + b"row")
             yield row, raw, _opened(pair[_KEY:], pack[middle:end], place + b"draft")
         offset = end
+
+
+def mapping_secret(name: str) -> str:
+    """Under what name the key of a submission's mapping is kept."""
+    return f"mapping|{name}"
+
+
+def seal_mapping(store: PayloadStore, name: str, mapping: bytes) -> bytes:
+    """Store the mapping of the submission ``name``, sealed; returns the secret to keep: its key, then its digest."""
+    key = os.urandom(_KEY)
+    sealed = AESGCM(key).encrypt(_ZERO, mapping, f"{name}|mapping".encode())
+    return key + bytes.fromhex(store.put(sealed).removeprefix("sha256:"))
+
+
+def open_mapping(store: PayloadStore, name: str, secret: bytes) -> bytes:
+    """The mapping of a submission; raises IntegrityError when it is missing or its key is another."""
+    opened = _opened(secret[:_KEY], store.get(f"sha256:{secret[_KEY:].hex()}"), f"{name}|mapping".encode())
+    if opened is None:
+        raise IntegrityError("the key of a mapping is another")
+    return opened
 
 
 def draft_leaf(draft_key: bytes, group: str, content: bytes) -> bytes:

@@ -15,7 +15,10 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from graphsvc.ledger.store import Store, prepare_tables
 
 _COMMON = ("foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY", "mmap_size=268435456")
-_WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", *_COMMON)
+_WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", "secure_delete=ON", *_COMMON)
+"""What is deleted is overwritten with zeros: reasons for rejections, which may quote rows that are erased."""
+_FORGET_SECONDS = 2.0
+"""So long readers of an older state may hold up the emptying of the write-ahead log: it holds up writing."""
 _BATCH = 2 << 20
 """Bytes that a batch may need in the write-ahead log."""
 _READER = (*_COMMON, "query_only=ON")
@@ -46,6 +49,17 @@ class SqliteStore(Store):
         except OSError:
             return False
         return True
+
+    def forget(self) -> bool:
+        """Empty the write-ahead log: it has pages as they were before something in them was overwritten."""
+        database = sqlite3.connect(self._path, isolation_level=None, timeout=_FORGET_SECONDS)
+        try:
+            (busy, _, _) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False
+        finally:
+            database.close()
+        return not busy
 
     def leads(self) -> bool:
         """The holder of the directory's lock leads."""

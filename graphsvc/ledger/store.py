@@ -61,6 +61,10 @@ class Store(ABC):
         """Whether it is worth while to write again after the disk was full."""
         return True
 
+    def forget(self) -> bool:
+        """Remove what is left in files of what was deleted; False: not now. A server of its own sees to that itself."""
+        return True
+
     @abstractmethod
     def leads(self) -> bool:
         """Whether this process is still the one that writes, as far as the database knows now."""

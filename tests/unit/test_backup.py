@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import json
+import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 from typer.testing import CliRunner
 
-from graphsvc.backup import back_up, restore, save_secrets
+import graphsvc.backup as backup_module
+from graphsvc.backup import back_up, check_apart, restore, save_secrets
 from graphsvc.cli import app
 from graphsvc.erasures import replay_erasures
 from graphsvc.ledger.entry import EntryDraft
@@ -20,6 +25,7 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.pins import pin
 from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.ledger.sealedfiles import CHUNK, MAGIC, seal_file, unseal_file
 from graphsvc.model.errors import IntegrityError, InvalidInput
 from graphsvc.settings import Settings
 
@@ -37,6 +43,27 @@ def taken(world: SealedWorld, folder: Path) -> tuple[Path, Path]:
     if not (folder / "secrets").exists():
         save_secrets(world.settings.data, folder / "secrets")
     return folder / "backup", folder / "secrets"
+
+
+def files_of(backup: Path) -> dict[str, str]:
+    said: dict[str, dict[str, str]] = json.loads((backup / "backup.json").read_bytes())
+    return said["files"]
+
+
+def unsealed(backup: Path, what: str, keks: dict[str, bytes], target: Path) -> Path:
+    """A sealed file of a backup, in clear, as whoever has the secrets can have it."""
+    unseal_file(backup / files_of(backup)[what], target, what, keks)
+    return target
+
+
+def changed(backup: Path, what: str, keks: dict[str, bytes], statement: str) -> None:
+    """Change a database of a backup and seal it again, as only somebody with the secrets can."""
+    plain = unsealed(backup, what, keks, backup.with_name("changed.db"))
+    with closing(sqlite3.connect(plain, isolation_level=None)) as database:
+        database.execute(statement)
+    with plain.open("rb") as source:
+        seal_file(source, backup / files_of(backup)[what], what, keks)
+    plain.unlink()
 
 
 def brought_back(source: tuple[Path, Path], data: Path, *notes: str) -> SealedWorld:
@@ -66,15 +93,19 @@ def test_a_backup_alone_opens_nothing(world: SealedWorld, tmp_path: Path) -> Non
     index = world.submit("one")
     (pack,) = world.ledger.open_header(index)["body"]["packs"]
     backup, secrets = taken(world, tmp_path)
-    with pytest.raises(IntegrityError, match="wraps"):
-        RowKeys(backup / "rows.db").open(pack)
     held = b"".join(path.read_bytes() for path in backup.rglob("*") if path.is_file())
+    # Neither whose rows they are nor what any table of the ledger or of the keys is called.
+    for clear in (b"SQLite", b"pasar", b"entries", pack.encode()):
+        assert clear not in held, clear
+    with pytest.raises(IntegrityError, match="wraps"):
+        RowKeys(unsealed(backup, "rows", world.keys.export_keks(), tmp_path / "rows.db")).open(pack)
     for secret in (world.settings.data / "ledger" / "keys").rglob("*"):
         assert secret.is_dir() or secret.read_bytes()[:40] not in held
     assert all(key not in held for key in world.keys.export_keks().values())
     assert secrets.stat().st_mode & 0o077 == 0 and backup.stat().st_mode & 0o077 == 0
+    assert list(world.settings.data.glob(".backup*")) == [], "what was in clear beside the ledger is gone"
     with pytest.raises(InvalidInput, match="never written over"):
-        save_secrets(world.settings.data, secrets)
+        check_apart(secrets, backup)
 
 
 def test_erasures_are_replayed_over_older_keys(world: SealedWorld, tmp_path: Path) -> None:
@@ -84,7 +115,7 @@ def test_erasures_are_replayed_over_older_keys(world: SealedWorld, tmp_path: Pat
     newer = tmp_path / "newer"
     back_up(world.settings, world.store, newer)
     # Somebody puts the row keys of the older backup beside the newer ledger.
-    shutil.copy(older / "rows.db", newer / "rows.db")
+    shutil.copy(older / files_of(older)["rows"], newer / files_of(newer)["rows"])
     data = tmp_path / "back"
     done = restore(
         newer,
@@ -151,14 +182,13 @@ def test_what_does_not_belong_together_is_refused(world: SealedWorld, tmp_path: 
     if harm == "unfinished":
         (backup / "backup.json").unlink()
     elif harm == "truncated":
-        with closing(sqlite3.connect(backup / "ledger.db", isolation_level=None)) as database:
-            database.execute('DELETE FROM entries WHERE "index" = (SELECT max("index") FROM entries)')
+        statement = 'DELETE FROM entries WHERE "index" = (SELECT max("index") FROM entries)'
+        changed(backup, "ledger", world.keys.export_keks(), statement)
     elif harm == "payload":
         path = next(path for path in (backup / "payloads").rglob("*") if path.is_file())
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     elif harm == "no keys":
-        with closing(sqlite3.connect(backup / "rows.db", isolation_level=None)) as database:
-            database.execute("DELETE FROM wrapped WHERE name LIKE 'sha256:%'")
+        changed(backup, "rows", world.keys.export_keks(), "DELETE FROM wrapped WHERE name LIKE 'sha256:%'")
     elif harm == "other secrets":
         other = SealedWorld(tmp_path / "other")
         other.submit("x")
@@ -186,9 +216,97 @@ def test_an_old_backup_of_keys_opens_nothing_after_the_month(world: SealedWorld,
     assert world.read(index) == ["one 0", None, "one 2"]
     # Whoever has the old boxes, and all that the service keeps now, can't open what was erased since.
     with pytest.raises(IntegrityError):
-        RowKeys(old / "rows.db", keks).open(pack)
+        unsealed(old, "rows", keks, tmp_path / "unsealed.db")
+    boxes = unsealed(old, "rows", old_keks, tmp_path / "rows.db")
+    with pytest.raises(IntegrityError):
+        RowKeys(boxes, keks).open(pack)
     for path in (world.settings.data / "keys").glob("rows.db*"):
         assert all(kek not in path.read_bytes() for kek in old_keks.values()), path.name
+
+
+def test_a_renewal_that_fails_anywhere_leaves_a_backup(
+    world: SealedWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit("one")
+    backup, secrets = taken(world, tmp_path)
+    early = (backup / "checkpoint").read_text()
+    world.submit("two")
+    size = world.ledger.head
+    seen = set()
+    for fail_at in range(100):
+        steps = iter(range(100))
+
+        def step(do: Callable[..., Any], *given: Any, at: int = fail_at, count: Iterator[int] = steps) -> Any:
+            if next(count) == at:
+                raise OSError("killed here")
+            return do(*given)
+
+        with monkeypatch.context() as patch:
+            for name in ("snapshot", "seal_file", "write_durably", "_copy_objects"):
+                patch.setattr(f"graphsvc.backup.{name}", partial(step, getattr(backup_module, name)))
+            patch.setattr(Path, "unlink", lambda path, missing_ok=False, un=Path.unlink: step(un, path, missing_ok))
+            try:
+                back_up(world.settings, world.store, backup)
+                whole = True
+            except OSError:
+                whole = False
+        back = brought_back((backup, secrets), tmp_path / f"back{fail_at}", early)
+        # With the checkpoint that lies in it as well, as the operations manual allows.
+        brought_back((backup, secrets), tmp_path / f"with{fail_at}", (backup / "checkpoint").read_text()).close()
+        seen.add(back.ledger.head)
+        back.close()
+        if whole:
+            break
+    assert fail_at > 4 and seen == {early_size(early), size}, "first the old one, then the new one, never none"
+    assert len(list(backup.glob("*.sealed"))) == 2
+
+
+def early_size(note: str) -> int:
+    return int(note.splitlines()[1])
+
+
+@pytest.mark.parametrize("length", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+def test_a_sealed_file_opens_whole_or_not_at_all(tmp_path: Path, length: int) -> None:
+    keks = {"2026-10": bytes(32), "2026-11": bytes([1]) * 32}
+    plain, sealed, out = (tmp_path / name for name in ("plain", "sealed", "out"))
+    plain.write_bytes(random.Random(length).randbytes(length))
+    with plain.open("rb") as source:
+        seal_file(source, sealed, "ledger", keks)
+    unseal_file(sealed, out, "ledger", keks)
+    assert out.read_bytes() == plain.read_bytes() and out.stat().st_mode & 0o077 == 0
+    whole, head = sealed.read_bytes(), len(MAGIC) + 7 + 16
+    first, rest = whole[head : head + CHUNK + 16], whole[head + CHUNK + 16 :]
+    harms = [whole[:-1], whole + b"x", whole[:head], whole[: head - 1], b"", whole[:-1] + bytes([whole[-1] ^ 1])]
+    harms += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in (0, len(MAGIC) + 6, head - 1, head)]
+    if rest:
+        # Cut between chunks, chunks exchanged, one left out, one twice.
+        harms += [whole[: head + CHUNK + 16], whole[:head] + rest, whole[:head] + first + first + rest]
+        harms += [whole[:head] + rest + first]
+    for at, harm in enumerate(harms):
+        sealed.write_bytes(harm)
+        with pytest.raises(IntegrityError):
+            unseal_file(sealed, tmp_path / f"harmed{at}", "ledger", keks)
+    sealed.write_bytes(whole)
+    for number, (what, other) in enumerate((("rows", keks), ("ledger", {"2026-11": bytes(32)}), ("ledger", {}))):
+        with pytest.raises(IntegrityError):
+            unseal_file(sealed, tmp_path / f"other{number}", what, other)
+
+
+def test_a_backup_of_the_first_form_is_refused_as_such_and_renewed(world: SealedWorld, tmp_path: Path) -> None:
+    world.submit("one")
+    backup, secrets = taken(world, tmp_path)
+    said = json.loads((backup / "backup.json").read_bytes())
+    del said["files"]
+    (backup / "backup.json").write_text(json.dumps({**said, "v": 1}, sort_keys=True, separators=(",", ":")))
+    for name in ("ledger.db", "rows.db"):
+        (backup / name).write_bytes(b"SQLite format 3")
+    note = world.ledger.checkpoint()
+    with pytest.raises(InvalidInput, match="form 1, this program reads 2") as caught:
+        brought_back((backup, secrets), tmp_path / "back", note)
+    assert caught.value.code == "backup_version" and not (tmp_path / "back").exists()
+    taken(world, tmp_path)
+    assert not (backup / "ledger.db").exists() and not (backup / "rows.db").exists()
+    brought_back((backup, secrets), tmp_path / "back", note).close()
 
 
 def test_the_command_line(world: SealedWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +318,10 @@ def test_the_command_line(world: SealedWorld, tmp_path: Path, monkeypatch: pytes
     for killed in (".back.restoring", ".back.restoring/ledger"):
         (tmp_path / killed).mkdir()
     run = CliRunner().invoke
+    for inside in (f"{backup}/sec", f"{backup}/deep/sec", f"{backup}/../b/sec"):
+        with pytest.raises(InvalidInput, match="kept apart"):
+            run(app, ["backup", backup, "--data", data, "--secrets", inside], catch_exceptions=False)
+    assert not Path(backup).exists(), "refused before anything was written"
     done = run(app, ["backup", backup, "--data", data, "--secrets", secrets, "--json"])
     assert done.exit_code == 0, done.output
     arguments = ["restore", backup, "--data", back, "--secrets", secrets, "--checkpoint", f"{backup}/checkpoint"]

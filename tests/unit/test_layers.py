@@ -25,6 +25,7 @@ PATHS = {
 }
 PARTS = {"importers", "graphsvc.policy", "graphsvc.graph", "graphsvc.columns", "graphsvc.detect", "graphsvc.ledger"}
 EDGE = {"graphsvc.api", "graphsvc.cli", "graphsvc.client", "graphsvc.local", "graphsvc.app", "graphsvc.auth"}
+EDGE |= {"graphsvc.renewal"}
 ALLOWED: dict[str, set[str]] = {
     "graphsvc_verify": set(),
     "graphsvc.model": {"graphsvc_verify"},
@@ -44,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "graphsvc.timestamping": BASE | {"graphsvc.ledger"},
     "graphsvc.client": BASE | {"importers", "graphsvc.settings"},
     "graphsvc.local": BASE | EDGE | {"graphsvc.settings", "importers"},
+    "graphsvc.renewal": BASE | PARTS | PATHS | {"graphsvc.settings", "graphsvc.local"},
     "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witnessing", "graphsvc.timestamping"},
     "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witness"},
     "graphsvc.__main__": EDGE,
