@@ -31,6 +31,7 @@ from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
+from graphsvc.policy.footings import check_footing
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import MANY, Reading
 from graphsvc.witnessing import Witnessing
@@ -96,8 +97,9 @@ class Asking:
 
         ``question`` is the request as asked, of which the ledger keeps a keyed digest; ``work`` reads through the
         :class:`Reading` it is given and returns the encoded ``data``; ``signed`` is the request's signature, which the
-        ledger keeps. Raises InvalidSignature when that does not hold, Conflict when it came before, Unavailable when
-        access rules keep changing or the ledger can't be written; then nothing leaves.
+        ledger keeps. Raises InvalidInput for a footing that is none, InvalidSignature when the signature does not hold,
+        Conflict when it came before, Unavailable when access rules keep changing or the ledger can't be written; then
+        nothing leaves.
         """
         footing = msgspec.structs.replace(footing, signed=signed is not None)
         applier = self._sources.applier
@@ -143,16 +145,17 @@ class Asking:
         if event <= applier.applied and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
             return self.scope(principal, footing)
 
-        def made() -> tuple[Scope, bool]:
-            # A case that is not registered is looked up every time.
-            scope = self.scope(principal, footing)
-            return scope, not footing.case or ledger.has_case(principal.org, footing.case)
+        def made() -> Scope:
+            org, codelists = principal.org, self._sources.schema.codelists
+            check_footing(footing, codelists, lambda case: ledger.has_case(org, case), lambda: ledger.cases_of(org))
+            return self.scope(principal, footing)
 
         scope, lasting = await asyncio.to_thread(made)
         if lasting and event <= applier.applied:
             if known[0] != event or known[1] is not labels or len(known[2]) >= SETTLED:
                 known = self._at_hand = (event, labels, set())
             known[2].add((principal, footing))
+        Raises InvalidInput for a footing that is none: its words and the case are looked up once.
         return scope
 
     async def _witnessed(self, appended: Appended) -> Appended:

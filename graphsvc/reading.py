@@ -22,8 +22,9 @@ from graphsvc.govern.listing import GovernedReading
 from graphsvc.graph.facts import EntityFacts, LinkClaim
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
-from graphsvc.model.errors import InvalidInput, InvalidQuery
+from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery
 from graphsvc.model.gradings import Minimum
+from graphsvc.model.hints import hint
 from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
@@ -40,6 +41,9 @@ MANY = 300
 """From so many claims on, shapes are made in a thread: some milliseconds of work."""
 SEVERAL = 20
 """From so many identifiers on, they are cleaned in a thread."""
+HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
+ANALYST = "analyst"
+"""The role that the shared rules ask of whoever analyses; without it no record is in scope for that."""
 MOST_ASIDE = 200
 """Ranges of rows set aside that are listed of one submission, by code."""
 
@@ -122,6 +126,7 @@ class Reading:
             return None
         async with self._sources.wide.turn(self._org):
             found = await self._sources.reader.expand(self._scope, number, hops, link_kinds, limit, self._now, grades)
+        _known(link_kinds or (), self._sources.schema.links, "link kind", "linkKinds")
         if found is None:
             return None
         entities, links = found.entities, found.links
@@ -180,7 +185,10 @@ class Reading:
         return {"limit": balance.limit, "used": balance.used, "resets_at": balance.resets_at}
 
     async def rings(self, parameters: Mapping[str, Any], after: int | None) -> Shape:
-        """The rings in what the caller may analyse, each explained by records."""
+        """The rings in what the caller may analyse, each explained by records. Raises Denied for all but analysts."""
+        if ANALYST not in self._scope.principal.roles:
+            raise Denied("only analysts search for rings", where="role")
+        _known(parameters.get("identifier_kinds", ()), self._sources.schema.kinds, "kind", "parameters/identifierKinds")
         await self._reach(after)
         async with self._sources.long.turn(self._org):
             detected = await find_rings(self._sources.columns, self._scope, parameters, self._names, self._unnamed)
@@ -252,7 +260,7 @@ class Reading:
         """Who saw the caller's organisation's records, newest first; for its data-protection officers."""
         principal = self._scope.principal
         if "officer" not in principal.roles:
-            return {"entries": [], "next_before": None}
+            raise Denied("only data-protection officers read the access log", where="role")
         rows, more = await asyncio.to_thread(
             self._sources.ledger.access_log, principal.org, since, until, first, before
         )
@@ -336,3 +344,12 @@ async def _when(long: bool, work: Callable[[], T]) -> T:
 def _unasked(problem: InvalidInput) -> Shape:
     told = {"code": problem.code, "message": problem.message, "where": problem.where}
     return {"hit": None, "contacts": [], "problem": told}
+def _known(words: Iterable[str], known: Iterable[str], what: str, where: str) -> None:
+    """Raise InvalidQuery for a word that the schema does not have: what it names would be no hit, ever."""
+    listed = list(known)
+    for position, word in enumerate(words):
+        if word not in listed:
+            message, code = f"there is no such {what}; {hint(word, listed)}", f"unknown_{what.replace(' ', '_')}"
+            raise InvalidQuery(message, code=code, where=f"{where}/{position}")
+
+

@@ -28,7 +28,8 @@ def exit_code(error: GraphsvcError | VerifyError) -> int:
     if isinstance(error, VerifyError):
         return NOT_HOLDING
     if isinstance(error, Refused):
-        return REFUSED
+        # What the service can't take as asked is for the caller to mend, as what this program can't.
+        return BAD_INPUT if error.status == 400 else REFUSED
     return NO_ANSWER if isinstance(error, Unreachable | Unavailable) else BAD_INPUT
 
 

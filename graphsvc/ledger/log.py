@@ -311,6 +311,24 @@ class Ledger:
             self._cases.add((org, reference))
         return found
 
+    def has_submitted_since(self, org: str, index: int) -> bool:
+        """Whether there may be a submission of the organisation after entry ``index``: known without the database."""
+        return self._state.brought.get(org, -1) > index
+
+    def submissions_since(self, org: str, index: int, most: int) -> list[int]:
+        """The organisation's durable submissions after entry ``index``, at most so many, by ledger index."""
+        table = tables.submissions
+        query = select(table.c["index"]).where(table.c.org == org, table.c["index"] > index)
+        with self.reading() as connection:
+            return list(connection.execute(query.order_by(table.c["index"]).limit(most)).scalars())
+
+    def cases_of(self, org: str) -> list[str]:
+        """The references of all cases that the organisation has registered."""
+        table = tables.cases
+        query = select(table.c.reference).where(table.c.org == org).order_by(table.c["index"])
+        with self.reading() as connection:
+            return list(connection.execute(query).scalars())
+
     def access_log(
         self,
         owner: str,
@@ -370,7 +388,7 @@ class Ledger:
     def _restore(self) -> None:
         """The sequencer's state as it is in the database, after a batch that was not committed."""
         fresh = load_state(self._store, self._state.signer, self._day_keys, self._clock)
-        for name in ("registry", "epoch", "t", "key_head", "scope_head", "numbers", "tree"):
+        for name in ("registry", "epoch", "t", "key_head", "scope", "numbers", "brought", "tree"):
             setattr(self._state, name, getattr(fresh, name))
         self._source.tree = fresh.tree
 

@@ -190,13 +190,13 @@ def test_what_the_service_refuses_ends_with_3(desks: Desks) -> None:
         REFUSED,
         "bad_act",
     )
-    assert police.refused(*act, *desks.asks(case="NONE/1"), "SIGN") == (REFUSED, "unknown_case")
-    assert police.refused(*act, *desks.asks(holder="nobody"), "SIGN") == (REFUSED, "unknown_organisation")
-    assert police.refused(*act, *desks.asks(deadline=None), "SIGN") == (REFUSED, "bad_act")
+    assert police.refused(*act, *desks.asks(case="NONE/1"), "SIGN") == (BAD_INPUT, "unknown_case")
+    assert police.refused(*act, *desks.asks(holder="nobody"), "SIGN") == (BAD_INPUT, "unknown_organisation")
+    assert police.refused(*act, *desks.asks(deadline=None), "SIGN") == (BAD_INPUT, "bad_act")
     note = ("act", "request-remind", "--sub", request, "--after", str(desks.index), "SIGN")
     assert police.refused(*note) == (REFUSED, "object_changed"), "it was signed before the request was there"
     foreign = ("act", "request-remind", "--sub", request, "--sign", str(customs.key))
-    assert police.refused(*foreign) == (REFUSED, "bad_act"), "the key is another organisation's"
+    assert police.refused(*foreign) == (BAD_INPUT, "bad_act"), "the key is another organisation's"
     assert customs.get("requests", request)["request"]["state"] == "open"
 
 
@@ -210,7 +210,7 @@ def test_a_preservation_is_kept_produced_and_answered(desks: Desks) -> None:
         one["id"] for one in pasar.get("requests")["requests"]
     }
     no = desks.body(accept=False)
-    assert pasar.refused("act", "preservation-acknowledge", *deed, *no, "SIGN") == (REFUSED, "bad_act")
+    assert pasar.refused("act", "preservation-acknowledge", *deed, *no, "SIGN") == (BAD_INPUT, "bad_act")
     yes = desks.body(accept=True)
     assert pasar.get("act", "preservation-acknowledge", *deed, *yes, "SIGN")["state"] == "acknowledged"
     longer = later(days=120)
