@@ -315,20 +315,6 @@ class Ledger:
         """Whether there may be a submission of the organisation after entry ``index``: known without the database."""
         return self._state.brought.get(org, -1) > index
 
-    def submissions_since(self, org: str, index: int, most: int) -> list[int]:
-        """The organisation's durable submissions after entry ``index``, at most so many, by ledger index."""
-        table = tables.submissions
-        query = select(table.c["index"]).where(table.c.org == org, table.c["index"] > index)
-        with self.reading() as connection:
-            return list(connection.execute(query.order_by(table.c["index"]).limit(most)).scalars())
-
-    def cases_of(self, org: str) -> list[str]:
-        """The references of all cases that the organisation has registered."""
-        table = tables.cases
-        query = select(table.c.reference).where(table.c.org == org).order_by(table.c["index"])
-        with self.reading() as connection:
-            return list(connection.execute(query).scalars())
-
     def access_log(
         self,
         owner: str,
