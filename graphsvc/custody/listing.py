@@ -13,11 +13,13 @@ from sqlalchemy import select
 
 from graphsvc.custody import ranges
 from graphsvc.custody.access import SubjectAccess
+from graphsvc.custody.book import in_force
 from graphsvc.custody.targets import Parts
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.model.errors import Denied
 from graphsvc.policy.scope import Scope
+from graphsvc.share.book import find
 
 if TYPE_CHECKING:
     from graphsvc.shown import Shapes
@@ -87,9 +89,17 @@ class CustodyReading:
             query = query.where(table.c.released.is_(None))
         with self._parts.ledger.reading() as connection:
             rows = connection.execute(query).mappings().all()
+            asked = {row["request"]: find(connection, self._org, row["request"]) for row in rows if row["request"]}
+            kept = {hold.index for hold in in_force(connection, self._org)}
+        if open_only:
+            rows = [row for row in rows if row["index"] in kept]
+        until = {name: request.standing(self._now).until for name, request in asked.items()}
         return [
             {
                 **{name: row[name] for name in ("index", "reason", "person", "released")},
+                "in_force": row["index"] in kept,
+                "request": row["request"] or None,
+                "until": until.get(row["request"]),
                 "at": row["t"],
                 "case": row["case"] or None,
                 "records": ranges.count(ranges.ranges(row["ranges"])),

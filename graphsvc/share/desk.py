@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from graphsvc.acts import Acted, SignedAct
+from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
@@ -39,8 +40,9 @@ Effect = Callable[[Connection, int, str], None]
 class Told:
     """What an entry says and to whom. ``facts`` go to every party; purpose, basis and case into the header too.
 
-    ``moves`` makes it an entry that moves records, ``given`` one that changes what the parties were given: both are
-    scope events. ``at`` is the signer's last scope event that the moves were worked out under.
+    ``held`` are rows that the entry puts under a hold: told to nobody. ``moves`` makes it an entry that moves records,
+    ``given`` one that changes what the parties were given: both are scope events. ``at`` is the signer's last scope
+    event that the moves were worked out under.
     """
 
     parties: Iterable[str]
@@ -49,6 +51,7 @@ class Told:
     moves: Sequence[Move] = ()
     given: bool = False
     at: int | None = None
+    held: Ranges = ()
 
     @property
     def concerns(self) -> Concern | None:
@@ -121,6 +124,7 @@ class Desk:
         facts = {"action": act.kind, "by": act.org, "person": act.person, **told.facts}
         purpose, basis, case = told.footing or (None, None, None)
         moves = {"moves": msgspec.to_builtins(list(told.moves))} if told.moves else {}
+        held = {"hold": [list(part) for part in told.held]} if told.held else {}
         draft = EntryDraft(
             type="label" if told.moves else "sharing",
             who={"org": act.org, "person": act.person},
@@ -130,7 +134,7 @@ class Desk:
             requester=act.org,
             owners=[OwnerPart(owner=org, facts=facts, disclosures=[]) for org in sorted(set(told.parties))],
             acts=[act.compact],
-            body={"action": act.kind, "on": told.facts.get("on", act.sub), **moves},
+            body={"action": act.kind, "on": told.facts.get("on", act.sub), **moves, **held},
             concerns=told.concerns,
             effects=effects,
         )

@@ -181,13 +181,13 @@ def test_what_is_no_decision_is_told_before_anything_is_signed(desks: Desks) -> 
     )
 
 
-def test_what_the_service_refuses_ends_with_3(desks: Desks) -> None:
+def test_what_the_service_refuses_ends_with_3_and_what_it_cannot_take_with_2(desks: Desks) -> None:
     police, customs = desks.police, desks.customs
     request = desks.request()
     act = ("act", "disclosure-request", "--sub", "customs-cn")
     assert police.refused("decide", request, "--refuse", "mine", "SIGN") == (REFUSED, "denied")
     assert customs.refused("decide", request, "--grant", "identity", "--until", "2020-01-01T00:00:00Z", "SIGN") == (
-        REFUSED,
+        BAD_INPUT,
         "bad_act",
     )
     assert police.refused(*act, *desks.asks(case="NONE/1"), "SIGN") == (BAD_INPUT, "unknown_case")
