@@ -80,6 +80,8 @@ class Settings:
     s3_endpoint: str = ""
     retention: str = ""
     purge_every: int = 3600
+    max_lag: int = 60
+    """Seconds that the graph may be behind the log before readiness says ``lagging``; 0: any time."""
     witnesses: str = ""
     tsa: str = ""
     tsa_every: int = 3600
