@@ -141,7 +141,7 @@ def run_service(
         asking = Asking(sources)
         groups = entitled.groups
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
-        checkup = Checkup(ledger, applier, graph, settings.data)
+        checkup = Checkup(ledger, applier, graph, settings.data, float(settings.max_lag))
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
             asking=asking,

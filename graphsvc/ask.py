@@ -23,6 +23,7 @@ from graphsvc.graph.read import Reader
 from graphsvc.lanes import Lane
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.own import cases_of, submissions_since
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.signedreads import check_signed
 from graphsvc.model.errors import ScopeMoved, Unavailable
@@ -31,6 +32,7 @@ from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.schema import Schema
 from graphsvc.policy.decide import Decider
+from graphsvc.policy.footings import check_footing
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import MANY, Reading
 from graphsvc.witnessing import Witnessing
@@ -46,17 +48,25 @@ WIDE, LONG = (3, 4), (1, 2)
 
 Together less than :data:`graphsvc.graph.driver.READERS`: who asks for one thing finds a thread and a connection.
 """
+MOST_PENDING = 100
+"""Submissions named that an answer does not have yet."""
 SETTLED = 2_000
 """So many callers are remembered whose scope is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it as JSON."""
+    """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it as JSON.
+
+    How far it looked: at least all entries up to ``applied_index``, less ``own_pending``, which are submissions of the
+    caller's organisation (the first :data:`MOST_PENDING`); ``only_own``: no other organisation's records were in scope.
+    """
 
     data: bytes
     receipt: bytes
     applied_index: int
+    own_pending: tuple[int, ...] = ()
+    only_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +108,23 @@ class Asking:
 
         ``question`` is the request as asked, of which the ledger keeps a keyed digest; ``work`` reads through the
         :class:`Reading` it is given and returns the encoded ``data``; ``signed`` is the request's signature, which the
-        ledger keeps. Raises InvalidSignature when that does not hold, Conflict when it came before, Unavailable when
-        access rules keep changing or the ledger can't be written; then nothing leaves.
+        ledger keeps. Raises InvalidInput for a footing that is none, InvalidSignature when the signature does not hold,
+        Conflict when it came before, Unavailable when access rules keep changing or the ledger can't be written; then
+        nothing leaves.
         """
         footing = msgspec.structs.replace(footing, signed=signed is not None)
         applier = self._sources.applier
         for attempt in range(ATTEMPTS):
             applied, labels = applier.applied, applier.labels
             moving = applied < self._sources.ledger.last_scope_event
+            pending = await self._pending(principal.org, applied)
             # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
             scope = await self._scope_soon(principal, footing)
             # A key event between here and step 3 is a scope event: what holds at this head holds for the entry.
             if signed is not None:
                 check_signed(self._sources.ledger, signed, principal, footing)
             # 2. Read and encode; everything shown is noted down on the way (reading).
-            reading = Reading(self._sources, scope)
+            reading = Reading(self._sources, scope, pending)
             data = await work(reading)
             if reading.reached > applied or time.time() >= scope.valid_until:
                 # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
@@ -132,26 +144,34 @@ class Asking:
             # 5. Seen by other parties, where that is demanded (witnessing).
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
-            return Released(data, appended.encoded, applier.applied)
+            return Released(data, appended.encoded, applied, pending, reading.only_own("view"))
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
+
+    async def _pending(self, org: str, applied: int) -> tuple[int, ...]:
+        """The organisation's own submissions that are acknowledged and not applied; nobody else's are told."""
+        ledger = self._sources.ledger
+        if not ledger.has_submitted_since(org, applied):
+            return ()
+        return tuple(await asyncio.to_thread(submissions_since, ledger, org, applied, MOST_PENDING))
 
     async def _scope_soon(self, principal: Principal, footing: Footing) -> Scope:
         """The scope now. What it is made from may have to be read from the ledger or decided first: in a thread.
 
         Once made, all of it is in memory until the next event that changes access rules, or a label that is new.
+        Raises InvalidInput for a footing that is none: its words and the case are looked up once.
         """
         ledger, applier = self._sources.ledger, self._sources.applier
         event, labels, known = ledger.last_scope_event, applier.labels, self._at_hand
         if event <= applier.applied and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
             return self.scope(principal, footing)
 
-        def made() -> tuple[Scope, bool]:
-            # A case that is not registered is looked up every time.
-            scope = self.scope(principal, footing)
-            return scope, not footing.case or ledger.has_case(principal.org, footing.case)
+        def made() -> Scope:
+            org, codelists = principal.org, self._sources.schema.codelists
+            check_footing(footing, codelists, lambda case: ledger.has_case(org, case), lambda: cases_of(ledger, org))
+            return self.scope(principal, footing)
 
-        scope, lasting = await asyncio.to_thread(made)
-        if lasting and event <= applier.applied:
+        scope = await asyncio.to_thread(made)
+        if event <= applier.applied:
             if known[0] != event or known[1] is not labels or len(known[2]) >= SETTLED:
                 known = self._at_hand = (event, labels, set())
             known[2].add((principal, footing))

@@ -6,13 +6,14 @@ Entries are named by their index and faults by a code; no value, no row's conten
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from graphsvc.apply import Applier
-from graphsvc.changes import ERASURE
+from graphsvc.changes import EFFECTIVE, ERASURE
 from graphsvc.custody import ranges
 from graphsvc.custody.book import standing
 from graphsvc.custody.ranges import Ranges
@@ -33,10 +34,35 @@ FORGET_WITHIN = ERASED_WITHIN_DAYS - 7
 Check = Mapping[str, Any]
 
 
-class Checkup:
-    """Looks at one service. Blocks: for worker threads."""
+def _now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, ledger: Ledger, applier: Applier, graph: Graph, data: Path) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How many entries that change the graph are not applied, and how many seconds ago the oldest was written."""
+
+    entries: int
+    seconds: float
+
+
+class Checkup:
+    """Looks at one service. Blocks: for worker threads.
+
+    ``late`` is after how many seconds an entry should be published, and applied; 0: applied whenever it may be.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        applier: Applier,
+        graph: Graph,
+        data: Path,
+        late: float = LATE,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._late = late
+        self._clock = clock
         self._ledger = ledger
         self._applier = applier
         self._graph = graph
@@ -44,15 +70,28 @@ class Checkup:
 
     def progress(self) -> Mapping[str, Any]:
         """How far the applier is, what it can't get over, and what is set aside: entries and codes."""
-        stuck = self._applier.stuck
+        stuck, lag = self._applier.stuck, self.lag()
         return {
             "applier": {
                 "applied": self._applier.applied,
                 "head": self._ledger.head,
+                "entriesBehind": lag.entries,
+                "secondsBehind": int(lag.seconds),
+                "lagging": self._is_late(lag),
                 "stuck": None if stuck is None else {"entry": stuck.entry, "code": stuck.code},
             },
             "setAside": [{"entry": entry, "code": code} for entry, code, _ in self._aside()],
         }
+
+    def lag(self) -> Lag:
+        """How far the graph is behind the log. Entries that change nothing in it, as reads, do not count."""
+        if self._applier.applied >= self._ledger.head - 1:
+            return Lag(0, 0.0)
+        waiting = self._ledger.indexes(self._applier.applied + 1, self._ledger.head, EFFECTIVE)
+        return Lag(len(waiting), max(self._age(waiting[0][0]), 0.0)) if waiting else Lag(0, 0.0)
+
+    def _is_late(self, lag: Lag) -> bool:
+        return bool(self._late) and lag.seconds > self._late
 
     def checks(self) -> list[Check]:
         """Each check: its name, whether all is well, what was found, and what to do."""
@@ -79,13 +118,12 @@ class Checkup:
         return _check("neo4j", alive, "answers" if alive else "does not answer", advice)
 
     def _applies(self) -> Check:
-        applied, head, stuck = self._applier.applied, self._ledger.head, self._applier.stuck
-        found = f"{head - 1 - applied} entries behind"
+        stuck, lag = self._applier.stuck, self.lag()
+        found = f"{lag.entries} entries behind" + (f", the oldest for {int(lag.seconds)} s" if lag.entries else "")
         if stuck is not None:
             found += f"; stuck at entry {stuck.entry}: {stuck.code}" if stuck.entry is not None else f"; {stuck.code}"
-        behind = applied < head - 1 and self._age(applied + 1) >= LATE
         advice = "it tries again by itself: look at Neo4j, its memory and the disk (docs/operations.md has the codes)"
-        return _check("applier", stuck is None and not behind, found, advice)
+        return _check("applier", stuck is None and not self._is_late(lag), found, advice)
 
     def _set_aside(self) -> Check:
         aside = self._aside()
@@ -115,7 +153,7 @@ class Checkup:
     def _age(self, index: int) -> float:
         """Seconds since an entry was written."""
         written = datetime.fromisoformat(parse_leaf(self._ledger.entry(index)).t)
-        return (datetime.now(UTC) - written).total_seconds()
+        return (self._clock() - written).total_seconds()
 
 
 def _check(name: str, ok: bool, found: str, advice: str) -> Check:

@@ -22,8 +22,9 @@ from graphsvc.govern.listing import GovernedReading
 from graphsvc.graph.facts import EntityFacts, LinkClaim, Node
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
-from graphsvc.model.errors import InvalidInput, InvalidQuery
+from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery
 from graphsvc.model.gradings import Minimum
+from graphsvc.model.hints import hint
 from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
@@ -40,6 +41,9 @@ MANY = 300
 """From so many claims on, shapes are made in a thread: some milliseconds of work."""
 SEVERAL = 20
 """From so many identifiers on, they are cleaned in a thread."""
+HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
+ANALYST = "analyst"
+"""The role that the shared rules ask of whoever analyses; without it no record is in scope for that."""
 MOST_ASIDE = 200
 """Ranges of rows set aside that are listed of one submission, by code."""
 
@@ -47,8 +51,9 @@ MOST_ASIDE = 200
 class Reading:
     """The reads of one request. One question at a time; made anew for each attempt."""
 
-    def __init__(self, sources: Sources, scope: Scope) -> None:
+    def __init__(self, sources: Sources, scope: Scope, pending: Sequence[int] = ()) -> None:
         self._sources = sources
+        self._pending = pending
         self._scope = scope
         self._now = int(time.time())
         self._handles = sources.handles(scope.principal.org)
@@ -64,6 +69,11 @@ class Reading:
     def shown(self) -> Shown:
         """By owner: the records shown so far, as record integer → (handle, field groups)."""
         return self._shapes.shown
+
+    def only_own(self, action: str) -> bool:
+        """Whether nobody's records but the caller's own are in scope for an action."""
+        labels = self._scope.labels
+        return all(labels[lid].owner == self._org for lid in self._scope.allowed(action))
 
     @property
     def sharing(self) -> SharedReading:
@@ -115,6 +125,7 @@ class Reading:
     ) -> Shape | None:
         """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
         grades = self._grades(grading)
+        _known(link_kinds or (), self._sources.schema.links, "link kind", "linkKinds")
         await self._reach(after)
         node = self._open(start)
         if node is None:
@@ -152,9 +163,10 @@ class Reading:
     async def match(
         self, identifiers: Sequence[tuple[str, dict[str, str], InvalidInput | None]], after: int | None
     ) -> list[Shape]:
-        """Hit or no hit for each identifier, with whom to ask; only holders whose policy lets it be known count.
+        """Hit, no hit or not asked for each identifier; only holders whose policy lets it be known count.
 
-        An identifier that can't be asked gets its problem, which tells of nothing but the identifier itself.
+        Not asked comes with why: the identifier can't be cleaned, or without a hit: nobody else was asked, or own
+        submissions are not in the graph yet. That tells of nothing but the question and the caller's own organisation.
         """
         # 1. Every identifier's canonical key, or what is wrong with it (model).
         keys = await _when(len(identifiers) > SEVERAL, lambda: [self._key_or_problem(*one) for one in identifiers])
@@ -166,12 +178,26 @@ class Reading:
         hits = await self._sources.reader.match(self._scope, asked, self._now) if asked else {}
         # 4. In the order asked.
         contacts: dict[str, list[Shape]] = {key: self._contacts(lids) for key, lids in hits.items()}
+        absent = self._absent()
         return [
             {"kind": kind, **_unasked(key)}
             if isinstance(key, InvalidInput)
-            else {"kind": kind, "hit": key in hits, "contacts": contacts.get(key, []), "problem": None}
+            else {"kind": kind, **(_hit(contacts[key]) if key in contacts else absent)}
             for (kind, _, _), key in zip(identifiers, keys, strict=True)
         ]
+
+    def _absent(self) -> Shape:
+        """What is said of an identifier without a hit: no hit, or why it was not asked of all that it might be."""
+        if not self._scope.footing.stated:
+            message = "only your own records were asked: state purpose, legal basis and a registered case"
+            return _unasked(InvalidInput(message, code="no_footing"))
+        if self.only_own("match"):
+            message = "with your roles and on this footing nobody else's records may be asked about"
+            return _unasked(InvalidInput(message, code="nobody_to_ask"))
+        if self._pending:
+            message = "submissions of your organisation are not in the graph yet and may name it: ask again"
+            return _unasked(InvalidInput(message, code="not_applied_yet"))
+        return {"outcome": NO_HIT, "hit": False, "contacts": [], "problem": None}
 
     async def budget(self) -> Shape:
         """What the caller's organisation has used of its identifiers today."""
@@ -179,7 +205,10 @@ class Reading:
         return {"limit": balance.limit, "used": balance.used, "resets_at": balance.resets_at}
 
     async def rings(self, parameters: Mapping[str, Any], after: int | None) -> Shape:
-        """The rings in what the caller may analyse, each explained by records."""
+        """The rings in what the caller may analyse, each explained by records. Raises Denied for all but analysts."""
+        if ANALYST not in self._scope.principal.roles:
+            raise Denied("only analysts search for rings", where="role")
+        _known(parameters.get("identifier_kinds", ()), self._sources.schema.kinds, "kind", "parameters/identifierKinds")
         await self._reach(after)
         async with self._sources.long.turn(self._org):
             detected = await find_rings(self._sources.columns, self._scope, parameters, self._names)
@@ -256,7 +285,7 @@ class Reading:
         """Who saw the caller's organisation's records, newest first; for its data-protection officers."""
         principal = self._scope.principal
         if "officer" not in principal.roles:
-            return {"entries": [], "next_before": None}
+            raise Denied("only data-protection officers read the access log", where="role")
         rows, more = await asyncio.to_thread(
             self._sources.ledger.access_log, principal.org, since, until, first, before
         )
@@ -325,6 +354,15 @@ class Reading:
             raise InvalidQuery(problem.message, code=problem.code, where="grading") from None
 
 
+def _known(words: Iterable[str], known: Iterable[str], what: str, where: str) -> None:
+    """Raise InvalidQuery for a word that the schema does not have: what it names would be no hit, ever."""
+    listed = list(known)
+    for position, word in enumerate(words):
+        if word not in listed:
+            message, code = f"there is no such {what}; {hint(word, listed)}", f"unknown_{what.replace(' ', '_')}"
+            raise InvalidQuery(message, code=code, where=f"{where}/{position}")
+
+
 def _claims(entities: Iterable[EntityFacts], links: Sequence[LinkClaim]) -> int:
     return sum(len(one.claims) for one in entities) + len(links)
 
@@ -338,6 +376,10 @@ async def _when(long: bool, work: Callable[[], T]) -> T:
     return await asyncio.to_thread(work) if long else work()
 
 
+def _hit(contacts: list[Shape]) -> Shape:
+    return {"outcome": HIT, "hit": True, "contacts": contacts, "problem": None}
+
+
 def _unasked(problem: InvalidInput) -> Shape:
     told = {"code": problem.code, "message": problem.message, "where": problem.where}
-    return {"hit": None, "contacts": [], "problem": told}
+    return {"outcome": NOT_ASKED, "hit": None, "contacts": [], "problem": told}

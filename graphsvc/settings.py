@@ -82,6 +82,8 @@ class Settings:
     purge_every: int = 3600
     forget_days: int = 7
     """A start so many days after an erasure makes the own graph anew: its files may still hold what was erased."""
+    max_lag: int = 60
+    """Seconds that the graph may be behind the log before readiness says ``lagging``; 0: any time."""
     witnesses: str = ""
     tsa: str = ""
     tsa_every: int = 3600

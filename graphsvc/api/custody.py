@@ -111,7 +111,7 @@ class RowRange:
 
 @shape
 class LegalHold:
-    """A legal hold on own records, or (case) on what was shown under a case. released: the entry that ended it."""
+    """A legal hold on own records; case: on those shown under it; request: the preservation that made and ends it."""
 
     index: int
     at: str
@@ -121,6 +121,9 @@ class LegalHold:
     records: int
     ranges: list[RowRange]
     released: int | None
+    in_force: bool
+    request: str | None
+    until: str | None
 
 
 @shape

@@ -72,10 +72,10 @@ def _health(administering: Administering) -> list[Route]:
         return json_response({"status": "live"})
 
     async def ready(request: Request) -> Response:
-        parts = dict(await administering.ready())
-        is_ready = all(parts.values())
-        told = {"status": "ready" if is_ready else "starting", "parts": parts, **await administering.progress()}
-        return json_response(told, 200 if is_ready else 503)
+        parts, progress = dict(await administering.ready()), await administering.progress()
+        # Lagging, it answers still, and every answer says how far it looked: 503 keeps new callers away from old news.
+        status = "starting" if not all(parts.values()) else "lagging" if progress["applier"]["lagging"] else "ready"
+        return json_response({"status": status, "parts": parts, **progress}, 200 if status == "ready" else 503)
 
     return [_route("GET", "/health/live", live), _route("GET", "/health/ready", ready)]
 

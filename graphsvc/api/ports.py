@@ -81,7 +81,7 @@ class Reading(Protocol):
         ...
 
     async def match(self, identifiers: list[Identifier], after: int | None, /) -> list[Shape]:
-        """Hit or no hit for each identifier, in their order."""
+        """Hit, no hit or not asked for each identifier, in their order."""
         ...
 
     async def budget(self) -> Shape:
@@ -120,7 +120,17 @@ class Released(Protocol):
 
     @property
     def applied_index(self) -> int:
-        """The last ledger index that the graph holds."""
+        """The last ledger index that the graph held when the answer was read, or an earlier one."""
+        ...
+
+    @property
+    def own_pending(self) -> Sequence[int]:
+        """The caller's organisation's own submissions that were acknowledged and not in the graph."""
+        ...
+
+    @property
+    def only_own(self) -> bool:
+        """Whether nobody's records but those of the caller's organisation were in scope."""
         ...
 
 

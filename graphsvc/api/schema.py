@@ -47,7 +47,7 @@ class Query(SharingQuery, CustodyQuery, GoverningQuery):
     match = strawberry.field(
         resolver=roots.match,
         graphql_type=list[Match] | None,
-        description="Hit or no hit for up to 1,000 exact identifiers, in the order asked.",
+        description="Hit, no hit or not asked, for up to 1,000 exact identifiers, in the order asked.",
     )
     budget = strawberry.field(
         resolver=roots.budget,

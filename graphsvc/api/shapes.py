@@ -168,7 +168,7 @@ class Contact:
 
 @shape
 class IdentifierProblem:
-    """Why an identifier can't be asked; the others of its batch were."""
+    """Why an identifier was not asked. code: no_footing, nobody_to_ask, not_applied_yet, or what is wrong with it."""
 
     code: str
     message: str
@@ -177,9 +177,10 @@ class IdentifierProblem:
 
 @shape
 class Match:
-    """Hit or no hit for one identifier asked. hit is null where there is a problem."""
+    """outcome: HIT, NO_HIT, or NOT_ASKED because of problem; hit says the same as true, false and null."""
 
     kind: str
+    outcome: str
     hit: bool | None
     contacts: list[Contact]
     problem: IdentifierProblem | None

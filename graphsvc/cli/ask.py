@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from graphsvc.cli.options import FootingOptions, grouped
-from graphsvc.cli.output import write_json
+from graphsvc.cli.output import looked, warn, write_json
 from graphsvc.cli.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 
@@ -48,11 +48,13 @@ def ask(
     if out is not None:
         out.write_bytes(answer.body)
     if json:
-        write_json({"data": answer.data, "errors": list(answer.errors), "index": answer.proof.index})
+        told = {"data": answer.data, "errors": list(answer.errors), "index": answer.proof.index}
+        write_json({**told, **looked(answer)})
         return
     Console(highlight=False, soft_wrap=True).print_json(data=answer.data)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"ledger index {answer.proof.index}, {'signed, ' if answer.signed else ''}receipt checked")
+    warn(console, answer)
     for error in answer.errors:
         console.print(f"error: {error.get('message', '')}", markup=False)
 

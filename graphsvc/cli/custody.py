@@ -168,11 +168,12 @@ def hold(
     rows = (
         (
             *(one["index"], one["at"], one["case"], one["records"], _ranges(one["ranges"]), one["released"]),
-            *(one["person"], one["reason"]),
+            *(one["person"], one["reason"], one["request"], one["until"]),
         )
         for one in found
     )
-    table(("hold", "when", "case", "records", "submission: rows", "ended in entry", "by", "reason"), rows)
+    columns = ("hold", "when", "case", "records", "submission: rows", "ended in entry", "by", "reason")
+    table((*columns, "request", "until"), rows)
 
 
 def release(

@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from graphsvc.cli.options import FootingOptions, grouped, identifier
-from graphsvc.cli.output import REFUSED, write_json
+from graphsvc.cli.output import BAD_INPUT, DONE, NO_ANSWER, REFUSED, looked, warn, write_json
 from graphsvc.cli.profile import read_profile
-from graphsvc.client import Client
+from graphsvc.client import Answer, Client
 from graphsvc.client.errors import Refused
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Footing
@@ -26,10 +26,14 @@ from graphsvc.settings import product_data
 BATCH = 1_000
 """Identifiers a request: what the service takes at most."""
 MATCH = """query($identifiers: [IdentifierInput!]!, $after: Int) {
-  match(identifiers: $identifiers, after: $after) { kind hit contacts { org name contact } problem { code message } }
+  match(identifiers: $identifiers, after: $after) {
+    kind outcome hit contacts { org name contact } problem { code message } }
   budget { limit used resetsAt } }"""
 ANSWERS = ("hit", "contacts", "problem")
 """The columns that are added to a file."""
+WORDS = {"HIT": "hit", "NO_HIT": "no hit", "NOT_ASKED": "not asked"}
+AGAIN, REFUSALS = frozenset({"not_applied_yet"}), frozenset({"budget_spent", "nobody_to_ask"})
+"""Why something was not asked: what goes away by itself, and what the caller may not; anything else is to be mended."""
 
 
 @dataclass(slots=True)
@@ -79,7 +83,8 @@ def match(
 
     Nothing of what is held is shown, and a holder whose policy keeps it hidden counts as no hit. Each identifier counts
     once a day against the budget of your organisation; a file is asked in batches of 1,000, each counted as a whole.
-    Where the budget ends within a file, what was answered is shown and the exit code is 3.
+    Where the budget ends within a file, what was answered is shown. What was not asked is no "no hit": it comes with
+    why, and the exit code is 2 (mend what you ask), 3 (you may not) or 4 (later), the highest that applies.
     """
     asked = _read(file, stated.kind) if file is not None else Asked()
     asked.identifiers += stated.identifiers
@@ -88,15 +93,16 @@ def match(
     if out is not None and (file is None or len(asked.rows) != len(asked.identifiers)):
         raise InvalidInput("--out writes the rows of a file: give one, and no identifiers beside it", code="no_rows")
     with read_profile(profile).client(signed=footing.signed) as client:
-        answers, budget, refused = _ask(client, asked.identifiers, footing.footing)
+        answers, budget, came = _ask(client, asked.identifiers, footing.footing)
     if out is not None:
         _write(out, asked, answers)
     if json:
-        write_json({"matches": answers, "budget": budget})
+        write_json({"matches": answers, "budget": budget, **looked(came)})
     else:
         _tell(Console(highlight=False, soft_wrap=True), asked, answers, budget)
-    if refused is not None:
-        raise typer.Exit(REFUSED)
+        warn(Console(stderr=True, highlight=False, soft_wrap=True), came)
+    if code := max(map(_code, answers)):
+        raise typer.Exit(code)
 
 
 def _read(path: Path, kind: str) -> Asked:
@@ -133,13 +139,14 @@ def _of_row(row: Mapping[str, str], kind: str, schema: Schema) -> tuple[str, dic
 
 def _ask(
     client: Client, identifiers: Sequence[tuple[str, dict[str, str]]], footing: Footing
-) -> tuple[list[dict[str, Any]], dict[str, Any], Refused | None]:
-    """Answers to all identifiers and the budget's state; where the service refused to go on, why.
+) -> tuple[list[dict[str, Any]], dict[str, Any], Answer]:
+    """Answers to all identifiers, the budget's state, and the first batch's answer: those after it looked no less far.
 
     Raises Refused when nothing was answered.
     """
     answers: list[dict[str, Any]] = []
     budget: dict[str, Any] = {}
+    came: list[Answer] = []
     while len(answers) < len(identifiers):
         batch = identifiers[len(answers) : len(answers) + BATCH]
         inputs = [
@@ -155,10 +162,20 @@ def _ask(
                 raise refused
             problem = {"code": refused.code, "message": refused.message}
             rest = identifiers[len(answers) :]
-            answers += [{"kind": kind, "hit": None, "contacts": [], "problem": problem} for kind, _ in rest]
-            return answers, budget, refused
+            unasked: dict[str, Any] = {"outcome": "NOT_ASKED", "hit": None, "contacts": [], "problem": problem}
+            answers += [{"kind": kind, **unasked} for kind, _ in rest]
+            return answers, budget, came[0]
         answers += answer.data["match"]
-    return answers, budget, None
+        came.append(answer)
+    return answers, budget, came[0]
+
+
+def _code(answer: Mapping[str, Any]) -> int:
+    """The exit code for one identifier."""
+    if answer["outcome"] != "NOT_ASKED":
+        return DONE
+    code = answer["problem"]["code"]
+    return NO_ANSWER if code in AGAIN else REFUSED if code in REFUSALS else BAD_INPUT
 
 
 def _write(path: Path, asked: Asked, answers: Sequence[Mapping[str, Any]]) -> None:
@@ -179,7 +196,7 @@ def _numeric(cell: str) -> bool:
 
 
 def _cells(answer: Mapping[str, Any]) -> Iterator[str]:
-    yield {True: "hit", False: "no hit", None: ""}[answer["hit"]]
+    yield WORDS[answer["outcome"]]
     yield "; ".join(f"{one['name']} ({one['contact'] or one['org']})" for one in answer["contacts"])
     yield f"{answer['problem']['code']}: {answer['problem']['message']}" if answer["problem"] else ""
 
@@ -189,8 +206,8 @@ def _tell(console: Console, asked: Asked, answers: Sequence[Mapping[str, Any]], 
     for (kind, parts), answer in zip(asked.identifiers, answers, strict=True):
         table.add_row(*map(escape, (kind, _shown(parts.values()), *_cells(answer))))
     console.print(table)
-    hits, bad = sum(bool(one["hit"]) for one in answers), sum(one["problem"] is not None for one in answers)
-    console.print(f"{hits} of {len(answers)} hit" + (f", {bad} can't be asked" if bad else ""))
+    hits, bad = (sum(one["outcome"] == word for one in answers) for word in ("HIT", "NOT_ASKED"))
+    console.print(f"{hits} of {len(answers)} hit" + (f", {bad} not asked" if bad else ""))
     console.print(f"{budget['used']} of {budget['limit']} identifiers used today; anew at {budget['resetsAt']}")
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from graphsvc.client.answers import Answer
 from graphsvc.client.errors import Refused, Unreachable
 from graphsvc.model.errors import GraphsvcError, Unavailable
 from graphsvc_verify.errors import VerifyError
@@ -19,6 +20,8 @@ from graphsvc_verify.errors import VerifyError
 JSON_FLAG = "--json"
 DONE, NOT_HOLDING, BAD_INPUT, REFUSED, NO_ANSWER = range(5)
 """Exit codes of all commands."""
+NAMED = 10
+"""Submissions named in a warning."""
 GAP = 2
 """Spaces between two columns of a table."""
 
@@ -28,7 +31,8 @@ def exit_code(error: GraphsvcError | VerifyError) -> int:
     if isinstance(error, VerifyError):
         return NOT_HOLDING
     if isinstance(error, Refused):
-        return REFUSED
+        # What the service can't take as asked is for the caller to mend, as what this program can't.
+        return BAD_INPUT if error.status == 400 else REFUSED
     return NO_ANSWER if isinstance(error, Unreachable | Unavailable) else BAD_INPUT
 
 
@@ -40,6 +44,28 @@ def fail(console: Console, error: GraphsvcError | VerifyError, *, as_json: bool)
         return
     place = f" [dim]({escape(where)})[/dim]" if where else ""
     console.print(f"[bold red]{escape(error.code)}[/bold red] {escape(error.message)}{place}", highlight=False)
+
+
+def looked(answer: Answer) -> dict[str, Any]:
+    """How far an answer looked, for programs."""
+    return {
+        "appliedIndex": answer.applied_index,
+        "ownPending": list(answer.own_pending),
+        "onlyOwn": answer.only_own,
+    }
+
+
+def warn(console: Console, answer: Answer) -> None:
+    """Say what an answer did not look at, for people."""
+    if answer.own_pending:
+        named = ", ".join(map(str, answer.own_pending[:NAMED])) + (", …" if len(answer.own_pending) > NAMED else "")
+        told = f"not looked at: your own submissions {named} are not in the graph yet, which holds the log up to entry"
+        console.print(f"warning: {told} {answer.applied_index}; ask again", markup=False)
+    if answer.only_own:
+        told = "nobody's records but your own organisation's were in scope"
+        console.print(
+            f"warning: {told}: state --purpose, --legal-basis and --case, or ask in another role", markup=False
+        )
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:

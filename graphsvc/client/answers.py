@@ -20,6 +20,8 @@ from graphsvc_verify.trust import Trust
 class _Extensions(msgspec.Struct, rename="camel"):
     receipt: dict[str, Any] | None = None
     applied_index: int = -1
+    own_pending: tuple[int, ...] = ()
+    only_own: bool = False
 
 
 class _Envelope(msgspec.Struct):
@@ -35,7 +37,7 @@ class Answer:
     """A checked answer: ``data`` decoded, ``raw`` as sent, and what its receipt proves.
 
     ``body`` is the whole response as it came: kept in a file, it can go into evidence later. ``signed``: the entry
-    carries the question's signature.
+    carries the question's signature. ``applied_index``, ``own_pending`` and ``only_own`` say how far it looked.
     """
 
     data: dict[str, Any]
@@ -46,6 +48,8 @@ class Answer:
     proof: ReceiptReport
     body: bytes = b""
     signed: bool = False
+    own_pending: tuple[int, ...] = ()
+    only_own: bool = False
 
 
 def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
@@ -104,7 +108,9 @@ def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
         raise VerifyError("no_receipt", "the answer came without a receipt")
     proof = check_receipt(receipt, trust, raw if shown else None)
     data = msgspec.json.decode(raw, type=dict[str, Any] | None) or {}
-    return Answer(data, raw, tuple(envelope.errors), envelope.extensions.applied_index, receipt, proof, body)
+    told = envelope.extensions
+    answer = Answer(data, raw, tuple(envelope.errors), told.applied_index, receipt, proof, body)
+    return replace(answer, own_pending=told.own_pending, only_own=told.only_own)
 
 
 def check_question(proof: ReceiptReport, asked: bytes, footing: Footing, org: str = "") -> None:

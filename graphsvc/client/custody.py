@@ -22,7 +22,7 @@ NOTICES = """query($open: Boolean!, $first: Int!, $before: Int) {
     notice owner cause reason deadline toldAt count records { handle reads { index at } }
     acknowledged outcome because overdue } }"""
 HOLDS = """query($open: Boolean!) { holds(open: $open) {
-  index at reason person case records ranges { submission first last } released } }"""
+  index at reason person case records ranges { submission first last } released inForce request until } }"""
 SUBJECT_ACCESS = """query($kind: String!, $parts: [KeyPart!]!) { subjectAccess(kind: $kind, parts: $parts) {
   organisation kind key madeAt truncated
   records {

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.custody import ranges
+from graphsvc.custody.preserving import holds_now
 from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.sealed import Opened, open_records
 from graphsvc.custody.targets import Parts
@@ -74,7 +75,7 @@ class SubjectAccess:
         seen = book.seen(self._org, of, self._parts.ledger.head)
         entries = sorted({entry for one in seen.values() for reads in one.reads.values() for entry in reads})
         times = book.times(entries)
-        held = book.held(self._org)
+        held = ranges.union(*(hold.ranges for hold in holds_now(self._parts, self._org)))
         states = self._parts.holdings.states(list(ranges.records(of)))
         labels = self._parts.labels_of(self._org)
         for opened in open_records(self._parts.ledger, self._parts.payloads, of):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,8 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, pack_rows
 from graphsvc.model.errors import IntegrityError, NotFound
+from graphsvc.share.book import find
+from graphsvc.share.states import keeps
 
 RECALLED, CORRECTED, DEPARTED, ERASED, PURGED = "recalled", "corrected", "departed", "erased", "purged"
 DESTROYING = (ERASED, PURGED)
@@ -126,11 +129,6 @@ class Book:
             ]
         return dict(found), tuple(named)
 
-    def held(self, org: str) -> Ranges:
-        """Everything of the organisation's that is under a hold now."""
-        with self._ledger.reading() as connection:
-            return held(connection, org)
-
     def seen(self, owner: str, of: Ranges, before: int) -> dict[str, Seen]:
         """By organisation: what others than the owner were shown of some of its records in entries below ``before``."""
         shown, reads = tables.disclosures, tables.reads
@@ -169,13 +167,29 @@ class Book:
         return found
 
 
-def held(connection: Connection, org: str) -> Ranges:
-    """Everything of an organisation's that is under a hold, as the connection sees it."""
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold by the index of its entry. ``request``: the preservation that made it and ends it; empty for none."""
+
+    index: int
+    request: str
+    ranges: Ranges
+
+
+def in_force(connection: Connection, org: str) -> list[Hold]:
+    """The holds on an organisation's records, as the connection sees them."""
     table = tables.holds
-    query = select(table.c.ranges, table.c.case).where(table.c.org == org, table.c.released.is_(None))
-    holds = connection.execute(query).all()
-    cases = [_shown_in(connection, org, case) for _, case in holds if case]
-    return ranges.union(*(ranges.ranges(named) for named, case in holds if not case), *cases)
+    query = select(table).where(table.c.org == org, table.c.released.is_(None)).order_by(table.c["index"])
+    now = time.time()
+    return [
+        Hold(
+            row["index"],
+            row["request"],
+            _shown_in(connection, org, row["case"]) if row["case"] else ranges.ranges(row["ranges"]),
+        )
+        for row in connection.execute(query).mappings().all()
+        if not row["request"] or keeps(find(connection, org, row["request"]).standing(now), now)
+    ]
 
 
 def gone(connection: Connection, submissions: Sequence[int], causes: Sequence[str] | None) -> Ranges:

@@ -13,13 +13,16 @@ from graphsvc.custody import acknowledging, correcting, holding, reapplying, wit
 from graphsvc.custody.erasing import Erasing
 from graphsvc.custody.listing import CustodyReading
 from graphsvc.custody.membership import Membership, leave, to_leave
+from graphsvc.custody.preserving import keys_of, meant
 from graphsvc.custody.purging import purge
+from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.retention import Rule
 from graphsvc.custody.targets import Parts
 from graphsvc.model.errors import Denied
 from graphsvc.model.labels import Label
 from graphsvc.model.principals import Principal
 from graphsvc.policy.scope import Scope
+from graphsvc.share.book import Request
 
 if TYPE_CHECKING:
     from graphsvc.shown import Shapes
@@ -70,6 +73,14 @@ class Custody:
     def labels_aside(self, org: str, records: Sequence[int]) -> dict[int, Label]:
         """The labels of those of an organisation's own records that are set aside, and so in no graph. Blocks."""
         return reapplying.own_labels_aside(self._parts, org, records)
+
+    async def meant(self, org: str, request: Request) -> Ranges:
+        """What an organisation has about the identifiers of a request now. Raises Unavailable where that is not known.
+
+        Everything that is in the ledger counts, so it has to be applied.
+        """
+        await self._parts.applier.wait(self._parts.ledger.head - 1)
+        return await asyncio.to_thread(meant, self._parts, org, keys_of(request))
 
     async def corrected(self, submission: int) -> None:
         """Take back what a submission supersedes."""

@@ -19,8 +19,9 @@ from sqlalchemy import Connection
 from graphsvc.acts import Acted, SignedAct
 from graphsvc.changes import BRINGING, ERASURE, PAYLOAD, DraftReader, Remains, read_again
 from graphsvc.custody import forms, ranges
-from graphsvc.custody.book import DESTROYING, ERASED, held
+from graphsvc.custody.book import DESTROYING, ERASED, in_force
 from graphsvc.custody.destroying import destroy, forget_rows
+from graphsvc.custody.preserving import holds_now, refuse_held
 from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.sealed import open_records
 from graphsvc.custody.targets import Parts, records_of, resolve
@@ -68,6 +69,7 @@ class Erasing:
             # 1. What stays of them in the numbering of the graph, while they can still be read.
             await parts.applier.wait(parts.ledger.head - 1)
             at = parts.ledger.head
+            await asyncio.to_thread(lambda: refuse_held(holds_now(parts, decision.owner), named))
             keys, more = await asyncio.to_thread(self._before, named)
             records = await asyncio.to_thread(lambda: ranges.count(records_of(parts, named)))
             # 2. Durable; from here on hidden, and bound to go whatever happens.
@@ -77,8 +79,7 @@ class Erasing:
 
             def effects(connection: Connection, index: int, t: str) -> None:
                 insert_rows(connection, index, t)
-                if ranges.both(held(connection, decision.owner), named):
-                    raise Conflict("records are under a legal hold: release it first", code="held")
+                refuse_held(in_force(connection, decision.owner), named)
                 forget_rows(connection, named)
 
             draft.effects = effects

@@ -34,10 +34,9 @@ async def hold(parts: Parts, act: SignedAct) -> Acted:
         held = await asyncio.to_thread(_there, parts, act.org, body.target)
 
     def effects(connection: Connection, index: int, t: str) -> None:
-        row = {"org": act.org, "case": case, "reason": body.reason, "person": act.person, "released": None}
-        connection.execute(
-            insert(tables.holds), {**row, "index": index, "t": t, "ranges": [list(part) for part in held]}
-        )
+        row = {"org": act.org, "case": case, "reason": body.reason, "person": act.person}
+        made = {"index": index, "t": t, "ranges": [list(part) for part in held], "released": None, "request": ""}
+        connection.execute(insert(tables.holds), row | made)
 
     appended = await asyncio.wrap_future(
         parts.ledger.append(_entry(act, {"ranges": [list(part) for part in held]}, effects))
@@ -48,17 +47,21 @@ async def hold(parts: Parts, act: SignedAct) -> Acted:
 async def release(parts: Parts, act: SignedAct) -> Acted:
     """End an own hold; what has become due meanwhile goes with the next purge.
 
-    Raises InvalidInput, Denied, NotFound (no such hold, or another's, alike), Conflict when it has ended.
+    Raises InvalidInput, Denied, NotFound (no such hold, or another's, alike), Conflict when it has ended or is that of
+    a preservation.
     """
     body = act.read(forms.Release)
     table = tables.holds
-    query = select(table.c.released, table.c.ranges, table.c.case).where(
+    query = select(table.c.released, table.c.ranges, table.c.case, table.c.request).where(
         table.c["index"] == body.hold, table.c.org == act.org
     )
     with parts.ledger.reading() as connection:
         found = connection.execute(query).first()
     if found is None:
         raise NotFound("there is no such hold")
+    if found.request:
+        message = f"this hold ends with the preservation request {found.request}: by its asker, or in time"
+        raise Conflict(message, code="preserved")
 
     def effects(connection: Connection, index: int, _t: str) -> None:
         open_one = (table.c["index"] == body.hold) & table.c.released.is_(None)

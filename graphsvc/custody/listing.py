@@ -13,15 +13,20 @@ from sqlalchemy import select
 
 from graphsvc.custody import ranges
 from graphsvc.custody.access import SubjectAccess
+from graphsvc.custody.book import in_force
 from graphsvc.custody.targets import Parts
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
+from graphsvc.model.errors import Denied
 from graphsvc.policy.scope import Scope
+from graphsvc.share.book import find
 
 if TYPE_CHECKING:
     from graphsvc.shown import Shapes
 
 Shape = dict[str, Any]
+OFFICERS = frozenset({"officer"})
+"""Who reads holds, and all that is held on a subject."""
 OWNERS = frozenset({"officer", "submitter"})
 """Who reads what was taken back."""
 TOLD = frozenset({"officer", "investigator", "analyst"})
@@ -42,8 +47,7 @@ class CustodyReading:
 
     def recalls(self, first: int, before: int | None) -> list[Shape]:
         """What the organisation took back or erased, newest first, with whom that was told and what they answered."""
-        if not OWNERS & self._roles:
-            return []
+        self._require(OWNERS)
         table, told = tables.withdrawals, tables.notices
         query = select(table).where(table.c.owner == self._org).order_by(table.c["index"].desc()).limit(first)
         if before is not None:
@@ -59,8 +63,7 @@ class CustodyReading:
 
     def notices(self, open_only: bool, first: int, before: int | None) -> list[Shape]:
         """What the organisation was told of records that it saw, newest first; ``open_only``: what waits for it."""
-        if not TOLD & self._roles:
-            return []
+        self._require(TOLD)
         told, table = tables.notices, tables.withdrawals
         query = (
             select(told, table.c.owner, table.c.cause, table.c.reason, table.c.deadline)
@@ -79,17 +82,24 @@ class CustodyReading:
 
     def holds(self, open_only: bool) -> list[Shape]:
         """The organisation's legal holds, newest first; for its officers."""
-        if "officer" not in self._roles:
-            return []
+        self._require(OFFICERS)
         table = tables.holds
         query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc()).limit(MOST)
         if open_only:
             query = query.where(table.c.released.is_(None))
         with self._parts.ledger.reading() as connection:
             rows = connection.execute(query).mappings().all()
+            asked = {row["request"]: find(connection, self._org, row["request"]) for row in rows if row["request"]}
+            kept = {hold.index for hold in in_force(connection, self._org)}
+        if open_only:
+            rows = [row for row in rows if row["index"] in kept]
+        until = {name: request.standing(self._now).until for name, request in asked.items()}
         return [
             {
                 **{name: row[name] for name in ("index", "reason", "person", "released")},
+                "in_force": row["index"] in kept,
+                "request": row["request"] or None,
+                "until": until.get(row["request"]),
                 "at": row["t"],
                 "case": row["case"] or None,
                 "records": ranges.count(ranges.ranges(row["ranges"])),
@@ -99,10 +109,14 @@ class CustodyReading:
         ]
 
     def subject_access(self, kind: str, parts: Mapping[str, str]) -> Shape | None:
-        """All that the organisation holds on an entity, and to whom it was disclosed; for its officers, else None."""
-        if "officer" not in self._roles:
-            return None
+        """All that the organisation holds on an entity, and to whom it was disclosed; for its officers."""
+        self._require(OFFICERS)
         return SubjectAccess(self._parts, self._org, self._now).report(kind, parts, self._shapes)
+
+    def _require(self, roles: frozenset[str]) -> None:
+        """Raise Denied without one of ``roles``: an empty answer would say that there is nothing."""
+        if not roles & self._roles:
+            raise Denied(f"only for the roles {', '.join(sorted(roles))}", where="role")
 
     def _answer(self, row: Mapping[str, Any], deadline: str) -> Shape:
         done = row["acknowledged"] is not None

@@ -59,6 +59,7 @@ def _told(one: Due, entries: list[int], held_meanwhile: int) -> dict[str, Any]:
         "overAge": counts["over_age"],
         "recalled": counts["recalled"],
         "held": counts["held"],
+        "holds": list(one.holds),
         "entries": entries,
     }
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from graphsvc.custody import ranges
+from graphsvc.custody.preserving import holds_now
 from graphsvc.custody.ranges import Ranges
 from graphsvc.custody.sealed import open_records
 from graphsvc.custody.targets import Parts
@@ -53,6 +54,8 @@ class Due:
     over_age: Ranges
     recalled: Ranges
     held: Ranges
+    holds: tuple[int, ...] = ()
+    """The holds that keep it, by index."""
 
     @property
     def purged(self) -> Ranges:
@@ -85,8 +88,9 @@ def due(parts: Parts, rules: Sequence[Rule], now: float | None = None) -> Iterat
         recalled = parts.book.recalled(owner)
         all_of_it = ranges.union(expired, old, recalled)
         if all_of_it:
-            held = ranges.both(all_of_it, parts.book.held(owner))
-            yield Due(owner, expired, old, recalled, held)
+            holds = [hold for hold in holds_now(parts, owner) if ranges.both(hold.ranges, all_of_it)]
+            held = ranges.both(all_of_it, ranges.union(*(hold.ranges for hold in holds)))
+            yield Due(owner, expired, old, recalled, held, tuple(hold.index for hold in holds))
 
 
 def _age(rules: Sequence[Rule], label: Label) -> float | None:

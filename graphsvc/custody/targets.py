@@ -15,6 +15,7 @@ from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.graph.holdings import Holdings
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import InvalidInput, NotFound
+from graphsvc.model.hints import hint
 from graphsvc.model.labels import Label
 from graphsvc.model.places import record_int
 from graphsvc.model.scalars import ValueProblem
@@ -74,6 +75,7 @@ def _select(parts: Parts, org: str, chosen: Selection, where: str) -> Ranges:
     conditions = (chosen.entity, chosen.handle, chosen.handling, chosen.legal_basis, chosen.since, chosen.until)
     if all(one is None for one in conditions):
         raise InvalidInput("a selection needs a condition", code="bad_act", where=where)
+    _check_codes(parts.schema, chosen, where)
     lids = [
         lid
         for lid, label in parts.labels_of(org).items()
@@ -98,6 +100,24 @@ def _select(parts: Parts, org: str, chosen: Selection, where: str) -> Ranges:
     if not selected:
         raise NotFound("there is no such record")
     return selected
+
+
+def _check_codes(schema: Schema, chosen: Selection, where: str) -> None:
+    """Raise InvalidInput for a code that is in no list: it selects nothing, whatever there is."""
+    handling, basis = chosen.handling, chosen.legal_basis
+    if handling is not None:
+        schemes = [name.removeprefix("handling-") for name in schema.codelists if name.startswith("handling-")]
+        if handling.scheme not in schemes:
+            message = f"there is no such handling scheme; {hint(handling.scheme, schemes)}"
+            raise InvalidInput(message, code="unknown_scheme", where=f"{where} select handling")
+        codes = schema.codelists[f"handling-{handling.scheme}"]
+        if handling.code not in codes.codes:
+            message = f"there is no such handling code; {codes.hint(handling.code)}"
+            raise InvalidInput(message, code="unknown_code", where=f"{where} select handling")
+    bases = schema.codelists["legal-bases"]
+    if basis is not None and basis not in bases.codes:
+        message = f"there is no such legal basis; {bases.hint(basis)}"
+        raise InvalidInput(message, code="unknown_legal_basis", where=f"{where} select legalBasis")
 
 
 def _aside(parts: Parts, org: str, chosen: Selection, keys: list[str] | None) -> Ranges:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from graphsvc.govern.versions import ROLL_BACK, Event, Proposal, Versions, missing
 from graphsvc.graph.handles import RECORD
-from graphsvc.model.principals import Footing
+from graphsvc.model.principals import Footing, check_roles
 from graphsvc.policy.decide import profile_of
 from graphsvc.policy.evaluate import Profile
 from graphsvc.policy.explain import explain
+from graphsvc.policy.footings import check_codes
 from graphsvc.policy.scope import Scope
 from graphsvc_verify.canonical import encode
 from graphsvc_verify.meaning import SHARED
@@ -110,6 +111,9 @@ class GovernedReading:
     def _other(self, reader: Mapping[str, Any]) -> Profile:
         """A reader as described; groups and grants of an organisation that is a member are those in force."""
         footing = Footing(reader["purpose"], reader["legal_basis"], reader["case"], reader["signed"])
+        check_roles(reader["roles"])
+        codelists = self._sources.schema.codelists
+        check_codes(footing, codelists, {"purpose": "reader/purpose", "legal basis": "reader/legalBasis"})
         organisation = self._sources.ledger.organisations().get(reader["org"])
         if organisation is not None:
             principal = type(self._scope.principal)(organisation, "", tuple(reader["roles"]))

@@ -47,7 +47,8 @@ _COLUMNS = {
 class State:
     """What the sequencer knows. Changed by its thread only, and only for good once a batch is committed.
 
-    ``numbers`` maps owners to (next owner_seq, index of their last entry); ``clock`` gives the time in UTC.
+    ``numbers`` maps owners to (next owner_seq, index of their last entry), ``brought`` organisations to the index of
+    their last submission; ``clock`` gives the time in UTC.
     """
 
     signer: LogSigner
@@ -60,6 +61,7 @@ class State:
     key_head: int | None = None
     scope: ScopeHeads = field(default_factory=ScopeHeads)
     numbers: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    brought: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,8 @@ class Batch:
         state.numbers |= next_numbers(numbers, draft, index)
         if draft.concerns is not None:
             state.scope.note(index, draft.concerns)
+        if draft.type == "submission" and draft.requester:
+            state.brought[draft.requester] = index
         rows["entries"].append((index, draft.type, t, finished.leaf))
         for name, content in (public | finished.objects).items():
             rows["objects"].append((name, True, content))

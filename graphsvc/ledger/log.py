@@ -315,6 +315,10 @@ class Ledger:
             self._cases.add((org, reference))
         return found
 
+    def has_submitted_since(self, org: str, index: int) -> bool:
+        """Whether there may be a submission of the organisation after entry ``index``: known without the database."""
+        return self._state.brought.get(org, -1) > index
+
     def access_log(
         self,
         owner: str,
@@ -374,7 +378,7 @@ class Ledger:
     def _restore(self) -> None:
         """The sequencer's state as it is in the database, after a batch that was not committed."""
         fresh = load_state(self._store, self._state.signer, self._day_keys, self._clock)
-        for name in ("registry", "epoch", "t", "key_head", "scope_head", "numbers", "tree"):
+        for name in ("registry", "epoch", "t", "key_head", "scope", "numbers", "brought", "tree"):
             setattr(self._state, name, getattr(fresh, name))
         self._source.tree = fresh.tree
 

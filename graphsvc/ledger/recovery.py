@@ -53,6 +53,9 @@ def load_state(store: Store, signer: LogSigner, day_keys: DayKeys, clock: Callab
         state.scope = ScopeHeads.since(head["scope_head"])
         state.epoch = None if head["epoch"] is None else day_keys.load(head["epoch"])
         state.numbers = _numbers(connection)
+        brought = tables.submissions
+        last = select(brought.c.org, func.max(brought.c["index"])).group_by(brought.c.org)
+        state.brought = dict(connection.execute(last).tuples())
     return state
 
 

@@ -352,8 +352,9 @@ holds = Table(
     Column("person", Text, nullable=False),
     Column("t", String(24), nullable=False),
     Column("released", _Int),
+    Column("request", String(64), nullable=False),
 )
-"""Legal holds: on ranges of rows, or on what was shown under a case."""
+"""Legal holds: on ranges of rows, or on what was shown under a case. ``request``: a preservation that ends it."""
 
 corrections = Table(
     "corrections",

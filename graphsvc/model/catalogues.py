@@ -69,10 +69,13 @@ class Codelist:
             return word
         found = self.folded.get(word.casefold().removeprefix(self.prefix))
         if found is None:
-            near = difflib.get_close_matches(word.casefold(), self.folded, 1, 0.7)
-            hint = f"did you mean {self.folded[near[0]]}?" if near else f"take one of: {self._some()}"
-            raise ValueProblem("not_in_list", f"this code is not in the list {self.name}; {hint}")
+            raise ValueProblem("not_in_list", f"this code is not in the list {self.name}; {self.hint(word)}")
         return found
+
+    def hint(self, word: str) -> str:
+        """Which code was probably meant."""
+        near = difflib.get_close_matches(word.casefold(), self.folded, 1, 0.7)
+        return f"did you mean {self.folded[near[0]]}?" if near else f"take one of: {self._some()}"
 
     def _some(self) -> str:
         shown = list(self.codes)

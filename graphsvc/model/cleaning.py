@@ -6,7 +6,6 @@ One pass per row: submission-wide fields first, then entities, then links. A val
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -27,6 +26,7 @@ from graphsvc.model.drafts import (
     Origin,
     RowProblem,
 )
+from graphsvc.model.hints import hint
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation
 from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
@@ -340,7 +340,7 @@ def _grading(grading: Grading, schema: Schema) -> Grading:
     scheme = grading.scheme
     if f"{scheme}-source" not in schema.codelists or f"{scheme}-information" not in schema.codelists:
         known = [name.removesuffix("-information") for name in schema.codelists if name.endswith("-information")]
-        raise _Rejected("bad_grading", "/grading/scheme", f"grading schemes are: {', '.join(known)}")
+        raise _Rejected("bad_grading", "/grading/scheme", _suggest("grading scheme", scheme, known))
     return Grading(
         scheme,
         _code(schema, f"{scheme}-source", grading.source, "/grading/source", "bad_grading"),
@@ -402,11 +402,7 @@ def _slug(value: str, pointer: str) -> str:
 
 
 def _suggest(what: str, given: str, known: Iterable[str]) -> str:
-    names = list(known)
-    given = given[:100]
-    near = difflib.get_close_matches(given, names, 1, 0.6) or [n for n in names if n.casefold() == given.casefold()]
-    hint = f"did you mean {near[0]}?" if near else f"take one of: {', '.join(names) or 'none here'}"
-    return f"the schema has no such {what}; {hint}"
+    return f"the schema has no such {what}; {hint(given[:100], known)}"
 
 
 def _token(name: str) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from graphsvc.model.catalogues import Codelist
 from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.hints import hint
 from graphsvc.model.scalars import ValueProblem
 
 UNGRADED = ""
@@ -73,7 +74,7 @@ class Gradings:
     def _codes(self, side: str, scheme: str | None, code: str | None) -> dict[str, list[str]]:
         levels: dict[str, Mapping[str, int]] = {name: getattr(scale, side) for name, scale in self.scales.items()}
         if scheme is not None and scheme not in levels:
-            raise ValueProblem("bad_grading", f"scheme: grading schemes are: {', '.join(levels)}")
+            raise ValueProblem("bad_grading", f"scheme: there is no such scheme; {hint(scheme, levels)}")
         if code is None:
             return {name: list(codes) for name, codes in levels.items()}
         if scheme is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 import msgspec
 
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.hints import hint
 
 FOREVER = 253402300799.0
 """The end of year 9999 in epoch seconds: no expiry was used."""
@@ -19,9 +19,7 @@ def check_roles(roles: Iterable[str]) -> None:
     """Raise InvalidInput for a role that there is not: a key enrolled with a typo would keep it for ever."""
     for role in roles:
         if role not in ROLES:
-            near = difflib.get_close_matches(role, ROLES, 1)
-            hint = f"did you mean {near[0]}?" if near else f"roles are: {', '.join(ROLES)}"
-            raise InvalidInput(f"there is no such role; {hint}", code="unknown_role", where="role")
+            raise InvalidInput(f"there is no such role; {hint(role, ROLES)}", code="unknown_role", where="role")
 
 
 class Organisation(msgspec.Struct, frozen=True, rename="camel"):

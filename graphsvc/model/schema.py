@@ -20,6 +20,7 @@ from graphsvc.model.catalogues import Codelist, Couriers, Sites, load_codelist, 
 from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
+from graphsvc.model.hints import hint
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
 from graphsvc.model.spreadsheets import restored
@@ -144,7 +145,7 @@ class Schema:
         """
         found = self.kinds.get(kind)
         if found is None:
-            raise ValueProblem("unknown_kind", f"kinds are: {', '.join(self.kinds)}", rejects=True)
+            raise ValueProblem("unknown_kind", f"there is no such kind; {hint(kind, self.kinds)}", rejects=True)
         return key_of(found, parts, CleanContext(region, org))
 
     def clean(self, type_name: str, value: Any, context: CleanContext) -> Any:
@@ -185,7 +186,9 @@ def _form(kind: Kind, parts: Mapping[str, Any]) -> KeyForm:
     ways = " or ".join("{" + ", ".join(name for name, _ in form.parts) + "}" for form in kind.keys)
     known = frozenset().union(*kind.forms)
     code = "missing_key_part" if given <= known else "unknown_key_part"
-    raise ValueProblem(code, f"the key of {kind.name} is {ways}", rejects=True)
+    strange = sorted(given - known)
+    meant = f"; {hint(strange[0], sorted(known))}" if strange else ""
+    raise ValueProblem(code, f"the key of {kind.name} is {ways}{meant}", rejects=True)
 
 
 def schema_directory() -> Path:

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from graphsvc.acts import Acted, SignedAct
+from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
@@ -35,9 +36,10 @@ Effect = Callable[[Connection, int, str], None]
 class Told:
     """Whom an entry tells, and what it says beside that which follows from the act.
 
-    ``on`` is the request of a grant that is revoked, which the act does not name. ``moves`` makes it an entry that
-    moves records, ``given`` one that changes what the parties were given: both are scope events. ``at`` is the signer's
-    last scope event that the moves were worked out under.
+    ``on`` is the request of a grant that is revoked, which the act does not name. ``held`` are rows that the entry puts
+    under a hold: told to nobody. ``moves`` makes it an entry that moves records, ``given`` one that changes what the
+    parties were given: both are scope events. ``at`` is the signer's last scope event that the moves were worked out
+    under.
     """
 
     parties: Iterable[str]
@@ -45,6 +47,7 @@ class Told:
     moves: Sequence[Move] = ()
     given: bool = False
     at: int | None = None
+    held: Ranges = ()
 
     @property
     def concerns(self) -> Concern | None:
@@ -114,6 +117,7 @@ class Desk:
         meaning, on = act.meaning, {"on": told.on} if told.on else {}
         purpose, basis, case = meaning.footing
         moves = {"moves": msgspec.to_builtins(list(told.moves))} if meaning.type == LABEL else {}
+        held = {"hold": [list(part) for part in told.held]} if told.held else {}
         draft = EntryDraft(
             type=meaning.type,
             who={"org": act.org, "person": act.person},
@@ -123,7 +127,7 @@ class Desk:
             requester=act.org,
             owners=[OwnerPart(org, {**meaning.told(org, act.org), **on}, []) for org in sorted(set(told.parties))],
             acts=[act.compact],
-            body={**meaning.body, **on, **moves},
+            body={**meaning.body, **on, **moves, **held},
             concerns=told.concerns,
             effects=effects,
         )

@@ -19,7 +19,7 @@ def sharing_handlers(sources: Sources, asking: Asking) -> dict[str, Handler]:
     """The handlers of all acts of sharing, by kind."""
     desk, mover = Desk(sources.ledger, sources.applier.notify), Mover(sources, asking)
     disclosures, groups = Disclosures(desk, mover), Groups(desk, mover)
-    preservations = Preservations(desk, disclosures)
+    preservations = Preservations(desk, disclosures, sources.custody)
     return {
         "disclosure-request": disclosures.request,
         "disclosure-decision": disclosures.decide,

@@ -10,20 +10,23 @@ import time
 from sqlalchemy import Connection
 
 from graphsvc.acts import Acted, SignedAct
+from graphsvc.custody.desk import Custody
+from graphsvc.custody.preserving import enter_hold
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, InvalidManifest, NotFound
 from graphsvc.share import book, forms
 from graphsvc.share.book import Request
-from graphsvc.share.desk import Desk
+from graphsvc.share.desk import Desk, Told
 from graphsvc.share.disclosures import Disclosures
-from graphsvc.share.states import PRESERVATION, SUBMISSION, Event, allow
+from graphsvc.share.states import ACKNOWLEDGE, PRESERVATION, SUBMISSION, Event, allow
 
 
 class Preservations:
     """Carries out the acts about preservation requests."""
 
-    def __init__(self, desk: Desk, disclosures: Disclosures) -> None:
+    def __init__(self, desk: Desk, disclosures: Disclosures, custody: Custody) -> None:
         self._desk = desk
+        self._custody = custody
         self._disclosures = disclosures
 
     async def request(self, act: SignedAct) -> Acted:
@@ -34,12 +37,22 @@ class Preservations:
         return await self._desk.open(act, PRESERVATION, form.holder, body)
 
     async def acknowledge(self, act: SignedAct) -> Acted:
-        """The holder keeps it, or says why not."""
+        """The holder keeps it, which makes a hold on what it has about the identifiers; or it says why not."""
         form = act.read(forms.Acknowledgement)
         if not form.accept and not form.note:
             raise InvalidInput("say why not", code="bad_act", where="note")
-        body = {"way": "accept", "note": form.note} if form.accept else {"way": "refuse", "reason": form.note}
-        return await self._desk.step(act, self._desk.request(act), body)
+        request = self._desk.request(act)
+        if not form.accept:
+            return await self._desk.step(act, request, {"way": "refuse", "reason": form.note})
+        self._desk.may(act, request, f"{ACKNOWLEDGE}:accept")
+        named = await self._custody.meant(act.org, request)
+
+        def keep(connection: Connection, index: int, t: str) -> None:
+            enter_hold(connection, request, act.person, named, (index, t))
+
+        # What the holder has, the asker is not told: the ranges stand in the entry's own part alone.
+        told = Told((request.asker, request.holder), held=named)
+        return await self._desk.step(act, request, {"way": "accept", "note": form.note}, keep, told)
 
     async def extend(self, act: SignedAct) -> Acted:
         """Keep it longer, or less long."""

@@ -133,6 +133,16 @@ def unfinished(kind: str, standing: Standing) -> bool:
     return standing.state in _RULES[kind][DEPARTURE][1]
 
 
+def keeps(standing: Standing, now: float) -> bool:
+    """Whether the holder of an acknowledged preservation must keep what is meant: until it is lifted or time is up.
+
+    While what was kept is asked for, no time ends it; handed in, the original is kept until the time asked for.
+    """
+    if standing.state == ANSWERED:
+        return seconds(standing.until) > now
+    return standing.state in (ACKNOWLEDGED, PRODUCTION)
+
+
 def seconds(moment: str) -> float:
     """Epoch seconds of an RFC 3339 time."""
     return datetime.fromisoformat(moment).timestamp()

@@ -176,7 +176,7 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
     ("GET", "/log/object/{digest}"): Untouched("public by design: sealed parts by digest"),
     ("GET", "/v1/log/consistency"): Untouched("public by design: hashes of the log"),
     ("GET", "/health/live"): Untouched("says that the process runs"),
-    ("GET", "/health/ready"): Untouched("says which parts run, and which entries are set aside, by index and code"),
+    ("GET", "/health/ready"): Untouched("says which parts run, how far behind, what is set aside, by index and code"),
 }
 
 

@@ -235,7 +235,9 @@ def test_subject_access_tells_all_that_is_held_and_who_saw_it(world: World) -> N
     assert (seen["reader"], seen["purpose"], seen["case"]) == ("police-ke", FOOTING.purpose, FOOTING.case)
     # Its own records only, and for its officers only.
     assert world.access(0, "customs-cn.officer")["records"] == []
-    assert world.access(0, POLICE) is None
+    with pytest.raises(Refused) as denied:
+        world.access(0, POLICE)
+    assert (denied.value.status, denied.value.code) == (403, "denied")
     # Recalled is still held; erased is not.
     world.act("recall", {"submission": world.index, "rows": [0]})
     assert [one["state"] for one in world.access(0)["records"]] == ["recalled"]

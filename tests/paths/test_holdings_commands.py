@@ -26,7 +26,7 @@ def test_a_case_is_registered_and_listed(desks: Desks) -> None:
     assert reference in shown and done["registeredAt"] in shown
     again = ("case", reference, "--title", "x", "--legal-basis", "court-order")
     assert desks.police.refused(*again) == (REFUSED, "case_exists")
-    assert desks.police.refused("case", f"{reference}b", "--title", "x", "--legal-basis", "whim")[0] == REFUSED
+    assert desks.police.refused("case", f"{reference}b", "--title", "x", "--legal-basis", "whim")[0] == BAD_INPUT
     assert reference not in desks.pasar.types("cases").stdout, "cases are seen by their organisation only"
 
 

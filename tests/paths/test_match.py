@@ -50,7 +50,7 @@ from tests.paths.wire import DEFAULTS, MintingIdentity, account_key, file_of, ro
 
 ASK = """query($identifiers: [IdentifierInput!]!, $after: Int) {
   match(identifiers: $identifiers, after: $after) {
-    kind hit contacts { org name contact } problem { code message where } } }"""
+    kind outcome hit contacts { org name contact } problem { code message where } } }"""
 BUDGET = "{ budget { limit used resetsAt } }"
 HIDDEN = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="statutory-duty", pap="RED")
 INVESTIGATOR = "police-ke.investigator"
@@ -115,9 +115,10 @@ def test_a_batch_of_a_thousand_is_answered_in_order_and_bad_ones_are_told_apart(
     assert all(one["name"] and one["contact"] for place in some for one in found[place]["contacts"])
     # What may not be known looks as what is not there: not a member of the answer tells them apart.
     absent = found[50]
-    assert absent == {"kind": "Phone", "hit": False, "contacts": [], "problem": None} == found[30]
+    no_hit = {"kind": "Phone", "outcome": "NO_HIT", "hit": False, "contacts": [], "problem": None}
+    assert absent == no_hit == found[30]
     for place, (one, code) in bad.items():
-        assert found[place]["hit"] is None and found[place]["contacts"] == []
+        assert (found[place]["outcome"], found[place]["hit"], found[place]["contacts"]) == ("NOT_ASKED", None, [])
         assert found[place]["problem"]["code"] == code, found[place]
         for part in one["parts"]:
             assert len(part["value"]) < 3 or part["value"] not in json.dumps(found[place]["problem"])
@@ -139,7 +140,8 @@ def test_a_thousand_is_the_most_and_three_batches_are(investigator: Client) -> N
 def test_own_records_cost_as_much_and_without_a_footing_only_they_hit(members: Members, held: dict[str, Any]) -> None:
     feed, before = members.client("customs-cn.feed"), used(members.client("customs-cn.feed"))
     found = feed.query(ASK, {"identifiers": asked(held["shown"], held["known"])}, after=held["after"]).data["match"]
-    assert [one["hit"] for one in found] == [False, True]
+    assert [one["outcome"] for one in found] == ["NOT_ASKED", "HIT"]
+    assert found[0]["problem"]["code"] == "no_footing", 'nobody else was asked: that is no "no hit"'
     assert used(feed) - before == 2
 
 
@@ -296,18 +298,27 @@ def test_a_file_is_matched_at_the_command_line(members: Members, held: dict[str,
     words = ["match", str(source), "--profile", str(profile), "--out", str(out)]
     words += ["--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case]
     done = _run(*words)
-    assert done.returncode == 0, done.stderr
-    assert "2 of 4 hit, 1 can't be asked" in done.stdout and "identifiers used today" in done.stdout
+    assert done.returncode == 2, done.stderr
+    assert "2 of 4 hit, 1 not asked" in done.stdout and "identifiers used today" in done.stdout
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [one["hit"] for one in rows] == ["hit", "hit", "", "no hit"]
+    assert [one["hit"] for one in rows] == ["hit", "hit", "not asked", "no hit"]
     assert rows[0]["value"] == held["known"] and "customs" in rows[0]["contacts"]
     assert [one["note"] for one in rows] == ["x", "'=1+1", "", ""], "no spreadsheet takes it for a formula"
     assert rows[2]["problem"].startswith("invalid_phone")
     some = ["--phone", held["kept"], "--id", "Account:site=shopee,id=match-shown"]
     plain = _run("match", *some, "--json", *words[2:4], *words[6:])
     answers = json.loads(plain.stdout)
+    assert plain.returncode == 0 and [one["outcome"] for one in answers["matches"]] == ["NO_HIT", "HIT"]
+    assert (answers["ownPending"], answers["onlyOwn"]) == ([], False) and answers["appliedIndex"] >= held["after"]
     assert [one["hit"] for one in answers["matches"]] == [False, True] and answers["budget"]["limit"] > 0
+
+
+def test_what_nobody_was_asked_about_is_told_apart_from_no_hit(members: Members, held: dict[str, Any]) -> None:
+    profile = members.write_profile("police-ke", INVESTIGATOR, DEFAULTS)
+    bare = _run("match", "--phone", held["shown"], "--profile", str(profile))
+    assert bare.returncode == 2 and "no_footing" in bare.stdout and "not asked" in bare.stdout
+    assert "your own organisation's" in bare.stderr
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:

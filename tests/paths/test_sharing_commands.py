@@ -181,22 +181,22 @@ def test_what_is_no_decision_is_told_before_anything_is_signed(desks: Desks) -> 
     )
 
 
-def test_what_the_service_refuses_ends_with_3(desks: Desks) -> None:
+def test_what_the_service_refuses_ends_with_3_and_what_it_cannot_take_with_2(desks: Desks) -> None:
     police, customs = desks.police, desks.customs
     request = desks.request()
     act = ("act", "disclosure-request", "--sub", "customs-cn")
     assert police.refused("decide", request, "--refuse", "mine", "SIGN") == (REFUSED, "denied")
     assert customs.refused("decide", request, "--grant", "identity", "--until", "2020-01-01T00:00:00Z", "SIGN") == (
-        REFUSED,
+        BAD_INPUT,
         "bad_act",
     )
-    assert police.refused(*act, *desks.asks(case="NONE/1"), "SIGN") == (REFUSED, "unknown_case")
-    assert police.refused(*act, *desks.asks(holder="nobody"), "SIGN") == (REFUSED, "unknown_organisation")
-    assert police.refused(*act, *desks.asks(deadline=None), "SIGN") == (REFUSED, "bad_act")
+    assert police.refused(*act, *desks.asks(case="NONE/1"), "SIGN") == (BAD_INPUT, "unknown_case")
+    assert police.refused(*act, *desks.asks(holder="nobody"), "SIGN") == (BAD_INPUT, "unknown_organisation")
+    assert police.refused(*act, *desks.asks(deadline=None), "SIGN") == (BAD_INPUT, "bad_act")
     note = ("act", "request-remind", "--sub", request, "--after", str(desks.index), "SIGN")
     assert police.refused(*note) == (REFUSED, "object_changed"), "it was signed before the request was there"
     foreign = ("act", "request-remind", "--sub", request, "--sign", str(customs.key))
-    assert police.refused(*foreign) == (REFUSED, "bad_act"), "the key is another organisation's"
+    assert police.refused(*foreign) == (BAD_INPUT, "bad_act"), "the key is another organisation's"
     assert customs.get("requests", request)["request"]["state"] == "open"
 
 
@@ -210,7 +210,7 @@ def test_a_preservation_is_kept_produced_and_answered(desks: Desks) -> None:
         one["id"] for one in pasar.get("requests")["requests"]
     }
     no = desks.body(accept=False)
-    assert pasar.refused("act", "preservation-acknowledge", *deed, *no, "SIGN") == (REFUSED, "bad_act")
+    assert pasar.refused("act", "preservation-acknowledge", *deed, *no, "SIGN") == (BAD_INPUT, "bad_act")
     yes = desks.body(accept=True)
     assert pasar.get("act", "preservation-acknowledge", *deed, *yes, "SIGN")["state"] == "acknowledged"
     longer = later(days=120)

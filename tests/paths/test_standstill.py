@@ -139,7 +139,7 @@ def test_a_question_about_a_case_that_is_not_registered_waits_alone(asker: Ask, 
             waiting = pool.submit(stranger, SOMETHING)
             assert reached.wait(30)
             assert police(SOMETHING).status_code == 200
-        assert waiting.result().status_code == 200
+        assert waiting.result().json()["errors"][0]["extensions"]["code"] == "unknown_case"
 
 
 def test_one_organisation_leaves_threads_of_the_graph_to_others(

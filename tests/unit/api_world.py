@@ -37,6 +37,8 @@ class Released:
     data: bytes
     receipt: bytes
     applied_index: int
+    own_pending: tuple[int, ...] = ()
+    only_own: bool = False
 
 
 @dataclass
@@ -85,7 +87,10 @@ class Reads:
         return {"entities": [entity(start), entity(f"{hops}/{kinds}/{limit}/{after}")], "links": [], "truncated": False}
 
     async def match(self, identifiers: list[Identifier], after: int | None) -> list[dict[str, Any]]:
-        return [{"kind": one.kind, "hit": bool(one.parts), "contacts": [], "problem": None} for one in identifiers]
+        return [
+            {"kind": one.kind, "outcome": "HIT", "hit": bool(one.parts), "contacts": [], "problem": None}
+            for one in identifiers
+        ]
 
     async def rings(self, parameters: dict[str, Any], after: int | None) -> dict[str, Any]:
         settings = [{"name": name, "value": str(value)} for name, value in parameters.items()]
@@ -176,6 +181,7 @@ class Keeps:
 class Administers:
     def __init__(self) -> None:
         self.is_ready = True
+        self.lagging = False
         self.stuck: Any = None
         self.done: list[Any] = []
 
@@ -195,7 +201,9 @@ class Administers:
         return {"indexes": indexes}
 
     async def progress(self) -> dict[str, Any]:
-        return {"applier": {"applied": 4, "head": 7, "stuck": self.stuck}, "setAside": [{"entry": 3, "code": "x"}]}
+        behind = {"entriesBehind": 2, "secondsBehind": 61, "lagging": self.lagging}
+        applier = {"applied": 4, "head": 7, **behind, "stuck": self.stuck}
+        return {"applier": applier, "setAside": [{"entry": 3, "code": "x"}]}
 
     async def checks(self, principal: Principal) -> list[dict[str, Any]]:
         return [{"name": "ledger", "ok": True, "found": "takes entries", "advice": ""}]

@@ -14,6 +14,8 @@ from graphsvc.api.generate import sdl
 from graphsvc.model.errors import Denied, InvalidQuery, ScopeMoved, Unavailable
 from graphsvc.model.principals import Footing
 
+LOOKED = {"appliedIndex": 42, "ownPending": [], "onlyOwn": False}
+
 GRAPHQL = "application/graphql-response+json"
 
 
@@ -28,7 +30,7 @@ def test_an_answer_carries_data_receipt_and_applied_index(world: World) -> None:
     assert response.headers["content-type"] == f"{GRAPHQL}; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
     data = {"entity": {"handle": "h1", "kind": "Phone", "key": None, "__typename": "Entity"}}
-    assert response.json() == {"data": data, "extensions": {"receipt": RECEIPT, "appliedIndex": 42}}
+    assert response.json() == {"data": data, "extensions": {"receipt": RECEIPT, **LOOKED}}
 
 
 def test_the_request_is_asked_as_sent_on_the_footing_of_the_headers(world: World) -> None:

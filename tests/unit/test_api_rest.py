@@ -132,8 +132,13 @@ def test_health(world: World) -> None:
     assert world.request("GET", "/health/live", token=None).json() == {"status": "live"}
     ready = world.request("GET", "/health/ready", token=None)
     assert ready.status_code == 200
-    assert ready.json()["applier"] == {"applied": 4, "head": 7, "stuck": None}
+    behind = {"entriesBehind": 2, "secondsBehind": 61, "lagging": False}
+    assert ready.json()["applier"] == {"applied": 4, "head": 7, **behind, "stuck": None}
     assert ready.json()["setAside"] == [{"entry": 3, "code": "x"}]
+    world.administering.lagging = True
+    late = world.request("GET", "/health/ready", token=None)
+    assert (late.status_code, late.json()["status"]) == (503, "lagging")
+    assert world.request("GET", "/health/live", token=None).status_code == 200, "it is not to be restarted"
     world.administering.is_ready = False
     response = world.request("GET", "/health/ready", token=None)
     assert (response.status_code, response.json()["parts"]) == (503, {"graph": False, "ledger": True})

@@ -1,0 +1,24 @@
+"""What an organisation has in the ledger itself: its submissions and its cases. Blocks."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from graphsvc.ledger import tables
+from graphsvc.ledger.log import Ledger
+
+
+def submissions_since(ledger: Ledger, org: str, index: int, most: int) -> list[int]:
+    """The organisation's durable submissions after entry ``index``, at most so many, by ledger index."""
+    table = tables.submissions
+    query = select(table.c["index"]).where(table.c.org == org, table.c["index"] > index)
+    with ledger.reading() as connection:
+        return list(connection.execute(query.order_by(table.c["index"]).limit(most)).scalars())
+
+
+def cases_of(ledger: Ledger, org: str) -> list[str]:
+    """The references of all cases that the organisation has registered."""
+    table = tables.cases
+    query = select(table.c.reference).where(table.c.org == org).order_by(table.c["index"])
+    with ledger.reading() as connection:
+        return list(connection.execute(query).scalars())

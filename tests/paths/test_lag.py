@@ -1,0 +1,153 @@
+"""A graph that lags says so: in every answer, to the organisation whose data waits, and in readiness."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from graphsvc.administer import Administering
+from graphsvc.api.http import build_api
+from graphsvc.api.ports import Ports
+from graphsvc.app import LocalService, Service
+from graphsvc.checkup import Checkup
+from graphsvc.client.answers import Answer
+from graphsvc.local.cast import CLIENTS
+from graphsvc.local.company import Members
+from graphsvc.model.schema import load_schema
+from graphsvc.settings import Settings, product_data
+from graphsvc_verify.entry import parse_leaf
+from tests.paths.conftest import FOOTING
+from tests.paths.test_asked import run
+from tests.paths.wire import DEFAULTS, MintingIdentity, file_of, phone, row
+
+MATCH = """query($i: [IdentifierInput!]!, $after: Int) {
+  match(identifiers: $i, after: $after) { outcome hit problem { code } } }"""
+POLICE = "police-ke.investigator"
+NUMBERS = count(8_700_000)
+
+
+class Halted:
+    """An applier that stands still until the block ends."""
+
+    def __init__(self, service: Service, members: Members, folder: Path) -> None:
+        self.service = service
+        self.members = members
+        self._folder = folder
+        self.go_on, self._stands = threading.Event(), threading.Event()
+        self._catch_up = service.applier.catch_up
+
+    def stand(self) -> None:
+        """Stands still when this returns."""
+        self.service.applier.notify()
+        assert self._stands.wait(60)
+
+    def __call__(self, *given: Any) -> None:
+        self._stands.set()
+        assert self.go_on.wait(120)
+        self._catch_up(*given)
+
+    def submit(self, org: str = "police-ke") -> tuple[int, str]:
+        """One row of an organisation, acknowledged: its index and the phone that it names."""
+        number = next(NUMBERS)
+        outgoing = file_of(self._folder / f"{number}.ndjson", [row(f"lag-{number}", number)])
+        index = self.members.client(f"{org}.feed").submit(outgoing, org, self.members.by_name[org].working).index
+        return index, phone(number)
+
+    def match(self, number: str, who: str = POLICE, after: int | None = None) -> Answer:
+        asked = {"i": [{"kind": "Phone", "parts": [{"name": "value", "value": number}]}]}
+        return self.members.client(who).query(MATCH, asked, FOOTING if who == POLICE else type(FOOTING)(), after)
+
+
+@pytest.fixture
+def halted(
+    local_service: LocalService, members: Members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Halted]:
+    assert local_service.parts is not None
+    halted = Halted(local_service.parts, members, tmp_path)
+    # Somebody else's records are there to be asked about.
+    index, number = halted.submit("pasar")
+    assert halted.match(number, after=index).data["match"][0]["outcome"] == "HIT"
+    monkeypatch.setattr(local_service.parts.applier, "catch_up", halted)
+    halted.stand()
+    yield halted
+    halted.go_on.set()
+
+
+def test_ones_own_number_that_waits_is_not_asked_rather_than_no_hit(halted: Halted) -> None:
+    index, number = halted.submit()
+    late = halted.match(number)
+    (found,) = late.data["match"]
+    assert found == {"outcome": "NOT_ASKED", "hit": None, "problem": {"code": "not_applied_yet"}}
+    assert late.own_pending == (index,) and late.applied_index < index and not late.only_own
+    others = halted.match(number, "pasar.officer")
+    assert others.own_pending == () and others.only_own, "what waits of others is nobody's business"
+    profile = halted.members.write_profile("police-ke", POLICE, DEFAULTS)
+    footing = ["--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case]
+    told = run("match", "--phone", number, "--profile", str(profile), *footing)
+    assert told.returncode == 4 and "not asked" in told.stdout
+    assert f"your own submissions {index} are not in the graph yet" in told.stderr
+    halted.go_on.set()
+    applied = halted.match(number, after=index)
+    assert applied.data["match"][0]["outcome"] == "HIT" and applied.own_pending == ()
+
+
+def test_an_answer_says_how_far_it_looked_when_it_was_read(halted: Halted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is applied between reading and the answer's entry is not in the answer."""
+    index, number = halted.submit()
+    ledger, applier = halted.service.ledger, halted.service.applier
+    append = ledger.append_soon
+
+    async def later(draft: Any) -> Any:
+        halted.go_on.set()
+        await applier.wait(index)
+        return await append(draft)
+
+    monkeypatch.setattr(ledger, "append_soon", later)
+    answer = halted.match(number)
+    assert answer.data["match"][0]["outcome"] == "NOT_ASKED" and applier.applied >= index
+    assert answer.applied_index < index and answer.own_pending == (index,)
+
+
+@pytest.mark.parametrize(("late", "age", "status"), [(60, 30, "ready"), (60, 90, "lagging"), (0, 90_000, "ready")])
+def test_readiness_has_a_bound_and_says_how_far_behind(halted: Halted, late: int, age: int, status: str) -> None:
+    index, _ = halted.submit()
+    parts = halted.service
+    written = datetime.fromisoformat(parse_leaf(parts.ledger.entry(index)).t) + timedelta(seconds=age)
+    checkup = Checkup(parts.ledger, parts.applier, parts.graph, Path("/"), float(late), lambda: written)
+    schema = load_schema(product_data("schema"))
+    administering = Administering(parts.ledger, parts.applier, schema, checkup)
+    nothing: Any = None
+    ports = Ports(nothing, nothing, nothing, nothing, administering, nothing, nothing)
+    app = build_api(ports, Settings(Path("/nowhere")))
+
+    async def ask() -> httpx2.Response:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://api") as client:
+            return await client.get("/health/ready")
+
+    answer = asyncio.run(ask())
+    told = answer.json()["applier"]
+    assert (answer.status_code, answer.json()["status"]) == (200 if status == "ready" else 503, status)
+    assert (told["entriesBehind"], told["secondsBehind"]) == (1, age)
+
+
+def test_a_role_that_may_ask_nobody_is_told_so(
+    local_service: LocalService, identity: MintingIdentity, members: Members
+) -> None:
+    """An officer reads nobody else's records, whatever the footing: that is no "no hit"."""
+    investigator = next(client for client in CLIENTS if client.client_id == POLICE)
+    token = identity.mint(investigator, roles=["officer"])
+    headers = {"authorization": f"Bearer {token}", "graphsvc-purpose": FOOTING.purpose}
+    headers |= {"graphsvc-legal-basis": FOOTING.legal_basis, "graphsvc-case": FOOTING.case}
+    asked = {"i": [{"kind": "Phone", "parts": [{"name": "value", "value": phone(next(NUMBERS))}]}]}
+    answer = httpx2.post(f"{local_service.url}/graphql", json={"query": MATCH, "variables": asked}, headers=headers)
+    (found,) = answer.json()["data"]["match"]
+    assert found == {"outcome": "NOT_ASKED", "hit": None, "problem": {"code": "nobody_to_ask"}}
+    assert answer.json()["extensions"]["onlyOwn"] is True
