@@ -74,6 +74,7 @@ class Service:
     applier: Applier
     graph: Graph
     custody: Custody
+    submitting: Submitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +141,18 @@ def run_service(
         asking = Asking(sources)
         groups = entitled.groups
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
+        submitting = stack.enter_context(closing(Submitting(intakes)))
         checkup = Checkup(ledger, applier, graph, settings.data)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
             asking=asking,
-            submitting=stack.enter_context(closing(Submitting(intakes))),
+            submitting=submitting,
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, checkup, witnessing),
             acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
             keeping=custody,
         )
-        yield Service(build_api(ports, settings), ledger, applier, graph, custody)
+        yield Service(build_api(ports, settings), ledger, applier, graph, custody, submitting)
 
 
 @contextmanager
