@@ -200,6 +200,28 @@ def test_the_root_key_signs_offline_and_the_act_is_carried(
     assert signed.payload["body"] == {"reason": "withdrawn"} and signed.payload["after"] == 3
 
 
+def test_a_key_is_added_by_one_command_where_the_root_key_is(
+    members: Members, local_service: LocalService, desks: dict[str, Path], tmp_path: Path
+) -> None:
+    desk, root = desks["pasar.officer"], ["--root", str(members.folder / "pasar" / "root.pem")]
+    new, words = tmp_path / "third.pem", ["--person", "third", "--role", "submitter", "--json"]
+    assert "unknown_role" in run("keys", "add", str(new), *root, *words, "--role", "oficer", profile=desk, expect=2)
+    assert not new.exists(), "nothing is made in vain"
+    added = json.loads(run("keys", "add", str(new), *root, *words, profile=desk))
+    # Another one, whose holder is elsewhere: what it follows is asked for.
+    asked, act = tmp_path / "request.json", tmp_path / "enrol.jws"
+    run("keys", "new", str(tmp_path / "fourth.pem"), profile=desk)
+    named = ["--org", "pasar", "--origin", local_service.origin, "--person", "fourth", "--out", str(asked)]
+    run("keys", "request", str(tmp_path / "fourth.pem"), *named, profile=desk)
+    enrol = ["keys", "enrol", str(asked), *root, "--role", "submitter", "--out", str(act), "--profile", str(desk)]
+    run(*enrol, "--prev", "3", profile=desk, expect=2)
+    run(*enrol, profile=desk)
+    sent = json.loads(run("keys", "send", str(act), "--json", profile=desk))["index"]
+    listed = json.loads(run("keys", "list", "--org", "pasar", "--json", profile=desk))
+    persons = {key["enrolled"]: (key["kid"], key["person"]) for key in listed["keys"]}
+    assert persons[added["index"]] == (added["kid"], "third") and persons[sent][1] == "fourth"
+
+
 def test_an_answer_waits_for_its_witnesses(members: Members, local_service: LocalService, tmp_path: Path) -> None:
     parts = local_service.parts
     assert parts is not None
