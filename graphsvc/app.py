@@ -40,7 +40,7 @@ from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import PayloadStore, open_payloads
 from graphsvc.ledger.payload import RowKeys
-from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
+from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, listen, read_kept
 from graphsvc.local.neo4j import Neo4jChild, stop_left_over
 from graphsvc.local.supervisor import Supervisor
 from graphsvc.model.errors import InvalidInput, Unavailable
@@ -75,13 +75,14 @@ class Service:
     applier: Applier
     graph: Graph
     custody: Custody
+    submitting: Submitting
 
 
 @dataclass(frozen=True, slots=True)
 class LocalService:
     """A whole service on this machine. ``clients_file`` has the development clients with their secrets, mode 0600.
 
-    ``parts`` are those of a service in this process.
+    ``parts`` are those of a service in this process. ``development``: identities and their tokens come from here.
     """
 
     url: str
@@ -91,6 +92,7 @@ class LocalService:
     log_vkey: str
     data: Path
     parts: Service | None = None
+    development: bool = True
 
 
 @contextmanager
@@ -141,17 +143,18 @@ def run_service(
         asking = Asking(sources)
         groups = entitled.groups
         intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
+        submitting = stack.enter_context(closing(Submitting(intakes)))
         checkup = Checkup(ledger, applier, graph, settings.data, float(settings.max_lag))
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
             asking=asking,
-            submitting=stack.enter_context(closing(Submitting(intakes))),
+            submitting=submitting,
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, checkup, witnessing),
             acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
             keeping=custody,
         )
-        yield Service(build_api(ports, settings), ledger, applier, graph, custody)
+        yield Service(build_api(ports, settings), ledger, applier, graph, custody, submitting)
 
 
 @contextmanager
@@ -178,7 +181,8 @@ def run_local(
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
         url = stack.enter_context(serve(service.app, settings, bounds))
         log_vkey = service.ledger.log_vkey
-        yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service)
+        own = not settings.issuer
+        yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service, own)
 
 
 def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stack: ExitStack) -> Graph:
@@ -232,9 +236,10 @@ def _identities(
         if not settings.jwks:
             raise Unavailable("set GRAPHSVC_JWKS beside GRAPHSVC_ISSUER: where its signing keys are", code="settings")
         return settings.issuer, FetchedKeys(settings.jwks), directory / "clients.json"
-    server = IdentityServer(settings.environment)
+    kept = read_kept(directory)
+    server = listen(settings.environment, kept.port)
     clients = [OPERATOR_CLIENT, *_people(directory / "people.json", people)]
-    identity = DevelopmentIdentity(server.url, settings.audience, directory, clients)
+    identity = DevelopmentIdentity(server.url, settings.audience, directory, clients, kept)
     server.start(identity)
     stack.callback(server.stop)
     return server.url, StaticKeys(identity.jwks()), identity.clients_file

@@ -27,7 +27,7 @@ from importers.mapping import Mapping
 from importers.rows import Row, iter_rows
 
 MAX_PROBLEMS = 50_000
-"""So many row problems are kept; the counts are exact beyond it."""
+"""So many row problems are kept, and as many notes on unlinked values; the counts are exact beyond it."""
 MAX_SUPERSEDED = 100_000
 """So many older records may be corrected by one submission."""
 STRUCTURE = "structure"
@@ -56,7 +56,8 @@ class Order:
 class Intake:
     """What a pass over the rows gave. ``leaves`` holds 32 bytes a row, in order; roots are 32 bytes.
 
-    ``supersedes``: accepted rows that correct older records, as (row, submission, row).
+    ``supersedes``: accepted rows that correct older records, as (row, submission, row). ``unlinked`` counts values of
+    accepted rows that have no canonical form; ``notes`` says of the first of them where they stand and why.
     """
 
     rows: int = 0
@@ -64,6 +65,7 @@ class Intake:
     rejected: int = 0
     problems: list[RowProblem] = field(default_factory=list)
     unlinked: int = 0
+    notes: list[RowProblem] = field(default_factory=list)
     leaves: bytearray = field(default_factory=bytearray)
     charset: str = "utf-8"
     rows_root: bytes = b""
@@ -102,7 +104,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
             if not isinstance(ready, _Ready):
                 _reject(intake, ready)
                 continue
-            _count(intake, row, found, ready.clean)
+            _count(intake, row, found, ready)
             if packer is not None:
                 for one in _seal(packer, row, ready):
                     drafts_root.add(one)
@@ -169,16 +171,18 @@ def _salts(seed: bytes) -> Callable[[int], bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A row that can be sealed: its clean draft, that draft's bytes, and the contents of its proof leaves."""
+    """A row that can be sealed: its clean draft, that draft's bytes, the contents of its proof leaves, its notes."""
 
     clean: CleanDraft
     data: bytes
     contents: list[tuple[str, bytes]]
+    notes: list[RowProblem]
 
 
 def _ready(draft: Draft, order: Order, defaults: Defaults) -> _Ready | list[RowProblem]:
     """All that may fail for a row is done here, before anything of it is kept."""
-    clean = clean_draft(draft, order.schema, defaults, order.organisation)
+    notes: list[RowProblem] = []
+    clean = clean_draft(draft, order.schema, defaults, order.organisation, notes)
     if not isinstance(clean, CleanDraft):
         return clean
     if not order.groups.issuperset(clean.label.groups):
@@ -194,14 +198,16 @@ def _ready(draft: Draft, order: Order, defaults: Defaults) -> _Ready | list[RowP
         )
         return [RowProblem(draft.row, "too_many_claims", "", message)]
     try:
-        return _Ready(clean, data, list(draft_contents(clean)))
+        return _Ready(clean, data, list(draft_contents(clean)), notes)
     except (TypeError, ValueError):
         return [RowProblem(draft.row, Unfit.code, "", "the row can't be written as canonical JSON: tell the operator")]
 
 
-def _count(intake: Intake, row: Row, found: Draft | RowProblem, clean: CleanDraft) -> None:
+def _count(intake: Intake, row: Row, found: Draft | RowProblem, ready: _Ready) -> None:
+    clean = ready.clean
     intake.accepted += 1
     intake.unlinked += len(clean.unlinked)
+    _keep(intake.notes, ready.notes)
     intake.claims += len(clean.entities) + len(clean.links)
     if intake.claims > MAX_CLAIMS:
         message = f"the rows make more than {MAX_CLAIMS} claims: split the file"
@@ -215,8 +221,11 @@ def _count(intake: Intake, row: Row, found: Draft | RowProblem, clean: CleanDraf
 
 def _reject(intake: Intake, problems: RowProblem | list[RowProblem]) -> None:
     intake.rejected += 1
-    room = MAX_PROBLEMS - len(intake.problems)
-    intake.problems += ([problems] if isinstance(problems, RowProblem) else problems)[: max(room, 0)]
+    _keep(intake.problems, [problems] if isinstance(problems, RowProblem) else problems)
+
+
+def _keep(kept: list[RowProblem], more: list[RowProblem]) -> None:
+    kept += more[: max(MAX_PROBLEMS - len(kept), 0)]
 
 
 def _seal(packer: Packer, row: Row, ready: _Ready) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Column, Connection, insert, select
 
 from graphsvc.apply import Applier, Payloads
 from graphsvc.custody.book import Book
@@ -55,7 +55,7 @@ from graphsvc_verify.meaning import mean, submission_name
 ATTEMPTS = 4
 """How often rows are taken in again because another version of the policies came into force meanwhile."""
 SHOWN_PROBLEMS = 100
-"""So many row problems travel in the answer itself; all of them are behind ``errors``."""
+"""So many row problems travel in the answer itself, and as many notes; all of them are behind ``errors``, ``notes``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +97,37 @@ class Submitting:
         """Let what is worked on end."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def admit(self, principal: Principal) -> None:
+    def admit(self, principal: Principal, key: str) -> None:
         """Raise Denied unless the caller is a submitter of a member; the policies in force decide later over each row.
 
-        Cheap: it is asked before a body is read.
+        Raises Conflict while that idempotency ``key`` is being worked on. Cheap: it is asked before a body is read.
         """
         if "submitter" not in principal.roles:
             raise Denied("only a submitter sends submissions")
         if principal.org not in self._parts.ledger.members():
             raise Denied("your organisation is no member")
+        with self._lock:
+            self._check_idle(principal.org, key)
+
+    @contextmanager
+    def claim(self, principal: Principal, key: str) -> Iterator[None]:
+        """Hold an idempotency key while its submission waits for its turn and is worked on. Raises Conflict."""
+        mine = (principal.org, key)
+        with self._lock:
+            self._check_idle(*mine)
+            self._in_flight.add(mine)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight.discard(mine)
 
     async def submit(self, principal: Principal, upload: Upload) -> Result:
         """Check, log and keep one submission.
 
-        Raises InvalidManifest, InvalidInput, Conflict (in flight, or a manifest seen before), KeyReused, Unavailable
-        (disk full). In a dry run nothing is stored and the answer says what would have become of each row.
+        Its idempotency key is claimed meanwhile (:meth:`claim`). Raises InvalidManifest, InvalidInput, Conflict (a
+        manifest seen before), KeyReused, Unavailable (disk full). In a dry run nothing is stored and the answer says
+        what would have become of each row.
         """
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self._pool, self._submit, principal, upload)
@@ -120,9 +136,30 @@ class Submitting:
             await self._parts.corrected(result.body["index"])
         return result
 
+    async def outcome(self, principal: Principal, key: str) -> Result:
+        """What became of the submission that the caller's organisation sent under an idempotency key.
+
+        Raises Conflict while it is being worked on, NotFound where nothing was stored under the key.
+        """
+        self.admit(principal, key)
+
+        def read() -> Result:
+            found = self._known(principal.org, key)
+            if found is None:
+                raise NotFound("nothing was stored under this idempotency key", where="header Idempotency-Key")
+            return self._again(found)
+
+        return await asyncio.to_thread(read)
+
     async def errors(self, principal: Principal, index: int) -> AsyncIterator[Mapping[str, Any]]:
         """The rows of the caller's own submission ``index`` that were not accepted; NotFound for any other."""
+        return await self._told(principal, index, tables.rejections.c.errors)
 
+    async def notes(self, principal: Principal, index: int) -> AsyncIterator[Mapping[str, Any]]:
+        """What is said of unlinked values in accepted rows of the caller's own submission; NotFound for any other."""
+        return await self._told(principal, index, tables.unlinked.c.notes)
+
+    async def _told(self, principal: Principal, index: int, column: Column[Any]) -> AsyncIterator[Mapping[str, Any]]:
         def read() -> list[dict[str, Any]]:
             own = select(tables.submissions.c.index).where(
                 tables.submissions.c.index == index, tables.submissions.c.org == principal.org
@@ -130,9 +167,7 @@ class Submitting:
             with self._parts.ledger.reading() as connection:
                 if connection.execute(own).first() is None:
                     raise NotFound("there is no such submission")
-                found = connection.execute(
-                    select(tables.rejections.c.errors).where(tables.rejections.c.index == index)
-                ).scalar()
+                found = connection.execute(select(column).where(column.table.c.index == index)).scalar()
             return found or []
 
         return _each(await asyncio.to_thread(read))
@@ -148,7 +183,7 @@ class Submitting:
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
             check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, checked.supersedes)
             return Result(200, {**_answer(_agreeing(checked, manifest)), "dryRun": True})
-        with self._claim(principal.org, upload.idempotency_key), _disk_errors():
+        with _disk_errors():
             for _ in range(ATTEMPTS):
                 try:
                     return self._take(principal, upload, manifest, deed)
@@ -207,31 +242,32 @@ class Submitting:
         """The open request that the submission answers, if it says so."""
         return None if manifest.answers is None else answered(self._parts.ledger, manifest.iss, manifest.answers)
 
-    @contextmanager
-    def _claim(self, org: str, key: str) -> Iterator[None]:
-        with self._lock:
-            if (org, key) in self._in_flight:
-                raise Conflict("this idempotency key is being worked on; ask again", code="in_flight")
-            self._in_flight.add((org, key))
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_flight.discard((org, key))
+    def _check_idle(self, org: str, key: str) -> None:
+        """Whoever asks holds the lock."""
+        if (org, key) in self._in_flight:
+            raise Conflict("this idempotency key is being worked on; ask again", code="in_flight")
 
     def _seen(self, manifest: Manifest, upload: Upload) -> Result | None:
-        table, acts = tables.idempotency, tables.acts
-        by_key = select(table).where(table.c.org == manifest.iss, table.c.key == upload.idempotency_key)
-        by_act = select(acts.c.index).where(acts.c.iss == manifest.iss, acts.c.jti == manifest.jti)
-        with self._parts.ledger.reading() as connection:
-            found = connection.execute(by_key).mappings().first()
-            if found is None and connection.execute(by_act).first() is not None:
-                # The ledger would refuse it as well, but only after all rows were sealed again.
-                raise Conflict("this manifest was taken under another idempotency key", code="act_replayed")
+        acts = tables.acts
+        found = self._known(manifest.iss, upload.idempotency_key)
         if found is None:
+            by_act = select(acts.c.index).where(acts.c.iss == manifest.iss, acts.c.jti == manifest.jti)
+            with self._parts.ledger.reading() as connection:
+                if connection.execute(by_act).first() is not None:
+                    # The ledger would refuse it as well, but only after all rows were sealed again.
+                    raise Conflict("this manifest was taken under another idempotency key", code="act_replayed")
             return None
         if found["digest"] != digest(upload.manifest.encode()):
             raise KeyReused("this idempotency key was used for another submission", where="header Idempotency-Key")
+        return self._again(found)
+
+    def _known(self, org: str, key: str) -> Mapping[str, Any] | None:
+        table = tables.idempotency
+        with self._parts.ledger.reading() as connection:
+            found = connection.execute(select(table).where(table.c.org == org, table.c.key == key)).mappings().first()
+        return None if found is None else dict(found)
+
+    def _again(self, found: Mapping[str, Any]) -> Result:
         index = found["index"]
         return Result(200, {**found["response"], "index": index, "receipt": self._parts.ledger.receipt(index)})
 
@@ -270,6 +306,7 @@ def _answer(intake: Intake) -> dict[str, Any]:
         "unlinked": intake.unlinked,
         "charset": intake.charset,
         "errors": [_problem(problem) for problem in intake.problems[:SHOWN_PROBLEMS]],
+        "notes": [_problem(note) for note in intake.notes[:SHOWN_PROBLEMS]],
     }
 
 
@@ -317,6 +354,8 @@ def _entry(
         if intake.problems:
             problems = [_problem(problem) for problem in intake.problems]
             connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
+        if intake.notes:
+            connection.execute(insert(tables.unlinked), {"index": index, "notes": list(map(_problem, intake.notes))})
         if intake.supersedes:
             note_superseded(connection, index, (org, deed.person or ""), intake.supersedes)
         if request is not None:

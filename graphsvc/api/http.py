@@ -31,7 +31,9 @@ def build_api(ports: Ports, settings: Settings) -> FastAPI:
     routes = [
         _route("POST", "/graphql", graphql.post),
         _route("POST", "/v1/submissions", submissions.post),
+        _route("GET", "/v1/submissions/outcome", submissions.outcome),
         _route("GET", "/v1/submissions/{index}/errors", submissions.errors),
+        _route("GET", "/v1/submissions/{index}/notes", submissions.notes),
         _route("POST", "/v1/organisations", organisations.admit),
         _route("GET", "/v1/organisations", members.listed),
         _route("POST", "/v1/organisations/{org}", members.update),

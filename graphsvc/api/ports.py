@@ -7,6 +7,7 @@ their Python names (``owner_kind`` for ``ownerKind``); a key the schema has must
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -190,16 +191,30 @@ class SubmissionResult(Protocol):
 class Submitting(Protocol):
     """Takes submissions in."""
 
-    def admit(self, principal: Principal, /) -> None:
-        """Raise Denied where the caller may submit nothing at all: known before the first byte of a body is read."""
+    def admit(self, principal: Principal, key: str, /) -> None:
+        """Raise what is known before the first byte of a body is read: Denied where the caller may submit nothing at
+        all, Conflict while the idempotency key is being worked on.
+        """
+        ...
+
+    def claim(self, principal: Principal, key: str, /) -> AbstractContextManager[None]:
+        """Hold an idempotency key while its submission waits for its turn and is worked on. Raises Conflict."""
         ...
 
     async def submit(self, principal: Principal, upload: Upload, /) -> SubmissionResult:
         """Check, log and keep one submission. Raises InvalidManifest, Denied, Conflict, KeyReused, Unavailable."""
         ...
 
+    async def outcome(self, principal: Principal, key: str, /) -> SubmissionResult:
+        """What became of the submission under an idempotency key. Raises Conflict (worked on), NotFound, Denied."""
+        ...
+
     async def errors(self, principal: Principal, index: int, /) -> AsyncIterator[Mapping[str, Any]]:
         """The rows that were not accepted, in order; raises NotFound for a foreign or absent submission."""
+        ...
+
+    async def notes(self, principal: Principal, index: int, /) -> AsyncIterator[Mapping[str, Any]]:
+        """The values of accepted rows that can't be linked, and why; raises NotFound as ``errors`` does."""
         ...
 
 

@@ -1,10 +1,11 @@
-"""``POST /v1/submissions`` and ``GET /v1/submissions/{index}/errors``."""
+"""``POST /v1/submissions``, ``GET /v1/submissions/outcome`` and ``GET /v1/submissions/{index}/errors``, ``/notes``."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,10 +27,11 @@ GULP = 1 << 20
 """Bytes gathered before a worker thread hashes and writes them."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_INDEX = 2**53
+_Lines = AsyncIterator[Mapping[str, Any]]
 
 
 class SubmissionRoutes:
-    """The two routes with what they need."""
+    """The routes with what they need."""
 
     def __init__(self, authenticating: Authenticating, submitting: Submitting, settings: Settings) -> None:
         self._authenticating = authenticating
@@ -45,9 +47,9 @@ class SubmissionRoutes:
         All that can be refused by the headers is, before the first byte of the body is read.
         """
         principal = await caller(self._authenticating, request)
-        self._submitting.admit(principal)
         dry_run = _dry_run(request)
         key = _idempotency_key(request, dry_run)
+        self._submitting.admit(principal, "" if dry_run else key)
         boundary = boundary_of(request.headers.get("content-type", ""))
         largest = self._settings.max_body + OVERHEAD
         length = stated_length(request, largest)
@@ -80,20 +82,35 @@ class SubmissionRoutes:
                 media_type=got.media_type,
                 dry_run=asked.dry_run,
             )
-            async with self._turns.turn(asked.principal.org):
-                return await self._submitting.submit(asked.principal, upload)
+            claim = nullcontext() if asked.dry_run else self._submitting.claim(asked.principal, asked.key)
+            with claim:
+                async with self._turns.turn(asked.principal.org):
+                    return await self._submitting.submit(asked.principal, upload)
         finally:
             receiver.discard()
 
+    async def outcome(self, request: Request) -> Response:
+        """What became of the submission under an idempotency key, for who lost the answer or didn't wait for it."""
+        principal = await caller(self._authenticating, request)
+        result = await self._submitting.outcome(principal, _idempotency_key(request, False))
+        return json_response(result.body, result.status)
+
     async def errors(self, request: Request) -> Response:
         """The rows of a submission that were not accepted, as NDJSON."""
+        return await self._told(request, self._submitting.errors)
+
+    async def notes(self, request: Request) -> Response:
+        """The values of accepted rows that can't be linked, and why, as NDJSON."""
+        return await self._told(request, self._submitting.notes)
+
+    async def _told(self, request: Request, asked: Callable[[Principal, int], Awaitable[_Lines]]) -> Response:
         principal = await caller(self._authenticating, request)
         text = request.path_params["index"]
         if not text.isdecimal() or not text.isascii() or len(text) > 16 or int(text) >= _MAX_INDEX:
             raise NotFound("no such submission", where="index")
-        problems = await self._submitting.errors(principal, int(text))
+        told = await asked(principal, int(text))
         headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-        return StreamingResponse(_lines(problems), 200, headers, "application/x-ndjson")
+        return StreamingResponse(_lines(told), 200, headers, "application/x-ndjson")
 
 
 class _Asked(NamedTuple):
@@ -123,7 +140,7 @@ async def _receive(request: Request, receiver: Receiver, room: UploadRoom, large
         await run_in_threadpool(receiver.feed, b"".join(pending))
 
 
-async def _lines(problems: AsyncIterator[Mapping[str, Any]]) -> AsyncIterator[bytes]:
+async def _lines(problems: _Lines) -> AsyncIterator[bytes]:
     batch = bytearray()
     try:
         async for problem in problems:

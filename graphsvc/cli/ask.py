@@ -13,6 +13,7 @@ from rich.console import Console
 from graphsvc.cli.options import FootingOptions, grouped
 from graphsvc.cli.output import looked, warn, write_json
 from graphsvc.cli.profile import read_profile
+from graphsvc.client.keys import write_private
 from graphsvc.model.errors import InvalidInput
 
 
@@ -46,7 +47,7 @@ def ask(
     with read_profile(profile).client(signed=footing.signed) as client:
         answer = client.query(document, variables, footing.footing)
     if out is not None:
-        out.write_bytes(answer.body)
+        write_private(out, answer.body)
     if json:
         told = {"data": answer.data, "errors": list(answer.errors), "index": answer.proof.index}
         write_json({**told, **looked(answer)})

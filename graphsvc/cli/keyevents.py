@@ -15,7 +15,7 @@ from rich.table import Table
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import write_json
-from graphsvc.cli.profile import read_profile
+from graphsvc.cli.profile import Profile, read_profile
 from graphsvc.client.enrol import Enroller, KeyRequest
 from graphsvc.client.keys import (
     HpkeKey,
@@ -26,6 +26,7 @@ from graphsvc.client.keys import (
     save_signing_key,
 )
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.principals import check_roles
 from graphsvc_verify.canonical import unb64u
 from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.evidence import check_evidence
@@ -67,16 +68,59 @@ def enrol(
     prev: Annotated[
         int | None, typer.Option("--prev", help="Your last key event (keys list); left out for the first.", min=0)
     ] = None,
+    profile: Annotated[
+        Path | None, typer.Option("--profile", help="Instead of --prev, where the service can be reached: ask it.")
+    ] = None,
     days: Days = 7,
 ) -> None:
     """Sign, offline, that a key acts for your organisation. The file is carried to the service: keys send.
 
-    The first key of a person, or a further one; to replace one: keys rotate.
+    The first key of a person, or a further one; to replace one: keys rotate. Where the root key may be used beside a
+    connection, keys add does all at once.
     """
     asked = KeyRequest.read(file.read_bytes())
+    if profile is not None:
+        if prev is not None:
+            raise InvalidInput("name the last key event with --prev, or have it asked for: not both", code="two_prevs")
+        prev = _last_event(read_profile(profile), asked.org)
     enroller = Enroller(asked.org, asked.origin, load_signing_key(root), timedelta(days=days))
     _write(out, enroller.enrol(asked, tuple(role or ()), prev).encode() + b"\n")
     typer.echo(f"{out}: enrols key {asked.kid} of {asked.org}; send it within {days} days: graphsvc keys send {out}")
+
+
+def add(
+    key: Annotated[Path, typer.Argument(help="The private key; made where there is none.", dir_okay=False)],
+    root: Root,
+    person: Annotated[str, typer.Option("--person", help="Who holds the key; empty for a receiving key.")] = "",
+    hpke: Annotated[bool, typer.Option("--hpke", help="It is a receiving key.")] = False,
+    role: Annotated[list[str] | None, typer.Option("--role", help="What its acts may do. Repeatable.")] = None,
+    profile: Reach = None,
+    json: JsonFlag = False,
+) -> None:
+    """Make a key if need be, sign that it acts for your organisation, and send that: where the root key is at hand.
+
+    The same as keys new, request, enrol and send. Can be repeated after any failure with the same key.
+    """
+    # 1. What may fail without a trace: profile, root key, roles.
+    reach = read_profile(profile)
+    enroller = Enroller(reach.file.org, reach.trust().origin, load_signing_key(root), timedelta(days=1))
+    if not hpke and not person:
+        raise InvalidInput("say who holds the key with --person", code="no_person")
+    check_roles(role or ())
+    prev = _last_event(reach, enroller.org)
+    # 2. The key, with proof that it is held here.
+    if key.exists():
+        held: HpkeKey | SigningKey = load_hpke_key(key) if hpke else load_signing_key(key)
+    else:
+        held = _make(key, hpke=hpke)
+    asked = KeyRequest.of(held, enroller.org, enroller.origin, person)
+    # 3. One act, under the last event that the service has proved.
+    with reach.client() as client:
+        index = client.enrol(enroller.enrol(asked, tuple(role or ()), prev))["index"]
+    if json:
+        write_json({"kid": asked.kid, "index": index})
+    else:
+        typer.echo(f"{key}: key {asked.kid} of {enroller.org} enrolled, ledger index {index}, inclusion proof checked")
 
 
 def revoke(
@@ -123,13 +167,18 @@ class Successor:
         assert self.new is not None
         if not self.hpke and not self.person:
             raise InvalidInput("say who holds the key with --person", code="no_person")
-        key = HpkeKey.new() if self.hpke else SigningKey.new()
-        try:
-            save_hpke_key(self.new, key) if isinstance(key, HpkeKey) else save_signing_key(self.new, key)
-        except FileExistsError:
-            message = "there is a file already; keys are never written over"
-            raise InvalidInput(message, code="exists", where=str(self.new)) from None
-        return KeyRequest.of(key, org, origin, self.person)
+        return KeyRequest.of(_make(self.new, hpke=self.hpke), org, origin, self.person)
+
+
+def _make(path: Path, *, hpke: bool) -> HpkeKey | SigningKey:
+    """A new private key, kept in a new file."""
+    key = HpkeKey.new() if hpke else SigningKey.new()
+    try:
+        save_hpke_key(path, key) if isinstance(key, HpkeKey) else save_signing_key(path, key)
+    except FileExistsError:
+        message = "there is a file already; keys are never written over"
+        raise InvalidInput(message, code="exists", where=str(path)) from None
+    return key
 
 
 @dataclass(frozen=True)
@@ -192,10 +241,7 @@ def show_all(
     """List all keys as the log has them, checked from the pinned root keys on, and each organisation's last event."""
     reach = read_profile(profile)
     trust = reach.trust()
-    with reach.client(trust) as client:
-        evidence = client.evidence([])
-    check_evidence(evidence, trust)
-    rows, last = _keys(evidence, trust, org)
+    rows, last = _proved(reach, trust, org)
     if json:
         write_json({"origin": trust.origin, "keys": rows, "lastKeyEvent": last})
         return
@@ -214,6 +260,19 @@ def show_all(
 def _name(person: str) -> str:
     """A person for people: one of another organisation is a salted hash, which says nothing."""
     return "–" if not person or FORM.fullmatch(person) else person
+
+
+def _proved(reach: Profile, trust: Trust, org: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The keys that the service proves from the pinned roots on, and each organisation's last event."""
+    with reach.client(trust) as client:
+        evidence = client.evidence([])
+    check_evidence(evidence, trust)
+    return _keys(evidence, trust, org)
+
+
+def _last_event(reach: Profile, org: str) -> int | None:
+    """The organisation's last key event, as the log proves it; None before its first."""
+    return _proved(reach, reach.trust(), org)[1].get(org)
 
 
 def _keys(evidence: dict[str, Any], trust: Trust, org: str) -> tuple[list[dict[str, Any]], dict[str, int]]:

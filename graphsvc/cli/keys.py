@@ -20,6 +20,7 @@ from graphsvc_verify.canonical import b64u
 
 app = typer.Typer(help="Make and look at keys; enrol and revoke them from the offline root key.", no_args_is_help=True)
 app.command("request")(keyevents.request)
+app.command("add")(keyevents.add)
 app.command("enrol")(keyevents.enrol)
 # A key's id may begin with a dash: what looks like an option and is none is taken for the id.
 _IDS = {"ignore_unknown_options": True}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from graphsvc.cli.profile import read_profile
 from graphsvc.client import Answer, Client
 from graphsvc.client.errors import Refused
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.files import write_durably
 from graphsvc.model.principals import Footing
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.settings import product_data
@@ -179,11 +181,12 @@ def _code(answer: Mapping[str, Any]) -> int:
 
 
 def _write(path: Path, asked: Asked, answers: Sequence[Mapping[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*asked.columns, *ANSWERS])
-        for row, answer in zip(asked.rows, answers, strict=True):
-            writer.writerow([*(_safe(row[name]) for name in asked.columns), *map(_safe, _cells(answer))])
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow([*asked.columns, *ANSWERS])
+    for row, answer in zip(asked.rows, answers, strict=True):
+        writer.writerow([*(_safe(row[name]) for name in asked.columns), *map(_safe, _cells(answer))])
+    write_durably(path, file.getvalue().encode())
 
 
 def _safe(cell: str) -> str:

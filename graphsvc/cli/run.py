@@ -8,12 +8,15 @@ import sys
 import tempfile
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from graphsvc.cli.output import NOT_HOLDING, write_json
+
+if TYPE_CHECKING:
+    from graphsvc.app import LocalService
 
 Port = Annotated[int, typer.Option("--port", help="Port on loopback; 0 takes a free one.", min=0, max=65535)]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
@@ -42,8 +45,7 @@ def up(
             said = {"url": service.url, "identity": service.identity_url, "data": str(data)}
             write_json({**said, "origin": service.origin, "log": service.log_vkey})
         else:
-            console.print(f"service     {service.url}\nidentities  {service.identity_url}\nstate       {data}")
-            console.print(f"tokens      graphsvc token --data {data}\n[dim]Ctrl-C stops it[/dim]")
+            tell_service(console, service, data)
         until_stopped()
 
 
@@ -71,6 +73,14 @@ def demo(
             held = run_demo(Path(folder), port, seed, keep=keep, as_json=json)
     if not held:
         raise typer.Exit(NOT_HOLDING)
+
+
+def tell_service(console: Console, service: LocalService, data: Path) -> None:
+    """Where the service is; where tokens come from only if it is here: elsewhere ``graphsvc token`` has none."""
+    console.print(f"service     {service.url}\nidentities  {service.identity_url}\nstate       {data}")
+    if service.development:
+        console.print(f"tokens      graphsvc token --data {data}")
+    console.print("[dim]Ctrl-C stops it[/dim]")
 
 
 def until_stopped() -> None:

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
 
 from graphsvc.cli.options import grouped
-from graphsvc.cli.output import NOT_HOLDING, write_json
+from graphsvc.cli.output import NOT_HOLDING
 from graphsvc.cli.profile import Profile, read_profile
+from graphsvc.cli.submitted import tell_answer, tell_check, tell_sent
+from graphsvc.client import Client, NothingAccepted, Refused, SigningKey, Submitted, Unreachable, pending
 from graphsvc.client.check import Checked, check_file
 from graphsvc.client.keys import load_signing_key
 from graphsvc.client.manifest import Outgoing, media_type_of
-from graphsvc.client.service import Submitted
-from graphsvc.model.drafts import Defaults, RowProblem
+from graphsvc.client.rejected import check_free, write_rejected
+from graphsvc.client.sending import LONG, Waiting
+from graphsvc.client.sent import SentBook
+from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.model.yamlfiles import load_yaml
 from graphsvc.settings import product_data
-
-SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -39,43 +41,130 @@ class Content:
     answers: Annotated[str | None, typer.Option("--answers", help="The request that this answers, by its id.")] = None
 
 
+@dataclass(frozen=True)
+class Sending:
+    """By whom a file is sent, how, and how long its answer is waited for."""
+
+    sign: Annotated[Path | None, typer.Option("--sign", help="Private key that signs the manifest.")] = None
+    profile: Annotated[
+        Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
+    ] = None
+    again: Annotated[
+        bool, typer.Option("--again", help="Send what was sent before once more: its records are stored twice.")
+    ] = False
+    patience: Annotated[
+        float, typer.Option("--patience", help="Seconds to wait for what the service works on.", min=1)
+    ] = LONG
+
+
 @grouped
 def submit(
     file: Annotated[Path, typer.Argument(help="NDJSON of drafts, or CSV with a mapping.", exists=True, dir_okay=False)],
     *,
     content: Content,
+    sending: Sending,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only. With --sign the service checks too.")] = False,
-    sign: Annotated[Path | None, typer.Option("--sign", help="Private key that signs the manifest.")] = None,
-    profile: Annotated[
-        Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
+    rejected: Annotated[
+        Path | None, typer.Option("--rejected", help="Write the rows that are rejected here, to correct them.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Submit a file of records, signed.
 
     Can be repeated after any failure: until the service has acknowledged, the same file goes out under the same signed
-    manifest and idempotency key, so it is stored once. Rejected rows never stop accepted ones; the exit code is 1 only
-    when no row was accepted, or in a dry run when any is rejected.
+    manifest and idempotency key, so it is stored once. What was acknowledged is remembered beside the profile: the same
+    content is not sent again without --again. Rejected rows never stop accepted ones; the exit code is 1 only when no
+    row was accepted, or in a dry run when any is rejected.
     """
     console = Console(stderr=True, highlight=False)
-    if not dry_run and sign is None:
+    if not dry_run and sending.sign is None:
         raise InvalidInput("name the key that signs with --sign, or check only with --dry-run", code="no_key")
-    reach = read_profile(profile) if sign is not None or profile is not None else None
+    if rejected is not None:
+        check_free(rejected)
+    given = sending.sign is not None or sending.profile is not None
+    reach = read_profile(sending.profile) if given else None
     outgoing = replace(_outgoing(file, content.mapping, content.defaults, reach), answers=content.answers)
+    # 1. What a dry run finds here, without the service.
+    checked = None
     if dry_run:
-        with _Bar(console, "checking", file, quiet=json) as advance:
-            checked = check_file(outgoing, load_schema(product_data("schema")), _organisation(reach), advance)
-        if sign is None or reach is None:
-            _tell_check(console, checked, json)
+        with _Bar(console, "checking", file, quiet=json) as bar:
+            checked = check_file(outgoing, load_schema(product_data("schema")), _organisation(reach), bar)
+        if sending.sign is None or reach is None:
+            tell_check(console, checked, as_json=json)
+            _write_rejected(console, outgoing, checked.rejected, checked.refused, rejected)
             raise typer.Exit(NOT_HOLDING if checked.rejected else 0)
-    assert reach is not None and sign is not None
-    key = load_signing_key(sign)
-    with reach.client() as client, _Bar(console, "sending", file, quiet=json) as advance:
-        send = client.dry_run if dry_run else client.submit
-        answer = send(outgoing, reach.file.org, key, advance)
-    _tell_answer(console, answer, json, dry_run=dry_run)
+    assert reach is not None and sending.sign is not None
+    # 2. Sent before, and acknowledged?
+    key, sent = load_signing_key(sending.sign), _sent_book(reach)
+    before = None if dry_run or sending.again else sent.find(outgoing)
+    if before is not None and not pending.is_unfinished(outgoing, reach.trust().origin, reach.file.org, key):
+        tell_sent(console, before, as_json=json)
+        return
+    # 3. The service's answer, and what it says of the rows.
+    with reach.client() as client, _Bar(console, "sending", file, quiet=json) as bar:
+        waiting = Waiting(sending.patience, bar.wait)
+        answer = _answer(client.dry_run if dry_run else client.submit, outgoing, (reach.file.org, key), bar, waiting)
+        if answer.index >= 0:
+            _remember(console, sent, outgoing, answer)
+            answer = _whole(client, answer)
+    tell_answer(console, answer, as_json=json, dry_run=dry_run)
+    _write_rejected(console, outgoing, answer.rejected, _refused(checked, answer), rejected)
     if not answer.accepted or (dry_run and answer.rejected):
         raise typer.Exit(NOT_HOLDING)
+
+
+def _answer(
+    send: Callable[..., Submitted], outgoing: Outgoing, who: tuple[str, SigningKey], bar: _Bar, waiting: Waiting
+) -> Submitted:
+    """What the service says, also where it took nothing. Raises as ``send`` does."""
+    try:
+        return send(outgoing, *who, bar, waiting)
+    except NothingAccepted as nothing:
+        return nothing.answer
+
+
+def _sent_book(reach: Profile) -> SentBook:
+    org = reach.file.org
+    return SentBook(reach.folder / f".graphsvc-sent.{org}", reach.trust().log.vkey, org)
+
+
+def _remember(console: Console, sent: SentBook, outgoing: Outgoing, answer: Submitted) -> None:
+    try:
+        sent.note(outgoing, answer)
+    except OSError as error:
+        # It is stored: what can't be noted here must not make it look as if it were not.
+        console.print(f"submitted, but this can't be remembered beside the profile: {error.strerror}", markup=False)
+
+
+def _whole(client: Client, answer: Submitted) -> Submitted:
+    """The answer with all that the service keeps of the rows, where it says that there is more."""
+    with suppress(Refused, Unreachable):  # it is acknowledged, whatever comes after
+        if answer.rejected > len({problem.row for problem in answer.problems}):
+            answer = replace(answer, problems=tuple(client.problems(answer.index)))
+        if answer.unlinked > len(answer.notes):
+            answer = replace(answer, notes=tuple(client.notes(answer.index)))
+    return answer
+
+
+def _refused(checked: Checked | None, answer: Submitted) -> Collection[int] | None:
+    """The numbers of the rows that were not accepted; None: all that there are."""
+    if not answer.accepted:
+        return None
+    return {problem.row for problem in answer.problems}.union(checked.refused if checked is not None else ())
+
+
+def _write_rejected(
+    console: Console, outgoing: Outgoing, count: int, rows: Collection[int] | None, out: Path | None
+) -> None:
+    if out is None:
+        return
+    if not count:
+        console.print(f"no row was rejected: {out} is not made", markup=False)
+        return
+    written = write_rejected(outgoing, load_schema(product_data("schema")), rows, out)
+    console.print(f"{out}: {written} of {count} rejected rows", markup=False)
+    if written < count:
+        console.print("the others are too long, or more than are listed: correct these, then send the file again")
 
 
 def _outgoing(file: Path, mapping: Path | None, defaults: Path | None, reach: Profile | None) -> Outgoing:
@@ -108,6 +197,7 @@ class _Bar:
             TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
+        self._console, self._name, self._quiet, self._next = console, file.name, quiet, 10.0
         self._progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
         self._task = self._progress.add_task(f"{what} {file.name}", total=file.stat().st_size)
 
@@ -121,55 +211,10 @@ class _Bar:
     def __call__(self, count: int) -> None:
         self._progress.advance(self._task, count)
 
-
-def _tell_check(console: Console, checked: Checked, as_json: bool) -> None:
-    if as_json:
-        numbers = {"rows": checked.rows, "accepted": checked.accepted, "rejected": checked.rejected}
-        write_json(
-            {
-                "dryRun": True,
-                **numbers,
-                "marked": checked.marked,
-                "problems": checked.problems,
-                "unlinked": checked.unlinked,
-            }
-        )
-        return
-    console.print(f"{checked.rows} rows: {checked.accepted} would be accepted, {checked.rejected} rejected")
-    _tell_unlinked(console, len(checked.marked), checked.unlinked)
-    problem_table(console, checked.problems, checked.rejected)
-
-
-def _tell_unlinked(console: Console, count: int, notes: tuple[RowProblem, ...]) -> None:
-    if count:
-        keep = "1 row keeps" if count == 1 else f"{count} rows keep"
-        console.print(f"{keep} a value that can't be linked")
-        problem_table(console, notes, len({note.row for note in notes}))
-
-
-def _tell_answer(console: Console, answer: Submitted, as_json: bool, *, dry_run: bool) -> None:
-    if as_json:
-        value: dict[str, Any] = msgspec.to_builtins(answer)
-        write_json({"dryRun": dry_run, **value})
-        return
-    fate = "would be " if dry_run else ""
-    console.print(f"{answer.rows} rows: {answer.accepted} {fate}accepted, {answer.rejected} {fate}rejected")
-    problem_table(console, answer.problems, answer.rejected)
-    if not dry_run:
-        console.print(f"receipt: ledger index [bold]{answer.index}[/bold], inclusion proof checked")
-
-
-def problem_table(console: Console, problems: tuple[RowProblem, ...], rejected: int) -> None:
-    """The first problems, rows with the same one in a line; nothing when there are none."""
-    if not problems:
-        return
-    alike: dict[tuple[str, str, str], list[int]] = {}
-    for problem in problems:
-        alike.setdefault((problem.code, problem.pointer, problem.message), []).append(problem.row)
-    table = Table("rows", "code", "where", "what to do", box=None, header_style="bold", pad_edge=False)
-    for (code, pointer, message), rows in list(alike.items())[:SHOWN]:
-        first = ", ".join(map(str, rows[:4])) + (f", … ({len(rows)})" if len(rows) > 4 else "")
-        table.add_row(first, code, escape(pointer), escape(message))
-    console.print(table)
-    if len(alike) > SHOWN or rejected > len({problem.row for problem in problems}):
-        console.print(f"… and more; all {rejected} with --json, or from the service's list of errors")
+    def wait(self, seconds: float) -> None:
+        """Say that the service is working on it, for how long already."""
+        said = f"the service works on {self._name} ({seconds:.0f} s)"
+        if self._progress.disable and not self._quiet and seconds >= self._next:
+            self._console.print(said, markup=False)
+            self._next = max(10, 2 * seconds)
+        self._progress.update(self._task, description=said)

@@ -4,8 +4,9 @@ from graphsvc.client.answers import Answer
 from graphsvc.client.errors import Refused, Unreachable
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.client.manifest import Outgoing
-from graphsvc.client.service import Client, Submitted
+from graphsvc.client.service import Client
 from graphsvc.client.signing import ReadSigner
+from graphsvc.client.submitted import NothingAccepted, Submitted
 from graphsvc.client.tokens import ClientCredentials, TokenProvider, fixed_token
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Client",
     "ClientCredentials",
     "HpkeKey",
+    "NothingAccepted",
     "Outgoing",
     "ReadSigner",
     "Refused",

@@ -14,12 +14,13 @@ from importers import importer_for, row_kind
 from importers.mapping import load_mapping
 from importers.rows import Row, iter_rows
 
-SHOWN = 200
+KEPT = 50_000
+"""So many problems are kept, and as many notes on unlinked values, as the service keeps; the counts are exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What would become of the rows: the first ``problems``; ``marked`` rows keep a value that can't be linked.
+    """What would become of the rows: the ``refused`` ones, their problems; ``marked`` rows keep an unlinked value.
 
     ``unlinked`` says of the first such values where they stand and why.
     """
@@ -31,6 +32,7 @@ class Checked:
     problems: tuple[RowProblem, ...]
     drafts: tuple[CleanDraft, ...] = ()
     unlinked: tuple[RowProblem, ...] = ()
+    refused: tuple[int, ...] = ()
 
 
 def check_file(
@@ -40,8 +42,9 @@ def check_file(
 
     What only the service knows (policy, keys) is not checked. Raises InvalidInput on a bad mapping or media type.
     """
-    rows = accepted = rejected = 0
+    rows = accepted = 0
     marked: list[int] = []
+    refused: list[int] = []
     problems: list[RowProblem] = []
     kept: list[CleanDraft] = []
     unlinked: list[RowProblem] = []
@@ -59,14 +62,15 @@ def check_file(
             else:
                 found = clean_draft(draft, schema, defaults, organisation, noted)
             if isinstance(found, list):
-                rejected += 1
-                problems += found[: max(0, SHOWN - len(problems))]
+                refused.append(number)
+                problems += found[: max(0, KEPT - len(problems))]
                 continue
             accepted += 1
             marked += [number] if found.unlinked else []
-            unlinked += noted[: max(0, SHOWN - len(unlinked))]
+            unlinked += noted[: max(0, KEPT - len(unlinked))]
             kept += [found] if keep else []
-    return Checked(rows, accepted, rejected, tuple(marked), tuple(problems), tuple(kept), tuple(unlinked))
+    found_out = (tuple(marked), tuple(problems), tuple(kept), tuple(unlinked), tuple(refused))
+    return Checked(rows, accepted, len(refused), *found_out)
 
 
 def _counted(rows: Iterator[Row], progress: Progress | None) -> Iterator[Row]:

@@ -40,6 +40,11 @@ def prepare(outgoing: Outgoing, audience: str, org: str, key: SigningKey, progre
     return signed
 
 
+def is_unfinished(outgoing: Outgoing, audience: str, org: str, key: SigningKey) -> bool:
+    """Whether an attempt to submit this very content waits to be finished."""
+    return _resume(pending_path(outgoing.path), outgoing, audience, org, key) is not None
+
+
 def done(file: Path) -> None:
     """Forget the unfinished attempt: the service has acknowledged."""
     pending_path(file).unlink(missing_ok=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -23,11 +21,12 @@ from graphsvc.client.answers import (
     problem,
     with_signature,
 )
-from graphsvc.client.errors import Unreachable
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
 from graphsvc.client.pins import Pins
+from graphsvc.client.sending import PATIENT, Waiting, settled
 from graphsvc.client.signing import ReadSigner
+from graphsvc.client.submitted import NO_ROW, NothingAccepted, Submitted, read_problem, read_submitted
 from graphsvc.client.tokens import TokenProvider
 from graphsvc.model.drafts import RowProblem
 from graphsvc.model.principals import Footing, Organisation
@@ -41,25 +40,11 @@ from graphsvc_verify.receipt import check_receipt
 from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
-ATTEMPTS = 5
-"""How often a request is sent before giving up."""
-PATIENCE = 60
-"""Seconds; who is told to come back later than that is told so, and does not wait."""
-_AGAIN = frozenset({409, 429, 502, 503, 504})
+_DECIDED = frozenset({400, 413, 415, 422})
+"""What the service answers to a manifest that it will never take."""
+OUTCOME = "/v1/submissions/outcome"
 _NO_FOOTING = Footing()
 _JSON = {"content-type": "application/json"}
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """What the service says of a submission; ``index`` is -1 after a dry run, ``receipt`` was checked."""
-
-    index: int
-    rows: int
-    accepted: int
-    rejected: int
-    receipt: dict[str, Any]
-    problems: tuple[RowProblem, ...] = ()
 
 
 class Client:
@@ -122,40 +107,64 @@ class Client:
         check_question(answer.proof, asked, footing, self._org)
         return self._held(with_signature(answer, signed))
 
-    def submit(self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None) -> Submitted:
+    def submit(
+        self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None,
+        waiting: Waiting = PATIENT,
+    ) -> Submitted:  # fmt: skip
         """Sign and send a file; repeated after any failure it still is one submission.
 
-        ``progress`` counts the bytes sent. Raises Refused, Unreachable, VerifyError.
+        What the service is still working on is waited for, as long as ``waiting`` says.
+
+        ``progress`` counts the bytes sent. Raises NothingAccepted where no row is, else Refused, Unreachable,
+        VerifyError.
         """
         # 1. The manifest, or the one of an unfinished attempt (pending).
         signed = pending.prepare(outgoing, self._trust.origin, org, key)
         # 2. Send it; whatever is lost on the way, the same idempotency key makes it one submission.
-        response = self._patiently(lambda: self._upload(outgoing, signed, progress, dry_run=False))
+        response = settled(
+            lambda: self._upload(outgoing, signed, progress),
+            lambda: self._send("GET", OUTCOME, headers={"idempotency-key": signed.idempotency_key}),
+            waiting,
+        )
         if response.status_code >= 400:
             # The service has taken a decision about this manifest; the next attempt is a new one.
-            if response.status_code not in _AGAIN and response.status_code < 500:
+            if response.status_code in _DECIDED:
                 pending.done(outgoing.path)
-            raise problem(response.status_code, response.content)
+            refused = problem(response.status_code, response.content)
+            if refused.code == NO_ROW:
+                raise NothingAccepted(refused, read_submitted(msgspec.json.decode(response.content)))
+            raise refused
         body = self._json(response)
         # 3. Only a receipt that holds counts as acknowledged.
         self._carried(body.get("receipt"), signed.manifest)
         pending.done(outgoing.path)
-        return _submitted(body)
+        return read_submitted(body)
 
-    def dry_run(self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None) -> Submitted:
+    def dry_run(
+        self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None,
+        waiting: Waiting = PATIENT,
+    ) -> Submitted:  # fmt: skip
         """Have the service check a signed file row by row, policy included; nothing is stored."""
         signed = sign_manifest(outgoing, self._trust.origin, org, key, typ=DRY_RUN)
-        response = self._patiently(lambda: self._upload(outgoing, signed, progress, dry_run=True))
-        return _submitted(self._json(response))
+        # Nothing is kept under a key that could be asked about later: the answer itself is waited for.
+        response = self._patiently(lambda: self._upload(outgoing, signed, progress, waiting.seconds))
+        return read_submitted(self._json(response))
 
     def problems(self, index: int) -> Iterator[RowProblem]:
         """Every row of a submission that was not accepted, in order."""
-        response = self._patiently(lambda: self._send("GET", f"/v1/submissions/{index}/errors"))
+        return self._told(f"/v1/submissions/{index}/errors")
+
+    def notes(self, index: int) -> Iterator[RowProblem]:
+        """Every value of a submission's accepted rows that can't be linked, and why, in order."""
+        return self._told(f"/v1/submissions/{index}/notes")
+
+    def _told(self, path: str) -> Iterator[RowProblem]:
+        response = self._patiently(lambda: self._send("GET", path))
         if response.status_code >= 400:
             raise problem(response.status_code, response.content)
         for line in response.content.splitlines():
             if line.strip():
-                yield _problem(msgspec.json.decode(line))
+                yield read_problem(msgspec.json.decode(line))
 
     def admit(self, organisation: Organisation, root_key: bytes) -> dict[str, Any]:
         """Admit an organisation (operators only); ``root_key`` is its raw Ed25519 public key."""
@@ -242,8 +251,9 @@ class Client:
         return answer
 
     def _upload(
-        self, outgoing: Outgoing, signed: Signed, progress: Progress | None, *, dry_run: bool
+        self, outgoing: Outgoing, signed: Signed, progress: Progress | None, dry_run: float = 0
     ) -> httpx2.Response:
+        """Send a body. ``dry_run``: have it checked only, and wait so many seconds for the answer."""
         with outgoing.path.open("rb") as file:
             parts: list[tuple[str, Any]] = [
                 ("manifest", (None, signed.manifest.encode())),
@@ -252,28 +262,16 @@ class Client:
             if outgoing.mapping is not None:
                 parts.append(("mapping", ("mapping.yaml", outgoing.mapping, "application/yaml")))
             parts.append(("body", (outgoing.path.name, _Counting(file, progress), outgoing.media_type)))
-            headers = {} if dry_run else {"idempotency-key": signed.idempotency_key}
-            query = {"dryRun": "true"} if dry_run else {}
-            return self._send("POST", "/v1/submissions", files=parts, headers=headers, params=query)
+            if not dry_run:
+                headers = {"idempotency-key": signed.idempotency_key}
+                return self._send("POST", "/v1/submissions", files=parts, headers=headers)
+            usual = self._http.timeout
+            timeout = httpx2.Timeout(connect=usual.connect, read=dry_run, write=usual.write, pool=usual.pool)
+            return self._send("POST", "/v1/submissions", files=parts, params={"dryRun": "true"}, timeout=timeout)
 
     def _patiently(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         """Send, and again where the service asks for patience or is not reached; all that is sent may be repeated."""
-        for attempt in range(1, ATTEMPTS + 1):
-            pause = 0.1 * 2**attempt
-            try:
-                response = send()
-            except httpx2.TransportError as error:
-                if attempt == ATTEMPTS:
-                    raise Unreachable(f"the service did not answer: {type(error).__name__}") from None
-            else:
-                after = response.headers.get("retry-after", "")
-                if attempt == ATTEMPTS or response.status_code not in _AGAIN or not after:
-                    return response
-                if after.isdigit() and int(after) > PATIENCE:
-                    return response
-                pause = min(float(after), 10.0) if after.isdigit() else pause
-            time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+        return settled(send, send, PATIENT)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
         headers = {"authorization": f"Bearer {self._token()}", **options.pop("headers", {})}
@@ -306,21 +304,6 @@ def footing_headers(footing: Footing) -> dict[str, str]:
         "graphsvc-case": footing.case,
     }
     return {name: value for name, value in named.items() if value}
-
-
-def _submitted(body: dict[str, Any]) -> Submitted:
-    return Submitted(
-        index=int(body.get("index", -1)),
-        rows=int(body.get("rows", 0)),
-        accepted=int(body.get("accepted", 0)),
-        rejected=int(body.get("rejected", 0)),
-        receipt=body.get("receipt") or {},
-        problems=tuple(map(_problem, body.get("errors") or body.get("problems") or ())),
-    )
-
-
-def _problem(line: dict[str, Any]) -> RowProblem:
-    return RowProblem(int(line["row"]), str(line["code"]), str(line.get("pointer", "")), str(line.get("message", "")))
 
 
 class _Counting:

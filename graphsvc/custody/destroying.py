@@ -69,25 +69,27 @@ def salt_of(keys: RowKeys, name: str, row: int) -> bytes | None:
 def forget_rows(connection: Connection, erased: Ranges) -> None:
     """Take what side tables say of rows out of them, in the transaction of the entry that erases the rows.
 
-    These are the reasons why rows were rejected, which may quote them. Which rows were shown to whom stays: it holds
-    positions only, and the owner must be able to account for it.
+    These are the reasons why rows were rejected or values not linked, which may quote them. Which rows were shown to
+    whom stays: it holds positions only, and the owner must be able to account for it.
     """
-    rejections, known = tables.rejections, tables.idempotency
+    known = tables.idempotency
     for submission in ranges.submissions(erased):
         rows = ranges.of_submission(erased, submission)
-        place = rejections.c["index"] == submission
-        found = connection.execute(select(rejections.c.errors).where(place)).scalar()
-        if found is None:
-            continue
-        left = [one for one in found if not ranges.covers(rows, submission, one["row"])]
-        if left != found:
-            change = update(rejections).values(errors=left) if left else delete(rejections)
-            connection.execute(change.where(place))
-        response = connection.execute(select(known.c.response).where(known.c["index"] == submission)).scalar()
-        if response and response.get("errors"):
-            shown = [one for one in response["errors"] if not ranges.covers(rows, submission, one["row"])]
+
+        def kept(said: list[Any], submission: int = submission, rows: Ranges = rows) -> list[Any]:
+            return [one for one in said if not ranges.covers(rows, submission, one["row"])]
+
+        for column in (tables.rejections.c.errors, tables.unlinked.c.notes):
+            place = column.table.c["index"] == submission
+            found = connection.execute(select(column).where(place)).scalar() or []
+            if (left := kept(found)) != found:
+                change = update(column.table).values({column: left}) if left else delete(column.table)
+                connection.execute(change.where(place))
+        response = connection.execute(select(known.c.response).where(known.c["index"] == submission)).scalar() or {}
+        shown = {name: kept(response[name]) for name in ("errors", "notes") if response.get(name)}
+        if shown:
             changed = update(known).where(known.c["index"] == submission)
-            connection.execute(changed.values(response={**response, "errors": shown}))
+            connection.execute(changed.values(response={**response, **shown}))
 
 
 def _destroy_salts(ledger: Ledger, keys: RowKeys, name: str, rows: Ranges) -> None:

@@ -189,6 +189,14 @@ rejections = Table(
     Column("errors", JSON, nullable=False),
 )
 
+unlinked = Table(
+    "unlinked",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("notes", JSON, nullable=False),
+)
+"""What is to be done about values of accepted rows that have no canonical form, submission by submission."""
+
 reads = Table(
     "reads",
     metadata,

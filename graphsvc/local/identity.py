@@ -1,6 +1,7 @@
 """A development identity provider: access tokens for machine clients on one machine, nothing else.
 
-It signs with a fresh Ed25519 key at every start and hands out tokens (RFC 9068) for client credentials (RFC 6749
+It signs with a fresh Ed25519 key at every start, keeps its port and its clients' secrets from one start of a state
+directory to the next, so that profiles stay good, and hands out tokens (RFC 9068) for client credentials (RFC 6749
 section 4.4). It listens on loopback only and refuses to exist in production.
 """
 
@@ -14,11 +15,11 @@ import socket
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import orjson
 import uvicorn
@@ -46,14 +47,41 @@ class DevelopmentClient:
     roles: tuple[str, ...] = ()
 
 
-class DevelopmentIdentity:
-    """Issues tokens. ``issuer`` is the URL it is reached under; secrets lie in ``clients.json``, mode 0600."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a provider was at its last start: its port (0: unknown) and its clients' secrets by their ids."""
 
-    def __init__(self, issuer: str, audience: str, directory: Path, clients: Sequence[DevelopmentClient]) -> None:
+    port: int
+    secrets: Mapping[str, str]
+
+
+def read_kept(directory: Path) -> Kept:
+    """What the last start left in ``clients.json``; nothing where there is no such file, or none of its form."""
+    try:
+        said = json.loads((directory / "clients.json").read_bytes())
+        port = urlsplit(str(said["tokenEndpoint"])).port or 0
+        return Kept(port, {str(one["clientId"]): str(one["clientSecret"]) for one in said["clients"]})
+    except (OSError, ValueError, LookupError, TypeError):
+        return Kept(0, {})
+
+
+class DevelopmentIdentity:
+    """Issues tokens. ``issuer`` is the URL it is reached under; secrets lie in ``clients.json``, mode 0600.
+
+    Secrets that were ``kept`` there stay those of their clients.
+    """
+
+    def __init__(
+        self, issuer: str, audience: str, directory: Path, clients: Sequence[DevelopmentClient],
+        kept: Kept | None = None,
+    ) -> None:  # fmt: skip
         self.issuer = issuer
         self._audience = audience
         self._key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)
-        self._clients = {client.client_id: (client, secrets.token_urlsafe(24)) for client in clients}
+        known = {} if kept is None else kept.secrets
+        self._clients = {
+            client.client_id: (client, known.get(client.client_id) or secrets.token_urlsafe(24)) for client in clients
+        }
         self.clients_file = directory / "clients.json"
         self._write()
 
@@ -189,6 +217,14 @@ class IdentityServer:
             self._thread.join(10)
         self._server = self._thread = None
         self._socket.close()
+
+
+def listen(environment: str, port: int) -> IdentityServer:
+    """A server on that port, or on a free one where somebody has it. Raises RuntimeError in production."""
+    try:
+        return IdentityServer(environment, port=port)
+    except OSError:
+        return IdentityServer(environment)
 
 
 async def _form(request: Request) -> dict[str, str] | None:

@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from graphsvc.client import Client, HpkeKey, Outgoing, Refused, SigningKey, Unreachable, fixed_token, pending
 from graphsvc.client.enrol import Enroller
+from graphsvc.client.sending import ATTEMPTS, Waiting
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import InvalidInput, NotFound
@@ -52,6 +53,8 @@ class Service:
     spoil: Callable[[bytes], bytes] = lambda body: body
     header_footing: Footing | None = None
     reader: str = "pasar"
+    works_for: int = 0
+    """So often it says of a submission that it is worked on."""
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     requests: list[int] = field(default_factory=list)
 
@@ -78,6 +81,13 @@ class Service:
                 return StreamingResponse(iter([b"{"]), 201, {"content-length": "1000"})
             return Response(b"{}", int(self.fail_first), {"retry-after": "0"}, "application/problem+json")
         return Response(self.spoil(json.dumps(self.stored[key]).encode()), 201, media_type="application/json")
+
+    async def outcome(self, request: Request) -> Response:
+        if self.works_for:
+            self.works_for -= 1
+            return Response(b'{"code":"in_flight"}', 409, {"retry-after": "0"}, "application/problem+json")
+        answer = self.stored.get(request.headers["idempotency-key"])
+        return Response(b"{}", 404) if answer is None else JSONResponse(answer)
 
     async def graphql(self, request: Request) -> Response:
         body, headers = await request.body(), request.headers
@@ -146,6 +156,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     service = Service(ledger)
     routes = [
         Route("/v1/submissions", service.submissions, methods=["POST"]),
+        Route("/v1/submissions/outcome", service.outcome),
         Route("/graphql", service.graphql, methods=["POST"]),
         Route("/v1/evidence", service.evidence, methods=["POST"]),
         Route("/v1/log/consistency", service.consistency),
@@ -171,14 +182,33 @@ def outgoing(tmp_path: Path) -> Outgoing:
     return Outgoing(path, "application/x-ndjson")
 
 
-@pytest.mark.parametrize("failure", ["", "cut", "503", "409", "429"])
+@pytest.mark.parametrize("failure", ["", "cut", "502", "503", "409", "429"])
 def test_a_submission_is_stored_once_whatever_fails(world: World, outgoing: Outgoing, failure: str) -> None:
     world.service.fail_first = failure
     sent: list[int] = []
     answer = world.client.submit(outgoing, "pasar", world.working, sent.append)
-    assert len(world.service.stored) == 1 and world.service.requests == [len(ROWS)] * (2 if failure else 1)
+    # Where the answer was lost, what became of it is asked: the body is not sent again.
+    times = 2 if failure in ("503", "409", "429") else 1
+    assert len(world.service.stored) == 1 and world.service.requests == [len(ROWS)] * times
     assert answer.accepted == 2 and sum(sent) == len(ROWS) * len(world.service.requests) and max(sent) <= 1 << 20
     assert not pending.pending_path(outgoing.path).exists()
+
+
+def test_what_is_worked_on_is_waited_for_however_often_that_takes(world: World, outgoing: Outgoing) -> None:
+    world.service.fail_first, world.service.works_for = "cut", 3 * ATTEMPTS
+    told: list[float] = []
+    answer = world.client.submit(outgoing, "pasar", world.working, waiting=Waiting(tell=told.append))
+    assert answer.accepted == 2 and answer.receipt and len(told) == 3 * ATTEMPTS
+    assert world.service.requests == [len(ROWS)], "the body went once"
+
+
+def test_patience_ends_and_the_attempt_can_be_gone_on_with(world: World, outgoing: Outgoing) -> None:
+    world.service.fail_first, world.service.works_for = "cut", 2
+    with pytest.raises(Refused) as refused:
+        world.client.submit(outgoing, "pasar", world.working, waiting=Waiting(seconds=0))
+    assert refused.value.code == "in_flight" and pending.pending_path(outgoing.path).exists()
+    answer = world.client.submit(outgoing, "pasar", world.working)
+    assert len(world.service.stored) == 1 and answer.index == next(iter(world.service.stored.values()))["index"]
 
 
 def test_a_process_that_died_before_the_answer_sends_the_same_again(world: World, outgoing: Outgoing) -> None:

@@ -151,15 +151,17 @@ def test_the_others_of_the_submission_still_verify(world: World) -> None:
 
 
 def test_a_whole_submission_goes_with_what_was_said_of_its_rejected_rows(world: World) -> None:
-    world.index = world.submit(rows(world))
+    unlinked = row(f"{world.name}-2", 1).replace(b'"+254710000001"', b'"+25471000000X"')
+    world.index = world.submit([*rows(world), unlinked])
     feed = world.members.client("pasar.feed")
     assert [problem.row for problem in feed.problems(world.index)] == [2]
+    assert [note.row for note in feed.notes(world.index)] == [3]
     made = world.act("erase", {"submission": world.index})
-    assert made["records"] == 2 and list(feed.problems(world.index)) == []
+    assert made["records"] == 3 and list(feed.problems(world.index)) == [] and list(feed.notes(world.index)) == []
     with world.parts.ledger.reading() as connection:
         table = tables.idempotency
         response = connection.execute(select(table.c.response).where(table.c["index"] == world.index)).scalar_one()
-    assert response["errors"] == []
+    assert response["errors"] == [] and response["notes"] == []
     name = world.parts.ledger.open_header(world.index)["body"]["name"]
     keys = world.parts.custody._parts.payloads.keys
     assert not keys.has(f"seed|{name}") and not keys.has(f"salts|{name}")

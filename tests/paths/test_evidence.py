@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -119,6 +120,9 @@ def test_a_court_gets_one_zip_and_the_owner_scans_the_log(
     assert said["entries"][0]["assurance"] == "asserted by the operator"
     assert answer.data["search"][0]["records"][0]["handle"].encode() in read_archive(case.read_bytes())["summary.html"]
 
+    assert stat.S_IMODE(case.stat().st_mode) == 0o600
+    _nameless(police, submitted.index, desks, trust, tmp_path)
+
     # The officer's: its own sections, opened on its own machine, and the submission that it signed.
     own, key = tmp_path / "own.zip", str(members.folder / "pasar" / "recipient.json")
     run("evidence", "--key", key, "--out", str(own), profile=desks["pasar.officer"])
@@ -145,6 +149,23 @@ def test_a_court_gets_one_zip_and_the_owner_scans_the_log(
     assert "code" in run(*words, "--log", str(mirror), "--json", profile=own, expect=1)
     with pytest.raises(Refused):
         police.evidence([submitted.index])
+
+
+def _nameless(police: Client, after: int, desks: dict[str, Path], trust: list[str], folder: Path) -> None:
+    """An answer that shows a record without saying whose and which it is: no package unless that is wanted."""
+    desk, kept, out = desks["police-ke.investigator"], folder / "nameless.json", folder / "nameless.zip"
+    question = SEARCH.replace("owner handle attributes { group name value }", "attributes { value }")
+    kept.write_bytes(police.query(question, {"value": phone(77_001)}, FOOTING, after).body)
+    words = ["evidence", "--answer", str(kept), "--out", str(out), "--json"]
+    assert "no_records" in run(*words, profile=desk, expect=2) and not out.exists()
+    assert "none of the 1 records" in run(*words, "--without-records", profile=desk)
+    told = run("verify", str(out), *trust, profile=out).splitlines()
+    assert told[0].startswith("HOLDS") and told[1].startswith("  ATTENTION: answers/0001.json: the answer names none")
+    assert json.loads(run("verify", str(kept), *trust, "--json", profile=out))["attention"]
+    asked, answer = folder / "question.graphql", folder / "asked.json"
+    asked.write_text("{ cases { reference } }")
+    run("ask", str(asked), "--out", str(answer), profile=desk)
+    assert stat.S_IMODE(answer.stat().st_mode) == 0o600
 
 
 def test_the_root_key_signs_offline_and_the_act_is_carried(
@@ -177,6 +198,28 @@ def test_the_root_key_signs_offline_and_the_act_is_carried(
         run("sign", "recall", *words, profile=desk).strip(), load_signing_key(new).public, "graphsvc-recall+jws"
     )
     assert signed.payload["body"] == {"reason": "withdrawn"} and signed.payload["after"] == 3
+
+
+def test_a_key_is_added_by_one_command_where_the_root_key_is(
+    members: Members, local_service: LocalService, desks: dict[str, Path], tmp_path: Path
+) -> None:
+    desk, root = desks["pasar.officer"], ["--root", str(members.folder / "pasar" / "root.pem")]
+    new, words = tmp_path / "third.pem", ["--person", "third", "--role", "submitter", "--json"]
+    assert "unknown_role" in run("keys", "add", str(new), *root, *words, "--role", "oficer", profile=desk, expect=2)
+    assert not new.exists(), "nothing is made in vain"
+    added = json.loads(run("keys", "add", str(new), *root, *words, profile=desk))
+    # Another one, whose holder is elsewhere: what it follows is asked for.
+    asked, act = tmp_path / "request.json", tmp_path / "enrol.jws"
+    run("keys", "new", str(tmp_path / "fourth.pem"), profile=desk)
+    named = ["--org", "pasar", "--origin", local_service.origin, "--person", "fourth", "--out", str(asked)]
+    run("keys", "request", str(tmp_path / "fourth.pem"), *named, profile=desk)
+    enrol = ["keys", "enrol", str(asked), *root, "--role", "submitter", "--out", str(act), "--profile", str(desk)]
+    run(*enrol, "--prev", "3", profile=desk, expect=2)
+    run(*enrol, profile=desk)
+    sent = json.loads(run("keys", "send", str(act), "--json", profile=desk))["index"]
+    listed = json.loads(run("keys", "list", "--org", "pasar", "--json", profile=desk))
+    persons = {key["enrolled"]: (key["kid"], key["person"]) for key in listed["keys"]}
+    assert persons[added["index"]] == (added["kid"], "third") and persons[sent][1] == "fourth"
 
 
 def test_an_answer_waits_for_its_witnesses(members: Members, local_service: LocalService, tmp_path: Path) -> None:

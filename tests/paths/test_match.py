@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -300,6 +301,7 @@ def test_a_file_is_matched_at_the_command_line(members: Members, held: dict[str,
     done = _run(*words)
     assert done.returncode == 2, done.stderr
     assert "2 of 4 hit, 1 not asked" in done.stdout and "identifiers used today" in done.stdout
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [one["hit"] for one in rows] == ["hit", "hit", "not asked", "no hit"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from graphsvc.api.ports import Identifier
 from graphsvc.api.spool import sweep
 from graphsvc.auth import Authenticator, StaticKeys
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity
-from graphsvc.model.errors import Denied, InvalidInput, NotFound, Unavailable
+from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.settings import Settings
 
@@ -113,9 +114,18 @@ class Submitted:
     uploads: list[Any] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
 
-    def admit(self, principal: Principal) -> None:
+    def admit(self, principal: Principal, key: str) -> None:
         if principal.person == "clerk":
             raise Denied("no submitter")
+        if key == "k-working":
+            raise Conflict("being worked on", code="in_flight")
+
+    def claim(self, principal: Principal, key: str) -> Any:
+        return nullcontext()
+
+    async def outcome(self, principal: Principal, key: str) -> Result:
+        self.admit(principal, key)
+        return Result(200, {"index": 3, "receipt": RECEIPT})
 
     async def submit(self, principal: Principal, upload: Any) -> Result:
         self.uploads.append(upload)
@@ -135,6 +145,9 @@ class Submitted:
                 yield {"row": row, "code": "bad"}
 
         return lines()
+
+    async def notes(self, principal: Principal, index: int) -> Any:
+        return await self.errors(principal, index)
 
 
 class Log:

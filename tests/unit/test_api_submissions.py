@@ -55,6 +55,18 @@ def test_a_submission_arrives_whole_and_its_spool_file_is_gone_afterwards(world:
     assert world.spooled() == []
 
 
+def test_what_is_worked_on_is_said_before_a_body_is_read(world: World) -> None:
+    sent = _submit(world, idempotency_key="k-working")
+    asked = world.request("GET", "/v1/submissions/outcome", headers={"idempotency-key": "k-working"})
+    for response in (sent, asked):
+        assert (response.status_code, response.json()["code"]) == (409, "in_flight")
+        assert response.headers["retry-after"] == "1"
+    told = world.request("GET", "/v1/submissions/outcome", headers={"idempotency-key": "k-1"})
+    assert (told.status_code, told.json()) == (200, {"index": 3, "receipt": RECEIPT})
+    assert world.request("GET", "/v1/submissions/outcome").json()["code"] == "idempotency_key"
+    assert not world.submitting.uploads and world.spooled() == []
+
+
 def test_a_seed_may_be_base64url(world: World) -> None:
     text = base64.urlsafe_b64encode(SEED).rstrip(b"=")
     assert _submit(world, _parts(seed=(None, text))).status_code == 201

@@ -11,8 +11,11 @@ import httpx2
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OKPKey
+from rich.console import Console
 
-from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
+from graphsvc.app import LocalService
+from graphsvc.cli.run import tell_service
+from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer, Kept, listen, read_kept
 
 Provider = tuple[IdentityServer, DevelopmentIdentity]
 CLIENT = DevelopmentClient("desk", "pasar", "ratna", ("analyst",))
@@ -86,6 +89,34 @@ def test_secrets_lie_in_a_private_file_and_are_fresh(tmp_path: Path) -> None:
     assert second.jwks() != keys
     assert "d" not in second.jwks()["keys"][0]
     assert [path.name for path in tmp_path.iterdir()] == ["clients.json"]
+
+
+def test_a_profile_stays_good_from_one_start_to_the_next(tmp_path: Path) -> None:
+    assert read_kept(tmp_path) == Kept(0, {}), "the first start"
+    first = listen("development", read_kept(tmp_path).port)
+    secret = _secret(DevelopmentIdentity(first.url, "graphsvc", tmp_path, [CLIENT], read_kept(tmp_path)))
+    first.stop()
+    second = listen("development", read_kept(tmp_path).port)
+    other = DevelopmentClient("other", "pasar", "budi")
+    again = DevelopmentIdentity(second.url, "graphsvc", tmp_path, [CLIENT, other], read_kept(tmp_path))
+    assert second.url == first.url and _secret(again) == secret
+    assert len(read_kept(tmp_path).secrets["other"]) == len(secret), "who is new gets a secret"
+    second.start(again)
+    third = listen("development", read_kept(tmp_path).port)
+    assert third.url != second.url, "the port is somebody else's now"
+    for server in (second, third):
+        server.stop()
+    for content in ("", "{}", '{"tokenEndpoint": "http://127.0.0.1:x/token", "clients": []}', "[]"):
+        (tmp_path / "clients.json").write_text(content)
+        assert read_kept(tmp_path) == Kept(0, {})
+
+
+def test_the_token_command_is_told_only_where_it_works(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for development in (True, False):
+        service = LocalService("http://s", "http://i", tmp_path, "o", "v", tmp_path, development=development)
+        tell_service(Console(), service, tmp_path)
+        told = capsys.readouterr().out
+        assert ("graphsvc token" in told) is development and "http://s" in told
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])

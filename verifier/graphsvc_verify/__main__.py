@@ -20,7 +20,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import FORMAT, EntryReport, EvidenceReport, check_evidence
 from graphsvc_verify.keychain import OPERATOR
 from graphsvc_verify.package import PackageReport, check_package
-from graphsvc_verify.receipt import ReceiptReport, check_receipt
+from graphsvc_verify.receipt import ReceiptReport, attention_of, check_receipt
 from graphsvc_verify.stamps import told
 from graphsvc_verify.trust import Trust, parse_trust
 
@@ -85,6 +85,7 @@ def _receipt_result(report: ReceiptReport) -> dict[str, Any]:
         "case": header["case"],
         "owners": {owner: len(handles) for owner, handles in report.disclosed.items()},
         "recordsChecked": report.records,
+        "attention": attention_of(report),
         "witnesses": _witnesses(report.witnesses),
         "limits": list(report.limits),
     }
@@ -142,6 +143,8 @@ def _records(section: Any) -> list[list[Any]]:
 
 def _text(result: dict[str, Any]) -> str:
     lines = [f"HOLDS  {result['kind']} of {result['origin']}, log size {result['size']}"]
+    answers = [result] if result["kind"] == "receipt" else result.get("answers", ())
+    lines += [f"  ATTENTION: {one.get('file', 'answer')}: {one['attention']}" for one in answers if one["attention"]]
     lines += [f"  witnessed by {one['name']} at {one['t']}" for one in result["witnesses"]]
     for one in result.get("timestamps", ()):
         what = f"by {one['by']} at {one['t']}" if one["t"] else "not checked"

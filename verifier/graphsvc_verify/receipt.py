@@ -87,6 +87,19 @@ def _check(receipt: Any, trust: Trust, data: bytes | None) -> ReceiptReport:
     return ReceiptReport(index, leaf, header, checkpoint, disclosed, records, witnesses, limits)
 
 
+def attention_of(report: ReceiptReport) -> str:
+    """What whoever relies on an answer must know first: that it names no record. Empty where it names one.
+
+    A question that leaves out ``owner`` and ``handle``, or renames them, gives an answer that proves what was said, and
+    of nobody's record.
+    """
+    if report.records != 0:
+        return ""
+    if count := sum(map(len, report.disclosed.values())):
+        return f"the answer names none of the {count} records that the entry discloses: it can't be tied to any of them"
+    return "the answer names no record, and the entry discloses none"
+
+
 def answer_digest(data: bytes, salt: bytes) -> str:
     """base64url(SHA-256(salt ‖ data)), as the header holds it."""
     return b64u(hashlib.sha256(salt + data).digest())
