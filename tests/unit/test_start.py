@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sqlite3
 import sys
 from pathlib import Path
@@ -254,11 +255,11 @@ def test_a_worker_whose_service_was_killed_leaves_no_packs(tmp_path: Path, monke
 
     monkeypatch.setattr(workers, "take_in", take_in)
     monkeypatch.setattr(workers, "load_schema", lambda _path: None)
-    monkeypatch.setattr(workers, "_decider", lambda _files: None)
+    monkeypatch.setattr(workers, "_decider", lambda _files, _closed: None)
     monkeypatch.setattr(workers, "Order", lambda **_facts: None)
-    absent = dict.fromkeys(("path", "media_type", "mapping", "seed", "defaults", "groups", "max_row"))
+    absent = dict.fromkeys(("path", "media_type", "mapping", "seed", "defaults", "groups", "max_row", "rows", "closed"))
     principal = SimpleNamespace(organisation=None)
     ours.send(SimpleNamespace(policies={}, name="pasar|one", principal=principal, **absent))
-    workers._work(theirs, workers.Places(Path(), str(tmp_path)))
+    workers._work(theirs, workers.Places(Path(), str(tmp_path)), resource.RLIM_INFINITY)
     theirs.close()
     assert list(store.names()) == []
