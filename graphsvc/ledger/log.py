@@ -378,7 +378,7 @@ class Ledger:
     def _restore(self) -> None:
         """The sequencer's state as it is in the database, after a batch that was not committed."""
         fresh = load_state(self._store, self._state.signer, self._day_keys, self._clock)
-        for name in ("registry", "epoch", "t", "key_head", "scope", "numbers", "brought", "tree"):
+        for name in ("registry", "epoch", "t", "key_head", "scope_head", "numbers", "tree"):
             setattr(self._state, name, getattr(fresh, name))
         self._source.tree = fresh.tree
 

@@ -55,7 +55,7 @@ def load_state(store: Store, signer: LogSigner, day_keys: DayKeys, clock: Callab
         state.numbers = _numbers(connection)
         brought = tables.submissions
         last = select(brought.c.org, func.max(brought.c["index"])).group_by(brought.c.org)
-        state.brought = dict(connection.execute(last).tuples())
+        state.brought = dict(connection.execute(last).all())
     return state
 
 

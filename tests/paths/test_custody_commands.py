@@ -91,7 +91,7 @@ def test_taken_back_told_answered(world: World) -> None:
     sign = ("--sign", str(world.members.folder / "police-ke/investigator.pem"))
     answer = ("notices", "--acknowledge", index, *sign)
     assert world.by(POLICE, *answer).code == (2, "no_outcome")
-    assert world.by(POLICE, *answer, "--outcome", "kept").returncode == 3
+    assert world.by(POLICE, *answer, "--outcome", "kept").returncode == 2
     assert world.by(POLICE, *answer, "--outcome", "deleted").value["outcome"] == "deleted"
     assert [one["outcome"] for one in answers()["notices"]] == ["deleted"] and answers()["open"] == 0
     assert made["index"] not in [one["notice"] for one in world.by(POLICE, "notices").value["notices"]]
