@@ -64,6 +64,10 @@ class State:
     brought: dict[str, int] = field(default_factory=dict)
 
 
+GIVEN = frozenset(("signer", "day_keys", "clock"))
+"""What a state is given, and no entry changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """An entry of the batch that has its place."""

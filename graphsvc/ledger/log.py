@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from graphsvc.ledger import access, tables
-from graphsvc.ledger.batch import Batch
+from graphsvc.ledger.batch import GIVEN, Batch, State
 from graphsvc.ledger.checkpoint import LogSigner
 from graphsvc.ledger.daykeys import DayKeys
 from graphsvc.ledger.enrolment import check_org_act, prepare_admission, prepare_key_event
@@ -378,8 +379,10 @@ class Ledger:
     def _restore(self) -> None:
         """The sequencer's state as it is in the database, after a batch that was not committed."""
         fresh = load_state(self._store, self._state.signer, self._day_keys, self._clock)
-        for name in ("registry", "epoch", "t", "key_head", "scope_head", "numbers", "tree"):
-            setattr(self._state, name, getattr(fresh, name))
+        # All of it, but for what is given once: the sequencer holds this very object.
+        for each in fields(State):
+            if each.name not in GIVEN:
+                setattr(self._state, each.name, getattr(fresh, each.name))
         self._source.tree = fresh.tree
 
     def _publishing_failed(self, error: Exception) -> None:

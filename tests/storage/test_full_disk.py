@@ -72,7 +72,7 @@ def test_the_ledger_refuses_what_has_no_room_and_goes_on_by_itself(disk: Path, l
 def test_tiles_without_room_are_published_when_there_is(disk: Path, tmp_path: Path) -> None:
     tiles = tmp_path / "ledger" / "tiles"
     tiles.mkdir(parents=True)
-    with mounted(tiles, "64k"):
+    with mounted(tiles, "1m"):
         ledger = Ledger.open(tmp_path / "ledger", ORIGIN)
         try:
             filler = fill(tiles)
