@@ -166,7 +166,7 @@ def test_sigterm_ends_the_service_while_neo4j_hangs(world: World) -> None:
     sent = world.send("hanging", 20)
     assert sent.answer.status_code == 201, "what is taken in waits in the ledger"
     world.up.stop()
-    world.restart()
+    world.up = world._start()
     world.check_all(world.checkpoint())
 
 
