@@ -175,7 +175,7 @@ class Authenticator:
         typ, kid, alg = header.get("typ"), header.get("kid"), header.get("alg")
         if not self._taken.type(typ):
             raise _invalid("the token is not an access token (typ at+jwt)")
-        if alg not in self._taken.algorithms or "crit" in header or "b64" in header:
+        if not isinstance(alg, str) or alg not in self._taken.algorithms or "crit" in header or "b64" in header:
             raise _invalid("the token's algorithm or header is not taken")
         if not isinstance(kid, str) or not kid:
             raise _invalid("the token names no key")

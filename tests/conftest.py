@@ -19,6 +19,14 @@ _count = itertools.count()
 WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long runs take part only where they are asked for: ``pytest -m soak``."""
+    if "soak" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("soak")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say what tests have counted: worlds, decisions, cases."""
     for report in terminalreporter.getreports("passed"):

@@ -18,14 +18,6 @@ from tests.leaks.worlds import World, draw_worlds
 Placed = list[tuple[int, World]]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long runs take part only where they are asked for: ``pytest -m soak``."""
-    if "soak" not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker("soak")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
-
-
 @pytest.fixture(scope="package")
 def pair(
     neo4j_server: Neo4jChild,

@@ -156,6 +156,10 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
     ("GET", "/v1/submissions/{index}/errors"): lambda at: [
         Request("GET", f"/v1/submissions/{index}/errors", "police-ke.feed") for index in (at.own, at.secret, at.none)
     ],
+    ("GET", "/v1/submissions/{index}/notes"): lambda at: [
+        Request("GET", f"/v1/submissions/{index}/notes", "police-ke.feed") for index in (at.own, at.secret, at.none)
+    ],
+    ("GET", "/v1/submissions/outcome"): Untouched("answers by the submitter's own idempotency key alone"),
     ("POST", "/v1/organisations"): Untouched("admits an organisation; reads no record"),
     ("GET", "/v1/organisations"): lambda at: [Request("GET", "/v1/organisations", "police-ke.investigator")],
     ("POST", "/v1/organisations/{org}"): Untouched("changes how a member is called; operators only, reads no record"),

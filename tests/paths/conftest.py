@@ -61,8 +61,10 @@ def refuse_on_the_loop(*_: object) -> None:
 
 
 @pytest.fixture(scope="session")
-def members(local_service: LocalService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Members]:
-    """The four organisations, admitted, with enrolled keys and one registered case of the police."""
+def members(
+    local_service: LocalService, identity: MintingIdentity, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Members]:
+    """The four organisations, admitted, with enrolled keys and a registered case each, all under one reference."""
     members = Members(local_service, ORGANISATIONS, tmp_path_factory.mktemp("organisations"))
     operator = members.client(OPERATOR)
     for organisation in ORGANISATIONS:
@@ -70,7 +72,11 @@ def members(local_service: LocalService, tmp_path_factory: pytest.TempPathFactor
         members.by_name[organisation.org].enrol(operator, local_service.origin, "machine")
     register = """mutation($r: String!) {
       registerCase(reference: $r, title: "Paths", legalBasis: "statutory-duty") { reference } }"""
-    members.client("police-ke.investigator").query(register, {"r": CASE})
+    for organisation in ORGANISATIONS:
+        person = next(one for one in CLIENTS if one.org == organisation.org)
+        token = identity.mint(person, roles=["investigator"])
+        with Client(local_service.url, fixed_token(token), members.trust()) as client:
+            client.query(register, {"r": CASE})
     yield members
     members.close()
 

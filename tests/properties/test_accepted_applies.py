@@ -16,6 +16,7 @@ from neo4j._codec.packstream.v1 import PackableBuffer, Packer
 from graphsvc.columns.claims import claims_table
 from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import DraftFiles, write_rest
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import prepare
 from graphsvc.intake import draft_contents
 from graphsvc.model.claims import Unfit, check_applicable, decode_draft, encode_draft
@@ -119,7 +120,7 @@ def walk(clean: CleanDraft) -> None:
     assert decode_draft(encode_draft(clean)) == clean
     check_applicable(clean)
     prepared = prepare(7, [clean], 0)
-    ids, statements = prepared.bind({}, [3] * len(prepared.labels), frozenset(SCHEMA.kinds))
+    ids, statements = prepared.bind({}, [3] * len(prepared.labels), frozenset(SCHEMA.kinds), Marks(b"secret"))
     packer = Packer(PackableBuffer())
     for _, parameters in [("", prepared.lookup([3] * len(prepared.labels))), *statements]:
         packer.pack(parameters)
@@ -146,7 +147,7 @@ def walk(clean: CleanDraft) -> None:
                 assert all(line.count("\t") == fields - 1 and "\r" not in line for line in lines)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(draft=drafts())
 def test_an_accepted_row_comes_through_every_stage(draft: Draft) -> None:
     found = clean_draft(draft, SCHEMA, DEFAULTS, PASAR)
@@ -162,7 +163,7 @@ def test_an_accepted_row_comes_through_every_stage(draft: Draft) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMA.types))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_what_a_cleaner_returns_can_be_stored(name: str, data: st.DataObject) -> None:
     value = data.draw(any_value(name))
