@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from graphsvc.app import OPERATOR_CLIENT, LocalService, run_local
-from graphsvc.client import Client
+from graphsvc.client import Client, fixed_token
 from graphsvc.local.cast import CLIENTS, OPERATOR
 from graphsvc.local.company import Members
 from graphsvc.local.identity import DevelopmentClient, IdentityServer
