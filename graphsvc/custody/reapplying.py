@@ -48,8 +48,7 @@ async def reapply(parts: Parts, principal: Principal, submission: int, rows: Seq
     parts.applier.notify()
     await parts.applier.wait(appended.index)
     # 3. What is still set aside of them.
-    with parts.ledger.reading() as connection:
-        left = standing(connection, [submission]).get(submission, [])
+    left = await asyncio.to_thread(_aside, parts, submission)
     again = [(code, both) for code, of in left if (both := ranges.both(of, named))]
     body: dict[str, Any] = {
         "index": appended.index,
@@ -58,6 +57,11 @@ async def reapply(parts: Parts, principal: Principal, submission: int, rows: Seq
         "setAside": [{"code": code, "first": low, "last": high} for code, of in again for _, low, high in of],
     }
     return Acted(body, appended.receipt)
+
+
+def _aside(parts: Parts, submission: int) -> list[tuple[str, Ranges]]:
+    with parts.ledger.reading() as connection:
+        return standing(connection, [submission]).get(submission, [])
 
 
 def labels_aside(parts: Parts, of: Ranges) -> dict[int, Label]:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from graphsvc.app import LocalService
-from graphsvc.client import Client, Outgoing, Refused, fixed_token, service
+from graphsvc.client import Client, Outgoing, Refused, fixed_token, sending
 from graphsvc.client.acts import GROUPS, carry_out, head_of
 from graphsvc.client.service import Submitted
 from graphsvc.local.cast import CLIENTS
@@ -203,7 +203,7 @@ def test_who_founds_groups_without_end_stops_nobody_elses_reads(world: World, mo
     world.submit("customs-cn", world.group)
     client = world.members.client(CUSTOMS)
     first = client.query(SEEN, account_key(f"{world.group}-0"), FOOTING, head_of(client)).data["search"]
-    monkeypatch.setattr(service, "ATTEMPTS", 1)
+    monkeypatch.setattr(sending, "ATTEMPTS", 1)
     begun, stop, founded = threading.Event(), threading.Event(), list[str]()
 
     def found(number: int) -> None:

@@ -123,7 +123,7 @@ def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(world: World
     assert [(code, first, last) for code, first, last in aside if first != 3] == [
         ("bad_value", 1, 1),
         ("bad_value", 4, 4),
-        ("unknown_group", 6, 6),
+        ("bad_value", 6, 6),
         ("unknown_kind", 2, 2),
         ("unreadable", 5, 5),
         ("unreadable", 7, 7),
@@ -227,6 +227,7 @@ def test_the_commands(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     org, name = "pasar", world.name
+    monkeypatch.setenv("COLUMNS", "300")
     desk = Desk(running(monkeypatch, capfd), world.service, world.members, tmp_path)
     index = world.seal(org, [draft(org, 0, name, expires=NEVER), draft(org, 1, f"{name}-1")])
     seen = desk(OPERATOR, "doctor", json=False)

@@ -18,7 +18,7 @@ from tests.paths.conftest import CASE, FOOTING
 from tests.paths.test_disclosure import STRICT, later, suspect
 from tests.paths.wire import DEFAULTS, file_of, phone, row
 
-NUMBERS = iter(range(9_300, 9_400, 10))
+NUMBERS = iter(range(930_000, 931_000, 10))
 ON = ("--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", CASE)
 
 
