@@ -363,7 +363,7 @@ def test_a_closely_knit_network_is_searched_whole_and_off_the_event_loop(
             return super().paths()
 
     monkeypatch.setattr(read, "Search", Watched)
-    found = run(Reader(graph_database).paths(scope(LABELS), ids[keys[0]], ids[keys[-1]], 8, 20, NOW))
+    found = run(Reader(graph_database).paths(scope(LABELS), node(keys[0]), node(keys[-1]), 8, 20, NOW))
     assert [path.entities for path in found.paths] == [[ids[key] for key in (keys[0], keys[1], keys[-1])]]
     assert not found.truncated
     assert threads and all(name.startswith("graph") for name in threads)
@@ -376,12 +376,12 @@ def test_what_would_hold_too_much_does_not_leave_the_graph(graph_database: Graph
     with graph_database.session() as session:
         session.run("MATCH ()-[x]->() SET x.content = $long", long='{"about":"' + "x" * 700_000 + '"}').consume()
     reader, sees = Reader(graph_database), scope(LABELS)
-    start, end = ids["account:x:a"], ids["phone:x:b"]
+    start, end, near = ids["account:x:a"], ids["phone:x:b"], node("account:x:a")
     assert len(run(reader.records(sees, [0, 1], NOW))) == 2
     asks: list[Coroutine[Any, Any, Any]] = [
         reader.entities(sees, [start, end], NOW),
-        reader.expand(sees, start, 1, None, 20, NOW),
-        reader.paths(sees, start, end, 2, 2, NOW),
+        reader.expand(sees, near, 1, None, 20, NOW),
+        reader.paths(sees, near, node("phone:x:b"), 2, 2, NOW),
         reader.records(sees, list(range(9)), NOW),
     ]
     for ask in asks:
@@ -390,4 +390,4 @@ def test_what_would_hold_too_much_does_not_leave_the_graph(graph_database: Graph
         assert refused.value.code == CODE
     # What the reader may not see takes no room.
     blind = scope(LABELS, LABELS, groups={"content": set()})
-    assert run(reader.expand(blind, start, 1, None, 20, NOW))
+    assert run(reader.expand(blind, near, 1, None, 20, NOW))
