@@ -52,8 +52,8 @@ def knowing_all_labels(patch: Patch) -> None:
     """What is shown by mistake is shown in full: no second line stops it with a failure."""
     plain = Reading.__init__
 
-    def init(self: Reading, sources: Any, scope: Any) -> None:
-        plain(self, sources, replace(scope, labels=sources.applier.labels))
+    def init(self: Reading, sources: Any, scope: Any, *more: Any) -> None:
+        plain(self, sources, replace(scope, labels=sources.applier.labels), *more)
 
     patch.setattr(Reading, "__init__", init)
 
@@ -178,7 +178,8 @@ def one_file_for_all_owners(patch: Patch) -> None:
 
     def table(self: Decider, policies: Any, profile: Any, labels: Any) -> Any:
         texts = {name: text for name, text in policies.files.items() if rules.is_rulebook(name) or rules.owner_of(name)}
-        book = rules._rulebook(texts, "", policies.schema, owner=None)
+        read = {name: rules._read_rules(text, name, policies.schema) for name, text in texts.items()}
+        book = rules._rulebook(texts, read, {})
         return plain(self, replace(policies, digest="one file", shared=book, owners={}), profile, labels)
 
     patch.setattr(Decider, "_table", table)
