@@ -30,6 +30,7 @@ from graphsvc_verify.canonical import encode
 from tests.properties.test_canonical_values import SAMPLES
 
 SCHEMA = load_schema()
+MARKS = Marks(b"secret")
 PASAR = Organisation("pasar", "company", "ID", "Pasar")
 DEFAULTS = Defaults(handling=Handling("tlp-2.0", "GREEN"), purposes=["investigation"], legal_basis="agreement")
 
@@ -120,7 +121,7 @@ def walk(clean: CleanDraft) -> None:
     assert decode_draft(encode_draft(clean)) == clean
     check_applicable(clean)
     prepared = prepare(7, [clean], 0)
-    ids, statements = prepared.bind({}, [3] * len(prepared.labels), frozenset(SCHEMA.kinds), Marks(b"secret"))
+    ids, statements = prepared.bind({}, [3] * len(prepared.labels), frozenset(SCHEMA.kinds), MARKS)
     packer = Packer(PackableBuffer())
     for _, parameters in [("", prepared.lookup([3] * len(prepared.labels))), *statements]:
         packer.pack(parameters)
@@ -135,7 +136,7 @@ def walk(clean: CleanDraft) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         Columns(folder / "columns").append(7, 0, table)
-        with DraftFiles(folder, 0) as files:
+        with DraftFiles(folder, 0, MARKS) as files:
             files.write(7, [clean], own, [3])
         write_rest(folder, [(n, e.key, e.kind, "3") for n, e in zip(own[0], clean.entities, strict=True)], {}, 7)
         for kind in ("about", "claim", "entity", "record"):
