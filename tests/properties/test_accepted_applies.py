@@ -138,7 +138,7 @@ def walk(clean: CleanDraft) -> None:
         Columns(folder / "columns").append(7, 0, table)
         with DraftFiles(folder, 0, MARKS) as files:
             files.write(7, [clean], own, [3])
-        write_rest(folder, [(n, e.key, e.kind, "3") for n, e in zip(own[0], clean.entities, strict=True)], {}, 7)
+        write_rest(folder, [(n, e.key, e.kind, "3") for n, e in zip(own[0], clean.entities, strict=True)], {}, 7, MARKS)
         for kind in ("about", "claim", "entity", "record"):
             fields = len((folder / f"{kind}.header").read_text().split("\t"))
             for path in folder.glob(f"{kind}-*.tsv"):
