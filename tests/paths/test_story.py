@@ -97,7 +97,7 @@ def test_submit_checks_here_and_there_and_hands_in_once(rows: Outgoing, profile:
     taken = said(run("submit", rows.path, "--sign", key, *options))
     assert (taken["rows"], taken["accepted"], taken["index"] > 0) == (6, 5, True)
     assert [problem["code"] for problem in taken["problems"]] == ["unknown_kind"]
-    foreign = run("submit", rows.path, "--sign", members.folder / "pasar" / "working.pem", *options)
+    foreign = run("submit", rows.path, "--sign", members.folder / "pasar" / "working.pem", "--again", *options)
     assert said(foreign, 3)["error"]["code"] == "unknown_key"
 
 
