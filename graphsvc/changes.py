@@ -18,6 +18,7 @@ import msgspec
 from graphsvc.custody import ranges
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
+from graphsvc.model.claims import decode_draft
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label, Move
@@ -30,8 +31,6 @@ BRINGING = (SUBMISSION, REAPPLY)
 """The types of entries that bring records into the graph."""
 EFFECTIVE = (*BRINGING, *CHANGES)
 """The types of entries that change the graph; all others only move the watermark's meaning along."""
-
-_decode = msgspec.json.Decoder(CleanDraft).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +206,5 @@ class DraftReader:
         for pack in body["packs"]:
             for sealed in read_drafts(self._store.get(pack), self._keys.open(pack), body["name"]):
                 if sealed.row == row and sealed.draft is not None:
-                    return _decode(sealed.draft)
+                    return decode_draft(sealed.draft)
         raise IntegrityError("a record's draft can't be read")

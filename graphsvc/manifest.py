@@ -17,6 +17,7 @@ from graphsvc.model.principals import Principal
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION, Deed, read_deed
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act, verify_act
+from graphsvc_verify.keyed import seeded_digest
 
 MAX_AGE = timedelta(days=7)
 MAX_SKEW = timedelta(minutes=5)
@@ -85,8 +86,10 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tu
         raise InvalidManifest(error.message, code=error.code, where="manifest") from None
     except msgspec.ValidationError as error:
         raise InvalidManifest(str(error), where="manifest") from None
-    body = _keyed(upload.seed, b"body", upload.sha256)
-    mapping = None if upload.mapping is None else _keyed(upload.seed, b"mapping", sha256(upload.mapping).digest())
+    body = seeded_digest(upload.seed, b"body", upload.sha256)
+    mapping = (
+        None if upload.mapping is None else seeded_digest(upload.seed, b"mapping", sha256(upload.mapping).digest())
+    )
     now = datetime.now(UTC)
     for holds, what in (
         (manifest.v == 1, "v: this service reads version 1"),
@@ -105,11 +108,6 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tu
         if not holds:
             raise InvalidManifest(what, where=f"manifest {what.partition(':')[0]}")
     return manifest, deed
-
-
-def _keyed(seed: bytes, what: bytes, plain: bytes) -> str:
-    """A digest under the submission's seed: once that is destroyed nobody can tell by trying what it is of."""
-    return f"sha256:{hmac.digest(seed, what + plain, 'sha256').hex()}"
 
 
 def _same(stated: str | None, made: str | None) -> bool:

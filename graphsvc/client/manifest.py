@@ -30,6 +30,7 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.merkle import GrowingRoot
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
+from graphsvc_verify.keyed import seeded_digest
 from importers import row_kind
 from importers.rows import iter_rows
 
@@ -122,7 +123,7 @@ def measure(path: Path, media_type: str, seed: bytes, progress: Progress | None 
         raise InvalidInput(f"the file can't be read: {error.strerror}", code="unreadable", where=str(path)) from None
     body = stream.hash.digest()
     root = f"sha256:{rows.root().hex()}"
-    return Measured(stream.bytes, body, _keyed(seed, b"body", body), rows.count, root, seed)
+    return Measured(stream.bytes, body, seeded_digest(seed, b"body", body), rows.count, root, seed)
 
 
 def salt(seed: bytes, row: int) -> bytes:
@@ -151,7 +152,7 @@ def payload(
     now = datetime.now(UTC)
     mapping = None
     if outgoing.mapping is not None:
-        mapping = _keyed(measured.seed, b"mapping", hashlib.sha256(outgoing.mapping).digest())
+        mapping = seeded_digest(measured.seed, b"mapping", hashlib.sha256(outgoing.mapping).digest())
     return {
         "v": 1,
         "aud": audience,
@@ -168,11 +169,6 @@ def payload(
         "answers": outgoing.answers,
         "defaults": outgoing.said,
     }
-
-
-def _keyed(seed: bytes, what: bytes, plain: bytes) -> str:
-    # A small file could be found by trying from a digest without a key.
-    return f"sha256:{hmac.digest(seed, what + plain, 'sha256').hex()}"
 
 
 class _Hashing:

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from graphsvc.apply import Payloads
 from graphsvc.custody import ranges
 from graphsvc.custody.book import unreadable
 from graphsvc.custody.ranges import Ranges
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import read_rows
+from graphsvc.model.claims import decode_draft
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.places import record_int
-
-_decode = msgspec.json.Decoder(CleanDraft).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,6 @@ def _open(ledger: Ledger, payloads: Payloads, submission: int, rows: Ranges) -> 
 
 def _read(draft: bytes) -> CleanDraft | None:
     try:
-        return _decode(draft)
+        return decode_draft(draft)
     except (ValueError, RecursionError):
         return None
