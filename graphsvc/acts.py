@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.own import entry_of_act
 from graphsvc.model.errors import Conflict, Denied, InvalidInput
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc_verify.canonical import encode
@@ -137,6 +138,10 @@ class Acting:
 
     def _checked(self, principal: Principal, kind: str, compact: str) -> SignedAct:
         act, record = self._ledger.check_act(compact, f"graphsvc-{kind}+jws", principal.org)
+        # Asked before anything else: who never saw the answer learns that the act was taken, and where, and not that
+        # what it took away is no longer there.
+        if (index := entry_of_act(self._ledger, str(act.payload["iss"]), str(act.payload["jti"]))) is not None:
+            raise Conflict(f"this act is in the ledger already, as entry {index}", code="act_replayed")
         with refused("act"):
             deed = read_deed(act, compact, record.person, record.roles)
         roles, after = MEANINGS[kind].roles, act.payload["after"]

@@ -127,7 +127,7 @@ class Checkup:
 
     def _set_aside(self) -> Check:
         aside = self._aside()
-        found = "; ".join(f"entry {entry}: {ranges.count(rows)} rows, {code}" for entry, code, rows in aside)
+        found = "\n".join(f"entry {entry}: {ranges.count(rows)} rows, {code}" for entry, code, rows in aside)
         advice = "their owners are told; once what is wrong is mended: graphsvc reapply ENTRY"
         return _check("set aside", not aside, found or "nothing", advice)
 

@@ -112,7 +112,7 @@ class Batch:
         self.epoch_changed = True
         name = digest(content)
         prepared = EntryDraft(type=KEYS, body={"object": name}).prepare()
-        self._store(prepared.with_digests((name,)), {name: content})
+        self._store(prepared.with_digests((name,)), {name: content}, self._now())
 
     def add(self, prepared: Prepared) -> Added:
         """Give one entry its place.
@@ -121,16 +121,18 @@ class Batch:
         """
         draft, state = prepared.draft, self._state
         self._admit(draft)
+        # One time for all of it: the tables say of an entry what the entry says.
+        t = self._now()
         public = {digest(content): content for content in draft.public}
         if draft.effects is None and not prepared.acts:
-            return self._store(prepared, public)
+            return self._store(prepared, public, t)
         assert self._connection is not None
         with self._connection.begin_nested():
             self._act_rows(prepared)
-            self._hold(prepared)
+            self._hold(prepared, t)
             if draft.effects is not None:
-                draft.effects(self._connection, state.tree.size, self._now())
-            return self._store(prepared, public)
+                draft.effects(self._connection, state.tree.size, t)
+            return self._store(prepared, public, t)
 
     def add_reads(self, drafts: Sequence[EntryDraft]) -> list[Added | Exception]:
         """Give plain reads their places, one after the other; for each what :meth:`add` would return or raise."""
@@ -186,9 +188,9 @@ class Batch:
         numbers = self._state.numbers
         return {part.owner: numbers.get(part.owner, (0, None)) for draft in drafts for part in draft.owners}
 
-    def _store(self, prepared: Prepared, public: dict[str, bytes]) -> Added:
+    def _store(self, prepared: Prepared, public: dict[str, bytes], t: str) -> Added:
         state = self._state
-        index, t = state.tree.size, self._now()
+        index = state.tree.size
         assert state.epoch is not None
         place = Place(index, t, state.epoch, state.key_head)
         numbers = self._numbers(prepared.draft)
@@ -224,12 +226,12 @@ class Batch:
         self._rows["reads"].append((index, t, who.get("org", ""), who.get("person", ""), *footing))
         self._rows["disclosures"] += [(owner, index, submission, rows) for owner, submission, rows in finished.shown]
 
-    def _hold(self, prepared: Prepared) -> None:
+    def _hold(self, prepared: Prepared, t: str) -> None:
         """Hold an entry against its act as any verifier will: by the keys in force here, at its own index and time.
 
         Nothing that is refused here could ever be taken out again, and it would spoil the evidence of others.
         """
-        state, t = self._state, self._now()
+        state = self._state
         if prepared.key_event is not None:
             prepared.key_event(state.registry, t)
             return

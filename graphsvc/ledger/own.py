@@ -1,4 +1,4 @@
-"""What an organisation has in the ledger itself: its submissions and its cases. Blocks."""
+"""What an organisation has in the ledger itself: its submissions, its cases and its acts. Blocks."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def cases_of(ledger: Ledger, org: str) -> list[str]:
     query = select(table.c.reference).where(table.c.org == org).order_by(table.c["index"])
     with ledger.reading() as connection:
         return list(connection.execute(query).scalars())
+
+
+def entry_of_act(ledger: Ledger, iss: str, jti: str) -> int | None:
+    """The entry that carries the act of this issuer and id, or None."""
+    table = tables.acts
+    with ledger.reading() as connection:
+        return connection.execute(select(table.c["index"]).where(table.c.iss == iss, table.c.jti == jti)).scalar()

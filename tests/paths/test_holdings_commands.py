@@ -14,7 +14,7 @@ from graphsvc.cli.output import BAD_INPUT, DONE, REFUSED, table
 from graphsvc.local.company import Members
 from graphsvc.policy.rules import digest_of
 from tests.commands import Run
-from tests.paths.test_sharing_commands import ON, Desks, desks, run  # noqa: F401 - fixtures
+from tests.paths.desks import ON, Desks, desks, run  # noqa: F401 - fixtures
 
 
 def test_a_case_is_registered_and_listed(desks: Desks) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from graphsvc.app import LocalService, Service
 from graphsvc.changes import WITHDRAWAL
+from graphsvc.client.acts import carry_out, head_of
 from graphsvc.client.errors import Refused
 from graphsvc.custody import correcting, ranges, withdrawing
 from graphsvc.custody.withdrawing import Decision
@@ -207,6 +208,17 @@ def test_only_a_key_with_the_role_and_only_what_its_holder_knew(world: World) ->
     assert moved.value.code == "object_changed"
     with pytest.raises(Refused, match="passed"):
         world.recall({"submission": world.index, "rows": [1]}, deadline="2020-01-01T00:00:00Z")
+
+
+def test_who_never_saw_the_answer_learns_that_the_act_was_taken(world: World) -> None:
+    body = {"v": 1, "target": {"submission": world.index, "rows": [0]}, "reason": "sent by mistake"}
+    for kind in ("recall", "erase"):
+        client = world.members.client(PASAR)
+        compact = world.members.sign(PASAR, kind, "records", body, head_of(client))
+        taken = carry_out(client, kind, compact)["index"]
+        with pytest.raises(Refused, match=rf"in the ledger already, as entry {taken}\b") as again:
+            carry_out(client, kind, compact)
+        assert (again.value.status, again.value.code) == (409, "act_replayed")
 
 
 def test_a_correction_takes_the_old_record_back(world: World) -> None:

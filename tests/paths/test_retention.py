@@ -31,6 +31,8 @@ from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, row
 
 PASAR = "pasar.officer"
+REGISTER = """mutation($r: String!) {
+  registerCase(reference: $r, title: "Paths", legalBasis: "statutory-duty") { reference } }"""
 
 
 @dataclass
@@ -134,9 +136,13 @@ def test_what_was_recalled_goes_and_what_was_shown_in_a_held_case_stays(world: W
     outgoing = file_of(world.folder / "own.ndjson", [row(f"{world.name}-own", 1), row(f"{world.name}-not-seen", 2)])
     own = world.members.client("police-ke.feed").submit(outgoing, "police-ke", working).index
     client.query(SEARCH, account_key(f"{world.name}-own"), FOOTING, own)
-    body = {"v": 1, "target": {"case": FOOTING.case}, "reason": "proceedings"}
-    with pytest.raises(Refused):
-        world.members.act(PASAR, "hold", "case", body), "another's case"
+    alone = f"{world.name}-own"
+    client.query(REGISTER, {"r": alone})
+    body = {"v": 1, "target": {"case": alone}, "reason": "proceedings"}
+    with pytest.raises(Refused) as caught:
+        world.members.act(PASAR, "hold", "case", body)
+    assert caught.value.code == "not_found", "another's case"
+    body["target"] = {"case": FOOTING.case}
     recall = {"v": 1, "target": {"submission": index, "rows": [0]}, "reason": "mistake"}
     world.members.act(PASAR, "recall", "records", recall)
     assert world.purge(dry_run=True)["recalled"] == 1
