@@ -70,6 +70,12 @@ def works(service: LocalService, members: Members) -> None:
     assert answer.status == 200 and CASE.encode() in answer.body
 
 
+def _repeated(match: re.Match[str]) -> str:
+    """A text so many times; ``{n}`` in it counts them."""
+    text, times = match.group(1), int(match.group(2))
+    return "".join(text.replace("{n}", str(n)) for n in range(times)) if "{n}" in text else text * times
+
+
 @pytest.fixture
 def filled(members: Members) -> Callable[[str], str]:
     """Texts of the corpus with their repetitions and tokens."""
@@ -81,7 +87,7 @@ def filled(members: Members) -> Callable[[str], str]:
     def fill(text: str) -> str:
         text = re.sub(r"\[\[(auth|token) ([a-z.-]+)\]\]", named, text)
         text = text.replace("[[whole]]", WHOLE)
-        return re.sub(r"\[\[(.+?)\*(\d+)\]\]", lambda m: m.group(1) * int(m.group(2)), text, flags=re.DOTALL)
+        return re.sub(r"\[\[(.+?)\*(\d+)\]\]", _repeated, text, flags=re.DOTALL)
 
     return fill
 
