@@ -32,9 +32,9 @@ from graphsvc.graph.read import RECORDS
 from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.principals import Entitlements, Footing, Principal
+from graphsvc.model.product import product_data
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
-from graphsvc.settings import product_data
 
 CLIENTS, ASKED, WARM, TURNS, LIMIT = 8, 1_600, 800, 3, 300
 INVESTIGATOR = "police-ke.investigator"

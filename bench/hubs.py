@@ -22,7 +22,6 @@ from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import record_int
 from graphsvc.model.schema import load_schema
-from graphsvc.settings import product_data
 
 HIDDEN, VISIBLE, DENSITIES = 300_000, 40, (10, 300)
 """Claims hidden behind a hub; claims that may be seen of either half; over how many labels the hidden ones are."""
@@ -74,7 +73,7 @@ def imported(folder: Path, heap: str, pagecache: str) -> Iterator[tuple[Neo4jChi
     child.start()
     try:
         graph = Graph.open(child.uri, child.auth)
-        graph.constrain(list(load_schema(product_data("schema")).kinds))
+        graph.constrain(list(load_schema().kinds))
         graph.close()
         yield child, world
     finally:

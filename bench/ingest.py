@@ -31,7 +31,6 @@ from graphsvc.model.cleaning import clean_draft
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft
 from graphsvc.model.labels import Handling
 from graphsvc.model.schema import load_schema
-from graphsvc.settings import product_data
 
 ROWS, FILES, BATCH, ROUNDS, SENDERS = 60_000, 6, 5_000, 4, 2
 DEFAULTS = Defaults(
@@ -72,7 +71,7 @@ def write_files(folder: Path, seed: int, often: int = 2) -> list[Path]:
 
 def prepared_batches(seed: int, members: Members) -> list[list[tuple[str, dict[str, Any]]]]:
     """Every statement with its parameters, as the applier would run them on an empty graph."""
-    schema = load_schema(product_data("schema"))
+    schema = load_schema()
     organisation = members.by_name["pasar"].organisation
     clean: list[CleanDraft] = []
     for number, row in enumerate(rows(seed, ROWS)):

@@ -35,7 +35,6 @@ from graphsvc.model.cleaning import clean_draft
 from graphsvc.model.drafts import CleanDraft, Draft
 from graphsvc.model.schema import load_schema
 from graphsvc.rebuild import Rebuilt, Source, rebuild_offline
-from graphsvc.settings import product_data
 from graphsvc_verify.evidence import check_evidence
 
 CALLERS, SECONDS, APPEND_TURNS = 256, 2.0, 5
@@ -102,7 +101,7 @@ def evidence_seconds(members: Members, starts: list[tuple[int, str]]) -> float:
 def seal(data: Path) -> tuple[Ledger, Payloads]:
     """A log with all rows of the rebuild in it, sealed as the service seals them."""
     ledger, keys = logs.fresh(data / "ledger"), RowKeys(data / "keys" / "rows.db")
-    store, schema = FilePayloadStore(data / "payloads"), load_schema(product_data("schema"))
+    store, schema = FilePayloadStore(data / "payloads"), load_schema()
     organisation = next(one for one in ORGANISATIONS if one.org == logs.OWNER)
 
     def drafts() -> Iterator[CleanDraft]:
@@ -130,7 +129,7 @@ def seal(data: Path) -> tuple[Ledger, Payloads]:
 def rebuild(folder: Path) -> tuple[float, float]:
     """Rows a second of the applier into a fresh server, and of a rebuild of the same through the offline import."""
     ledger, payloads = seal(folder / "data")
-    schema = load_schema(product_data("schema"))
+    schema = load_schema()
     with stage.neo4j(folder) as child:
         graph = Graph.open(child.uri, child.auth)
         graph.constrain(list(schema.kinds))

@@ -37,11 +37,11 @@ from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Entitlements, Principal
+from graphsvc.model.product import product_data
 from graphsvc.policy.decide import READS, Decider, profile_of
 from graphsvc.policy.evaluate import _context, _entities, _request
 from graphsvc.policy.rules import load_policies
 from graphsvc.policy.scope import Scope
-from graphsvc.settings import product_data
 
 LABELS, ROUNDS, TIMES, ASKED = 640, 7, 120, 1_000
 """Labels of a new reader's scope; repetitions of a ratio and of a call; identifiers in one match."""

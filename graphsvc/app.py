@@ -46,12 +46,13 @@ from graphsvc.local.supervisor import Supervisor
 from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.files import sweep, write_durably
 from graphsvc.model.principals import Organisation
+from graphsvc.model.product import product_data
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.rebuild import NEXT, finish
 from graphsvc.renewal import renew
-from graphsvc.settings import Settings, product_data, read_settings
+from graphsvc.settings import Settings, read_settings
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.handlers import sharing_handlers
 from graphsvc.submit import Intakes, Submitting
@@ -104,7 +105,7 @@ def run_service(
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
     Neo4j or the ledger can't be had.
     """
-    schema = load_schema(product_data("schema"))
+    schema = load_schema()
     places = Places(product_data("schema"), settings.payload_location, settings.s3_endpoint)
     with ExitStack() as stack:
         workers = Workers(places, INTAKE_WORKERS)

@@ -75,7 +75,7 @@ class Budget:
             self._db.close()
 
     async def spend(self, organisation: Organisation, keys: Collection[str]) -> None:
-        """Count canonical keys as asked for today; those asked for before today are free.
+        """Count canonical keys as asked for today; those asked for already today are free.
 
         Raises BudgetSpent, and counts none of them, when they would pass the limit; Unavailable when it can't be
         written. Durable when it returns.
@@ -132,7 +132,7 @@ class Budget:
     def _refusal(self, balance: Balance, fresh: int) -> BudgetSpent:
         left = max(balance.limit - balance.used, 0)
         message = (
-            f"{fresh} identifiers not asked for before today, {left} left of your organisation's {balance.limit} "
+            f"{fresh} identifiers were not asked for yet today, {left} are left of your organisation's {balance.limit} "
             "a day: nothing was looked up; ask for fewer, or after midnight UTC"
         )
         told: dict[str, int | str] = {"limit": balance.limit, "used": balance.used, "left": left}

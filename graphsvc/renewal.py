@@ -29,7 +29,7 @@ from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.errors import GraphsvcError
 from graphsvc.model.schema import load_schema
 from graphsvc.rebuild import Source, made_at, rebuild_offline
-from graphsvc.settings import Settings, product_data
+from graphsvc.settings import Settings
 
 T = TypeVar("T")
 _log = logging.getLogger("graphsvc")
@@ -76,7 +76,7 @@ class Servers:
     def _graph(self, uri: str, auth: tuple[str, str]) -> Iterator[Graph]:
         graph = Graph.open(uri, auth, self.settings.neo4j_database)
         try:
-            graph.constrain(list(load_schema(product_data("schema")).kinds))
+            graph.constrain(list(load_schema().kinds))
             yield graph
         finally:
             graph.close()

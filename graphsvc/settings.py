@@ -154,10 +154,3 @@ def _value(variable: str, name: str, text: str) -> str | int:
 def _near(variable: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(variable, known, 1)
     return f"did you mean {near[0]}?" if near else "docs/operations.md lists them"
-
-
-def product_data(name: str) -> Path:
-    """The folder ``schema`` or ``policies``: beside the package in a checkout, inside it in a wheel."""
-    package = Path(__file__).parent
-    checkout = package.parent / name
-    return checkout if checkout.is_dir() else package / "_data" / name

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from graphsvc.api.schema import api_schema
-from graphsvc.settings import product_data
+from graphsvc.model.product import product_data
 
 
 def sdl() -> str:

@@ -23,7 +23,6 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc.model.principals import Footing
 from graphsvc.model.schema import Schema, load_schema
-from graphsvc.settings import product_data
 
 BATCH = 1_000
 """Identifiers a request: what the service takes at most."""
@@ -127,7 +126,7 @@ def _read(path: Path, kind: str) -> Asked:
     for number, row in enumerate(rows, 1):
         if None in row or None in row.values():
             raise InvalidInput("the row has not as many cells as the header", code="row_width", where=f"row {number}")
-    schema = load_schema(product_data("schema"))
+    schema = load_schema()
     return Asked([_of_row(row, kind, schema) for row in rows], rows, columns)
 
 

@@ -17,6 +17,7 @@ from graphsvc.cli.options import grouped
 from graphsvc.cli.output import NOT_HOLDING, write_json
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Label
+from graphsvc.model.product import product_data
 from graphsvc.model.yamlfiles import load_yaml
 from graphsvc.policy.diff import Change, Difference
 from graphsvc.policy.evaluate import Profile
@@ -25,7 +26,6 @@ from graphsvc.policy.explain import explain as explained
 from graphsvc.policy.rules import read_files
 from graphsvc.policy.tables import TableFooting, TableLabel, TableReader, profile_from
 from graphsvc.policy.trial import check_folder, compare, formatted_apart, load_proved
-from graphsvc.settings import product_data
 
 app = typer.Typer(help="Policies: check, explain, compare and roll them out.", no_args_is_help=True)
 

@@ -21,11 +21,11 @@ from graphsvc.client import Client
 from graphsvc.client.acts import VERSIONS, WHY
 from graphsvc.govern.versions import part_of
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
+from graphsvc.model.product import product_data
 from graphsvc.policy.check import read_tables
 from graphsvc.policy.rules import SCHEMA_FILE, digest_of, owner_of, read_files
 from graphsvc.policy.tables import parse_table
 from graphsvc.policy.trial import check_folder, compare
-from graphsvc.settings import product_data
 from graphsvc_verify.canonical import encode, parse
 from graphsvc_verify.meaning import SHARED
 

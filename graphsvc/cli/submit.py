@@ -29,7 +29,6 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.model.yamlfiles import load_yaml
-from graphsvc.settings import product_data
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def submit(
     checked = None
     if dry_run:
         with _Bar(console, "checking", file, quiet=json) as bar:
-            checked = check_file(outgoing, load_schema(product_data("schema")), _organisation(reach), bar)
+            checked = check_file(outgoing, load_schema(), _organisation(reach), bar)
         if sending.sign is None or reach is None:
             tell_check(console, checked, as_json=json)
             _write_rejected(console, outgoing, checked.rejected, checked.refused, rejected)
@@ -161,7 +160,7 @@ def _write_rejected(
     if not count:
         console.print(f"no row was rejected: {out} is not made", markup=False)
         return
-    written = write_rejected(outgoing, load_schema(product_data("schema")), rows, out)
+    written = write_rejected(outgoing, load_schema(), rows, out)
     console.print(f"{out}: {written} of {count} rejected rows", markup=False)
     if written < count:
         console.print("the others are too long, or more than are listed: correct these, then send the file again")

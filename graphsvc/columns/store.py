@@ -123,11 +123,6 @@ class Columns:
         with self._lock:
             return f"{_named(entry_index, batch)}.parquet" in self._parts
 
-    def has_change(self, entry_index: int) -> bool:
-        """Whether what ledger entry ``entry_index`` moved is moved here as well."""
-        with self._lock:
-            return entry_index in self._log
-
     def select(self, scope: Scope, now: int) -> ClaimArrays:
         """Exactly the link claims that ``scope`` may analyse: label in scope, not expired at ``now``, not withdrawn.
 

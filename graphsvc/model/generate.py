@@ -14,7 +14,8 @@ from pathlib import Path
 
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.jsonschema import submission_schema
-from graphsvc.model.schema import Attribute, Schema, load_schema, schema_directory
+from graphsvc.model.product import product_data
+from graphsvc.model.schema import Attribute, Schema, load_schema
 
 
 def generated(schema: Schema) -> dict[str, str]:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m graphsvc.model.generate", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a file is not up to date")
-    parser.add_argument("--schema", type=Path, default=schema_directory(), help="the schema's directory")
+    parser.add_argument("--schema", type=Path, default=product_data("schema"), help="the schema's directory")
     options = parser.parse_args(arguments)
     try:
         files = generated(load_schema(options.schema))

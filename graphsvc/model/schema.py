@@ -22,6 +22,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
 from graphsvc.model.hints import hint
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.product import product_data
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
 from graphsvc.model.spreadsheets import restored
 from graphsvc.model.values import TYPES, ValueType
@@ -191,19 +192,12 @@ def _form(kind: Kind, parts: Mapping[str, Any]) -> KeyForm:
     raise ValueProblem(code, f"the key of {kind.name} is {ways}{meant}", rejects=True)
 
 
-def schema_directory() -> Path:
-    """Where this version's schema lies: beside the packages in a checkout, inside them when installed."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "_data" / "schema"
-    return installed if installed.is_dir() else package.parent / "schema"
-
-
 def load_schema(directory: Path | None = None) -> Schema:
     """Read and check ``entities/*.yaml``, ``codelists/*.yaml``, ``links.yaml`` and the lists beside it.
 
     Raises InvalidInput naming the file and what is wrong in it.
     """
-    root = directory or schema_directory()
+    root = directory or product_data("schema")
     files = sorted([*root.glob("entities/*.yaml"), *root.glob("codelists/*.yaml"), *root.glob("*.yaml")])
     digest = hashlib.sha256()
     for path in files:

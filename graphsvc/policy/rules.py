@@ -116,12 +116,6 @@ def read_files(directory: Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): _read(path) for path in paths}
 
 
-def make_policies(schema: str, shared: str, owners: Mapping[str, str], standings: str) -> Policies:
-    """Policies from texts, as :func:`policies_of`; ``owners`` maps organisations' slugs to their files' texts."""
-    own = {f"{OWNERS_FOLDER}/{owner}.cedar": text for owner, text in owners.items()}
-    return policies_of({SCHEMA_FILE: schema, SHARED_FILE: shared, STANDINGS_FILE: standings, **own})
-
-
 def policies_of(files: Mapping[str, str], closed: Collection[str] = ()) -> Policies:
     """Policies from the texts of their files, by path below the policies' folder. Raises InvalidPolicy.
 

@@ -24,7 +24,7 @@ from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
-from graphsvc.settings import product_data
+from graphsvc.model.product import product_data
 from graphsvc.share.labels import move_label
 from tests.leaks.surface import Document
 from tests.paths.wire import file_of

@@ -24,12 +24,12 @@ from graphsvc.graph.handles import Handles
 from graphsvc.local.company import Members
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.principals import Principal
+from graphsvc.model.product import product_data
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
-from graphsvc.settings import product_data
 from graphsvc.share.entitlements import Entitled
 from graphsvc.witness import Witness
 from graphsvc.witnessing import Witnessing, WitnessPolicy
@@ -225,7 +225,7 @@ def test_a_key_is_added_by_one_command_where_the_root_key_is(
 def test_an_answer_waits_for_its_witnesses(members: Members, local_service: LocalService, tmp_path: Path) -> None:
     parts = local_service.parts
     assert parts is not None
-    schema, decider = load_schema(product_data("schema")), Decider(load_policies(product_data("policies")))
+    schema, decider = load_schema(), Decider(load_policies(product_data("policies")))
     police = members.by_name["police-ke"].organisation
     budget = Budget(tmp_path / "budget.db", bytes(32), lambda: Limits(10))
     principal = Principal(police, "officer", ("investigator",))

@@ -22,7 +22,7 @@ from graphsvc.client.answers import Answer
 from graphsvc.local.cast import CLIENTS
 from graphsvc.local.company import Members
 from graphsvc.model.schema import load_schema
-from graphsvc.settings import Settings, product_data
+from graphsvc.settings import Settings
 from graphsvc_verify.entry import parse_leaf
 from tests.paths.conftest import FOOTING
 from tests.paths.test_asked import run
@@ -122,7 +122,7 @@ def test_readiness_has_a_bound_and_says_how_far_behind(halted: Halted, late: int
     parts = halted.service
     written = datetime.fromisoformat(parse_leaf(parts.ledger.entry(index)).t) + timedelta(seconds=age)
     checkup = Checkup(parts.ledger, parts.applier, parts.graph, Path("/"), float(late), lambda: written)
-    schema = load_schema(product_data("schema"))
+    schema = load_schema()
     administering = Administering(parts.ledger, parts.applier, schema, checkup)
     nothing: Any = None
     ports = Ports(nothing, nothing, nothing, nothing, administering, nothing, nothing)

@@ -39,11 +39,12 @@ from graphsvc.graph.handles import Handles
 from graphsvc.local.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
+from graphsvc.model.product import product_data
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
-from graphsvc.settings import Settings, product_data
+from graphsvc.settings import Settings
 from graphsvc.share.entitlements import Entitled
 from tests.paths.conftest import FOOTING
 from tests.paths.process import ROOT, environment
@@ -171,7 +172,7 @@ class Rationed:
     def start(self) -> None:
         """Start anew on the same budget file, as after a restart."""
         parts, data = self.parts, self.local.data
-        schema = load_schema(product_data("schema"))
+        schema = load_schema()
         self.budget = Budget(self.folder / "budget.db", bytes(32), lambda: Limits(self.limit))
         self.stack.callback(self.budget.close)
         reader = (self.reader or parts.graph).reader(schema)

@@ -19,7 +19,7 @@ from graphsvc.local.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing
-from graphsvc.settings import product_data
+from graphsvc.model.product import product_data
 from tests.paths.conftest import FOOTING
 
 ROXANNE = "networks/roxanne/roxsd_drug.json"

@@ -25,7 +25,7 @@ from graphsvc.local.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label
-from graphsvc.settings import product_data
+from graphsvc.model.product import product_data
 from tests.paths import process
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, row

@@ -25,12 +25,12 @@ from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.errors import Denied, NotFound, ScopeMoved
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Principal
+from graphsvc.model.product import product_data
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.reading import Reading
-from graphsvc.settings import product_data
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.labels import move_label
 from graphsvc_verify.receipt import check_receipt
@@ -160,7 +160,7 @@ def test_the_sequencer_refuses_a_read_under_an_older_scope(world: World) -> None
 
 def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) -> None:
     parts, answers = world.parts, []
-    schema, decider = load_schema(product_data("schema")), Decider(load_policies(product_data("policies")))
+    schema, decider = load_schema(), Decider(load_policies(product_data("policies")))
     handles = {one.org: Handles(one.org.encode().ljust(64, b".")) for one in ORGANISATIONS}
     columns = Columns(world.data / "columns")
     reader = parts.graph.reader(schema)

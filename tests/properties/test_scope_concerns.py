@@ -39,10 +39,10 @@ from graphsvc.model.errors import GraphsvcError, ScopeMoved
 from graphsvc.model.labels import Handling, Label, Move
 from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc.model.product import product_data
 from graphsvc.policy.decide import READS, Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.policy.scope import Scope
-from graphsvc.settings import product_data
 from graphsvc.share.desk import Desk, Effect, Told
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.groups import Groups

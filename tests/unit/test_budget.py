@@ -11,9 +11,9 @@ import pytest
 from graphsvc.budget import Budget
 from graphsvc.model.errors import BudgetSpent, InvalidInput
 from graphsvc.model.principals import Organisation
+from graphsvc.model.product import product_data
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.limits import LIMITS_FILE, Limits, changed_limits, parse_limits
-from graphsvc.settings import product_data
 
 NGO = Organisation("watch", "ngo", "KE", "Watch")
 POLICE = Organisation("police-ke", "police", "KE", "Police")

@@ -10,8 +10,9 @@ import pytest
 
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import UNGRADED, Minimum
+from graphsvc.model.product import product_data
 from graphsvc.model.scalars import ValueProblem
-from graphsvc.model.schema import load_schema, schema_directory
+from graphsvc.model.schema import load_schema
 
 GRADINGS = load_schema().gradings
 
@@ -87,7 +88,7 @@ def test_unknown_codes_are_named(words: tuple[str | None, ...], named: str) -> N
 )
 def test_a_wrong_table_stops_the_start(tmp_path: Path, old: str, new: str) -> None:
     folder = tmp_path / "schema"
-    shutil.copytree(schema_directory(), folder)
+    shutil.copytree(product_data("schema"), folder)
     text = (folder / "gradings.yaml").read_text()
     assert old in text
     (folder / "gradings.yaml").write_text(text.replace(old, new))

@@ -10,8 +10,9 @@ import pytest
 from graphsvc.model import generate
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.jsonschema import submission_schema
+from graphsvc.model.product import product_data
 from graphsvc.model.scalars import ValueProblem
-from graphsvc.model.schema import load_schema, schema_directory
+from graphsvc.model.schema import load_schema
 
 SCHEMA = load_schema()
 NUMBERS = {
@@ -62,7 +63,7 @@ def test_bad_keys_are_refused(kind, parts, code):
 
 @pytest.fixture
 def copy(tmp_path):
-    return shutil.copytree(schema_directory(), tmp_path / "schema")
+    return shutil.copytree(product_data("schema"), tmp_path / "schema")
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,8 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput, InvalidManifest, TooLarge, Unavailable
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation, Principal
-from graphsvc.model.schema import schema_directory
+from graphsvc.model.product import product_data
 from graphsvc.policy.rules import read_files
-from graphsvc.settings import product_data
 from graphsvc.workers import Places, Task, Workers
 
 DEFAULTS = Defaults(
@@ -35,7 +34,7 @@ MAP = b"format: csv\nrows:\n  - entities: [{ref: a, kind: Account, key: {site: {
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
     """A single worker, so that what one task leaves behind meets the next."""
     folder = tmp_path_factory.mktemp("payloads")
-    made = Workers(Places(schema_directory(), str(folder)), 1, memory=256 << 20)
+    made = Workers(Places(product_data("schema"), str(folder)), 1, memory=256 << 20)
     yield made
     made.close()
 
