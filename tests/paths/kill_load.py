@@ -130,7 +130,7 @@ class Load:
 
     def _submit(self, rng: random.Random, org: str) -> None:
         world = self.world
-        rows = rng.choice([1, 3, 20, 20, 150, 700] + [6_000] * (rng.random() < 0.1))
+        rows = rng.choice([1, 3, 20, 20, 150, 700] + [6_000] * (rng.random() < 0.05))
         name = f"{org}-{rng.getrandbits(48):012x}"
         path = world.folder / "files" / f"{name}.ndjson"
         outgoing = file_of(path, (row(f"{name}-{number}", rng.randrange(500)) for number in range(rows)))

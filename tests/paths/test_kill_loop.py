@@ -61,7 +61,9 @@ def loop(world: KillWorld, load: Load, rng: random.Random, kills: int, capfd: py
         load.wait_for(rng.randrange(1, 40))
         time.sleep(rng.random() * 0.3)
         strike(world, kind, rng)
+        # What came in while there was no graph is applied only now: a service is not ready before it has caught up.
         load.drain()
+        world.wait_ready()
         world.check(rng)
         world.figures[f"kills of {kind}"] += 1
     finish(world, load, rng)
@@ -77,7 +79,6 @@ def strike(world: KillWorld, kind: str, rng: random.Random) -> None:
         before = world.up.neo4j_pid
         world.kill_neo4j() if kind == "neo4j" else world.kill_child(rng, "keeper.py")
         until(lambda: neo4j_after(world, before), "Neo4j was not started again", 600)
-        world.wait_ready()
         return
     if kind == "starting":
         world.kill_amid_start(rng.random() * 12)
