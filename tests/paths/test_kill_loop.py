@@ -110,6 +110,7 @@ def finish(world: KillWorld, load: Load, rng: random.Random) -> None:
     rebuilt = world.rebuilt()
     assert rebuilt["equal"], rebuilt
     world.start()
+    world.wait_ready()
     world.check(rng)
     for org in ("pasar", "swiftline"):
         member = world.members[org]
