@@ -43,7 +43,7 @@ def write_report(report: Shape) -> bytes:
     body = [f"<h1>{escape(title)}</h1>", _table((), facts)]
     if report["truncated"]:
         body.append(f"<p><strong>There are more records than one report holds: {counted(report)}.</strong></p>")
-    if not records:
+    elif not records:
         body.append("<p>The organisation holds no record about this identifier.</p>")
     head = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -133,7 +133,8 @@ class Reader:
     ) -> Neighbourhood | None:
         """The network within ``hops`` (1 to ``MAX_HOPS``) of an entity: at most ``limit`` links, nearest first.
 
-        ``kinds`` None follows all kinds of link. One round trip. None when the start is not visible.
+        ``kinds`` None follows all kinds of link. One round trip, and another where something was cut. None when the
+        start is not visible.
         """
         statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
         asked = {"start": start.mark, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records}
