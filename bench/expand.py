@@ -88,7 +88,8 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
     view = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks(IDENTIFIED)}
-    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS + 1, "factor": 1, "other": 0}
+    order = {"factor": 1, "other": 0, "place": list(range(len(scope.viewed)))}
+    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS, **order}
 
 
 def raw_asker(driver: Driver, starts: Sequence[tuple[str, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:

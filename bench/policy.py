@@ -166,14 +166,17 @@ def service_asks(caller: Caller, world: World) -> Iterator[tuple[str, Ask, Ask]]
 def without_predicates(statement: str) -> str:
     """The same statement, in which no label, expiry, withdrawal or mask is looked at."""
     text = statement.replace("[l IN e.lids WHERE $may[l] IN $view]", "e.lids")
-    text = text.replace("$may[a.lid] IN $identity AS named", "true AS named")
+    text = text.replace("any(a IN shown WHERE $may[a.lid] IN $identity) AS named", "true AS named")
+    text = text.replace(
+        f"CASE WHEN $may[a.lid] IN ${ORIGIN} THEN split(a.origin, ' ')[0] END", "split(a.origin, ' ')[0]"
+    )
     for claim in ("a", "c"):
         # What the index seeks by must be asked for; that it is there is always so.
         text = text.replace(f" AND NOT {claim}.rec / {1 << ROW_BITS} IN $leaving", "")
         text = text.replace(f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn", f"{claim}.exp IS NOT NULL")
         for group, name in (*((one, one) for one in GROUPS), (ORIGIN, "origin")):
             text = text.replace(f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{name} END", f"{claim}.{name}")
-    for node in ("a", "b"):
+    for node in ("startNode(c)", "endNode(c)"):
         text = text.replace(f"CASE WHEN $may[c.lid] IN $identity THEN {node}.key END", f"{node}.key")
     assert "$may" not in text and "$now" not in text, "every predicate must be found"
     return text
@@ -183,7 +186,9 @@ def read_ratio(graph: Graph, starts: Sequence[str], scope: Scope) -> float:
     """Two hops with policy against the same statement without, each on the same starts, in turns: the median."""
     plain = queries.expand(2, False)
     bare = without_predicates(plain)
-    base = {"kinds": [], "most": 301, "records": RECORDS + 1, "factor": 1, "other": 0}
+    # Whose claims they are is asked by both: it decides about turns, not about what may be seen.
+    owners = {"owner": scope.masks()["owner"], "place": list(range(len(scope.viewed)))}
+    base = {"kinds": [], "most": 301, "records": RECORDS, "factor": 1, "other": 0, **owners}
     policy = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks(IDENTIFIED)}
     asked = itertools.cycle(starts)
     # To plan a statement may take seconds, more than a read is given: not the reader's time, nor ours.

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 
@@ -60,6 +61,7 @@ class Released:
 
     How far it looked: at least all entries up to ``applied_index``, less ``own_pending``, which are submissions of the
     caller's organisation (the first :data:`MOST_PENDING`); ``only_own``: no other organisation's records were in scope.
+    ``cut``: what it leaves out of what may be seen (:meth:`graphsvc.shown.Cut.lists`), whatever fields were asked for.
     """
 
     data: bytes
@@ -67,6 +69,7 @@ class Released:
     applied_index: int
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
+    cut: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,8 @@ class Asking:
             # 5. Seen by other parties, where that is demanded (witnessing).
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
-            return Released(data, appended.encoded, applied, pending, reading.only_own("view"))
+            only_own, cut = reading.only_own("view"), tuple(reading.cut.lists())
+            return Released(data, appended.encoded, applied, pending, only_own, cut)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
     async def _pending(self, org: str, applied: int) -> tuple[int, ...]:

@@ -1,8 +1,9 @@
 """Circular reporting: one source that comes back through other organisations is recognised, and counted once.
 
-Judged from the claims that are shown of one thing, and from their visible origins, alone: what a reader may not see
-changes nothing. References are compared without regard to case; an organisation counts as one source however many
-references it gives, since a report number is no witness. Pure.
+Judged from visible claims and their visible origins alone: what a reader may not see changes nothing. Which claims
+repeat another one is said of those that are shown; sources are counted behind all that may be seen. References are
+compared without regard to case; an organisation counts as one source however many references it gives, since a report
+number is no witness. Pure.
 """
 
 from __future__ import annotations

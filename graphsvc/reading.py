@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
@@ -19,7 +20,7 @@ from sqlalchemy import select
 from graphsvc.custody.book import standing
 from graphsvc.custody.listing import CustodyReading
 from graphsvc.govern.listing import GovernedReading
-from graphsvc.graph.facts import EntityFacts, LinkClaim, Node
+from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery
@@ -30,7 +31,7 @@ from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.rings import Apart, find_rings
 from graphsvc.share.listing import SharedReading
-from graphsvc.shown import Shapes, Shown
+from graphsvc.shown import Cut, Shapes, Shown
 
 if TYPE_CHECKING:
     from graphsvc.ask import Sources
@@ -44,6 +45,7 @@ SEVERAL = 20
 HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
 ANALYST = "analyst"
 """The role that the shared rules ask of whoever analyses; without it no record is in scope for that."""
+NOTHING_TOLD: Mapping[Link, Told] = MappingProxyType({})
 MOST_ASIDE = 200
 """Ranges of rows set aside that are listed of one submission, by code."""
 
@@ -69,6 +71,11 @@ class Reading:
     def shown(self) -> Shown:
         """By owner: the records shown so far, as record integer → (handle, field groups)."""
         return self._shapes.shown
+
+    @property
+    def cut(self) -> Cut:
+        """What was left out so far of what may be seen."""
+        return self._shapes.cut
 
     def only_own(self, action: str) -> bool:
         """Whether nobody's records but the caller's own are in scope for an action."""
@@ -134,9 +141,10 @@ class Reading:
             found = await self._sources.reader.expand(self._scope, node, hops, link_kinds, limit, self._now, grades)
         if found is None:
             return None
-        entities, links = found.entities, found.links
-        network = await _shaped(_claims(entities, links), lambda: self._network(entities, links))
-        return {**network, "truncated": found.truncated}
+        network = await _shaped(
+            _claims(found.entities, found.links), lambda: self._network(found.entities, found.links, found.told)
+        )
+        return {**network, **self._cut("links", found.truncated, found.entities)}
 
     async def paths(
         self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None
@@ -146,7 +154,7 @@ class Reading:
         await self._reach(after)
         ends = self._open(source), self._open(target)
         if ends[0] is None or ends[1] is None:
-            return {"paths": [], "truncated": False}
+            return {"paths": [], **self._cut("paths", False, ())}
         async with self._sources.long.turn(self._org):
             found = await self._sources.reader.paths(self._scope, ends[0], ends[1], max_hops, k, self._now, grades)
 
@@ -158,7 +166,8 @@ class Reading:
             ]
 
         claims = _claims(found.entities.values(), [link for path in found.paths for link in path.links])
-        return {"paths": await _shaped(claims, shapes), "truncated": found.truncated}
+        paths = await _shaped(claims, shapes)
+        return {"paths": paths, **self._cut("paths", found.truncated, found.entities.values())}
 
     async def match(
         self, identifiers: Sequence[tuple[str, dict[str, str], InvalidInput | None]], after: int | None
@@ -227,6 +236,7 @@ class Reading:
 
         return {
             "rings": await _shaped(_claims(facts, ()), shapes),
+            **self._cut("rings", found.more, facts),
             "excluded_hubs": found.excluded_hubs,
             "accounts": found.accounts,
             "links": found.links,
@@ -257,6 +267,7 @@ class Reading:
                     for code, named in aside.get(row["index"], ())
                     for _, low, high in named[:MOST_ASIDE]
                 ],
+                "more_set_aside": any(len(named) > MOST_ASIDE for _, named in aside.get(row["index"], ())),
                 "media_type": row["media_type"],
             }
             for row in rows
@@ -306,10 +317,18 @@ class Reading:
         ]
         return {"entries": entries, "next_before": entries[-1]["index"] if more else None}
 
-    def _network(self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim]) -> Shape:
+    def _cut(self, what: str, more: bool, entities: Iterable[EntityFacts]) -> Shape:
+        """What an answer says of what it leaves out: more ``what`` than were asked for, records of its entities."""
+        if more:
+            self._shapes.cut.more.add(what)
+        return {"truncated": more or any(one.more for one in entities), f"more_{what}": more}
+
+    def _network(
+        self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim], told: Mapping[Link, Told] = NOTHING_TOLD
+    ) -> Shape:
         shapes = self._shapes.entities(entities)
         handles = {one.id: shape["handle"] for one, shape in zip(entities, shapes, strict=True)}
-        return {"entities": shapes, "links": self._shapes.links(links, handles)}
+        return {"entities": shapes, "links": self._shapes.links(links, handles, told)}
 
     async def _names(self, apart: Apart, numbers: Sequence[int]) -> list[str]:
         """What ties between nodes of rings are broken by: the key where it is visible, else a handle."""

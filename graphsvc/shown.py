@@ -7,15 +7,16 @@ grants to the reader, whether or not a value is there: the trail over-reports, i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from graphsvc.detect.score import Ring
-from graphsvc.graph.facts import EntityFacts, LinkClaim, RecordClaim
+from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, RecordClaim, Told, tell
 from graphsvc.graph.handles import RECORD, Handles
+from graphsvc.graph.turns import deal
 from graphsvc.model.claims import NEVER
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.places import ROW_BITS, ROW_MASK
@@ -45,8 +46,26 @@ class _Terms:
     own: bool
 
 
+@dataclass(slots=True)
+class Cut:
+    """What answers leave out of what may be seen.
+
+    ``shown`` of ``visible`` records are listed of the entities whose lists were cut; of links, paths and rings
+    (``more``) it is known only that there are, or may be, others.
+    """
+
+    shown: int = 0
+    visible: int = 0
+    more: set[str] = field(default_factory=set)
+
+    def lists(self) -> list[Shape]:
+        """Each thing that was cut: what, how many are shown and of how many, null where that is not known."""
+        records = [{"what": "records", "shown": self.shown, "of": self.visible}] if self.visible else []
+        return records + [{"what": what, "shown": None, "of": None} for what in sorted(self.more)]
+
+
 class Shapes:
-    """Makes shapes under one scope and remembers what they show; ``room`` is what all of them may hold."""
+    """Makes shapes under one scope and remembers what they show and cut; ``room`` is what all of them may hold."""
 
     def __init__(self, scope: Scope, handles: Handles, schema: Schema, room: Room) -> None:
         self._scope = scope
@@ -57,6 +76,7 @@ class Shapes:
         self._parsed: dict[tuple[str, str], list[Shape]] = {}
         self.room = room
         self.shown: Shown = {}
+        self.cut = Cut()
 
     def entities(self, facts: Iterable[EntityFacts]) -> list[Shape]:
         """One shape an entity, in the order of the facts."""
@@ -64,30 +84,41 @@ class Shapes:
 
     def _entity(self, entity: EntityFacts) -> Shape:
         records = list(map(self._record, entity.claims))
+        _mark(records)
+        if entity.more:
+            self.cut.shown += len(records)
+            self.cut.visible += entity.told.claims
         return {
             "handle": self.handle(entity),
             "kind": entity.kind,
             "key": entity.key,
             "records": records,
             "more_records": entity.more,
-            "independent_sources": _weigh(records),
+            "record_count": entity.told.claims,
+            "owner_count": entity.told.owners,
+            "independent_sources": _weigh(entity.told),
         }
 
     def handle(self, entity: EntityFacts) -> str:
         """The handle that the reader's organisation knows an entity by."""
         return self._handles.seal_node(self._numbers[entity.kind], entity.node)
 
-    def links(self, links: Iterable[LinkClaim], handles: Mapping[int, str]) -> list[Shape]:
-        """Link claims in their order; what several of them say of one link is weighed together."""
-        alike: dict[tuple[int, int, str], list[Shape]] = {}
+    def links(self, links: Sequence[LinkClaim], handles: Mapping[int, str], told: Mapping[Link, Told]) -> list[Shape]:
+        """Link claims in their order; what several of them say of one link is weighed together.
+
+        ``told``: what all visible claims of a link come to, where not all of them are in ``links``.
+        """
+        alike: dict[Link, list[tuple[LinkClaim, Shape]]] = {}
         shapes = []
         for link in links:
             shapes.append(self.link(link, handles))
-            alike.setdefault((link.source, link.target, link.kind), []).append(shapes[-1])
-        for claims in alike.values():
-            sources = _weigh([shape["record"] for shape in claims])
-            for shape in claims:
-                shape["independent_sources"] = sources
+            alike.setdefault(link.link, []).append((link, shapes[-1]))
+        for one, claims in alike.items():
+            _mark([shape["record"] for _, shape in claims])
+            all_told = told.get(one) or tell((claim for claim, _ in claims), lambda lid: self._terms_of(lid).owner)
+            sources = _weigh(all_told)
+            for _, shape in claims:
+                shape["independent_sources"], shape["claim_count"] = sources, all_told.claims
         return shapes
 
     def link(self, link: LinkClaim, handles: Mapping[int, str]) -> Shape:
@@ -111,6 +142,7 @@ class Shapes:
                 "circular": False,
             },
             "independent_sources": 1,
+            "claim_count": 1,
         }
 
     def ring(self, ring: Ring, shapes: Mapping[int, Shape]) -> Shape:
@@ -125,12 +157,16 @@ class Shapes:
             "accounts": accounts,
             "identifiers": identifiers,
             "cycles": ring.cycles,
-            "reasons": [{"text": reason.text, "records": self._cited(reason.records)} for reason in ring.reasons],
+            "reasons": [
+                {"text": reason.text, "records": self._cited(reason.records), "record_count": len(reason.records)}
+                for reason in ring.reasons
+            ],
         }
 
     def _cited(self, records: tuple[int, ...]) -> list[str]:
-        known = {record: handle for owned in self.shown.values() for record, (handle, _) in owned.items()}
-        return sorted(known[record] for record in records if record in known)[:CITED]
+        # Handles are in an order that nobody knows beforehand; so is whose turn is first.
+        hands = [sorted(owned[record][0] for record in records if record in owned) for owned in self.shown.values()]
+        return deal(sorted(hands))[:CITED]
 
     def note(self, record: int, lid: int) -> None:
         """Note down that something was told of a record under a label, though no shape of it is shown."""
@@ -233,14 +269,17 @@ def _origin(claim: RecordClaim | LinkClaim) -> Shape | None:
     return {"organisation": organisation, "reference": reference or None}
 
 
-def _weigh(records: Sequence[Shape]) -> int:
-    """Mark those of the records of one thing that repeat another, and count the sources behind them all."""
-    if all(record["origin"] is None for record in records):
-        return len({record["owner"] for record in records})
-    said = [_said(record["owner"], record["origin"]) for record in records]
-    for record, repeated in zip(records, circular(said), strict=True):
-        record["circular"] = repeated
-    return independent_sources(said)
+def _mark(records: Sequence[Shape]) -> None:
+    """Mark those of the records of one thing that repeat another one of these."""
+    if any(record["origin"] is not None for record in records):
+        said = [_said(record["owner"], record["origin"]) for record in records]
+        for record, repeated in zip(records, circular(said), strict=True):
+            record["circular"] = repeated
+
+
+def _weigh(told: Told) -> int:
+    """Count the sources behind all claims of one thing."""
+    return independent_sources([Said(owner, organisation) for owner, organisation in told.sources])
 
 
 def _said(owner: str, origin: Shape | None) -> Said:

@@ -188,13 +188,14 @@ class SubjectRecord:
 
 @shape
 class SubjectAccess:
-    """All that the caller's organisation holds on a person or identifier. truncated: there are more records."""
+    """All that the caller's organisation holds on a person or identifier. truncated: not all records are listed."""
 
     organisation: str
     kind: str
     key: str
     made_at: str
     records: list[SubjectRecord]
+    record_count: int = strawberry.field(description="All records that it holds on it, listed or not.")
     truncated: bool
 
 

@@ -96,7 +96,8 @@ class GraphqlEndpoint:
         async with self._questions.turn(principal.org):
             released = await self._asking.run(principal, stated, body, work, signed)
         looked = {"appliedIndex": released.applied_index, "ownPending": released.own_pending}
-        extensions = {"receipt": orjson.Fragment(released.receipt), **looked, "onlyOwn": released.only_own}
+        looked |= {"onlyOwn": released.only_own, "cut": released.cut}
+        extensions = {"receipt": orjson.Fragment(released.receipt), **looked}
         return _response(_envelope(released.data, answers[-1].errors, extensions), 200, media_type)
 
     def _read(self, body: dict[str, Any]) -> tuple[Prepared, dict[str, Any]]:

@@ -134,6 +134,11 @@ class Released(Protocol):
         """Whether nobody's records but those of the caller's organisation were in scope."""
         ...
 
+    @property
+    def cut(self) -> Sequence[Shape]:
+        """What was left out of what may be seen: ``what``, how many are ``shown``, ``of`` how many."""
+        ...
+
 
 class Asking(Protocol):
     """Runs a question from scope to receipt."""

@@ -102,15 +102,21 @@ class Record:
 
 @shape
 class Entity:
-    """A thing that visible records speak of. key is null where no visible claim grants it; at most 50 records."""
+    """A thing that visible records speak of. key is null where no visible claim grants it.
+
+    At most 50 records are listed, owners by turns: every owner is there before anybody's second. Counts are of all
+    visible records.
+    """
 
     handle: strawberry.ID
     kind: str
     key: str | None
     records: list[Record]
     more_records: bool = strawberry.field(description="There are more visible records than the 50 that are listed.")
+    record_count: int = strawberry.field(description="All visible records, listed or not.")
+    owner_count: int = strawberry.field(description="The owners of all visible records.")
     independent_sources: int = strawberry.field(
-        description="The organisations that the records shown come from in the end, each counted once."
+        description="The organisations that all visible records come from in the end, each counted once."
     )
 
 
@@ -126,18 +132,20 @@ class Link:
     attributes: list[Attribute]
     withheld: list[Withheld]
     record: Citation
+    claim_count: int = strawberry.field(description="All visible claims of this link, listed or not.")
     independent_sources: int = strawberry.field(
-        description="The organisations that all claims of this link shown here come from in the end."
+        description="The organisations that all visible claims of this link come from in the end."
     )
 
 
 @shape
 class Network:
-    """Entities and the links between them. truncated: there was more than the limit."""
+    """Entities and the links between them. truncated: links or records were left out."""
 
     entities: list[Entity]
     links: list[Link]
     truncated: bool
+    more_links: bool = strawberry.field(description="There are more visible links than the limit; owners took turns.")
 
 
 @shape
@@ -151,10 +159,11 @@ class Path:
 
 @shape
 class Paths:
-    """Paths, the shortest first. truncated: the search was cut, so that there may be more or others as long."""
+    """Paths, the shortest first. truncated: the search was cut, or records were left out."""
 
     paths: list[Path]
     truncated: bool
+    more_paths: bool = strawberry.field(description="The search was cut: there may be more paths, or others as long.")
 
 
 @shape
@@ -197,10 +206,11 @@ class Budget:
 
 @shape
 class Reason:
-    """One line of why, with the records it rests on."""
+    """One line of why, with records it rests on: at most 20 of those that are listed here, owners by turns."""
 
     text: str
     records: list[strawberry.ID]
+    record_count: int = strawberry.field(description="All records that it rests on, cited or not.")
 
 
 @shape
@@ -226,9 +236,11 @@ class Setting:
 
 @shape
 class RingReport:
-    """Ranked rings, and what they were computed from."""
+    """Ranked rings, and what they were computed from. truncated: rings or records were left out."""
 
     rings: list[Ring]
+    truncated: bool
+    more_rings: bool = strawberry.field(description="There are more rings than the limit.")
     excluded_hubs: int
     accounts: int
     links: int
@@ -255,6 +267,7 @@ class Submission:
     rejected: int
     applied: bool
     set_aside: list[RowsAside]
+    more_set_aside: bool = strawberry.field(description="There are more ranges than the 200 of a code that are listed.")
     media_type: str
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphsvc.cli.accessreport import write_report
+from graphsvc.cli.accessreport import counted, write_report
 from graphsvc.cli.options import identifier
 from graphsvc.cli.output import table, write_json
 from graphsvc.cli.profile import read_profile
@@ -51,6 +51,6 @@ def subject_access(
     )
     columns = ("submission", "row", "received", "state", "hold", "handling", "legal basis", "disclosures", "to")
     table(columns, rows)
-    typer.echo(f"{len(report['records'])} records{', the first of more' if report['truncated'] else ''}")
+    typer.echo(counted(report))
     if html is not None:
         typer.echo(f"{html}: the report with everything that they say")

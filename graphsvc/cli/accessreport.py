@@ -22,6 +22,12 @@ _STYLE = (
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
+def counted(report: Shape) -> str:
+    """How many records it lists, and of how many where that is not all."""
+    listed, there = len(report["records"]), report["recordCount"]
+    return f"{listed} of {there} records shown" if report["truncated"] else f"{listed} records"
+
+
 def write_report(report: Shape) -> bytes:
     """The page about a report of :func:`graphsvc.client.custody.subject_access`."""
     records = report["records"]
@@ -31,13 +37,13 @@ def write_report(report: Shape) -> bytes:
         ("identifier", f"{report['kind']} {report['key']}"),
         ("organisation", report["organisation"]),
         ("made at (UTC)", report["madeAt"]),
-        ("records", f"{len(records)}{', the first of more' if report['truncated'] else ''}"),
+        ("records", counted(report)),
         ("disclosed to", ", ".join(readers) or "nobody"),
     ]
     body = [f"<h1>{escape(title)}</h1>", _table((), facts)]
     if report["truncated"]:
-        body.append("<p><strong>There are more records than one report holds.</strong></p>")
-    if not records:
+        body.append(f"<p><strong>There are more records than one report holds: {counted(report)}.</strong></p>")
+    elif not records:
         body.append("<p>The organisation holds no record about this identifier.</p>")
     head = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -47,16 +47,17 @@ def fail(console: Console, error: GraphsvcError | VerifyError, *, as_json: bool)
 
 
 def looked(answer: Answer) -> dict[str, Any]:
-    """How far an answer looked, for programs."""
+    """How far an answer looked and what it leaves out, for programs."""
     return {
         "appliedIndex": answer.applied_index,
         "ownPending": list(answer.own_pending),
         "onlyOwn": answer.only_own,
+        "cut": list(answer.cut),
     }
 
 
 def warn(console: Console, answer: Answer) -> None:
-    """Say what an answer did not look at, for people."""
+    """Say what an answer did not look at and what it leaves out, for people."""
     if answer.own_pending:
         named = ", ".join(map(str, answer.own_pending[:NAMED])) + (", …" if len(answer.own_pending) > NAMED else "")
         told = f"not looked at: your own submissions {named} are not in the graph yet, which holds the log up to entry"
@@ -66,6 +67,11 @@ def warn(console: Console, answer: Answer) -> None:
         console.print(
             f"warning: {told}: state --purpose, --legal-basis and --case, or ask in another role", markup=False
         )
+    for cut in answer.cut:
+        told = (
+            f"there are or may be more {cut.what} than are" if cut.of is None else f"{cut.shown} of {cut.of} {cut.what}"
+        )
+        console.print(f"warning: {told} shown", markup=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:

@@ -17,11 +17,20 @@ from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
 
+class Cut(msgspec.Struct, frozen=True):
+    """Something that an answer leaves out of what may be seen; None where it is not known how many."""
+
+    what: str
+    shown: int | None = None
+    of: int | None = None
+
+
 class _Extensions(msgspec.Struct, rename="camel"):
     receipt: dict[str, Any] | None = None
     applied_index: int = -1
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
+    cut: tuple[Cut, ...] = ()
 
 
 class _Envelope(msgspec.Struct):
@@ -37,7 +46,8 @@ class Answer:
     """A checked answer: ``data`` decoded, ``raw`` as sent, and what its receipt proves.
 
     ``body`` is the whole response as it came: kept in a file, it can go into evidence later. ``signed``: the entry
-    carries the question's signature. ``applied_index``, ``own_pending`` and ``only_own`` say how far it looked.
+    carries the question's signature. ``applied_index``, ``own_pending`` and ``only_own`` say how far it looked, and
+    ``cut`` what it leaves out.
     """
 
     data: dict[str, Any]
@@ -50,6 +60,7 @@ class Answer:
     signed: bool = False
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
+    cut: tuple[Cut, ...] = ()
 
 
 def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
@@ -110,7 +121,7 @@ def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
     data = msgspec.json.decode(raw, type=dict[str, Any] | None) or {}
     told = envelope.extensions
     answer = Answer(data, raw, tuple(envelope.errors), told.applied_index, receipt, proof, body)
-    return replace(answer, own_pending=told.own_pending, only_own=told.only_own)
+    return replace(answer, own_pending=told.own_pending, only_own=told.only_own, cut=told.cut)
 
 
 def check_question(proof: ReceiptReport, asked: bytes, footing: Footing, org: str = "") -> None:

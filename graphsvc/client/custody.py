@@ -24,7 +24,7 @@ NOTICES = """query($open: Boolean!, $first: Int!, $before: Int) {
 HOLDS = """query($open: Boolean!) { holds(open: $open) {
   index at reason person case records ranges { submission first last } released inForce request until } }"""
 SUBJECT_ACCESS = """query($kind: String!, $parts: [KeyPart!]!) { subjectAccess(kind: $kind, parts: $parts) {
-  organisation kind key madeAt truncated
+  organisation kind key madeAt recordCount truncated
   records {
     handle submission row receivedAt state held handling { scheme code } pap legalBasis purposes groups
     raw rawEncoding since until expires

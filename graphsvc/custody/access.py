@@ -66,6 +66,7 @@ class SubjectAccess:
             "organisation": self._org,
             "made_at": datetime.fromtimestamp(self._now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "records": records,
+            "record_count": ranges.count(found),
             "truncated": ranges.count(found) > MOST,
         }
 

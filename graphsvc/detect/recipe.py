@@ -49,12 +49,16 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that was found in one projection: how many hubs were left out, and how much there was before pruning."""
+    """All that was found in one projection: how many hubs were left out, and how much there was before pruning.
+
+    ``more``: there are more rings than the limit.
+    """
 
     rings: tuple[Ring, ...]
     excluded_hubs: int
     accounts: int
     links: int
+    more: bool
 
 
 def detect(claims: Claims, parameters: Parameters, names: Names) -> Found:
@@ -71,5 +75,5 @@ def detect(claims: Claims, parameters: Parameters, names: Names) -> Found:
     # 3. Communities (engine).
     found = communities(len(graph.ids), graph.actor, graph.identifier, parameters.resolution / 1000, parameters.seed)
     # 4. Rank and explain (score).
-    rings = rank_rings(graph, found, parameters.min_accounts, parameters.limit)
-    return Found(tuple(rings), projection.hubs, projection.all_accounts, projection.all_links)
+    rings, more = rank_rings(graph, found, parameters.min_accounts, parameters.limit)
+    return Found(tuple(rings), projection.hubs, projection.all_accounts, projection.all_links, more)

@@ -42,8 +42,8 @@ class Ring:
     reasons: tuple[Reason, ...]
 
 
-def rank_rings(projection: Projection, community: Ints, min_accounts: int, limit: int) -> list[Ring]:
-    """The rings of at least ``min_accounts`` accounts and one cycle, the best first, at most ``limit``.
+def rank_rings(projection: Projection, community: Ints, min_accounts: int, limit: int) -> tuple[list[Ring], bool]:
+    """The rings of at least ``min_accounts`` accounts and one cycle, the best first, at most ``limit``; are there more?
 
     Ranked by independent cycles per account, then by size, then by the order of the projection's nodes, which is that
     of their visible names.
@@ -55,15 +55,16 @@ def rank_rings(projection: Projection, community: Ints, min_accounts: int, limit
     cycles = links - accounts - identifiers + 1
     chosen = np.flatnonzero((accounts >= min_accounts) & (cycles >= 1)).tolist()
     chosen.sort(key=lambda c: (-Fraction(int(cycles[c]), int(accounts[c])), -int(accounts[c]), c))
-    chosen = chosen[:limit]
+    chosen, more = chosen[:limit], len(chosen) > limit
     members = _grouped(community, chosen)
     link_groups = _grouped(np.where(inside, community[projection.actor], -1), chosen)
     claim_groups = _grouped(np.where(inside, community[projection.actor], -1)[projection.claim_link], chosen)
     hub_groups = _grouped(community[projection.hub_actor], chosen)
-    return [
+    rings = [
         _ring(projection, rank, (members[c], link_groups[c], claim_groups[c], hub_groups[c]))
         for rank, c in enumerate(chosen, start=1)
     ]
+    return rings, more
 
 
 def _grouped(group: Ints, wanted: Sequence[int]) -> dict[int, Ints]:

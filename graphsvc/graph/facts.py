@@ -9,13 +9,17 @@ sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby, islice
 from operator import eq, itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 _first = itemgetter(0)
+
+
+Link = tuple[int, int, str]
+"""Source, target, kind: what all claims of one link have in common."""
 
 
 class RecordClaim(NamedTuple):
@@ -71,6 +75,11 @@ class LinkClaim(NamedTuple):
     lot: int = 0
 
     @property
+    def link(self) -> Link:
+        """Of which link it is a claim."""
+        return self[:3]
+
+    @property
     def groups(self) -> tuple[str | None, ...]:
         """The five group texts, in the order of :data:`graphsvc.model.labels.GROUPS`."""
         return self[11:16]
@@ -97,16 +106,42 @@ class Node(NamedTuple):
     world: str = IDENTIFIED
 
 
+class Told(NamedTuple):
+    """What all visible claims of one thing come to, shown or not.
+
+    ``sources``: owner, and the organisation that it says to have it from; empty: none, or withheld.
+    """
+
+    claims: int
+    sources: frozenset[tuple[str, str]]
+
+    @property
+    def owners(self) -> int:
+        """How many owners claim it."""
+        return len({owner for owner, _ in self.sources})
+
+
+def tell(claims: Iterable[RecordClaim | LinkClaim], owner: Callable[[int], str]) -> Told:
+    """What claims that are all in hand come to; ``owner`` of a label number."""
+    pairs = [(owner(claim.lid), (claim.origin or "").partition(" ")[0]) for claim in claims]
+    return Told(len(pairs), frozenset(pairs))
+
+
 class EntityFacts(NamedTuple):
-    """A visible entity in a world. ``key`` is None in a world of withheld ones; ``more``: there are further claims."""
+    """A visible entity in a world. ``key`` is None in a world of withheld ones; ``claims`` are those that are shown."""
 
     id: int
     mark: str
     kind: str
     key: str | None
     claims: list[RecordClaim]
-    more: bool
+    told: Told
     world: str = IDENTIFIED
+
+    @property
+    def more(self) -> bool:
+        """Whether there are claims that are not shown."""
+        return self.told.claims > len(self.claims)
 
     @property
     def node(self) -> Node:
@@ -115,11 +150,15 @@ class EntityFacts(NamedTuple):
 
 
 class Neighbourhood(NamedTuple):
-    """The start is in ``entities``, as is every end of ``links``. ``truncated``: there are links beyond the limit."""
+    """The start is in ``entities``, as is every end of ``links``. ``truncated``: there are links beyond the limit.
+
+    ``told`` is there where something was cut: what all visible claims of the links shown come to.
+    """
 
     entities: list[EntityFacts]
     links: list[LinkClaim]
     truncated: bool
+    told: Mapping[Link, Told]
 
 
 class Path(NamedTuple):

@@ -17,7 +17,8 @@ Five rules hold in every statement, and a test reads the plans to see that they 
 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
 is equal by all of these is ordered by lot, mixed under a key of the reading organisation: that tells nothing about who
-came first.
+came first. Where claims are cut, their owners take turns (:mod:`graphsvc.graph.turns`; ``$owner`` has the owner of each
+label, ``$place`` what an owner's place goes by), and what all of them come to is told beside those that are left.
 """
 
 from __future__ import annotations
@@ -78,17 +79,42 @@ CALL (e, l) {{
 
 _SHOWN = ", ".join(f"CASE WHEN $may[a.lid] IN ${group} THEN a.{group} END" for group in GROUPS)
 
-# One row per visible entity: id, mark, kind, key where a visible claim grants it, claims. Null: they hold too much.
+
+def _sources(claim: str) -> str:
+    organisation = f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN split({claim}.origin, ' ')[0] END"
+    return f"collect(DISTINCT coalesce({organisation}, ''))"
+
+
+def _by_turns(claim: str, order: str, most: str) -> str:
+    """Of rows ``owner, found`` the claims that are shown, in a list: see :mod:`graphsvc.graph.turns`.
+
+    ``told`` keeps what each owner's claims come to, shown or not: owner, their number, where they come from.
+    """
+    return f"""
+CALL (found) {{
+  UNWIND found AS {claim} WITH {claim} ORDER BY {order}, {_tie(claim)} LIMIT {most}
+  RETURN collect({claim}) AS hand
+}}
+WITH collect([$place[owner], hand]) AS hands, collect([owner, size(found), sources]) AS told
+CALL (hands) {{
+  UNWIND hands AS dealt UNWIND range(0, size(dealt[1]) - 1) AS turn
+  WITH dealt[1][turn] AS {claim}, turn, dealt[0] AS place ORDER BY turn, place LIMIT {most}
+  RETURN collect({claim}) AS shown
+}}"""
+
+
+# One row per visible entity: id, mark, kind, key where a visible claim grants it, claims, what all of them come to.
+# Null: they hold too much.
 _FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
-  WITH a, $may[a.lid] IN $identity AS named
-  ORDER BY named DESC, a.since, a.until, a.gs, a.gi, {_SHOWN}, {_tie("a")} LIMIT $records
-  RETURN collect([{_columns("a")}]) AS claims, max(named) AS named
+  WITH $owner[l] AS owner, collect(a) AS found, {_sources("a")} AS sources
+  {_by_turns("a", f"a.since, a.until, a.gs, a.gi, {_SHOWN}", "$records")}
+  RETURN [a IN shown | [{_columns("a")}]] AS claims, any(a IN shown WHERE $may[a.lid] IN $identity) AS named, told
 }}
-WITH e, claims, named WHERE size(claims) > 0
-WITH collect([e.id, e.mark, e.kind, CASE WHEN named THEN e.key END, claims]) AS entities
+WITH e, claims, named, told WHERE size(claims) > 0
+WITH collect([e.id, e.mark, e.kind, CASE WHEN named THEN e.key END, claims, told]) AS entities
 RETURN CASE WHEN reduce(all = 0, e IN entities | {_held("e[4]", 0, "all")}) <= $room THEN entities END AS entities"""
 
 ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_FACTS}"
@@ -165,11 +191,20 @@ WITH collect([c.src, c.dst, c.kind, {_columns("c")}]) AS claims
 RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END"""
 
 
+# What all claims of links between some ends come to, shown or not; found from the entities that a walk went out from.
+LINKS_TOLD = f"""
+UNWIND $ids AS id MATCH (e:Entity {{id: id}})
+{_TOUCHING}
+WITH DISTINCT c WHERE c.src IN $ends AND c.dst IN $ends
+WITH c.src AS src, c.dst AS dst, c.kind AS kind, $owner[c.lid] AS owner, count(c) AS count, {_sources("c")} AS sources
+RETURN collect([src, dst, kind, owner, count, sources])"""
+
+
 def first_asked() -> list[str]:
     """The statements that questions begin with, those that are asked most first."""
     by_identifier = [RESOLVE, ENTITIES, MATCH]
     along_paths = [LEVEL, CLAIMS]
-    rest = [LOCATE, ENTITY, NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT]
+    rest = [LOCATE, ENTITY, NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT, LINKS_TOLD]
     one, two, *farther = (expand(hops, False) for hops in range(1, MAX_HOPS + 1))
     return [*by_identifier, one, two, *along_paths, *rest, *farther]
 
@@ -190,6 +225,7 @@ def expand(hops: int, chosen: bool) -> str:
     """The neighbourhood of the mark ``$start``: claims within ``hops``, and the facts of all their ends.
 
     One statement, level by level; ``$most`` is one more than the claims wanted: a level that passes it ends the walk.
+    Last come the entities that it went out from: every claim that touches one of these was looked at.
     ``chosen``: follow only claims whose kind is in ``$kinds``.
     """
     levels = "".join(_level(chosen) for _ in range(hops))
@@ -197,25 +233,26 @@ def expand(hops: int, chosen: bool) -> str:
 MATCH (start:Entity {{mark: $start}})
 WITH start, [start] AS front, [] AS inner, [] AS claims
 {levels}
-WITH start, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
+WITH start, inner, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
 CALL (start, kept) {{
   UNWIND [start] + [c IN kept | startNode(c)] + [c IN kept | endNode(c)] AS e WITH DISTINCT e {_FACTS}
 }}
-WITH [c IN kept | [c.src, c.dst, c.kind, {_columns("c")}]] AS claims, entities, truncated
-RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END, entities, truncated"""
+WITH inner, [c IN kept | [c.src, c.dst, c.kind, {_columns("c")}]] AS claims, entities, truncated
+RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END, entities, truncated, inner"""
 
 
 def _level(chosen: bool) -> str:
     kinds = "AND c.kind IN $kinds" if chosen else ""
+    order = f"c.kind, {_key('c', 'startNode(c)')}, {_key('c', 'endNode(c)')}, c.since, c.until"
     # Claims of an entity expanded earlier are in hand already (inner): no claim is found twice.
     return f"""
 CALL (front, inner) {{
   UNWIND front AS e
   {_TOUCHING}
   WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
-  WITH c, startNode(c) AS a, endNode(c) AS b
-  ORDER BY c.kind, {_key("c", "a")}, {_key("c", "b")}, c.since, c.until, {_tie("c")} LIMIT $most
-  RETURN collect(c) AS fresh
+  WITH $owner[c.lid] AS owner, collect(c) AS found, [] AS sources
+  {_by_turns("c", order, "$most")}
+  RETURN shown AS fresh
 }}
 WITH start, inner + [e IN front | e.id] AS inner, claims + fresh AS claims, fresh
 CALL (inner, fresh, claims) {{

@@ -22,6 +22,7 @@ from graphsvc.graph import queries
 from graphsvc.graph.facts import (
     IDENTIFIED,
     EntityFacts,
+    Link,
     LinkClaim,
     Neighbourhood,
     Node,
@@ -29,13 +30,16 @@ from graphsvc.graph.facts import (
     Paths,
     RecordClaim,
     Shuffle,
+    Told,
     claim_order,
     entity_order,
     link_order,
     ordered,
     shuffle_of,
+    tell,
 )
 from graphsvc.graph.paths import Search
+from graphsvc.graph.turns import Places, by_turns
 from graphsvc.graph.write import read_labels
 from graphsvc.model.room import ROOM, too_large
 
@@ -45,7 +49,7 @@ if TYPE_CHECKING:
     from graphsvc.policy.scope import Scope
 
 RECORDS = 50
-"""Claims shown of one entity; :attr:`EntityFacts.more` says that there are more."""
+"""Claims shown of one entity; :attr:`EntityFacts.told` says what all of them come to."""
 
 T = TypeVar("T")
 Ask = Callable[..., list[Any]]
@@ -65,6 +69,7 @@ class Reader:
         """``secret`` decides between what looks alike; without it, one that is drawn here."""
         self._secret = secret or secrets.token_bytes(32)
         self._shuffles: dict[str, Shuffle] = {}
+        self._places: dict[str, Places] = {}
         self._graph = graph
         self._records = records
         self._budget = budget
@@ -102,18 +107,16 @@ class Reader:
         world: str = IDENTIFIED,
     ) -> list[EntityFacts]:
         """Facts of those of ``ids`` that are visible in a world, in the order of ``ids``."""
-        shuffle = self._shuffle(scope)
-        return await self._work(scope, now, grades, lambda ask: self._entities(ask, ids, shuffle, world), world)
+        return await self._work(scope, now, grades, lambda ask: self._entities(ask, ids, scope, world), world)
 
     async def entity(
         self, scope: Scope, node: Node, now: float | None = None, grades: Grades = None
     ) -> EntityFacts | None:
         """Facts of an entity as the reader knows it; None when it is not visible."""
-        shuffle = self._shuffle(scope)
 
         def work(ask: Ask) -> EntityFacts | None:
-            rows = ask(queries.ENTITY, mark=node.mark, records=self._records + 1)
-            found = [self._facts(row, shuffle, node.world) for row in _whole(rows[0])] if rows else []
+            rows = ask(queries.ENTITY, mark=node.mark, records=self._records)
+            found = [self._facts(row, scope, node.world) for row in _whole(rows[0])] if rows else []
             return found[0] if found else None
 
         return await self._work(scope, now, grades, work, node.world)
@@ -130,21 +133,25 @@ class Reader:
     ) -> Neighbourhood | None:
         """The network within ``hops`` (1 to ``MAX_HOPS``) of an entity: at most ``limit`` links, nearest first.
 
-        ``kinds`` None follows all kinds of link. One round trip. None when the start is not visible.
+        ``kinds`` None follows all kinds of link. One round trip, and another where something was cut. None when the
+        start is not visible.
         """
         statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
-        asked = {"start": start.mark, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records + 1}
+        asked = {"start": start.mark, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records}
         shuffle = self._shuffle(scope)
 
         def work(ask: Ask) -> Neighbourhood | None:
             rows = ask(statement, **asked)
             if not rows:
                 return None
-            facts = (self._facts(row, shuffle, start.world) for row in _whole(rows[1]))
+            facts = (self._facts(row, scope, start.world) for row in _whole(rows[1]))
             entities = ordered(facts, entity_order, shuffle.entity)
             if all(entity.mark != start.mark for entity in entities):
                 return None
-            return Neighbourhood(entities, _links(rows[0], entities, shuffle), rows[2])
+            links = _links(rows[0], entities, shuffle)
+            # Where nothing was cut, all claims of every link are in hand.
+            told = _links_told(ask, links, rows[3], scope) if rows[2] else {}
+            return Neighbourhood(entities, links, rows[2], told)
 
         return await self._work(scope, now, grades, work, start.world)
 
@@ -179,7 +186,7 @@ class Reader:
             if not found:
                 return Paths([], {}, search.truncated)
             # 3. The facts of every entity on the paths, and all claims between neighbours on them.
-            facts = self._entities(ask, [n for path in found for n in path], shuffle, world)
+            facts = self._entities(ask, [n for path in found for n in path], scope, world)
             claims = dict.fromkeys(claim for path in found for claim in search.claims(path))
             links = _links(ask(queries.CLAIMS, claims=list(claims))[0], facts, shuffle)
             # 4. Each path with its links.
@@ -213,7 +220,8 @@ class Reader:
             found: dict[int, list[EntityFacts]] = {}
             for record, entity, mark, kind, key, *columns in _whole(ask(queries.RECORDS, ids=list(records))[0]):
                 claim = RecordClaim._make(columns)
-                facts = EntityFacts(entity, mark, kind, key, [claim], False, scope.world_of(claim.lid))
+                told = tell([claim], lambda lid: scope.labels[lid].owner)
+                facts = EntityFacts(entity, mark, kind, key, [claim], told, scope.world_of(claim.lid))
                 found.setdefault(record, []).append(facts)
             return {record: ordered(facts, entity_order, shuffle.entity) for record, facts in found.items()}
 
@@ -234,6 +242,7 @@ class Reader:
         parameters["withdrawn"] = list(scope.withdrawn)
         parameters["leaving"] = list(scope.leaving)
         parameters.update(self._shuffle(scope)._asdict())
+        parameters["place"] = list(map(self._places_of(scope), scope.viewed))
         parameters.update(scope.masks(world))
         if grades is not None:
             parameters["grades"] = list(grades)
@@ -244,9 +253,9 @@ class Reader:
 
         return await self._graph.in_thread(lambda: work(ask))
 
-    def _entities(self, ask: Ask, ids: Sequence[int], shuffle: Shuffle, world: str) -> list[EntityFacts]:
-        rows = _whole(ask(queries.ENTITIES, ids=list(dict.fromkeys(ids)), records=self._records + 1)[0])
-        found = {row[0]: self._facts(row, shuffle, world) for row in rows}
+    def _entities(self, ask: Ask, ids: Sequence[int], scope: Scope, world: str) -> list[EntityFacts]:
+        rows = _whole(ask(queries.ENTITIES, ids=list(dict.fromkeys(ids)), records=self._records)[0])
+        found = {row[0]: self._facts(row, scope, world) for row in rows}
         return [found[n] for n in dict.fromkeys(ids) if n in found]
 
     def _shuffle(self, scope: Scope) -> Shuffle:
@@ -255,12 +264,20 @@ class Reader:
             self._shuffles[org] = shuffle_of(self._secret, org)
         return self._shuffles[org]
 
-    def _facts(self, row: Sequence[Any], shuffle: Shuffle, world: str) -> EntityFacts:
-        n, mark, kind, key, columns = row
-        claims = list(map(RecordClaim._make, columns[: self._records]))
+    def _places_of(self, scope: Scope) -> Places:
+        org = scope.principal.org
+        if org not in self._places:
+            self._places[org] = Places(self._secret, org)
+        return self._places[org]
+
+    def _facts(self, row: Sequence[Any], scope: Scope, world: str) -> EntityFacts:
+        n, mark, kind, key, columns, told = row
+        claims = list(map(RecordClaim._make, columns))
         if len(claims) > 1:
-            claims = ordered(claims, claim_order, shuffle.claim)
-        return EntityFacts(n, mark, kind, key, claims, len(columns) > self._records, world)
+            claims = ordered(claims, claim_order, self._shuffle(scope).claim)
+        if len(told) > 1:
+            claims = by_turns(claims, lambda claim: scope.labels[claim.lid].owner, self._places_of(scope))
+        return EntityFacts(n, mark, kind, key, claims, _told(told, scope), world)
 
 
 def _whole(rows: list[Any] | None) -> list[Any]:
@@ -268,6 +285,27 @@ def _whole(rows: list[Any] | None) -> list[Any]:
     if rows is None:
         raise too_large()
     return rows
+
+
+def _told(rows: Iterable[Sequence[Any]], scope: Scope) -> Told:
+    """What claims come to, from rows of an owner, how many claims it has, and the organisations that these are from."""
+    counts, pairs = 0, set[tuple[str, str]]()
+    for owner, count, sources in rows:
+        counts += count
+        pairs |= {(scope.viewed[owner], source) for source in sources}
+    return Told(counts, frozenset(pairs))
+
+
+def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int], scope: Scope) -> dict[Link, Told]:
+    """What all visible claims of each link come to; ``passed`` are entities, of which every link touches one."""
+    shown: dict[Link, list[Sequence[Any]]] = {claim.link: [] for claim in links}
+    ends = {end for source, target, _ in shown for end in (source, target)}
+    rows = ask(queries.LINKS_TOLD, ids=[n for n in passed if n in ends], ends=list(ends))[0]
+    for source, target, kind, *told in rows:
+        if (source, target, kind) in shown:
+            shown[source, target, kind].append(told)
+    # A link may have gone since the walk; what the walk brought counts then.
+    return {link: _told(told, scope) for link, told in shown.items() if told}
 
 
 def _links(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: Shuffle) -> list[LinkClaim]:

@@ -28,12 +28,14 @@ class Packed:
     ``may`` has a number for each label up to the last that may be viewed: what may be done with it, as bits, and above
     them, where the identity is withheld, a number of the owner; 0 is nothing. ``view`` and each field group list those
     of the numbers that allow it, and ``worlds`` those of ``view`` that belong to each world of the reader's
-    (:class:`graphsvc.graph.facts.Node`): owners by slug, and an empty text for what is identified.
+    (:class:`graphsvc.graph.facts.Node`): owners by slug, and an empty text for what is identified. ``owner`` among the
+    masks has for each label the place of its owner in ``owners``.
     """
 
     lids: Mapping[str, tuple[int, ...]]
     masks: Mapping[str, list[int]]
     worlds: Mapping[str, list[int]]
+    owners: tuple[str, ...]
 
 
 def pack(lids: Mapping[str, tuple[int, ...]], labels: Mapping[int, Label]) -> Packed:
@@ -54,8 +56,11 @@ def pack(lids: Mapping[str, tuple[int, ...]], labels: Mapping[int, Label]) -> Pa
     codes = sorted(set(may) - {0})
     groups = {group: [code for code in codes if code >> bit & 1] for bit, group in enumerate(GROUPS, 1)}
     worlds = {owner: [code for code in codes if code >> _OWNER == n] for n, owner in enumerate(owners, 1)}
-    masks = MappingProxyType({"may": may, "view": codes, **groups})
-    return Packed(lids, masks, MappingProxyType({"": groups[IDENTITY], **worlds}))
+    everybody = tuple(sorted({labels[lid].owner for lid in lids.get("view", ()) if lid in labels}))
+    places = {owner: place for place, owner in enumerate(everybody)}
+    owner_of = [places[labels[lid].owner] if code and lid in labels else 0 for lid, code in enumerate(may)]
+    masks = MappingProxyType({"may": may, "view": codes, "owner": owner_of, **groups})
+    return Packed(lids, masks, MappingProxyType({"": groups[IDENTITY], **worlds}), everybody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,12 @@ class Scope:
         """The reader's worlds, by name."""
         assert self.packed is not None
         return self.packed.worlds
+
+    @property
+    def viewed(self) -> tuple[str, ...]:
+        """Whose records may be viewed, in the order that ``owner`` of :class:`Packed` counts by."""
+        assert self.packed is not None
+        return self.packed.owners
 
     def world_of(self, lid: int) -> str:
         """The world that the claims under a label belong to."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import combinations, product
 from typing import Any, TypeVar
 
@@ -17,10 +18,11 @@ from oracle import Link, visible
 
 from graphsvc.graph import driver, queries, read
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.facts import PRIME, shuffle_of
+from graphsvc.graph.facts import PRIME, LinkClaim, Neighbourhood, RecordClaim, Told, shuffle_of, tell
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.paths import Search
 from graphsvc.graph.read import Reader
+from graphsvc.graph.turns import Places
 from graphsvc.graph.write import Step, Writer
 from graphsvc.model.claims import packed_origin
 from graphsvc.model.drafts import CleanDraft, Grading, Origin
@@ -78,6 +80,23 @@ def load(graph: Graph, drafts: list[CleanDraft]) -> dict[str, int]:
     }
 
 
+def _told(claims: Iterable[RecordClaim | LinkClaim]) -> Told:
+    return tell(claims, lambda lid: LABELS[lid].owner)
+
+
+def _check_cut(few: Neighbourhood, whole: Neighbourhood, records: int, links: int) -> None:
+    """That a cut neighbourhood has the owners of the whole one by turns, and tells what all of its claims come to."""
+    entities = {entity.id: entity for entity in whole.entities}
+    for entity in few.entities:
+        claims = entities[entity.id].claims
+        assert entity.told == entities[entity.id].told and len(entity.claims) == min(records, len(claims))
+        assert len(_told(entity.claims).sources) >= 1 and set(entity.claims) <= set(claims)
+        assert _told(entity.claims).owners == min(entity.told.owners, records)
+    assert few.truncated == (len(whole.links) > links) and len(few.links) == min(links, len(whole.links))
+    of_link = {link: [claim for claim in whole.links if claim.link == link] for link in {one.link for one in few.links}}
+    assert few.told == ({link: _told(claims) for link, claims in of_link.items()} if few.truncated else {})
+
+
 # Worlds are small already: shrinking one on a real database would take longer than reading it.
 many = settings(
     max_examples=25,
@@ -117,6 +136,7 @@ def test_expand_is_the_neighbourhood_in_the_filtered_graph(
             name = names[entity.id]
             assert {claim.rec for claim in entity.claims} == oracle.records[name]
             assert entity.key == (name if world == "" else None) and entity.node == node(name, world)
+            assert entity.told == _told(entity.claims), "nothing is cut"
             assert all(
                 (claim.identity is None) == (claim.lid not in reader_scope.allowed("identity"))
                 for claim in entity.claims
@@ -124,6 +144,9 @@ def test_expand_is_the_neighbourhood_in_the_filtered_graph(
         for claim in (*found.links, *(claim for entity in found.entities for claim in entity.claims)):
             shown = claim.lid in reader_scope.allowed("operational")
             assert claim.origin == (origins[claim.rec] if shown else None)
+        few = run(Reader(graph_session, records=2).expand(reader_scope, node(key, world), hops, kinds, 3, NOW, grades))
+        assert few is not None
+        _check_cut(few, found, 2, 3)
         for link in found.links:
             assert (link.operational is None) == (link.lid not in reader_scope.allowed("operational"))
 
@@ -210,6 +233,38 @@ def test_a_cut_neighbourhood_says_so_and_keeps_the_nearest(graph_database: Graph
     assert few.more and len(few.claims) == 3
 
 
+def test_nobody_crowds_another_one_out(graph_database: Graph) -> None:
+    """Sixty claims of one owner, one or two of each other: all owners are seen, and all claims counted."""
+    said = [(LABELS[1], None)] * 59 + [
+        (LABELS[1], Origin("police", "R 1")),
+        (LABELS[3], None),
+        *[(LABELS[2], None)] * 2,
+    ]
+    hub, same = "phone:x:hub", ["account:x:same", "phone:x:same"]
+    drafts = [
+        draft(n, owner, [hub, f"account:x:{n:02}"], [("USES", 1, 0)], origin=origin)
+        for n, (owner, origin) in enumerate(said)
+    ]
+    drafts += [draft(100 + n, owner, same, [("USES", 0, 1)], origin=origin) for n, (owner, origin) in enumerate(said)]
+    ids = load(graph_database, drafts)
+    for secret in (b"one", b"two", b"three"):
+        reader = Reader(graph_database, records=7, secret=secret)
+        order = sorted(("pasar", "swift", "customs"), key=Places(secret, "ke-police"))
+        (facts,) = run(reader.entities(scope(LABELS), [ids[hub]], NOW))
+        assert [LABELS[claim.lid].owner for claim in facts.claims[:3]] == order
+        assert Counter(claim.lid for claim in facts.claims) == {1: 4, 2: 2, 3: 1} and facts.more
+        assert facts.told == (63, {("pasar", ""), ("pasar", "police"), ("customs", ""), ("swift", "")})
+        for start in (hub, same[0]):
+            cut = run(reader.expand(scope(LABELS), node(start), 1, None, 4, NOW))
+            assert cut is not None and cut.truncated and Counter(link.lid for link in cut.links)[1] <= 2
+            assert {link.lid for link in cut.links} == {1, 2, 3}
+        assert cut.told == {(ids[same[0]], ids[same[1]], "USES"): facts.told}, "one link, and all that claim it"
+        nameless = scope(LABELS, groups={"operational": []})
+        assert run(reader.entities(nameless, [ids[hub]], NOW))[0].told.sources == {
+            *(("pasar", ""), ("customs", ""), ("swift", ""))
+        }, "where something comes from is withheld"
+
+
 def test_hidden_claims_change_neither_order_nor_cut(graph_database: Graph, wipe: Callable[[Graph], None]) -> None:
     seen = [draft(100 + n, LABELS[1], ["phone:x:hub", f"account:x:{n}"], [("USES", 1, 0)]) for n in range(9)]
     seen += [draft(120 + n, LABELS[1], [f"account:x:{n}", "phone:x:far"], [("USES", 0, 1)]) for n in range(9)]
@@ -220,14 +275,15 @@ def test_hidden_claims_change_neither_order_nor_cut(graph_database: Graph, wipe:
         wipe(graph_database)
         ids = load(graph_database, drafts)
         names = {n: key for key, n in ids.items()}
-        reader = Reader(graph_database, secret=b"ties")
+        reader = Reader(graph_database, records=4, secret=b"ties")
         answer: list[object] = []
         for reader_scope, world in ((named, ""), (nameless, "pasar")):
             hub, far = node("phone:x:hub", world), node("phone:x:far", world)
             network = run(reader.expand(reader_scope, hub, 2, None, 12, NOW))
             assert network is not None and network.truncated
             answer.append([_link(link, names) for link in network.links])
-            answer.append([names[entity.id] for entity in network.entities])
+            answer.append([(names[one.id], one.told, [claim.rec for claim in one.claims]) for one in network.entities])
+            answer.append({(names[a], names[b], kind): told for (a, b, kind), told in network.told.items()})
             found = run(reader.paths(reader_scope, hub, far, 4, 3, NOW)).paths
             answer.append([[names[n] for n in path.entities] for path in found])
         answers.append(answer)

@@ -83,13 +83,14 @@ def asks(ids: Mapping[str, int], hub: str) -> dict[str, list[Ask]]:
     """Reads that meet what is hidden at their start, inside and at their end, by the name of the reader's method."""
     near = ids.get(hub, 0)
     rows = [n + (VISIBLE if hub == LADEN else 0) for n in range(VISIBLE)]
-    walks = [(1, None, None), (2, ["USES"], GRADES), (2, None, None), (MAX_HOPS, None, None)]
+    walks = [(1, None, 100, None), (2, ["USES"], 100, GRADES), (2, None, 100, None), (MAX_HOPS, None, 100, None)]
+    walks += [(1, None, 2, None), (2, ["USES"], 5, GRADES)]
     return {
         "resolve": [lambda r, s, g=g: r.resolve(s, [hub], NOW, g) for g in (None, GRADES)],
         "names": [lambda r, s: r.names(s, [near], NOW)],
         "entity": [lambda r, s, g=g: r.entity(s, node(hub), NOW, g) for g in (None, GRADES)],
         "entities": [lambda r, s, g=g: r.entities(s, [near], NOW, g) for g in (None, GRADES)],
-        "expand": [lambda r, s, walk=walk: r.expand(s, node(hub), *walk[:2], 100, NOW, walk[2]) for walk in walks],
+        "expand": [lambda r, s, walk=walk: r.expand(s, node(hub), *walk[:3], NOW, walk[3]) for walk in walks],
         "paths": [lambda r, s, g=g: r.paths(s, node(hub), node(f"{hub}-far"), 6, 3, NOW, g) for g in (None, GRADES)],
         "match": [lambda r, s: r.match(s, [hub], NOW)],
         "records_about": [lambda r, s: r.records_about(s, [hub], 50, NOW)],

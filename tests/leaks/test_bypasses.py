@@ -78,7 +78,7 @@ def expired_shown(patch: Patch) -> None:
 
 def limit_before_filter(patch: Patch) -> None:
     altered(patch, WANTED, "UNWIND e.lids AS l\nCALL (e, l)", [])
-    altered(patch, "RETURN collect(c) AS fresh", "RETURN [c IN collect(c) WHERE $may[c.lid] IN $view] AS fresh", [])
+    altered(patch, "RETURN shown AS fresh", "RETURN [c IN shown WHERE $may[c.lid] IN $view] AS fresh", [])
 
 
 def truncated_over_hidden(patch: Patch) -> None:
@@ -86,8 +86,13 @@ def truncated_over_hidden(patch: Patch) -> None:
     altered(patch, "size(claims) >= $most AS truncated", counted, [])
 
 
+def counted_over_hidden(patch: Patch) -> None:
+    counted = "size(found) + size([l IN e.lids WHERE NOT coalesce($may[l], 0) IN $view])"
+    altered(patch, "size(found)", counted, ["ENTITIES", "ENTITY"], expanding=False)
+
+
 def mask_after_sort(patch: Patch) -> None:
-    altered(patch, "ORDER BY named DESC,", "ORDER BY named DESC, a.personal,", ["ENTITIES", "ENTITY"], expanding=False)
+    altered(patch, "ORDER BY a.since,", "ORDER BY a.personal, a.since,", ["ENTITIES", "ENTITY"], expanding=False)
     plain, order = read.ordered, read.claim_order
     patch.setattr(read, "ordered", lambda all, by, tie: list(all) if by is order else plain(all, by, tie))
 
@@ -239,6 +244,7 @@ BYPASSES: tuple[Callable[[Patch], None], ...] = (
     expired_shown,
     limit_before_filter,
     truncated_over_hidden,
+    counted_over_hidden,
     mask_after_sort,
     order_by_label_number,
     identity_through_any_claim,

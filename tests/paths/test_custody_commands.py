@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 
 from graphsvc.app import LocalService
+from graphsvc.custody import access
 from graphsvc.local.cast import OPERATOR
 from graphsvc.local.company import Members
 from tests.commands import Desk, Done, running
@@ -122,7 +123,7 @@ def test_held_released_erased_purged(world: World) -> None:
     assert due("--yes")["entries"] and due()["records"] == 0
 
 
-def test_all_that_is_held_on_somebody(world: World, tmp_path: Path) -> None:
+def test_all_that_is_held_on_somebody(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "report.html"
     report = world.owner("subject-access", world.account(0), "--html", str(page)).value
     [record] = report["records"]
@@ -136,3 +137,10 @@ def test_all_that_is_held_on_somebody(world: World, tmp_path: Path) -> None:
     assert world.owner("subject-access", world.account(9)).value["records"] == []
     assert world.by("pasar.feed", "subject-access", world.account(0)).code == (3, "denied")
     assert world.owner("subject-access", "Phone").code == (2, "bad_identifier")
+    # A cut is said, with how many there are.
+    assert (report["recordCount"], report["truncated"]) == (1, False)
+    monkeypatch.setattr(access, "MOST", 0)
+    assert world.owner("subject-access", world.account(2), json=False).stdout.strip().endswith("0 of 1 records shown")
+    cut, short = world.owner("subject-access", world.account(2), "--html", str(tmp_path / "cut.html")).value, "0 of 1 "
+    assert (cut["recordCount"], cut["truncated"], cut["records"]) == (1, True, [])
+    assert short in (tmp_path / "cut.html").read_text() and "holds no record" not in (tmp_path / "cut.html").read_text()

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from sealed_drafts import enter_drafts
 
+from graphsvc import reading
 from graphsvc.app import LocalService, Service
 from graphsvc.client.errors import Refused
 from graphsvc.custody import ranges
@@ -31,7 +32,7 @@ from tests.paths.conftest import FOOTING
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, row
 
 BY_NAME = {one.org: one for one in ORGANISATIONS}
-SUBMISSIONS = "{ submissions(first: 50) { index accepted applied setAside { code first last } } }"
+SUBMISSIONS = "{ submissions(first: 50) { index accepted applied moreSetAside setAside { code first last } } }"
 ACCESS = """query($kind: String!, $parts: [KeyPart!]!) { subjectAccess(kind: $kind, parts: $parts) {
   records { submission row state raw expires } } }"""
 NEVER = "2030-00-00"
@@ -102,7 +103,9 @@ def world(local_service: LocalService, members: Members, tmp_path: Path, request
     return World(local_service, local_service.parts, members, tmp_path, name)
 
 
-def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(world: World) -> None:
+def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     org, name = "swiftline", world.name
     huge = CleanEntity("Account", f"account:shopee:{name}-{'x' * 40_000}", {})
     index = world.seal(
@@ -141,6 +144,11 @@ def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(world: World
     listed = world.listed("swiftline.officer", index)
     assert (listed["accepted"], listed["applied"]) == (9, True)
     assert sorted((one["code"], one["first"], one["last"]) for one in listed["setAside"]) == aside
+    assert not listed["moreSetAside"]
+    with monkeypatch.context() as few:
+        few.setattr(reading, "MOST_ASIDE", 1)
+        listed = world.listed("swiftline.officer", index)
+    assert listed["moreSetAside"] and len(listed["setAside"]) == len({code for code, *_ in aside})
     told = [(entry, facts) for entry, facts in world.told(org, "set-aside") if facts["submission"] == index]
     assert sorted(tuple(one) for _, facts in told for one in facts["rows"]) == aside
     assert told and not any(entry.acts for entry, _ in told)

@@ -182,8 +182,10 @@ def test_nothing_in_nothing_out() -> None:
 
 def test_limit_keeps_the_best() -> None:
     claims = claims_of(make_world(2))
-    rings = detect(claims, Parameters(), plain).rings
-    assert detect(claims, Parameters(limit=3), plain).rings == rings[:3]
+    every, few = detect(claims, Parameters(), plain), detect(claims, Parameters(limit=3), plain)
+    rings = every.rings
+    assert few.rings == rings[:3]
+    assert few.more and not every.more and not detect(claims, Parameters(limit=len(rings)), plain).more
     scores = [Fraction(ring.cycles, len(ring.accounts)) for ring in rings]
     assert scores == sorted(scores, reverse=True) and [ring.rank for ring in rings] == list(range(1, len(rings) + 1))
 

@@ -40,6 +40,7 @@ class Released:
     applied_index: int
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
+    cut: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass

@@ -14,7 +14,7 @@ from graphsvc.api.generate import sdl
 from graphsvc.model.errors import Denied, InvalidQuery, ScopeMoved, Unavailable
 from graphsvc.model.principals import Footing
 
-LOOKED = {"appliedIndex": 42, "ownPending": [], "onlyOwn": False}
+LOOKED = {"appliedIndex": 42, "ownPending": [], "onlyOwn": False, "cut": []}
 
 GRAPHQL = "application/graphql-response+json"
 
