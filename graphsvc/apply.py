@@ -1,8 +1,11 @@
-"""The one applier: carries ledger entries into the graph and the columns, in ledger order, each exactly once.
+"""The one applier: carries ledger entries into the graph and the columns, each exactly once.
 
-What a crash leaves: the graph's watermark moves in the same transaction as the claims, so after a restart the applier
-goes on at the first batch that did not commit. The columns are written before that commit, so they are never behind the
-graph; what they have too early is replaced by the same. Rows are set aside by an entry that is durable before the
+An organisation's entries come in ledger order; organisations take turns (:mod:`graphsvc.schedule`), a transaction each.
+
+What a crash leaves: the graph's watermark moves in the same transaction as the claims, and says of each entry that is
+under way how far it is, so after a restart the applier goes on at the batches that did not commit. The columns are
+written before that commit, so they are never behind the graph; what they have too early is replaced once the batch
+comes, and stands under a number that no other label gets. Rows are set aside by an entry that is durable before the
 watermark goes over them: killed before it, they are tried again; after it, the next start reads it and leaves them out.
 """
 
@@ -11,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,14 +31,15 @@ from graphsvc.aside import (
     set_aside_entry,
 )
 from graphsvc.batches import Batch, RowReader, Stopping
-from graphsvc.changes import BRINGING, CHANGES, EFFECTIVE, MOVE, PAYLOAD, Aside, Plan, read_change, read_plan
+from graphsvc.changes import BRINGING, CHANGES, MOVE, PAYLOAD, Aside, Plan, read_change
 from graphsvc.columns.store import Columns
-from graphsvc.graph.write import Applied, Step, Writer
+from graphsvc.graph.write import Applied, Step, Watermark, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys
 from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS
+from graphsvc.schedule import Progress, Schedule, Waiting
 
 LISTED = 2_000
 """So many withdrawn records are hidden one by one until the graph has let go of them."""
@@ -78,6 +82,15 @@ class Leaving:
     labels: tuple[Label, Label] | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    """Somebody in a loop who waits until as much is ``reached``."""
+
+    reached: Callable[[Progress], bool]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[None]
+
+
 class Applier:
     """One thread that follows the ledger. ``labels`` is the label table of what is applied, replaced, never changed."""
 
@@ -88,12 +101,13 @@ class Applier:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="applier", daemon=True)
-        self._waiting: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiter] = []
         self._lock = threading.Lock()
         self.labels: Mapping[int, Label] = MappingProxyType({})
-        self._last_leaving: tuple[int, list[Leaving]] = (-1, [])
+        self._leaving: Mapping[int, list[Leaving]] = {}
         self._entry: int | None = None
-        self.applied = -1
+        self._plan, self._schedule = Plan(), Schedule(Watermark(-1))
+        self.progress = Progress()
         self.stuck: Stuck | None = None
 
     def start(self) -> None:
@@ -112,22 +126,43 @@ class Applier:
         """Tell the applier that the ledger has grown."""
         self._wake.set()
 
-    async def wait(self, index: int, seconds: float = 30.0) -> None:
-        """Return once entry ``index`` is applied; raises Unavailable after ``seconds``."""
-        if self.applied >= index:
+    @property
+    def applied(self) -> int:
+        """The last entry up to which everything is applied, whoever it is about."""
+        return self.progress.applied
+
+    async def wait(self, index: int, org: str | None = None, seconds: float = 30.0) -> None:
+        """Return once entry ``index`` is applied, and all that came before it: of ``org`` alone, if one is given.
+
+        Raises Unavailable after ``seconds``.
+        """
+        if org is None:
+            await self._until(lambda progress: progress.applied >= index, seconds)
+        else:
+            await self._until(lambda progress: progress.reached(index, org), seconds)
+
+    async def settle(self, org: str, seconds: float = 30.0) -> None:
+        """Return once all is applied that the ledger has of an organisation by now; raises Unavailable."""
+        last = self._ledger.head - 1
+        await self._until(lambda progress: progress.settled(org, last), seconds)
+
+    async def _until(self, reached: Callable[[Progress], bool], seconds: float) -> None:
+        if reached(self.progress):
             return
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        waiter = _Waiter(reached, loop, loop.create_future())
         with self._lock:
-            self._waiting.append((index, loop, done))
+            self._waiting.append(waiter)
         self._wake.set()
         try:
-            await asyncio.wait_for(done, seconds)
+            # What came between the first look and the list did not know of this one.
+            if not reached(self.progress):
+                await asyncio.wait_for(waiter.done, seconds)
         except TimeoutError:
             raise Unavailable("that entry is not applied yet; ask again", code="not_applied_yet") from None
         finally:
             with self._lock:
-                self._waiting = [entry for entry in self._waiting if entry[2] is not done]
+                self._waiting = [one for one in self._waiting if one is not waiter]
 
     def withdrawn(
         self, at: int, alike: Callable[[Label, Label], bool] = lambda _before, _label: False
@@ -138,25 +173,26 @@ class Applier:
         stay to be seen where ``alike`` says that the reader is decided alike under the label before and the one after,
         and the two show it the same: of several moves of one record, each must leave it so.
         """
-        if self._ledger.last_scope_event <= self.applied:
+        progress = self.progress
+        if progress.unmoved(self._ledger.last_scope_event):
             return (), ()
-        pending = self._ledger.indexes(self.applied + 1, at + 1, CHANGES)
-        parts = [part for index, kind in pending for part in self._leaving(index, kind)]
+        pending = [*progress.changes(at), *self._ledger.indexes(progress.head, at + 1, CHANGES)]
+        # Kept: every question asks until they are applied.
+        known = self._leaving
+        self._leaving = found = {index: known.get(index) or self._read_leaving(index, kind) for index, kind in pending}
+        parts = [part for of in found.values() for part in of]
         hidden = [part for part in parts if part.labels is None or not alike(*part.labels)]
         return tuple(n for part in hidden for n in part.records), tuple(n for part in hidden for n in part.whole)
 
-    def _leaving(self, index: int, kind: str) -> list[Leaving]:
-        """What one entry changes, part by part. Kept: every question asks until it is applied."""
-        known = self._last_leaving
-        if known[0] != index:
-            change = read_change(kind, self._ledger.open_header(index)["body"])
-            many = len(change.records) > LISTED
-            found = [_leaving(change.gone, None, many)]
-            for move in change.moves:
-                labels = (move.before, move.label) if move.before is not None and move.unseen else None
-                found.append(_leaving(move.records, labels, many))
-            known = self._last_leaving = (index, found)
-        return known[1]
+    def _read_leaving(self, index: int, kind: str) -> list[Leaving]:
+        """What one entry changes, part by part."""
+        change = read_change(kind, self._ledger.open_header(index)["body"])
+        many = len(change.records) > LISTED
+        found = [_leaving(change.gone, None, many)]
+        for move in change.moves:
+            labels = (move.before, move.label) if move.before is not None and move.unseen else None
+            found.append(_leaving(move.records, labels, many))
+        return found
 
     def _run(self) -> None:
         pause = 0.2
@@ -173,40 +209,47 @@ class Applier:
             self._wake.clear()
 
     def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
-        """Apply every effective entry between the watermark and the ledger's head; ``progress`` is told how many.
+        """Apply every effective entry that waits, until none does; ``progress`` is told how many are done.
 
         For the applier's thread, or instead of it.
         """
         self._entry = None
-        writer = self._projections.writer
-        mark = writer.watermark()
-        head = self._ledger.head
-        effective = self._ledger.indexes(mark.index + 1, head, EFFECTIVE)
-        plan = read_plan(self._ledger, effective)
-        writer.reserve(plan.labels)
-        for done, (index, kind) in enumerate(effective, 1):
-            if self._stop.is_set():
-                return
-            self._entry = index
-            if index > mark.index + 1 and not mark.batch:
-                writer.advance(index - 1)
-            at = mark.batch if index == mark.index + 1 else 0
+        mark = self._projections.writer.watermark()
+        self._plan, self._schedule = Plan(by_record=False), Schedule(mark)
+        # Of each organisation at most one: what it has read of its rows goes on with its next turn.
+        begun: dict[int, Iterator[bool]] = {}
+        done = 0
+        while (turn := self._next()) is not None and not self._stop.is_set():
+            self._entry = index = turn.index
+            if index not in begun:
+                begun[index] = self._work(index, turn.kind, mark.at(index) or 0)
             try:
-                if kind in BRINGING:
-                    self._bring(index, at, plan)
-                else:
-                    self._apply_change(index, kind, at)
+                if next(begun[index]):
+                    del begun[index]
+                    done += 1
+                    self._schedule.done(index)
+                    self._plan.forget(index)
+                    self._refresh_labels()
+                    if progress is not None:
+                        progress(done)
             except Stopping:
                 return
-            mark = writer.watermark()
-            self._refresh_labels()
-            self._reached(index)
-            if progress is not None:
-                progress(done)
-        self._reached(head - 1)
 
-    def _bring(self, entry: int, at: int, plan: Plan) -> None:
-        """Apply the rows that an entry brings, from the ``at``-th on; those that can't be applied are set aside."""
+    def _next(self) -> Waiting | None:
+        """The entry whose turn it is, among all that are in the ledger now."""
+        self._schedule.look(self._ledger, self._plan)
+        progress = self._schedule.progress()
+        if progress is not self.progress:
+            self._reached(progress)
+        return self._schedule.next()
+
+    def _work(self, entry: int, kind: str, at: int) -> Iterator[bool]:
+        """Apply an entry from its ``at``-th row on, a transaction at a time; says after each whether it is whole."""
+        return self._bring(entry, at) if kind in BRINGING else self._change(entry, kind, at)
+
+    def _bring(self, entry: int, at: int) -> Iterator[bool]:
+        """Apply the rows that an entry brings; those that can't be applied are set aside."""
+        plan = self._plan
         for batch in self._rows.batches(entry, at, plan):
             if batch.faults or batch.rest is not None:
                 self._set_aside(entry, as_ranges(batch.faults), plan, batch.rest)
@@ -218,6 +261,7 @@ class Applier:
                 if code is None:
                     # What had to be made small for one row may be larger again after it.
                     left, size = after, 2 * size
+                    yield part.to is None
                     continue
                 faults = self._at_fault(plan.submission(entry), part, code)
                 if faults:
@@ -234,12 +278,12 @@ class Applier:
         def to_columns(applied: Applied) -> None:
             columns.append_drafts(submission, part.at, part.drafts, applied.ids, applied.lids, later)
 
-        step = Step(entry, part.at, part.to, submission)
+        step = Step(entry, part.at, part.to, submission, self._schedule.passed(entry))
         for again in range(batches.TRIES):
             self._go_on(again * 0.5)
             try:
                 # The columns first, within the graph's transaction: a crash between them repeats the same part.
-                self._projections.writer.apply(step, part.drafts, part.ordinals, to_columns, plan.heirs)
+                self._projections.writer.apply(step, part.drafts, part.ordinals, to_columns)
                 return None
             except Exception as error:
                 code = fault_of(error)
@@ -278,12 +322,15 @@ class Applier:
         codes = sorted({code for code, _, _ in faults})
         _log.error("entry %d: rows were set aside: %s", entry, ", ".join(codes))
 
-    def _apply_change(self, index: int, kind: str, at: int) -> None:
+    def _change(self, index: int, kind: str, at: int) -> Iterator[bool]:
+        """Do what an entry of :data:`CHANGES` says."""
         header = self._ledger.open_header(index)
         change = read_change(kind, header["body"])
         writer, columns = self._projections.writer, self._projections.columns
         if kind == MOVE:
-            writer.move(index, change.moves, lambda moved: columns.move(index, moved))
+            step = Step(index, at, passed=self._schedule.passed(index))
+            writer.move(step, change.moves, lambda moved: columns.move(index, moved))
+            yield True
             return
         # The columns first: gone there a moment early is no harm, late would be.
         columns.withdraw(change.gone)
@@ -295,7 +342,7 @@ class Applier:
             piece, *after = pieces
             to = at + len(piece) if after else None
             try:
-                writer.withdraw(Step(index, at, to), piece, owners)
+                writer.withdraw(Step(index, at, to, passed=self._schedule.passed(index)), piece, owners)
             except Exception as error:
                 # Never set aside: what it names would come back. In smaller parts it may be taken.
                 if len(piece) < 2 or fault_of(error) not in (*REFUSED, SLOW):
@@ -304,6 +351,7 @@ class Applier:
                 pieces[:1] = [piece[:half], piece[half:]]
                 continue
             at, pieces = at + len(piece), after
+            yield to is None
 
     def _go_on(self, pause: float = 0.0) -> None:
         """Wait a moment; raise Stopping when the service stops."""
@@ -316,17 +364,15 @@ class Applier:
         if fresh:
             self.labels = MappingProxyType({**self.labels, **fresh})
 
-    def _reached(self, index: int) -> None:
-        if index <= self.applied:
-            return
-        self.applied = index
+    def _reached(self, progress: Progress) -> None:
+        self.progress = progress
         with self._lock:
-            done = [entry for entry in self._waiting if entry[0] <= index]
-            self._waiting = [entry for entry in self._waiting if entry[0] > index]
-        for _, loop, future in done:
+            done = [one for one in self._waiting if one.reached(progress)]
+            self._waiting = [one for one in self._waiting if one not in done]
+        for one in done:
             # Who waited may have gone this moment, and its loop with it: that must not hold up the graph.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_settle, future)
+                one.loop.call_soon_threadsafe(_settle, one.done)
 
 
 def _leaving(records: Sequence[int], labels: tuple[Label, Label] | None, many: bool) -> Leaving:

@@ -36,6 +36,7 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.footings import check_footing
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import MANY, Reading
+from graphsvc.schedule import Progress
 from graphsvc.witnessing import Witnessing
 from graphsvc_verify.lines import READ
 from graphsvc_verify.meaning import read_facts
@@ -59,8 +60,9 @@ SETTLED = 2_000
 class Released:
     """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it as JSON.
 
-    How far it looked: at least all entries up to ``applied_index``, less ``own_pending``, which are submissions of the
-    caller's organisation (the first :data:`MOST_PENDING`); ``only_own``: no other organisation's records were in scope.
+    How far it looked: at least all entries up to ``applied_index``, and all submissions of the caller's organisation
+    but those in ``own_pending`` (the first :data:`MOST_PENDING`), of which nothing or a part is in it. ``only_own``: no
+    other organisation's records were in scope.
     ``cut``: what it leaves out of what may be seen (:meth:`graphsvc.shown.Cut.lists`), whatever fields were asked for.
     """
 
@@ -118,9 +120,9 @@ class Asking:
         footing = msgspec.structs.replace(footing, signed=signed is not None)
         applier = self._sources.applier
         for attempt in range(ATTEMPTS):
-            applied, labels = applier.applied, applier.labels
-            moving = applied < self._sources.ledger.last_scope_event
-            pending = await self._pending(principal.org, applied)
+            progress, labels = applier.progress, applier.labels
+            moving = not progress.unmoved(self._sources.ledger.last_scope_event)
+            pending = await self._pending(principal.org, progress)
             # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
             scope = await self._scope_soon(principal, footing)
             # A key event between here and step 3 is a scope event: what holds at this head holds for the entry.
@@ -129,7 +131,7 @@ class Asking:
             # 2. Read and encode; everything shown is noted down on the way (reading).
             reading = Reading(self._sources, scope, pending)
             data = await work(reading)
-            if reading.reached > applied or time.time() >= scope.valid_until:
+            if not reading.was_reached(progress) or time.time() >= scope.valid_until:
                 # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
                 # has ended meanwhile.
                 continue
@@ -148,15 +150,15 @@ class Asking:
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
             only_own, cut = reading.only_own("view"), tuple(reading.cut.lists())
-            return Released(data, appended.encoded, applied, pending, only_own, cut)
+            return Released(data, appended.encoded, progress.applied, pending, only_own, cut)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
-    async def _pending(self, org: str, applied: int) -> tuple[int, ...]:
-        """The organisation's own submissions that are acknowledged and not applied; nobody else's are told."""
-        ledger = self._sources.ledger
-        if not ledger.has_submitted_since(org, applied):
-            return ()
-        return tuple(await asyncio.to_thread(submissions_since, ledger, org, applied, MOST_PENDING))
+    async def _pending(self, org: str, progress: Progress) -> tuple[int, ...]:
+        """The organisation's own submissions that are acknowledged and not wholly applied; nobody else's are told."""
+        ledger, found, seen = self._sources.ledger, progress.submissions_of(org), progress.head - 1
+        if ledger.has_submitted_since(org, seen):
+            found += await asyncio.to_thread(submissions_since, ledger, org, seen, MOST_PENDING)
+        return tuple(found[:MOST_PENDING])
 
     async def _scope_soon(self, principal: Principal, footing: Footing) -> Scope:
         """The scope now. What it is made from may have to be read from the ledger or decided first: in a thread.
@@ -166,7 +168,8 @@ class Asking:
         """
         ledger, applier = self._sources.ledger, self._sources.applier
         event, labels, known = ledger.last_scope_event, applier.labels, self._at_hand
-        if event <= applier.applied and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
+        unmoved = applier.progress.unmoved(event)
+        if unmoved and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
             return self.scope(principal, footing)
 
         def made() -> Scope:
@@ -175,7 +178,7 @@ class Asking:
             return self.scope(principal, footing)
 
         scope = await asyncio.to_thread(made)
-        if event <= applier.applied:
+        if applier.progress.unmoved(event):
             if known[0] != event or known[1] is not labels or len(known[2]) >= SETTLED:
                 known = self._at_hand = (event, labels, set())
             known[2].add((principal, footing))

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from graphsvc.batches import read_draft
-from graphsvc.changes import BRINGING, EFFECTIVE, MOVE, SUBMISSION, Plan, read_change, read_plan
+from graphsvc.changes import BRINGING, EFFECTIVE, SUBMISSION, Plan, read_plan
 from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import DraftFiles, write_rest
 from graphsvc.graph.marks import Marks
@@ -56,8 +56,7 @@ class Pack:
 class Named:
     """What a pack names, each entity once: key, kind, ordinal of its first draft, when its last record here goes.
 
-    ``touched`` are the labels that the records left in the end bring to it, as positions in ``labels``; ``forced`` the
-    integers that erased records have left. ``labels`` begins with those of the drafts in the order of their coming.
+    ``touched`` are the labels that the records left in the end bring to it, as positions in ``labels``.
     """
 
     rows: int = 0
@@ -69,7 +68,6 @@ class Named:
     ordinals: list[int] = field(default_factory=list)
     until: list[int] = field(default_factory=list)
     touched: list[tuple[int, ...]] = field(default_factory=list)
-    forced: dict[int, int] = field(default_factory=dict)
     labels: list[Label] = field(default_factory=list)
 
 
@@ -99,10 +97,7 @@ def assemble(
     effective = ledger.indexes(0, head, EFFECTIVE)
     plan = read_plan(ledger, effective)
     with _Workers(folders, plan, marks, os.cpu_count() or 1) as workers:
-        numbering = Numbering(plan.labels)
-        if plan.moves:
-            # A record's last label may be one that comes much later: all are numbered before anything is written.
-            _number_all(ledger, payloads, effective, (plan, numbering))
+        numbering = Numbering({})
         state = _Entities()
         rows, records, claims, total = 0, 0, 0, _accepted(ledger, effective)
         for pack, named in workers.read(_packs(ledger, payloads, effective, plan)):
@@ -113,8 +108,8 @@ def assemble(
                 progress(rows, total)
     _gather(columns)
     index = effective[-1][0] if effective else -1
-    entities = write_rest(files, state.left(), {**plan.labels, **numbering.new}, index, marks)
-    nodes = records + entities + len(numbering.new) + len(plan.labels) + 1
+    entities = write_rest(files, state.left(), numbering.new, index, marks)
+    nodes = records + entities + len(numbering.new) + 1
     return Assembled(rows, nodes, claims, index)
 
 
@@ -138,33 +133,6 @@ def _packs(
             pack = Pack(index, submission, number, body["name"], store.get(name), keys.open(name))
             row = max(pack_rows(pack.data), default=row - 1) + 1
             yield pack
-
-
-def _number_all(
-    ledger: Ledger,
-    payloads: tuple[PayloadStore, RowKeys],
-    effective: list[tuple[int, str]],
-    numbered: tuple[Plan, Numbering],
-) -> None:
-    plan, numbering = numbered
-    decode = msgspec.json.Decoder(_Labelled).decode
-    for index, kind in effective:
-        if kind in BRINGING:
-            brings = plan.brings(index)
-            for pack in _packs(ledger, payloads, [(index, kind)], plan):
-                for sealed in read_drafts(pack.data, pack.keys, pack.name):
-                    if sealed.draft is not None and brings(sealed.row):
-                        label = decode(sealed.draft).label
-                        numbering.number(plan.label_at(index, record_int(pack.submission, sealed.row), label))
-        elif kind == MOVE:
-            for move in read_change(kind, ledger.open_header(index)["body"]).moves:
-                numbering.number(move.label)
-
-
-class _Labelled(msgspec.Struct):
-    """As much of a clean draft as numbering needs."""
-
-    label: Label
 
 
 class _Entities:
@@ -202,8 +170,6 @@ class _Entities:
                 ids[slot], untils[slot] = first + named.ordinals[at], until
             elif untils[slot] < until:
                 untils[slot] = until
-            if at in named.forced:
-                ids[slot] = named.forced[at]
             self._lids[slot] = self._merge(self._lids[slot], places[named.touched[at]])
             found.append(ids[slot])
         return found
@@ -324,8 +290,6 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
         named.rows += pack.entry == pack.submission
         named.ordinals_used += sealed.entities
     known: dict[Label, int] = {}
-    for draft in drafts:
-        known.setdefault(draft.label, len(known))
     seen: dict[str, int] = {}
     touched: list[set[int]] = []
     labels: list[int | None] = []
@@ -348,8 +312,6 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
                 named.until[place] = until
             if label is not None:
                 touched[place].add(label)
-            if plan.heirs and (told := plan.heirs.get((record, position))) is not None:
-                named.forced[place] = told
             own.append(place)
         places.append(own)
     left = [draft for draft, label in zip(drafts, labels, strict=True) if label is not None]

@@ -119,11 +119,8 @@ class RowReader:
         """
         submission = plan.submission(entry)
         wanted, rest = plan.brings(entry), plan.rest.get(entry)
-        moved = (
-            plan
-            if submission == entry
-            else read_plan(self._ledger, self._ledger.indexes(submission + 1, entry, (MOVE,)))
-        )
+        moves = self._ledger.indexes(submission + 1, entry, (MOVE,)) if entry > submission else []
+        moved = read_plan(self._ledger, moves)
         number = place = ordinal = 0
         begin, load = at, Load()
         packs: Iterator[list[SealedDraft]] = iter(()) if rest == 0 else self._packs(submission)

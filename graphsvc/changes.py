@@ -1,7 +1,7 @@
 """What ledger entries do to records that are in the graph: one reading of it, for the applier and for a rebuild.
 
 A record moves to another label, or goes. An *erasure* destroys the record's key as well, so a later rebuild can't read
-what the record held; its entry therefore names what must come out equal without it (:class:`Remains`).
+what the record held, and need not: nothing of a record that has gone decides what others come to.
 
 Rows that can't be applied are *set aside* by an entry of the log (:mod:`graphsvc.aside`): they count as never applied
 by the entry that it names. A *reapply* entry brings some of them in later, at its own place.
@@ -17,12 +17,9 @@ import msgspec
 
 from graphsvc.custody import ranges
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import PayloadStore, RowKeys, read_drafts
-from graphsvc.model.claims import decode_draft
-from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label, Move
-from graphsvc.model.places import ROW_BITS, ROW_MASK
+from graphsvc.model.places import ROW_BITS
 
 SUBMISSION, MOVE, WITHDRAWAL, ERASURE = "submission", "label", "withdrawal", "erasure"
 SET_ASIDE, REAPPLY = "set-aside", "reapply"
@@ -44,17 +41,6 @@ class Change:
     def records(self) -> list[int]:
         """All records that are touched."""
         return [*(record for move in self.moves for record in move.records), *self.gone]
-
-
-class Remains(msgspec.Struct, frozen=True):
-    """What stays of erased records in the numbering of the graph, and tells nothing of what they held.
-
-    ``heirs``: [entity integer, record, position in its draft] for every entity of theirs that another record keeps:
-    that record's draft names the entity again. ``labels``: [number, label] of the labels that they came under.
-    """
-
-    heirs: list[tuple[int, int, int]] = []
-    labels: list[tuple[int, Label]] = []
 
 
 PAYLOAD = "payload"
@@ -94,19 +80,53 @@ class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that changes records later, by record; what is not applied; the numbers that erased records have left behind.
+    """All that changes records later, by record, and what is not applied.
 
     ``moves``: record → [(entry index, label)]; ``gone``: record → entry index. ``aside``: entry → rows that it did not
     bring; ``rest``: entry → the row from which on its payload is not looked at; ``again``: ``reapply`` entry → rows.
+    ``touched``: entry of :data:`CHANGES` → the submissions whose records it names. ``by_record`` False: what becomes of
+    single records is left out.
     """
 
     moves: dict[int, list[tuple[int, Label]]] = field(default_factory=dict)
     gone: dict[int, int] = field(default_factory=dict)
-    heirs: dict[tuple[int, int], int] = field(default_factory=dict)
-    labels: dict[Label, int] = field(default_factory=dict)
     aside: dict[int, ranges.Ranges] = field(default_factory=dict)
     rest: dict[int, int] = field(default_factory=dict)
     again: dict[int, ranges.Ranges] = field(default_factory=dict)
+    touched: dict[int, frozenset[int]] = field(default_factory=dict)
+    by_record: bool = True
+
+    def take(self, ledger: Ledger, effective: Sequence[tuple[int, str]]) -> None:
+        """Take in more :data:`EFFECTIVE` entries, given as (index, type) in ledger order, and what was set aside since.
+
+        Raises IntegrityError for one that can't be read.
+        """
+        since = effective[0][0] if effective else ledger.head
+        for index, _ in ledger.indexes(since, ledger.head, (SET_ASIDE,)):
+            self.note_aside(read_aside(ledger, index))
+        for index, kind in effective:
+            if kind == SUBMISSION:
+                continue
+            body = ledger.open_header(index)["body"]
+            if kind == REAPPLY:
+                self.again[index] = msgspec.convert(body, Again).named
+                continue
+            change = read_change(kind, body)
+            self.touched[index] = frozenset(record >> ROW_BITS for record in change.records)
+            if self.by_record:
+                self._note_change(index, change)
+
+    def _note_change(self, index: int, change: Change) -> None:
+        for record in change.gone:
+            self.gone.setdefault(record, index)
+        for move in change.moves:
+            for record in move.records:
+                self.moves.setdefault(record, []).append((index, move.label))
+
+    def forget(self, entry: int) -> None:
+        """Let go of what is said of an entry that is applied."""
+        for known in (self.aside, self.rest, self.again, self.touched):
+            known.pop(entry, None)
 
     def note_aside(self, aside: Aside) -> None:
         """Take in what a ``set-aside`` entry says."""
@@ -159,52 +179,8 @@ def read_aside(ledger: Ledger, index: int) -> Aside:
     return msgspec.convert(ledger.open_header(index)["body"], Aside)
 
 
-def read_again(ledger: Ledger) -> ranges.Ranges:
-    """All rows that were ever reapplied."""
-    entries = ledger.indexes(0, ledger.head, (REAPPLY,))
-    return ranges.union(*(msgspec.convert(ledger.open_header(index)["body"], Again).named for index, _ in entries))
-
-
 def read_plan(ledger: Ledger, effective: Sequence[tuple[int, str]]) -> Plan:
     """The plan of some :data:`EFFECTIVE` entries, given as (index, type) in ledger order."""
     plan = Plan()
-    since = effective[0][0] if effective else ledger.head
-    for index, _ in ledger.indexes(since, ledger.head, (SET_ASIDE,)):
-        plan.note_aside(read_aside(ledger, index))
-    for index, kind in effective:
-        if kind == SUBMISSION:
-            continue
-        body = ledger.open_header(index)["body"]
-        if kind == REAPPLY:
-            plan.again[index] = msgspec.convert(body, Again).named
-            continue
-        change = read_change(kind, body)
-        for record in change.gone:
-            plan.gone.setdefault(record, index)
-        for move in change.moves:
-            for record in move.records:
-                plan.moves.setdefault(record, []).append((index, move.label))
-        if kind == ERASURE:
-            left = msgspec.convert(body.get("remains", {}), Remains)
-            plan.heirs.update({(record, position): entity for entity, record, position in left.heirs})
-            plan.labels.update({label: lid for lid, label in left.labels})
+    plan.take(ledger, effective)
     return plan
-
-
-class DraftReader:
-    """Reads single records' drafts out of their packs. Raises IntegrityError for one that is erased or absent."""
-
-    def __init__(self, ledger: Ledger, store: PayloadStore, keys: RowKeys) -> None:
-        self._ledger = ledger
-        self._store = store
-        self._keys = keys
-
-    def __call__(self, record: int) -> CleanDraft:
-        """The draft of a record."""
-        body = self._ledger.open_header(record >> ROW_BITS)["body"]
-        row = record & ROW_MASK
-        for pack in body["packs"]:
-            for sealed in read_drafts(self._store.get(pack), self._keys.open(pack), body["name"]):
-                if sealed.row == row and sealed.draft is not None:
-                    return decode_draft(sealed.draft)
-        raise IntegrityError("a record's draft can't be read")

@@ -85,10 +85,11 @@ class Checkup:
 
     def lag(self) -> Lag:
         """How far the graph is behind the log. Entries that change nothing in it, as reads, do not count."""
-        if self._applier.applied >= self._ledger.head - 1:
-            return Lag(0, 0.0)
-        waiting = self._ledger.indexes(self._applier.applied + 1, self._ledger.head, EFFECTIVE)
-        return Lag(len(waiting), max(self._age(waiting[0][0]), 0.0)) if waiting else Lag(0, 0.0)
+        progress, head = self._applier.progress, self._ledger.head
+        waiting = list(progress.waiting)
+        if progress.head < head:
+            waiting += [index for index, _ in self._ledger.indexes(progress.head, head, EFFECTIVE)]
+        return Lag(len(waiting), max(self._age(waiting[0]), 0.0)) if waiting else Lag(0, 0.0)
 
     def _is_late(self, lag: Lag) -> bool:
         return bool(self._late) and lag.seconds > self._late

@@ -30,6 +30,7 @@ from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.rings import Apart, find_rings
+from graphsvc.schedule import Progress
 from graphsvc.share.listing import SharedReading
 from graphsvc.shown import Cut, Shapes, Shown
 
@@ -60,8 +61,11 @@ class Reading:
         self._now = int(time.time())
         self._handles = sources.handles(scope.principal.org)
         self._shapes = Shapes(scope, self._handles, sources.schema, Room())
-        self.reached = -1
-        """The last entry that was asked for to be applied; a scope from before that entry may be too narrow."""
+        self._reached = -1
+
+    def was_reached(self, progress: Progress) -> bool:
+        """Whether all that was asked for to be applied was so at that moment: a scope from before may be too narrow."""
+        return self._reached < 0 or progress.reached(self._reached, self._org)
 
     @property
     def _org(self) -> str:
@@ -251,6 +255,7 @@ class Reading:
     def _submissions(self, first: int) -> list[Shape]:
         table = tables.submissions
         query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc())
+        progress = self._sources.applier.progress
         with self._sources.ledger.reading() as connection:
             rows = connection.execute(query.limit(first)).mappings().all()
             aside = standing(connection, [row["index"] for row in rows])
@@ -261,7 +266,7 @@ class Reading:
                 "rows": row["rows"],
                 "accepted": row["accepted"],
                 "rejected": row["rejected"],
-                "applied": row["index"] <= self._sources.applier.applied,
+                "applied": progress.has(row["index"]),
                 "set_aside": [
                     {"code": code, "first": low, "last": high}
                     for code, named in aside.get(row["index"], ())
@@ -349,8 +354,8 @@ class Reading:
     async def _reach(self, after: int | None) -> None:
         if after is not None:
             index = min(after, self._sources.ledger.head - 1)
-            await self._sources.applier.wait(index)
-            self.reached = max(self.reached, index)
+            await self._sources.applier.wait(index, self._org)
+            self._reached = max(self._reached, index)
 
     def _open(self, handle: str) -> Node | None:
         return self._handles.open_node(handle, self._scope.worlds)

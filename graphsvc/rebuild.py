@@ -83,7 +83,7 @@ def rebuild_offline(source: Source, run_import: Import, served: Served) -> Rebui
 
         def check(graph: Graph) -> Rebuilt:
             counted = count(graph)
-            if counted != (made.nodes, made.relationships) or graph.writer().watermark() != Watermark(made.index, 0):
+            if counted != (made.nodes, made.relationships) or graph.writer().watermark() != Watermark(made.index):
                 raise IntegrityError("the import did not take everything")
             return Rebuilt(made.rows, *counted, fingerprint(graph) if source.digest else None)
 

@@ -22,7 +22,7 @@ from graphsvc.api.sharing import SharingMutation, SharingQuery
 
 @shape
 class Query(SharingQuery, CustodyQuery, GoverningQuery):
-    """Questions. after: wait until this ledger index is applied."""
+    """Questions. after: wait until this entry is applied, and all before it that is your organisation's."""
 
     entity = strawberry.field(
         resolver=roots.entity,

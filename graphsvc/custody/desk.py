@@ -77,9 +77,9 @@ class Custody:
     async def meant(self, org: str, request: Request) -> Ranges:
         """What an organisation has about the identifiers of a request now. Raises Unavailable where that is not known.
 
-        Everything that is in the ledger counts, so it has to be applied.
+        Everything of its own that is in the ledger counts, so it has to be applied.
         """
-        await self._parts.applier.wait(self._parts.ledger.head - 1)
+        await self._parts.applier.settle(org)
         return await asyncio.to_thread(meant, self._parts, org, keys_of(request))
 
     async def corrected(self, submission: int) -> None:

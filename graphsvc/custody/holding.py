@@ -30,7 +30,7 @@ async def hold(parts: Parts, act: SignedAct) -> Acted:
         held: Ranges = ()
     else:
         if body.target.select is not None:
-            await parts.applier.wait(parts.ledger.head - 1)
+            await parts.applier.settle(act.org)
         held = await asyncio.to_thread(_there, parts, act.org, body.target)
 
     def effects(connection: Connection, index: int, t: str) -> None:

@@ -46,7 +46,7 @@ async def reapply(parts: Parts, principal: Principal, submission: int, rows: Seq
     draft = reapply_entry(owner, principal.person, named, _belongs(owner, groups))
     appended = await asyncio.wrap_future(parts.ledger.append(draft))
     parts.applier.notify()
-    await parts.applier.wait(appended.index)
+    await parts.applier.wait(appended.index, owner)
     # 3. What is still set aside of them.
     left = await asyncio.to_thread(_aside, parts, submission)
     again = [(code, both) for code, of in left if (both := ranges.both(of, named))]

@@ -66,7 +66,7 @@ async def recall(parts: Parts, act: SignedAct) -> Acted:
     body = act.read(forms.Recall)
     deadline = checked_deadline(body.deadline)
     if body.target.select is not None:
-        await parts.applier.wait(parts.ledger.head - 1)
+        await parts.applier.settle(act.org)
     live = await asyncio.to_thread(_live, parts, act, body.target)
     # 2. Durable, hidden; everyone who saw them is told.
     decision = Decision(act.org, RECALLED, act.person, body.reason, deadline, act)

@@ -22,7 +22,7 @@ _HEADERS = {
     "record": "id:ID(record){id-type:long}\tlid:long\texp:long",
     "entity": ":ID(entity){id-type:long}\tid:long\tkey\tlids:long[]\tkind\tmark\t:LABEL",
     "label": ":ID(label){id-type:long}\tlid:long\tkey",
-    "watermark": ":ID(watermark){id-type:long}\tname\tindex:long\tbatch:long",
+    "watermark": ":ID(watermark){id-type:long}\tname\tindex:long",
     "about": "\t".join(
         [
             ":START_ID(record)",
@@ -106,7 +106,7 @@ def write_rest(
             count += 1
     lines = [f"{lid}\t{lid}\t{label_key(label)}\n" for label, lid in sorted(labels.items(), key=lambda item: item[1])]
     (directory / "label-0000.tsv").write_text("".join(lines), encoding="utf-8")
-    (directory / "watermark-0000.tsv").write_text(f"0\tgraph\t{index}\t0\n", encoding="utf-8")
+    (directory / "watermark-0000.tsv").write_text(f"0\tgraph\t{index}\n", encoding="utf-8")
     for name, header in _HEADERS.items():
         (directory / f"{name}.header").write_text(header + "\n", encoding="utf-8")
     return count

@@ -35,7 +35,7 @@ CONSTRAINTS = (
     "CREATE INDEX claim_dst_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.dst, c.lid, c.exp)",
     "CREATE INDEX about_ent_live IF NOT EXISTS FOR ()-[a:ABOUT]-() ON (a.ent, a.lid, a.exp)",
 )
-FIRST_WATERMARK = "MERGE (w:Watermark {name: 'graph'}) ON CREATE SET w.index = -1, w.batch = 0"
+FIRST_WATERMARK = "MERGE (w:Watermark {name: 'graph'}) ON CREATE SET w.index = -1"
 EMPTY = (
     "MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 10000 ROWS",
     "MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS",

@@ -4,21 +4,25 @@ Every node and relationship becomes one line of canonical JSON: labels or type, 
 sum of the lines' SHA-256 as numbers, modulo 2^256, so they can come in any order and nothing is sorted or held. Label
 lists are sets, so they are sorted first. It finds differences between two graphs of ours; it is no commitment
 against someone who chooses the lines.
+
+What entities and labels are numbered hangs on the order of writing, and nobody is shown it: an entity stands in a line
+by its mark, a label by what it says. A label that nothing is under is no part of the graph.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
     from graphsvc.graph.driver import Graph
 
-_NODES = "MATCH (n) RETURN labels(n), properties(n)"
-_RELATIONSHIPS = "MATCH (a)-[r]->(b) RETURN type(r), a.id, b.id, properties(r)"
+_LABELS = "MATCH (l:Label) RETURN l.lid, l.key"
+_NODES = "MATCH (n) WHERE NOT n:Label RETURN labels(n), n.mark, properties(n)"
+_RELATIONSHIPS = "MATCH (a)-[r]->(b) RETURN type(r), a.id, b.id, a.mark, b.mark, properties(r)"
 _COUNT_NODES = "MATCH (n) RETURN count(n)"
 _COUNT_RELATIONSHIPS = "MATCH ()-[r]->() RETURN count(r)"
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -27,7 +31,7 @@ _MODULUS = 1 << 256
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """``digest`` in hex, and what was counted."""
+    """``digest`` in hex, and what was counted; labels are not."""
 
     digest: str
     nodes: int
@@ -38,15 +42,35 @@ def fingerprint(graph: Graph) -> Fingerprint:
     """Read everything and say what it comes to; about 20,000 things a second. Raises Unavailable."""
     total, counts = 0, [0, 0]
     with graph.session() as session:
-        for place, statement in enumerate((_NODES, _RELATIONSHIPS)):
+        labels = dict(tuple(values) for values in session.run(_LABELS))
+        for place, (statement, line) in enumerate(((_NODES, _node), (_RELATIONSHIPS, _relationship))):
             for values in session.run(statement):
-                line = list(values)
-                if place == 0:
-                    line[0] = sorted(line[0])
-                    line[1]["lids"] = sorted(line[1].get("lids", ()))
-                total += int.from_bytes(sha256(b"%d" % place + _encode(line)).digest(), "big")
+                written = _encode(line(list(values), labels))
+                total += int.from_bytes(sha256(b"%d" % place + written).digest(), "big")
                 counts[place] += 1
     return Fingerprint(f"{total % _MODULUS:064x}", *counts)
+
+
+def _node(values: list[Any], labels: dict[int, str]) -> list[Any]:
+    kinds, mark, found = values
+    if mark is not None:
+        del found["id"]
+    return [sorted(kinds), _named(found, labels)]
+
+
+def _relationship(values: list[Any], labels: dict[int, str]) -> list[Any]:
+    kind, start, end, start_mark, end_mark, found = values
+    # Where what it is found by is not that of its ends, that is a difference.
+    ends = [(name, found.pop(name) == n) for name, n in (("src", start), ("dst", end), ("ent", end)) if name in found]
+    return [kind, start_mark or start, end_mark or end, ends, _named(found, labels)]
+
+
+def _named(found: dict[str, Any], labels: dict[int, str]) -> dict[str, Any]:
+    """Properties, with what labels say for their numbers."""
+    if "lid" in found:
+        found["lid"] = labels.get(found["lid"], found["lid"])
+    found["lids"] = sorted(str(labels.get(lid, lid)) for lid in found.get("lids", ()))
+    return found
 
 
 def count(graph: Graph) -> tuple[int, int]:

@@ -31,15 +31,6 @@ RETURN collect([r.id, r.exp <= $now])"""
 
 _STATES = "UNWIND $records AS id MATCH (r:Record {id: id}) RETURN collect([r.id, r.lid, r.exp])"
 
-_SHARED = """
-UNWIND $keys AS key MATCH (e:Entity {key: key})
-MATCH (e)<-[x:ABOUT]-() WHERE NOT x.rec IN $records
-WITH e, x.rec AS rec, x.rec IN $late AS late
-WITH e, min(CASE WHEN late THEN null ELSE rec END) AS heir, collect(DISTINCT CASE WHEN late THEN rec END) AS others
-ORDER BY e.id RETURN collect([e.id, e.key, [n IN [heir] + others WHERE n IS NOT NULL]])"""
-
-CHUNK = 5_000
-
 
 class Holdings:
     """Looks things up in one graph. Blocks: for worker threads. Raises Unavailable when Neo4j can't be had."""
@@ -75,16 +66,3 @@ class Holdings:
         """Label number and expiry (epoch seconds) of those of ``records`` that are in the graph."""
         (found,) = self._graph.answer(_STATES, {"records": list(records)})
         return {record: (lid, exp) for record, lid, exp in found}
-
-    def shared(self, keys: Sequence[str], records: Sequence[int], late: Sequence[int]) -> list[tuple[int, str, int]]:
-        """Of the entities that ``keys`` name, those that records other than ``records`` are about.
-
-        Each is its integer, its key and the first of those others; and again with each of ``late``, records that may
-        have come later than their integers say.
-        """
-        found: list[tuple[int, str, int]] = []
-        for start in range(0, len(keys), CHUNK):
-            asked = {"keys": list(keys[start : start + CHUNK]), "records": list(records), "late": list(late)}
-            (rows,) = self._graph.answer(_SHARED, asked)
-            found += [(entity, key, heir) for entity, key, heirs in rows for heir in heirs]
-        return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from graphsvc.graph import statements
@@ -35,8 +34,6 @@ class Prepared:
     fresh_ids: list[int]
     labels: list[Label]
     entry_index: int
-    forced: dict[int, int]
-    """Positions of entities whose integer is told, as an erased record has left it (it is in ``fresh_ids`` too)."""
 
     def lookup(self, lids: Sequence[int]) -> dict[str, Any]:
         """Parameters of :data:`statements.LOOK_UP`; ``lids`` are the numbers of ``labels``."""
@@ -90,19 +87,12 @@ class Prepared:
         return records, claims
 
 
-def prepare(
-    entry_index: int,
-    drafts: Sequence[CleanDraft],
-    first_ordinal: int | Sequence[int],
-    heirs: Mapping[tuple[int, int], int] = MappingProxyType({}),
-) -> Prepared:
+def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int]) -> Prepared:
     """Work out a batch of one submission.
 
     ``first_ordinal`` is the ordinal of the batch's first entity, counted over all entities of the submission's
-    accepted drafts; or, where erased drafts left gaps, one such number for each draft. ``heirs`` maps (record, position
-    in its draft) to the integer of the entity there, where an erased record has left it.
+    accepted drafts; or, where erased drafts left gaps, one such number for each draft.
     """
-    forced: dict[int, int] = {}
     seen: dict[str, int] = {}
     known: dict[Label, int] = {}
     touched: list[dict[int, None]] = []
@@ -124,8 +114,6 @@ def prepare(
                 fresh.append(record_int(entry_index, ordinal))
                 touched.append({})
             touched[position][label] = None
-            if heirs and (told := heirs.get((record_int(entry_index, draft.row), len(row)))) is not None:
-                forced[position] = fresh[position] = told
             row.append(position)
             ordinal += 1
         positions.append(row)
@@ -139,5 +127,4 @@ def prepare(
         fresh,
         list(known),
         entry_index,
-        forced,
     )

@@ -13,15 +13,21 @@ _FACTS = (
     "content: {0}[7], financial: {0}[8], operational: {0}[9], origin: {0}[10]"
 )
 
-READ_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) RETURN w.index, w.batch"
+# A list may not be there: it is as good as empty.
+READ_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) RETURN w.index, coalesce(w.open, [])"
 
 # Writing the name first takes the write lock, so that two appliers can't both read the old values.
 MOVE_WATERMARK = """
 MATCH (w:Watermark {name: 'graph'}) SET w.name = w.name
-WITH w WHERE w.index = $at_index AND w.batch = $at_batch
-SET w.index = $to_index, w.batch = $to_batch RETURN count(w)"""
+WITH w WHERE w.index = $at_index AND coalesce(w.open, []) = $at_open
+SET w.index = $to_index, w.open = CASE WHEN size($to_open) > 0 THEN $to_open END RETURN count(w)"""
 
-TOUCH_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) SET w.batch = w.batch"
+TOUCH_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) SET w.name = w.name"
+
+# The lock of the watermark, so that two appliers can't both give out a number.
+COUNT_LABELS = """
+MATCH (w:Watermark {name: 'graph'}) SET w.name = w.name
+WITH w RETURN COUNT { MATCH (:Label) }"""
 
 READ_LABELS = "MATCH (l:Label) WHERE l.lid > $after WITH l ORDER BY l.lid RETURN collect([l.lid, l.key])"
 
@@ -83,13 +89,6 @@ SET e.lids = [l IN e.lids WHERE l <> pair[1]]"""
 
 ADD_LABEL = """
 UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE NOT $lid IN e.lids SET e.lids = e.lids + $lid"""
-
-RENUMBER = """
-UNWIND $pairs AS p MATCH (e:Entity {id: p[0]}) SET e.id = p[1]
-WITH e, p
-CALL (e, p) { MATCH (e)<-[x:ABOUT]-() SET x.ent = p[1] }
-CALL (e, p) { MATCH (e)-[c:CLAIM]->() SET c.src = p[1] }
-CALL (e, p) { MATCH (e)<-[c:CLAIM]-() SET c.dst = p[1] }"""
 
 DELETE_BARE = """
 UNWIND $ids AS id MATCH (e:Entity {id: id}) WHERE size(e.lids) = 0 AND NOT EXISTS { (e)--() } DELETE e"""

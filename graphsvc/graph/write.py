@@ -1,14 +1,16 @@
-"""The one writer of the graph: carries drafts in, in ledger order, each batch exactly once.
+"""The one writer of the graph: carries drafts in, each batch exactly once.
 
 Every transaction also moves the watermark, so a crash leaves a batch wholly in or wholly out, and a batch that comes
 twice or too early is refused (:class:`OutOfOrder`). There is one applier, so transactions never wait for each other.
+Several entries may be under way at once; in which order they come is up to the applier.
+
+A label's number is committed before anything is written under it, here or in the columns, and is never given again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,36 +39,46 @@ class OutOfOrder(IntegrityError):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """``index`` is the last entry wholly applied (-1: none); ``batch``: how far the next one is applied.
+    """All entries up to ``index`` are applied (-1: none), but for those that are ``open``.
 
-    That is how many of its rows are done with: of a submission's, in the order in which they are sealed.
+    ``open``: these entries in ledger order, each with how far it is applied: how many of its rows are done with, of a
+    submission's in the order in which they are sealed.
     """
 
     index: int
-    batch: int
+    open: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def whole(self) -> int:
+        """The last entry up to which everything is applied."""
+        return self.open[0][0] - 1 if self.open else self.index
+
+    def at(self, entry: int) -> int | None:
+        """How far an entry is applied; None: it is done with."""
+        return dict(self.open).get(entry, None if entry <= self.index else 0)
+
+    def after(self, step: Step) -> Watermark:
+        """Where the graph stands after a step."""
+        left = {**{passed: 0 for passed in step.passed if self.index < passed < step.entry}, **dict(self.open)}
+        left.pop(step.entry, None)
+        if step.to is not None:
+            left[step.entry] = step.to
+        return Watermark(max(self.index, step.entry), tuple(sorted(left.items())))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """Part of what an entry does: its rows from the ``at``-th on, up to the ``to``-th (None: it is complete then).
 
-    ``submission`` is whose rows they are; None: the entry is the submission.
+    ``submission`` is whose rows they are; None: the entry is the submission. ``passed`` are the entries before it that
+    have still to be applied.
     """
 
     entry: int
     at: int = 0
     to: int | None = None
     submission: int | None = None
-
-    @property
-    def before(self) -> Watermark:
-        """Where the graph stands before it."""
-        return Watermark(self.entry - 1, self.at)
-
-    @property
-    def after(self) -> Watermark:
-        """Where the graph stands after it."""
-        return Watermark(self.entry, 0) if self.to is None else Watermark(self.entry - 1, self.to)
+    passed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,8 @@ class Writer:
 
     def watermark(self) -> Watermark:
         """Where the graph stands."""
-        at = Watermark(*self._graph.answer(statements.READ_WATERMARK, {}))
+        index, flat = self._graph.answer(statements.READ_WATERMARK, {})
+        at = Watermark(index, tuple(zip(flat[::2], flat[1::2], strict=True)))
         if at != self._at:
             # Someone else has written since, if only for a moment: what labels there are is read anew.
             self._lids, self._at = None, at
@@ -113,30 +126,25 @@ class Writer:
         drafts: Sequence[CleanDraft],
         first_ordinal: int | Sequence[int],
         before_commit: Callable[[Applied], None] | None = None,
-        heirs: Mapping[tuple[int, int], int] = MappingProxyType({}),
     ) -> Applied:
         """Apply one batch (best about 5,000 drafts) of what an entry brings.
 
-        ``first_ordinal`` and ``heirs`` are as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` is told what
-        is about to be applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is right before this
-        batch.
+        ``first_ordinal`` is as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` is told what is about to be
+        applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is right before this batch.
         """
         submission = step.entry if step.submission is None else step.submission
-        prepared = prepare(submission, drafts, first_ordinal, heirs)
-        known = self._known()
-        lids, new = _number(prepared.labels, known)
+        prepared = prepare(submission, drafts, first_ordinal)
+        to = self._to(step)
+        lids = self._numbers(prepared.labels)
         with self._graph.writing() as transaction:
-            _move_watermark(transaction, step.before, step.after)
-            _create_labels(transaction, new)
+            self._move_watermark(transaction, to)
             ids = self._run_batch(transaction, prepared, lids)
             positions = [[ids[position] for position in row] for row in prepared.positions]
             applied = Applied(positions, [lids[label] for label in prepared.label_positions])
             if before_commit is not None:
                 before_commit(applied)
             transaction.commit()
-        # Only now: a rolled-back transaction's numbers must be given out again.
-        known.update(new)
-        self._at = step.after
+        self._at = to
         return applied
 
     def check(self) -> None:
@@ -145,35 +153,25 @@ class Writer:
             _run(transaction, statements.TOUCH_WATERMARK, {})
             transaction.commit()
 
-    def advance(self, index: int) -> None:
-        """Say that all entries up to ``index`` are applied, those between holding nothing for the graph."""
-        with self._graph.writing() as transaction:
-            at = Watermark(*transaction.run(statements.READ_WATERMARK).single(strict=True).values())
-            if at.batch or index < at.index:
-                raise OutOfOrder("an entry is half applied, or the graph is further already")
-            _move_watermark(transaction, at, Watermark(index, 0))
-            transaction.commit()
-
     def move(
         self,
-        entry_index: int,
+        step: Step,
         moves: Sequence[Move],
         before_commit: Callable[[list[tuple[int, list[int]]]], None] | None = None,
     ) -> None:
-        """Put records and all their claims under other labels, as entry ``entry_index`` says.
+        """Put records and all their claims under other labels, as an entry says.
 
         Records that are absent, or under a label of another owner, are skipped. ``before_commit`` is told, per move,
         the label's number and the records that move; if it raises, nothing is moved.
         """
-        known = self._known()
-        lids, new = _number([move.label for move in moves], known)
+        to = self._to(step)
+        lids = self._numbers([move.label for move in moves])
         owners: dict[str, list[int]] = {}
-        for label, lid in (known | new).items():
+        for label, lid in self._known().items():
             owners.setdefault(label.owner, []).append(lid)
         done: list[tuple[int, list[int]]] = []
         with self._graph.writing() as transaction:
-            _move_watermark(transaction, Watermark(entry_index - 1, 0), Watermark(entry_index, 0))
-            _create_labels(transaction, new)
+            self._move_watermark(transaction, to)
             for move, lid in zip(moves, lids, strict=True):
                 asked = {"records": move.records, "lid": lid, "own": owners[move.label.owner]}
                 moved, left = _packed(transaction, statements.MOVE_RECORDS, asked)
@@ -184,8 +182,7 @@ class Writer:
             if before_commit is not None:
                 before_commit(done)
             transaction.commit()
-        known.update(new)
-        self._at = Watermark(entry_index, 0)
+        self._at = to
 
     def withdraw(self, step: Step, record_ids: Sequence[int], owners: Sequence[str]) -> None:
         """Delete records and their claims, as an entry says, and entities that nothing supports now.
@@ -193,13 +190,15 @@ class Writer:
         Records that are absent, or under a label of none of ``owners``, are skipped. Many go in parts, as in
         :meth:`apply`.
         """
+        to = self._to(step)
         own = [lid for label, lid in self._known().items() if label.owner in owners]
         with self._graph.writing() as transaction:
-            _move_watermark(transaction, step.before, step.after)
+            self._move_watermark(transaction, to)
             left = _packed(transaction, statements.DELETE_RECORDS, {"records": list(record_ids), "own": own})
             _run(transaction, statements.DROP_LABELS, {"left": left})
             _run(transaction, statements.DELETE_BARE, {"ids": sorted({pair[0] for pair in left})})
             transaction.commit()
+        self._at = to
 
     def pieces(self, record_ids: Sequence[int]) -> list[list[int]]:
         """The records in their order, cut so that withdrawing one piece is bounded work; at least one piece."""
@@ -216,24 +215,45 @@ class Writer:
                 pieces[-1].append(record)
         return pieces
 
-    def reserve(self, labels: Mapping[Label, int]) -> None:
-        """Enter labels under the numbers that they had, where they are missing: before anything else is applied."""
+    def _numbers(self, labels: Iterable[Label]) -> list[int]:
+        """The numbers of labels. Those that are new are durable when this returns: nobody gives them out again.
+
+        What is written under a number and left behind (a part of the columns whose transaction failed) must never be
+        read under the label of somebody else.
+        """
         known = self._known()
-        missing = {label: lid for label, lid in labels.items() if label not in known}
-        if missing:
+        numbering = Numbering(known)
+        numbers = [numbering.number(label) for label in labels]
+        if numbering.new:
             with self._graph.writing() as transaction:
-                _create_labels(transaction, missing)
+                if _packed(transaction, statements.COUNT_LABELS, {}) != len(known):
+                    self._at = self._lids = None
+                    raise OutOfOrder("labels have come that this writer does not know of")
+                rows = [[lid, label_key(label)] for label, lid in numbering.new.items()]
+                _run(transaction, statements.CREATE_LABELS, {"labels": rows})
                 transaction.commit()
-            known.update(missing)
+            known.update(numbering.new)
+        return numbers
+
+    def _to(self, step: Step) -> Watermark:
+        """Where the graph stands after a step that comes now. Raises OutOfOrder for one that does not."""
+        at = self._at or self.watermark()
+        if at.at(step.entry) != step.at:
+            raise OutOfOrder("the graph is not right before this entry or batch")
+        return at.after(step)
+
+    def _move_watermark(self, transaction: Transaction, to: Watermark) -> None:
+        at = self._at
+        assert at is not None
+        asked = {"at_index": at.index, "at_open": _flat(at), "to_index": to.index, "to_open": _flat(to)}
+        if _packed(transaction, statements.MOVE_WATERMARK, asked) != 1:
+            self._at = self._lids = None
+            raise OutOfOrder("somebody else has written to the graph")
 
     def _run_batch(self, transaction: Transaction, prepared: Prepared, lids: Sequence[int]) -> list[int]:
         if not prepared.drafts:
             return []
         found = dict(_packed(transaction, statements.LOOK_UP, prepared.lookup(lids)))
-        wrong = [[found[at], told] for at, told in prepared.forced.items() if found.get(at, told) != told]
-        if wrong:
-            _run(transaction, statements.RENUMBER, {"pairs": wrong})
-        found.update({at: told for at, told in prepared.forced.items() if at in found})
         ids, runs = prepared.bind(found, lids, self._graph.kinds, self._marks)
         for statement, parameters in runs:
             _run(transaction, statement, parameters)
@@ -251,27 +271,8 @@ def read_labels(graph: Graph, after: int) -> list[tuple[int, Label]]:
     return [(lid, msgspec.json.decode(key, type=Label)) for lid, key in rows]
 
 
-def _number(labels: Sequence[Label], known: dict[Label, int]) -> tuple[list[int], dict[Label, int]]:
-    """The labels' numbers, and those of them that are new."""
-    numbering = Numbering(known)
-    numbers = [numbering.number(label) for label in labels]
-    return numbers, numbering.new
-
-
-def _move_watermark(transaction: Transaction, at: Watermark, to: Watermark) -> None:
-    moved = _packed(
-        transaction,
-        statements.MOVE_WATERMARK,
-        {"at_index": at.index, "at_batch": at.batch, "to_index": to.index, "to_batch": to.batch},
-    )
-    if moved != 1:
-        raise OutOfOrder("the graph's watermark is not right before this entry or batch")
-
-
-def _create_labels(transaction: Transaction, new: dict[Label, int]) -> None:
-    if new:
-        rows = [[lid, label_key(label)] for label, lid in new.items()]
-        _run(transaction, statements.CREATE_LABELS, {"labels": rows})
+def _flat(mark: Watermark) -> list[int]:
+    return [number for entry in mark.open for number in entry]
 
 
 def _packed(runner: Session | Transaction, statement: str, parameters: dict[str, Any]) -> Any:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
+
+CHUNK = 500
 
 
 def submissions_since(ledger: Ledger, org: str, index: int, most: int) -> list[int]:
@@ -29,3 +33,13 @@ def entry_of_act(ledger: Ledger, iss: str, jti: str) -> int | None:
     table = tables.acts
     with ledger.reading() as connection:
         return connection.execute(select(table.c["index"]).where(table.c.iss == iss, table.c.jti == jti)).scalar()
+
+
+def owners_of(ledger: Ledger, submissions: Collection[int]) -> dict[int, str]:
+    """Whose each submission is, by its ledger index; those that are none are left out."""
+    table, wanted, found = tables.submissions, sorted(submissions), dict[int, str]()
+    with ledger.reading() as connection:
+        for start in range(0, len(wanted), CHUNK):
+            chosen = select(table.c["index"], table.c.org).where(table.c["index"].in_(wanted[start : start + CHUNK]))
+            found.update(dict(connection.execute(chosen).all()))
+    return found

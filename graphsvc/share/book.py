@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, select
 
 from graphsvc.ledger import tables
-from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import NotFound
 from graphsvc.share.states import ASKER, HOLDER, Event, Standing, stand, unfinished
 
@@ -114,13 +113,3 @@ def grant(connection: Connection, owner: str, name: str) -> dict[str, Any]:
     if row is None:
         raise NotFound("there is no such grant")
     return dict(row)
-
-
-def owners(ledger: Ledger, submissions: Collection[int]) -> dict[int, str]:
-    """Whose each submission is, by its ledger index; those that are none are left out."""
-    table, wanted, found = tables.submissions, sorted(submissions), dict[int, str]()
-    with ledger.reading() as connection:
-        for start in range(0, len(wanted), CHUNK):
-            chosen = select(table.c["index"], table.c.org).where(table.c["index"].in_(wanted[start : start + CHUNK]))
-            found.update(dict(connection.execute(chosen).all()))
-    return found

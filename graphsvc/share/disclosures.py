@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, update
 from graphsvc.acts import Acted, SignedAct
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
+from graphsvc.ledger.own import owners_of
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.labels import Move
 from graphsvc.model.places import ROW_BITS
@@ -178,7 +179,7 @@ class Disclosures:
         records = sorted({found[1] for found in opened if found is not None and found[0] == RECORD})
         if None in opened or any(found is not None and found[0] != RECORD for found in opened):
             raise NotFound("there is no such record")
-        owners = book.owners(self._desk.ledger, {record >> ROW_BITS for record in records})
+        owners = owners_of(self._desk.ledger, {record >> ROW_BITS for record in records})
         if any(owners.get(record >> ROW_BITS) != holder for record in records):
             raise NotFound("there is no such record")
         return records

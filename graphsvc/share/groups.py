@@ -15,10 +15,11 @@ from sqlalchemy import Connection, insert, select, update
 from graphsvc.acts import Acted, SignedAct
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
+from graphsvc.ledger.own import owners_of
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
 from graphsvc.model.places import ROW_BITS
-from graphsvc.share import book, forms
+from graphsvc.share import forms
 from graphsvc.share.desk import Desk, Effect, Told
 from graphsvc.share.listing import group_shape
 from graphsvc.share.moving import Mover, until_settled, with_group, without_group
@@ -143,7 +144,7 @@ class Groups:
             records |= {(form.submission << ROW_BITS) | row for row in self._rows(act.org, form.submission, form.rows)}
         elif form.rows is not None:
             raise InvalidInput("say of which submission the rows are", code="bad_act", where="submission")
-        owners = book.owners(self._desk.ledger, {record >> ROW_BITS for record in records})
+        owners = owners_of(self._desk.ledger, {record >> ROW_BITS for record in records})
         if not records or any(owners.get(record >> ROW_BITS) != act.org for record in records):
             raise NotFound("there is no such record")
         return sorted(records)

@@ -43,9 +43,9 @@ class Mover:
         self._asking = asking
 
     async def moment(self, act: SignedAct, submission: int = -1) -> Moment:
-        """Now, with all label moves and ``submission`` applied. Raises Unavailable when that takes too long."""
+        """Now, with the owner's label moves and ``submission`` applied. Raises Unavailable when that takes too long."""
         event = self.sources.ledger.scope_event_of(act.org)
-        await self.sources.applier.wait(min(max(event, submission), self.sources.ledger.head - 1))
+        await self.sources.applier.wait(min(max(event, submission), self.sources.ledger.head - 1), act.org)
         principal = Principal(act.organisation, act.person, act.roles)
         return Moment(own_labels(self._asking.scope(principal, ACT)), event)
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 from graph_world import draft, label
-from ledger_actors import ORIGIN
+from ledger_actors import ORIGIN, Member
 from sealed_drafts import enter_drafts
 from sealed_world import SealedWorld
 
@@ -43,31 +44,36 @@ KINDS = ["Account", "Phone", "Parcel", "Person"]
 
 
 class DraftWorld(SealedWorld):
-    """A ledger of real drafts: submissions of some batches, label moves and a withdrawal."""
+    """A ledger of real drafts of three organisations: submissions of some batches, label moves and a withdrawal."""
 
-    def rows(self, name: str, count: int, code: str, **wrong: dict[str, Any]) -> int:
+    def __init__(self, data: Path) -> None:
+        super().__init__(data)
+        for org in ("swift", "customs"):
+            Member(org).join(self.ledger)
+
+    def rows(self, name: str, count: int, code: str, org: str = "pasar", **wrong: dict[str, Any]) -> int:
         """A submission; ``wrong`` says what is wrong with row ``r<number>``."""
         drafts = [
             draft(
                 row,
-                label(code=code),
+                label(org, code),
                 [f"account:shop:{name}{row}", f"phone:e164:+{row}"],
                 [("USES", 0, 1)],
                 **wrong.get(f"r{row}", {}),
             )
             for row in range(count)
         ]
-        return enter_drafts(self.ledger, (self.store, self.keys), "pasar", drafts)
+        return enter_drafts(self.ledger, (self.store, self.keys), org, drafts)
 
     def fill(self) -> None:
         first = self.rows("a", 10, "GREEN")
-        self.rows("b", 3, "RED")
+        self.rows("b", 3, "RED", "swift")
         self.enter(
             "label",
             {"moves": [{"records": [first << 28, first << 28 | 1], "label": msgspec.to_builtins(label(code="AMBER"))}]},
         )
         self.enter("withdrawal", {"ranges": [[first, 2, 2]]})
-        self.rows("c", 5, "CLEAR")
+        self.rows("c", 5, "CLEAR", "swift")
         # As an older version of the service took them in: rows of the first and of the second batch.
         self.rows("d", 7, "GREEN", r1={"expires": "2030-00-00"}, r2={"expires": "2030-00-00"}, r6={"expires": "never"})
 
@@ -78,7 +84,7 @@ class Expected:
 
     data: Path
     fingerprint: Fingerprint
-    parts: dict[str, bytes]
+    parts: dict[str, list[Any]]
     aside: list[Aside]
 
 
@@ -105,9 +111,22 @@ def applier_of(
     return Applier(ledger, Payloads(FilePayloadStore(data / "payloads"), keys), projections), close
 
 
-def parts(data: Path) -> dict[str, bytes]:
-    """The files of the columns by name."""
-    return {path.name: path.read_bytes() for path in (data / "columns").iterdir() if not is_temporary(path.name)}
+def parts(data: Path, graph: Graph) -> dict[str, list[Any]]:
+    """What the files of the columns say, by name: keys and labels for the numbers that this graph has for them."""
+    with graph.session() as session:
+        keys = dict(session.run("MATCH (e:Entity) RETURN e.id, e.key").values())
+        labels = dict(session.run("MATCH (l:Label) RETURN l.lid, l.key").values())
+    found: dict[str, list[Any]] = {}
+    for path in (data / "columns").iterdir():
+        if path.suffix == ".json" and not is_temporary(path.name):
+            said = msgspec.json.decode(path.read_bytes())
+            found[path.name] = [(one["records"], labels[one["lid"]]) for one in said]
+        elif not is_temporary(path.name):
+            names = {"src": keys, "dst": keys, "lid": labels}
+            rows = pq.read_table(path).to_pylist()
+            found[path.name] = [{name: names.get(name, {}).get(v, v) for name, v in row.items()} for row in rows]
+            assert all(isinstance(row[name], str) for row in found[path.name] for name in names), "there is such a one"
+    return found
 
 
 @pytest.fixture
@@ -123,7 +142,7 @@ def expected(
     applier.catch_up()
     aside = aside_in(applier._ledger)
     close()
-    seen = Expected(tmp_path / "data", fingerprint(graph_database), parts(applied), aside)
+    seen = Expected(tmp_path / "data", fingerprint(graph_database), parts(applied, graph_database), aside)
     assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 2 + 1
     assert [one.faults for one in aside] == [[("bad_value", 1, 2)], [("bad_value", 6, 6)]]
     graph_database.empty()
@@ -160,7 +179,7 @@ def test_two_appliers_at_once_apply_everything_once(
         for thread in threads:
             thread.join()
         assert fingerprint(graph_database) == expected.fingerprint
-        assert parts(expected.data) == expected.parts
+        assert parts(expected.data, graph_database) == expected.parts
         assert aside_in(ledger) == expected.aside, "set aside once, whoever was first"
     assert refused, "they never met: the test shows nothing"
     for graph in graphs:
@@ -217,7 +236,7 @@ def test_killed_at_every_step_of_applying(
             close()
             assert aside == expected.aside, f"set aside once, killed at point {point}"
             assert fingerprint(graph_database) == expected.fingerprint, f"killed at point {point}"
-            assert parts(data) == expected.parts, f"killed at point {point}"
+            assert parts(data, graph_database) == expected.parts, f"killed at point {point}"
             shutil.rmtree(data)
         child.stdin.close()
     assert point > 40

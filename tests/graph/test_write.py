@@ -58,7 +58,7 @@ def test_a_batch_becomes_entities_records_and_claims(graph_database: Graph) -> N
         [2, C, f'{{"raw":"{C}"}}'],
     ]
     assert rows(graph_database, "MATCH (e:Phone) RETURN e.kind, e.key") == [["Phone", B]]
-    assert writer.watermark() == Watermark(0, 0)
+    assert writer.watermark() == Watermark(0)
 
 
 def test_integers_do_not_depend_on_where_batches_end(graph_database: Graph, wipe: Callable[[Graph], None]) -> None:
@@ -71,7 +71,7 @@ def test_integers_do_not_depend_on_where_batches_end(graph_database: Graph, wipe
     wipe(graph_database)
     writer = Writer(graph_database)
     first = writer.apply(Step(0, 0, 5), drafts[:5], 0).ids
-    assert writer.watermark() == Watermark(-1, 5)
+    assert writer.watermark() == Watermark(0, ((0, 5),))
     second = writer.apply(Step(0, 5), drafts[5:], 10).ids
     assert first + second == whole
     # The same with a gap told draft by draft, as when a draft has been erased.
@@ -83,24 +83,49 @@ def test_integers_do_not_depend_on_where_batches_end(graph_database: Graph, wipe
 def test_what_comes_twice_or_early_is_refused(graph_database: Graph) -> None:
     writer = Writer(graph_database)
     one = [draft(0, label(), [A])]
-    for entry, batch in ((1, 0), (0, 1), (5, 0)):
-        with pytest.raises(OutOfOrder):
-            writer.apply(Step(entry, batch), one, 0)
+    with pytest.raises(OutOfOrder):
+        writer.apply(Step(0, 1), one, 0)
     writer.apply(Step(0), one, 0)
-    with pytest.raises(OutOfOrder):
-        writer.apply(Step(0), one, 0)
-    writer.advance(7)
-    with pytest.raises(OutOfOrder):
-        writer.advance(6)
-    with pytest.raises(OutOfOrder):
-        writer.move(7, [Move([0], label(code="RED"))])
-    writer.apply(Step(8, 0, 1), one, 0)
-    with pytest.raises(OutOfOrder):
-        writer.advance(9)
+    for step in (Step(0), Step(0, 1)):
+        with pytest.raises(OutOfOrder):
+            writer.apply(step, one, 0)
+    # 4 is half applied, 2 and 3 have still to come.
+    writer.apply(Step(4, 0, 1, passed=(2, 3)), one, 0)
+    assert writer.watermark() == Watermark(4, ((2, 0), (3, 0), (4, 1)))
+    assert writer.watermark().whole == 1
+    for step in (Step(1), Step(2, 1), Step(4), Step(4, 2)):
+        with pytest.raises(OutOfOrder):
+            writer.apply(step, one, 0)
+    writer.move(Step(3), [Move([0], label(code="RED"))])
+    for again in (lambda: writer.move(Step(3), []), lambda: writer.withdraw(Step(3), [], [])):
+        with pytest.raises(OutOfOrder):
+            again()
+    writer.apply(Step(2), one, 0)
+    writer.withdraw(Step(4, 1), [2 << 28], [label().owner])
+    assert writer.watermark() == Watermark(4)
     assert [count for (count,) in rows(graph_database, "MATCH (n:Record) RETURN count(n)")] == [2]
 
 
-def test_a_failed_batch_leaves_nothing_and_gives_its_label_numbers_back(graph_database: Graph) -> None:
+def test_of_two_writers_one_is_refused_and_then_knows_the_labels_of_the_other(graph_database: Graph) -> None:
+    """Whether the other wrote a batch, or only the labels of one that failed then."""
+    first, second = Writer(graph_database), Writer(graph_database)
+    for writer in (first, second):
+        assert writer.watermark() == Watermark(-1) and writer._known() == {}
+    first.apply(Step(0), [draft(0, label(), [A])], 0)
+    with pytest.raises(OutOfOrder):
+        second.apply(Step(1), [draft(0, label(), [A])], 0)
+    assert second.watermark() == Watermark(0)
+    assert second.apply(Step(1), [draft(0, label(), [A])], 0).lids == [1]
+    first.watermark()
+    with pytest.raises(ZeroDivisionError):
+        first.apply(Step(2), [draft(0, label(code="RED"), [A])], 0, lambda _: 1 / 0)
+    with pytest.raises(OutOfOrder):
+        second.apply(Step(2), [draft(0, label(code="AMBER"), [A])], 0)
+    assert second.apply(Step(2), [draft(0, label(code="AMBER"), [A])], 0).lids == [3]
+
+
+def test_a_failed_batch_leaves_nothing_but_the_numbers_of_its_labels(graph_database: Graph) -> None:
+    """Its columns may be there already: what they are under must never be somebody else's number."""
     writer = Writer(graph_database)
     bad = draft(0, label(), [A, B])
     bad.entities[1].kind = "Ghost`"
@@ -110,17 +135,17 @@ def test_a_failed_batch_leaves_nothing_and_gives_its_label_numbers_back(graph_da
     bad.entities[0] = entity(A, secret={"x": 1})
     with pytest.raises(IntegrityError, match="group"):
         writer.apply(Step(0), [bad], 0)
-    assert rows(graph_database, "MATCH (n) WHERE NOT n:Watermark RETURN count(n)") == [[0]]
-    assert writer.watermark() == Watermark(-1, 0)
-    assert writer.apply(Step(0), [draft(0, label(code="RED"), [A])], 0).lids == [1]
-    assert Writer(graph_database).labels() == [(1, label(code="RED"))]
-    assert Writer(graph_database).labels(1) == []
+    assert rows(graph_database, "MATCH (n) WHERE NOT n:Watermark AND NOT n:Label RETURN count(n)") == [[0]]
+    assert writer.watermark() == Watermark(-1)
+    assert writer.apply(Step(0), [draft(0, label(code="RED"), [A])], 0).lids == [2]
+    assert Writer(graph_database).labels() == [(1, label()), (2, label(code="RED"))]
+    assert Writer(graph_database).labels(1) == [(2, label(code="RED"))]
 
 
 def test_an_empty_entry_only_moves_the_watermark(graph_database: Graph) -> None:
     writer = Writer(graph_database)
     assert writer.apply(Step(0), [], 0).ids == []
-    assert writer.watermark() == Watermark(0, 0)
+    assert writer.watermark() == Watermark(0)
 
 
 def test_moved_records_take_their_claims_and_label_lists_along(graph_database: Graph) -> None:
@@ -131,7 +156,7 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
     ]
     writer.apply(Step(0), drafts, 0)
     shared = label(groups=("g1",))
-    writer.move(1, [Move([0, 99], shared)])
+    writer.move(Step(1), [Move([0, 99], shared)])
     assert rows(graph_database, "MATCH ()-[c:CLAIM]->() RETURN c.rec, c.lid ORDER BY c.rec, c.lid") == [
         [0, 2],
         [0, 2],
@@ -142,15 +167,15 @@ def test_moved_records_take_their_claims_and_label_lists_along(graph_database: G
         == [[0, 2]] * 3 + [[1, 1]] * 2
     )
     assert {key: sorted(values) for key, values in lids(graph_database).items()} == {A: [1, 2], B: [2], C: [1]}
-    writer.move(2, [Move([0, 1], shared)])
+    writer.move(Step(2), [Move([0, 1], shared)])
     assert lids(graph_database) == {A: [2], B: [2], C: [2]}
-    writer.move(3, [Move([0, 1], label())])
+    writer.move(Step(3), [Move([0, 1], label())])
     assert lids(graph_database) == {A: [1], B: [1], C: [1]}
     told: list[Any] = []
-    writer.move(4, [Move([0], shared), Move([1], label(code="RED")), Move([7], label(code="CLEAR"))], told.extend)
+    writer.move(Step(4), [Move([0], shared), Move([1], label(code="RED")), Move([7], label(code="CLEAR"))], told.extend)
     assert told == [(2, [0]), (3, [1]), (4, [])]
     assert {key: sorted(values) for key, values in lids(graph_database).items()} == {A: [2, 3], B: [2], C: [3]}
-    assert writer.watermark() == Watermark(4, 0)
+    assert writer.watermark() == Watermark(4)
 
 
 def test_withdrawn_records_are_gone_with_what_only_they_held(graph_database: Graph) -> None:
@@ -202,7 +227,7 @@ def test_a_withdrawal_is_cut_by_claims_and_goes_on_where_it_was(
         writer.withdraw(Step(1, at, to), piece, [label().owner])
         at += len(piece)
     assert rows(graph_database, "MATCH (n:Record) RETURN count(n)") == [[0]]
-    assert writer.watermark() == Watermark(1, 0)
+    assert writer.watermark() == Watermark(1)
 
 
 def test_a_label_of_many_groups_is_kept(graph_database: Graph) -> None:

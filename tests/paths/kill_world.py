@@ -274,7 +274,7 @@ class KillWorld:
 
     def _check_graph(self) -> None:
         last = max(index for index, kind in enumerate(self.log.types) if kind in EFFECTIVE)
-        mark = "MATCH (w:Watermark) RETURN w.index, w.batch"
+        mark = "MATCH (w:Watermark) RETURN w.index, size(coalesce(w.open, []))"
         until(lambda: self.up.graph(mark) >= [last, 0] and self.up.graph(mark)[1] == 0, "it is not applied", WATCHDOG)
         records, about, claims = self.up.graph(_COUNTS, one=1 << _BITS)
         left = {sent.index: count for sent in self.sent if (count := sent.rows - len(self.gone(sent)))}

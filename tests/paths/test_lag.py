@@ -21,6 +21,7 @@ from graphsvc.checkup import Checkup
 from graphsvc.client.answers import Answer
 from graphsvc.local.cast import CLIENTS
 from graphsvc.local.company import Members
+from graphsvc.model import bounds
 from graphsvc.model.schema import load_schema
 from graphsvc.settings import Settings
 from graphsvc_verify.entry import parse_leaf
@@ -54,12 +55,18 @@ class Halted:
         assert self.go_on.wait(120)
         self._catch_up(*given)
 
-    def submit(self, org: str = "police-ke") -> tuple[int, str]:
+    def submit_one(self, org: str = "police-ke") -> tuple[int, str]:
         """One row of an organisation, acknowledged: its index and the phone that it names."""
-        number = next(NUMBERS)
-        outgoing = file_of(self._folder / f"{number}.ndjson", [row(f"lag-{number}", number)])
+        index, (number,) = self.submit(org, 1)
+        return index, number
+
+    def submit(self, org: str, count: int) -> tuple[int, list[str]]:
+        """Some rows, each with a phone of its own."""
+        numbers = [next(NUMBERS) for _ in range(count)]
+        rows = [row(f"lag-{number}", number) for number in numbers]
+        outgoing = file_of(self._folder / f"{numbers[0]}.ndjson", rows)
         index = self.members.client(f"{org}.feed").submit(outgoing, org, self.members.by_name[org].working).index
-        return index, phone(number)
+        return index, [phone(number) for number in numbers]
 
     def match(self, number: str, who: str = POLICE, after: int | None = None) -> Answer:
         asked = {"i": [{"kind": "Phone", "parts": [{"name": "value", "value": number}]}]}
@@ -73,7 +80,7 @@ def halted(
     assert local_service.parts is not None
     halted = Halted(local_service.parts, members, tmp_path)
     # Somebody else's records are there to be asked about.
-    index, number = halted.submit("pasar")
+    index, number = halted.submit_one("pasar")
     assert halted.match(number, after=index).data["match"][0]["outcome"] == "HIT"
     monkeypatch.setattr(local_service.parts.applier, "catch_up", halted)
     halted.stand()
@@ -82,7 +89,7 @@ def halted(
 
 
 def test_ones_own_number_that_waits_is_not_asked_rather_than_no_hit(halted: Halted) -> None:
-    index, number = halted.submit()
+    index, number = halted.submit_one()
     late = halted.match(number)
     (found,) = late.data["match"]
     assert found == {"outcome": "NOT_ASKED", "hit": None, "problem": {"code": "not_applied_yet"}}
@@ -101,7 +108,7 @@ def test_ones_own_number_that_waits_is_not_asked_rather_than_no_hit(halted: Halt
 
 def test_an_answer_says_how_far_it_looked_when_it_was_read(halted: Halted, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is applied between reading and the answer's entry is not in the answer."""
-    index, number = halted.submit()
+    index, number = halted.submit_one()
     ledger, applier = halted.service.ledger, halted.service.applier
     append = ledger.append_soon
 
@@ -116,9 +123,46 @@ def test_an_answer_says_how_far_it_looked_when_it_was_read(halted: Halted, monke
     assert answer.applied_index < index and answer.own_pending == (index,)
 
 
+def test_a_small_one_is_in_and_found_while_anothers_large_one_is_half_in(
+    local_service: LocalService, members: Members, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert local_service.parts is not None
+    world = Halted(local_service.parts, members, tmp_path)
+    columns = world.service.applier._projections.columns
+    append, went_on = columns.append_drafts, {2: threading.Event(), 4: threading.Event()}
+    stands = {at: threading.Event() for at in went_on}
+
+    def held(entry: int, at: int, *rest: Any) -> None:
+        if at in stands:
+            stands[at].set()
+            assert went_on[at].wait(60)
+        append(entry, at, *rest)
+
+    monkeypatch.setattr(bounds, "BATCH_ROWS", 2)
+    monkeypatch.setattr(columns, "append_drafts", held)
+    try:
+        large, numbers = world.submit("pasar", 6)
+        # The first two rows are in when two rows of somebody else's come.
+        assert stands[2].wait(60)
+        small, (found, *_) = world.submit("police-ke", 2)
+        went_on[2].set()
+        assert stands[4].wait(60)
+        late = world.match(found, after=small)
+        assert late.data["match"][0]["outcome"] == "HIT" and late.own_pending == ()
+        assert late.applied_index < large < small, "not everything up to it is in"
+        # Whose is half in is told so.
+        half = [world.match(number, "pasar.officer") for number in (numbers[0], numbers[5])]
+        assert [answer.data["match"][0]["outcome"] for answer in half] == ["HIT", "NOT_ASKED"]
+        assert [answer.own_pending for answer in half] == [(large,), (large,)]
+    finally:
+        for event in went_on.values():
+            event.set()
+    assert world.match(numbers[5], "pasar.officer", after=large).own_pending == ()
+
+
 @pytest.mark.parametrize(("late", "age", "status"), [(60, 30, "ready"), (60, 90, "lagging"), (0, 90_000, "ready")])
 def test_readiness_has_a_bound_and_says_how_far_behind(halted: Halted, late: int, age: int, status: str) -> None:
-    index, _ = halted.submit()
+    index, _ = halted.submit_one()
     parts = halted.service
     written = datetime.fromisoformat(parse_leaf(parts.ledger.entry(index)).t) + timedelta(seconds=age)
     checkup = Checkup(parts.ledger, parts.applier, parts.graph, Path("/"), float(late), lambda: written)

@@ -25,6 +25,7 @@ from graphsvc.local.cast import CLIENTS, OPERATOR
 from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.model import bounds
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import record_int
@@ -64,7 +65,13 @@ class World:
         outgoing = file_of(self.folder / f"{org}-{self.parts.ledger.head}.ndjson", rows, DEFAULTS)
         return self.members.client(f"{org}.feed").submit(outgoing, org, self.members.by_name[org].working).index
 
-    def seal(
+    def seal(self, org: str, said: list[tuple[str, ...]], **how: Any) -> int:
+        """Rows as :meth:`enter` does, and all that comes of them."""
+        index = self.enter(org, said, **how)
+        self.settled(index)
+        return index
+
+    def enter(
         self, org: str, said: list[tuple[str, ...]], *, code: str = "GREEN", lock: int = -1, lose: bool = False
     ) -> int:
         """Rows as an older version took them in: an account, a phone, an expiry; perhaps with what can be mended."""
@@ -95,9 +102,7 @@ class World:
                 parts.keys.keep({pack: secret[: 64 * lock] + bytes(range(64)) + secret[64 * (lock + 1) :]})
                 self.mends.append(lambda: parts.keys.keep({pack: secret}))
 
-        index = enter_drafts(self.parts.ledger, (parts.store, parts.keys), org, drafts, spoil)
-        self.settled(index)
-        return index
+        return enter_drafts(self.parts.ledger, (parts.store, parts.keys), org, drafts, spoil)
 
     def settled(self, index: int) -> None:
         """Entry ``index`` is applied, and so is all that was said of it."""
@@ -132,7 +137,7 @@ class Seen:
 
     fingerprint: Fingerprint
     answers: list[Any]
-    claims: list[tuple[int, ...]]
+    claims: list[tuple[Any, ...]]
 
 
 def look(world: World, data: Path) -> Seen:
@@ -145,7 +150,14 @@ def look(world: World, data: Path) -> Seen:
     principal = Principal(BY_NAME["police-ke"], "x")
     scope = Scope(principal, CASE, 0, "", 0.0, lids, dict(world.parts.applier.labels), {}, ())
     found = Columns(data / "columns").select(scope, 0)
-    claims = zip(*(getattr(found, name).tolist() for name in ("src", "dst", "lid", "rec", "since")), strict=True)
+    with world.parts.graph.session() as session:
+        keys = dict(session.run("MATCH (e:Entity) RETURN e.id, e.key").values())
+    names = {"src": keys, "dst": keys, "lid": {lid: str(label) for lid, label in world.parts.applier.labels.items()}}
+    columns = [
+        [names.get(name, {}).get(value, value) for value in getattr(found, name).tolist()]
+        for name in ("src", "dst", "lid", "rec", "since")
+    ]
+    claims = zip(*columns, strict=True)
     return Seen(fingerprint(world.parts.graph), answers, sorted(claims))
 
 
@@ -166,6 +178,7 @@ def happen(world: World) -> None:
     world.act("pasar", "recall", third, 3)  # a label that nothing has any more keeps its number
     world.submit("customs-cn", [row(f"many-{number}", number % 7) for number in range(300)])
     be_set_aside(world)
+    take_turns(world)
     world.applied(world.parts.ledger.head - 1)
 
 
@@ -206,6 +219,27 @@ def be_set_aside(world: World) -> None:
     world.act("pasar", "erase", brought, 0)
     world.act("pasar", "erase", locked, 1)  # what came in late goes, and others keep what it named
     world.act("swiftline", "erase", lost, 1)  # recalled while it was set aside
+
+
+def take_turns(world: World) -> None:
+    """Between the batches of a large submission another organisation speaks of the same things, of late ones first."""
+    writer, order, came = world.parts.applier._projections.writer, list[int](), list[int]()
+    apply = writer.apply
+
+    def between(step: Any, *rest: Any) -> Any:
+        done = apply(step, *rest)
+        order.append(step.entry)
+        if step.to is not None and not came:
+            came.append(world.enter("swiftline", [("t0", "q3"), ("t1", "q55"), ("t2", "q56")], code="RED"))
+        return done
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounds, "BATCH_ROWS", 20)
+        patch.setattr(writer, "apply", between)
+        large = world.seal("customs-cn", [(f"big-{n}", f"q{n}") for n in range(60)], code="AMBER")
+    assert order == [large, *came, large, large], "it was not out of order: this shows nothing"
+    world.act("customs-cn", "erase", large, 3, 55)
+    world.act("swiftline", "recall", came[0], 1)
 
 
 @pytest.fixture(scope="module")

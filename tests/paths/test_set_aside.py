@@ -73,8 +73,8 @@ class World:
         return index
 
     def settled(self, index: int) -> None:
-        asyncio.run(self.parts.applier.wait(index, 240))
-        asyncio.run(self.parts.applier.wait(self.parts.ledger.head - 1, 240))
+        asyncio.run(self.parts.applier.wait(index, seconds=240))
+        asyncio.run(self.parts.applier.wait(self.parts.ledger.head - 1, seconds=240))
 
     def aside(self, submission: int) -> list[tuple[str, int, int]]:
         with self.parts.ledger.reading() as connection:

@@ -43,6 +43,7 @@ from graphsvc.model.product import product_data
 from graphsvc.policy.decide import READS, Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.policy.scope import Scope
+from graphsvc.schedule import Progress
 from graphsvc.share.desk import Desk, Effect, Told
 from graphsvc.share.entitlements import Entitled
 from graphsvc.share.groups import Groups
@@ -77,7 +78,7 @@ class World:
         nothing: Any = SimpleNamespace(store=None, keys=None)
         self.applier = Applier(self.ledger, nothing, nothing)  # it applies nothing
         self.applier.labels = MappingProxyType(self.labels)
-        self.applier.applied = self.ledger.head - 1
+        self.applier.progress = Progress(self.ledger.head)
         self.entitled = Entitled(self.ledger)
         unused: Any = None
         decider = Decider(load_policies(product_data("policies")))

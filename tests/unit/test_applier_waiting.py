@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from graphsvc.apply import Applier
+from graphsvc.apply import Applier, _Waiter
 from graphsvc.model.errors import Unavailable
+from graphsvc.schedule import Progress
 
 
 @pytest.fixture
@@ -20,13 +21,13 @@ def applier() -> Applier:
 
 def test_a_loop_that_was_closed_while_somebody_waited_in_it_holds_up_nobody(applier: Applier) -> None:
     gone = asyncio.new_event_loop()
-    applier._waiting.append((0, gone, gone.create_future()))
+    applier._waiting.append(_Waiter(lambda progress: progress.applied >= 0, gone, gone.create_future()))
     gone.close()
 
     async def waits() -> None:
         waiting = asyncio.create_task(applier.wait(0))
         await asyncio.sleep(0)
-        await asyncio.to_thread(applier._reached, 0)
+        await asyncio.to_thread(applier._reached, Progress(1))
         await waiting
 
     asyncio.run(waits())
@@ -35,6 +36,6 @@ def test_a_loop_that_was_closed_while_somebody_waited_in_it_holds_up_nobody(appl
 
 def test_who_has_waited_in_vain_is_forgotten(applier: Applier) -> None:
     with pytest.raises(Unavailable, match="not applied yet"):
-        asyncio.run(applier.wait(3, 0.01))
+        asyncio.run(applier.wait(3, seconds=0.01))
     assert not applier._waiting
-    applier._reached(3)
+    applier._reached(Progress(4))

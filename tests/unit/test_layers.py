@@ -20,7 +20,7 @@ PATHS = {
         "graphsvc.acts",
     ),
     *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
-    *("graphsvc.aside", "graphsvc.batches", "graphsvc.checkup", "graphsvc.lanes"),
+    *("graphsvc.aside", "graphsvc.batches", "graphsvc.checkup", "graphsvc.lanes", "graphsvc.schedule"),
     *("graphsvc.budget", "graphsvc.provenance", "graphsvc.govern", "graphsvc.manifest"),
 }
 PARTS = {"importers", "graphsvc.policy", "graphsvc.graph", "graphsvc.columns", "graphsvc.detect", "graphsvc.ledger"}
