@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -43,7 +43,7 @@ from graphsvc.ledger.payload import RowKeys
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, listen, read_kept
 from graphsvc.local.neo4j import Neo4jChild, stop_left_over
 from graphsvc.local.supervisor import Supervisor
-from graphsvc.model.errors import InvalidInput, Unavailable
+from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import sweep, write_durably
 from graphsvc.model.principals import Organisation
 from graphsvc.model.product import product_data
@@ -160,14 +160,17 @@ def run_service(
 
 @contextmanager
 def run_local(
-    data: Path, port: int, people: Sequence[DevelopmentClient] = (), host: str = "127.0.0.1"
+    data: Path, port: int | None, people: Sequence[DevelopmentClient] = (), host: str = "127.0.0.1"
 ) -> Iterator[LocalService]:
     """Run everything on this machine: Neo4j (a child, or the one that the settings name), identities, the service.
 
-    ``port`` 0 takes a free one. In production the identity provider is the one that the settings name.
+    ``port`` 0 takes a free one, None that of the last start here, so that profiles stay good. In production the
+    identity provider is the one that the settings name.
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings = read_settings(data.resolve(), os.environ, host=host, port=port)
+    settings = read_settings(data.resolve(), os.environ, host=host)
+    _check_together(settings)
+    settings = replace(settings, port=_last_port(settings) if port is None else port)
     bounds = bounds_of(settings, room_for_connections())
     with ExitStack() as stack:
         if not settings.database:
@@ -181,9 +184,33 @@ def run_local(
         identity_url, keys, clients_file = _identities(settings, people, stack)
         service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
         url = stack.enter_context(serve(service.app, settings, bounds))
+        if own := not settings.issuer:
+            write_durably(settings.data / "dev" / "port", url.rpartition(":")[2].encode())
         log_vkey = service.ledger.log_vkey
-        own = not settings.issuer
         yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service, own)
+
+
+def _last_port(settings: Settings) -> int:
+    """The port of the last start here with development identities, else the settings' own; what is no port is none."""
+    try:
+        said = (settings.data / "dev" / "port").read_bytes()
+    except OSError:
+        said = b""
+    kept = not settings.issuer and said.isdigit() and 0 < int(said) < 1 << 16
+    return int(said) if kept else settings.port
+
+
+def _check_together(settings: Settings) -> None:
+    """Raise InvalidInput where one setting needs another one, before anything starts."""
+    for wanted, variable, message in (
+        (bool(settings.database) and not settings.neo4j_uri, "GRAPHSVC_NEO4J_URI",
+         "a shared database needs a shared Neo4j: name it"),
+        (settings.environment == "production" and not settings.issuer, "GRAPHSVC_ISSUER",
+         "development identities do not run in production: name the issuer of access tokens"),
+        (bool(settings.issuer) and not settings.jwks, "GRAPHSVC_JWKS", "say where the issuer's signing keys are"),
+    ):  # fmt: skip
+        if wanted:
+            raise InvalidInput(message, code="setting", where=variable)
 
 
 def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stack: ExitStack) -> Graph:
@@ -218,8 +245,6 @@ def _time_stamping(settings: Settings, ledger: Ledger, stack: ExitStack) -> None
 
 
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
-    if settings.database and not settings.neo4j_uri:
-        raise InvalidInput("a shared database needs a shared Neo4j: set GRAPHSVC_NEO4J_URI as well", code="settings")
     if settings.neo4j_uri:
         return settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password
     child = Neo4jChild(settings.data / "neo4j", None, settings.neo4j_heap, settings.neo4j_pagecache)
@@ -234,8 +259,6 @@ def _identities(
 ) -> tuple[str, StaticKeys | FetchedKeys, Path]:
     directory = settings.data / "dev"
     if settings.issuer:
-        if not settings.jwks:
-            raise Unavailable("set GRAPHSVC_JWKS beside GRAPHSVC_ISSUER: where its signing keys are", code="settings")
         return settings.issuer, FetchedKeys(settings.jwks), directory / "clients.json"
     kept = read_kept(directory)
     server = listen(settings.environment, kept.port)

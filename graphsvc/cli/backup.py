@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from graphsvc.backup import back_up, check_apart, restore, save_secrets
 from graphsvc.cli.output import write_json
 from graphsvc.cli.state import DataOption, JsonFlag, payloads_of, progress_bar, settings_of
 from graphsvc.model.errors import InvalidInput
@@ -29,6 +28,9 @@ def backup(
     Sealed payloads are copied once, so renewing a backup is quick. Without the file of secrets nobody can read it, and
     nobody can restore it: write one with --secrets at first, and after each monthly re-wrapping of keys.
     """
+    # What a service is made of takes long to import, and no other command needs it.
+    from graphsvc.backup import back_up, check_apart, save_secrets
+
     settings = settings_of(data)
     if secrets is not None:
         check_apart(secrets, target)
@@ -65,6 +67,8 @@ def restore_backup(
     only when there is none of them the backup's own. A backup that is behind it is a fork of the log and is refused,
     now and at every later start.
     """
+    from graphsvc.backup import restore
+
     try:
         notes = [path.read_text(encoding="utf-8") for path in checkpoint]
     except UnicodeDecodeError:

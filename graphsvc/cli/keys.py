@@ -14,7 +14,6 @@ from graphsvc.cli import keyevents
 from graphsvc.cli.output import write_json
 from graphsvc.cli.state import DataOption, JsonFlag, settings_of
 from graphsvc.client.keys import HpkeKey, SigningKey, load_hpke_key, load_signing_key, save_hpke_key, save_signing_key
-from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
 
@@ -79,6 +78,8 @@ def rewrap(data: DataOption = Path("data"), json: JsonFlag = False) -> None:
     For a daily job: it does something once a month. Afterwards older backups open with older secrets only: write new
     ones (graphsvc backup --secrets), then destroy those. What was erased before is then unreadable everywhere.
     """
+    from graphsvc.ledger.rowkeys import RowKeys
+
     settings = settings_of(data)
     with closing(RowKeys(settings.data / "keys" / "rows.db", create=False)) as keys:
         count = keys.rewrap()

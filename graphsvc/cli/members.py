@@ -76,7 +76,7 @@ def add(org: OrgArgument, *, joining: Joining, profile: ProfileOption = None, js
     tell(made, json)
     if not json:
         typer.echo(f"\nNext, by {org}:")
-        typer.echo("  graphsvc keys request, enrol, send      its people's keys, under its root key")
+        typer.echo("  graphsvc keys add                       its people's keys, under its root key")
         typer.echo(f"  graphsvc policy propose {org}      its own policy file; another of its persons approves")
         typer.echo("and by the operator: issue tokens to its people at the identity provider")
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from graphsvc.acts import MAX_BODY
 from graphsvc.cli.options import FootingOptions, grouped
 from graphsvc.cli.output import table, write_json
 from graphsvc.cli.policy import DirArgument, JsonFlag, show_difference, show_explanation
@@ -70,6 +69,8 @@ def propose(
 
     The folder is checked first. Its decision tables about this part travel along, and the service runs them too.
     """
+    from graphsvc.acts import MAX_BODY
+
     folder = directory or product_data("policies")
     # 1. Sound here?
     if findings := check_folder(folder):

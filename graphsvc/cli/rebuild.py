@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from graphsvc.cli.output import NOT_HOLDING, write_json
 from graphsvc.cli.state import DataOption, JsonFlag, opened, progress_bar, settings_of
-from graphsvc.graph.fingerprint import Fingerprint
-from graphsvc.local.neo4j import stop_left_over
-from graphsvc.rebuild import Rebuilt, Source, rebuild_offline, rebuild_online
-from graphsvc.renewal import Servers
+
+if TYPE_CHECKING:
+    from graphsvc.graph.fingerprint import Fingerprint
+    from graphsvc.rebuild import Rebuilt
 
 
 def rebuild(
@@ -31,6 +31,10 @@ def rebuild(
     leaves the old one as it was. A server named by GRAPHSVC_NEO4J_URI is emptied and filled online; when that is
     interrupted, the next start goes on.
     """
+    from graphsvc.local.neo4j import stop_left_over
+    from graphsvc.rebuild import Source, rebuild_offline, rebuild_online
+    from graphsvc.renewal import Servers
+
     settings = settings_of(data)
     console = Console(stderr=True, highlight=False)
     begun = time.monotonic()

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from graphsvc.app import LocalService
 
 Port = Annotated[int, typer.Option("--port", help="Port on loopback; 0 takes a free one.", min=0, max=65535)]
+KeptPort = Annotated[
+    int | None,
+    typer.Option(
+        "--port", help="0 takes a free one; left out: that of the last start here, else 8443.", min=0, max=65535
+    ),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def up(
     data: Annotated[Path, typer.Option("--data", help="State directory; made when absent.")] = Path("data"),
-    port: Port = 8443,
+    port: KeptPort = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     json: JsonFlag = False,
 ) -> None:

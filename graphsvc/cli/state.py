@@ -6,21 +6,19 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from graphsvc.apply import Payloads
-from graphsvc.ledger.lock import lock_directory
-from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.objects import PayloadStore, open_payloads
-from graphsvc.ledger.rowkeys import RowKeys
-from graphsvc.local.neo4j import stop_left_over
 from graphsvc.model.errors import InvalidInput
-from graphsvc.rebuild import NEXT, finish
 from graphsvc.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from graphsvc.apply import Payloads
+    from graphsvc.ledger.log import Ledger
+    from graphsvc.ledger.objects import PayloadStore
 
 DataOption = Annotated[Path, typer.Option("--data", help="State directory of the service.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -36,12 +34,21 @@ def settings_of(data: Path) -> Settings:
 
 def payloads_of(settings: Settings) -> PayloadStore:
     """The payload store of settings."""
+    from graphsvc.ledger.objects import open_payloads
+
     return open_payloads(settings.payload_location, settings.s3_endpoint)
 
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Ledger, Payloads]]:
     """Ledger and payloads, as long as no service has them. Raises Unavailable when one runs."""
+    from graphsvc.apply import Payloads
+    from graphsvc.ledger.lock import lock_directory
+    from graphsvc.ledger.log import Ledger
+    from graphsvc.ledger.rowkeys import RowKeys
+    from graphsvc.local.neo4j import stop_left_over
+    from graphsvc.rebuild import NEXT, finish
+
     with ExitStack() as stack:
         if not settings.database:
             stack.callback(lock_directory(settings.data))

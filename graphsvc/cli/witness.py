@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.console import Console
 
 from graphsvc.cli.output import write_json
 from graphsvc.model.errors import InvalidInput
-from graphsvc.witness import Witness, witness_app
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.note import parse_vkey
 
@@ -30,6 +28,10 @@ def witness(
     Verifiers pin the key that it prints; the operator names it in the file of GRAPHSVC_WITNESSES. Never copy or restore
     its folder: a witness that forgets what it signed proves nothing.
     """
+    import uvicorn
+
+    from graphsvc.witness import Witness, witness_app
+
     try:
         logs = [parse_vkey(text) for text in log]
     except VerifyError as error:

@@ -105,25 +105,33 @@ class Members:
         """The pinned keys."""
         return parse_trust(self._trust_value())
 
-    def write_profile(self, org: str, name: str, defaults: Defaults) -> Path:
-        """Write the profile by which the command line acts for ``org`` as development identity ``name`` from now on."""
+    def write_profile(self, name: str, defaults: Defaults) -> Path:
+        """Write the profile by which the command line acts as a development identity: ``police-ke/analyst.json``.
+
+        It names the key that the identity signs with, if it has one.
+        """
+        org, _, part = name.partition(".")
         folder = self.folder / org
-        (folder / "secret").unlink(missing_ok=True)
-        write_private(folder / "secret", self._secrets[name].encode())
-        organisation = self.by_name[org].organisation
+        folder.mkdir(exist_ok=True, mode=0o700)
+        secret = f"{part}.secret"
+        (folder / secret).unlink(missing_ok=True)
+        write_private(folder / secret, self._secrets[name].encode())
+        member = self.by_name.get(org)
+        key = "" if member is None else f"{part if part in member.people else 'working'}.pem"
         profile = ProfileFile(
             url=self._service.url,
             org=org,
             trust="../trust.json",
             token_endpoint=f"{self._service.identity_url}/token",
             client_id=name,
-            secret_file="secret",  # noqa: S106 -- a file name
-            kind=organisation.kind,
-            jurisdiction=organisation.jurisdiction,
+            secret_file=secret,
+            kind="" if member is None else member.organisation.kind,
+            jurisdiction="" if member is None else member.organisation.jurisdiction,
             defaults=defaults,
+            signing_key=key,
         )
-        write_profile(folder / "profile.json", profile)
-        return folder / "profile.json"
+        write_profile(folder / f"{part}.json", profile)
+        return folder / f"{part}.json"
 
     def close(self) -> None:
         """Close all connections."""

@@ -10,18 +10,15 @@ from rich.console import Console
 from graphsvc.app import LocalService, run_local
 from graphsvc.cli.output import write_json
 from graphsvc.cli.run import until_stopped
-from graphsvc.local.cast import CLIENTS, feed_of
+from graphsvc.local.cast import CLIENTS, OPERATOR, feed_of
 from graphsvc.local.company import Members
 from graphsvc.local.scenario import ORGANISATIONS, make_scenario
-from graphsvc.local.scenario.truth import Slice
-from graphsvc.local.sharing_story import POLICE
+from graphsvc.local.scenario.truth import Scenario, Slice
 from graphsvc.local.stage import Stage
 from graphsvc.local.story import CASE, INVESTIGATION, Story
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput
 from graphsvc_verify.errors import VerifyError
-
-CUSTOMS = "customs-cn.officer"
 
 
 def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> bool:
@@ -31,7 +28,10 @@ def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> 
     Unavailable when Neo4j can't be had.
     """
     if (data / "demo").exists():
-        raise InvalidInput("a demo was run here before; name another directory", code="exists", where=str(data))
+        message = (
+            f"a demo was run here before: serve it again with graphsvc up --data {data}, or name another directory"
+        )
+        raise InvalidInput(message, code="exists", where=str(data))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     stage = Stage(console, quiet=as_json)
     scenario = make_scenario(data / "demo" / "files", seed)
@@ -39,6 +39,7 @@ def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> 
         members = Members(service, ORGANISATIONS, data / "demo" / "organisations")
         try:
             tell(stage, Story(stage, members, scenario))
+            write_profiles(members, scenario)
             if as_json:
                 write_json(stage.score())
             if keep:
@@ -63,10 +64,11 @@ def tell(stage: Stage, story: Story) -> None:
     stage.end()
 
 
-def write_profiles(members: Members) -> None:
-    """Write the profiles of the two desks between which records are disclosed (``docs/sharing.md``)."""
-    for name in (POLICE, CUSTOMS):
-        members.write_profile(name.partition(".")[0], name, Defaults())
+def write_profiles(members: Members, scenario: Scenario) -> None:
+    """Write a profile for everybody, by which the pages in ``docs/`` go on; feeds say what holds for their rows."""
+    said = {feed_of(piece.org): piece.defaults for piece in reversed(scenario.slices)}
+    for name in (OPERATOR, *(client.client_id for client in CLIENTS)):
+        members.write_profile(name, said.get(name, Defaults()))
 
 
 def _invite(console: Console, service: LocalService, members: Members, piece: Slice) -> None:
@@ -77,16 +79,15 @@ def _invite(console: Console, service: LocalService, members: Members, piece: Sl
     line(f"  GraphQL     {service.url}/graphql")
     line(f"  log         {service.url}/log/checkpoint")
     line(f"  identities  {service.identity_url}")
-    line(f"  state       {service.data}")
+    line(f"  state       {service.data}; to serve it again: graphsvc up --data {service.data}")
     line("\nTokens, good for 15 minutes")
     for name in ("police-ke.investigator", "police-ke.analyst", "pasar.officer"):
         line(f"  # {name}; a new one: graphsvc token {name} --data {service.data}")
         line(f"  {members.token(name)}")
-    write_profiles(members)
-    profile = members.write_profile(piece.org, feed_of(piece.org), piece.defaults)
+    desk = members.folder / piece.org
     line("\nTry")
     line(f"  graphsvc submit {piece.path} --map {piece.mapping} \\")
-    line(f"    --sign {profile.with_name('working.pem')} --profile {profile}")
+    line(f"    --sign {desk / 'working.pem'} --profile {desk / 'feed.json'}")
     line(f"  curl -s {service.url}/graphql -H 'Content-Type: application/json' \\")
     line(f'    -H "Authorization: Bearer $(graphsvc token police-ke.investigator --data {service.data})" \\')
     line(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +19,7 @@ from graphsvc.local.company import Members
 from graphsvc.local.identity import DevelopmentClient, IdentityServer
 from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.principals import Footing
+from tests.paths.process import environment
 from tests.paths.wire import MintingIdentity
 
 CASE = "PATH/2026-1"
@@ -79,6 +82,19 @@ def members(
             client.query(register, {"r": CASE})
     yield members
     members.close()
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state directory of a demo that was told and has ended; beside it, ``.json``, what it said."""
+    data = tmp_path_factory.mktemp("demo") / "data"
+    command = [sys.executable, "-m", "graphsvc", "demo", "--once", "--json", "--data", str(data)]
+    done = subprocess.run(
+        command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    data.with_suffix(".json").write_text(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return data
 
 
 @pytest.fixture

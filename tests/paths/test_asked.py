@@ -121,7 +121,7 @@ def test_an_act_that_selects_by_an_unknown_code_is_refused(members: Members) -> 
 
 
 def test_the_command_line_says_what_was_meant_and_exits_with_2(members: Members) -> None:
-    profile = members.write_profile("police-ke", "police-ke.investigator", DEFAULTS)
+    profile = members.write_profile("police-ke.investigator", DEFAULTS)
     words = ["match", "--phone", "+254711000001", "--profile", str(profile), "--json"]
     footing = ["--legal-basis", BASIS, "--case", CASE]
     done = run(*words, *footing, "--purpose", "investigaton")

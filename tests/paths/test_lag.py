@@ -96,7 +96,7 @@ def test_ones_own_number_that_waits_is_not_asked_rather_than_no_hit(halted: Halt
     assert late.own_pending == (index,) and late.applied_index < index and not late.only_own
     others = halted.match(number, "pasar.officer")
     assert others.own_pending == () and others.only_own, "what waits of others is nobody's business"
-    profile = halted.members.write_profile("police-ke", POLICE, DEFAULTS)
+    profile = halted.members.write_profile(POLICE, DEFAULTS)
     footing = ["--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case]
     told = run("match", "--phone", number, "--profile", str(profile), *footing)
     assert told.returncode == 4 and "not asked" in told.stdout

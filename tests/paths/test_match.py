@@ -293,7 +293,7 @@ def test_many_at_once_never_pass_the_budget(rationed: Callable[[int], Rationed])
 
 
 def test_a_file_is_matched_at_the_command_line(members: Members, held: dict[str, Any], tmp_path: Path) -> None:
-    profile = members.write_profile("police-ke", INVESTIGATOR, DEFAULTS)
+    profile = members.write_profile(INVESTIGATOR, DEFAULTS)
     source, out = tmp_path / "asked.csv", tmp_path / "answers.csv"
     lines = ["kind,value,site,id,note", f"Phone,{held['known']},,,x", "Account,,shopee,match-shown,=1+1"]
     source.write_text("\n".join([*lines, "Phone,12x,,,", f"Phone,{phone(next(FRESH))},,,"]) + "\n")
@@ -318,7 +318,7 @@ def test_a_file_is_matched_at_the_command_line(members: Members, held: dict[str,
 
 
 def test_what_nobody_was_asked_about_is_told_apart_from_no_hit(members: Members, held: dict[str, Any]) -> None:
-    profile = members.write_profile("police-ke", INVESTIGATOR, DEFAULTS)
+    profile = members.write_profile(INVESTIGATOR, DEFAULTS)
     bare = _run("match", "--phone", held["shown"], "--profile", str(profile))
     assert bare.returncode == 2 and "no_footing" in bare.stdout and "not asked" in bare.stdout
     assert "your own organisation's" in bare.stderr

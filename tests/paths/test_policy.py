@@ -1,9 +1,8 @@
-"""Policies at a running service: the officer's page does what it says, and a version decides from its entry on."""
+"""Policies at a running service: a version decides from its entry on, and back."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,8 @@ from graphsvc.local.company import Members
 from graphsvc.model.principals import Footing
 from graphsvc_verify.canonical import parse
 from tests.paths.conftest import FOOTING
-from tests.paths.pages import follow, parts, put_commands, write_files
-from tests.paths.process import ROOT
-from tests.paths.test_tutorial import DEFAULTS
 from tests.paths.wire import SEARCH, account_key, file_of, row
 
-PAGE = ROOT / "docs" / "policy.md"
 ORG = "pasar"
 OWN = "orgs/pasar.cedar"
 WITHHOLD = """@id("pasar-no-personal")
@@ -169,15 +164,3 @@ def test_only_an_officers_key_counts_and_others_see_nothing_of_it(officers: Offi
     parts_seen = {one["part"] for one in police.query(VERSIONS, {"part": None, "first": 100}).data["policyVersions"]}
     assert ORG not in parts_seen and "shared" in parts_seen
     assert police.query(VERSIONS, {"part": ORG, "first": 100}).data["policyVersions"] == []
-
-
-def test_the_officers_page_does_what_it_says(officers: Officers, local_service: LocalService, tmp_path: Path) -> None:
-    members = officers.members
-    members.write_profile(ORG, "pasar.officer", DEFAULTS)
-    variables = {**put_commands(tmp_path / "bin"), "GRAPHSVC_PROFILE": str(members.folder / ORG / "profile.json")}
-    files, steps = parts(PAGE.read_text(encoding="utf-8"))
-    assert set(files) == {"pasar-export.yaml"} and len(steps) >= 9
-    write_files(tmp_path, files)
-    follow(steps, tmp_path, variables)
-    assert (tmp_path / "changes.json").stat().st_size > 100
-    shutil.rmtree(tmp_path / "mine")

@@ -45,7 +45,7 @@ def said(done: subprocess.CompletedProcess[str], code: int = 0) -> dict[str, Any
 
 @pytest.fixture(scope="module")
 def profile(members: Members) -> Path:
-    return members.write_profile(ORG, f"{ORG}.feed", DEFAULTS)
+    return members.write_profile(f"{ORG}.feed", DEFAULTS)
 
 
 @pytest.fixture
@@ -54,12 +54,13 @@ def rows(tmp_path: Path) -> Outgoing:
     return file_of(tmp_path / "rows.ndjson", [*(row(f"cli-{number}", 5_001 + number) for number in range(5)), bad])
 
 
-def test_the_demo_tells_its_story_and_ends_well(tmp_path: Path) -> None:
-    score = said(run("demo", "--once", "--json", "--data", tmp_path / "demo"))
+def test_the_demo_tells_its_story_and_ends_well(demo_data: Path) -> None:
+    score = json.loads(demo_data.with_suffix(".json").read_text())
     assert score["held"] and [len(step["checks"]) > 0 for step in score["steps"]] == [True] * 11
     assert all(check["held"] for step in score["steps"] for check in step["checks"])
-    again = run("demo", "--once", "--json", "--data", tmp_path / "demo")
-    assert said(again, 2)["error"]["code"] == "exists", "a demo is never told over another's state"
+    error = said(run("demo", "--once", "--json", "--data", demo_data), 2)["error"]
+    assert error["code"] == "exists", "a demo is never told over another's state"
+    assert f"graphsvc up --data {demo_data}" in error["message"], "it can be served again"
 
 
 def test_a_demo_that_does_not_give_what_was_planted_ends_with_1(tmp_path: Path) -> None:

@@ -108,6 +108,17 @@ def test_a_backup_alone_opens_nothing(world: SealedWorld, tmp_path: Path) -> Non
         check_apart(secrets, backup)
 
 
+def test_secrets_are_never_written_into_the_backup_that_they_open(tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    (tmp_path / "link").symlink_to(backup)
+    for inside in ("backup/sec", "backup/deep/sec", "link/sec", "x/../backup/sec"):
+        with pytest.raises(InvalidInput) as caught:
+            check_apart(tmp_path / inside, backup)
+        assert caught.value.code == "secrets_not_apart"
+    check_apart(tmp_path / "backup.secrets", backup)
+
+
 def test_erasures_are_replayed_over_older_keys(world: SealedWorld, tmp_path: Path) -> None:
     index, other = world.submit("one"), world.submit("two")
     (older, secrets) = taken(world, tmp_path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -238,3 +240,10 @@ def test_what_is_named_is_one_target(named: Named, target: dict[str, object] | s
         assert refused.value.code == target
     else:
         assert named.target == msgspec.to_builtins(msgspec.convert(target, Target))
+
+
+def test_a_command_does_not_wait_for_what_only_a_service_needs() -> None:
+    heavy = ("sqlalchemy", "neo4j", "fastapi", "strawberry", "uvicorn", "pyarrow")
+    code = f"import sys, graphsvc.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from graphsvc.app import run_local
 from graphsvc.model.errors import InvalidInput
 from graphsvc.settings import Settings, read_settings
 
@@ -67,3 +68,22 @@ def test_every_default_is_of_its_own_form() -> None:
     assert (
         read_settings(Path("state"), {f"GRAPHSVC_{name.upper()}": str(value) for name, value in texts.items()}) == plain
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        ({"ENVIRONMENT": "production"}, "GRAPHSVC_ISSUER"),
+        ({"ISSUER": "https://login.example.org"}, "GRAPHSVC_JWKS"),
+        ({"DATABASE": "postgresql://u:p@db/x"}, "GRAPHSVC_NEO4J_URI"),
+    ],
+)
+def test_settings_that_need_another_one_are_refused_before_anything_starts(
+    settings: dict[str, str], missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"GRAPHSVC_{name}", value)
+    with pytest.raises(InvalidInput) as caught, run_local(tmp_path, 0):
+        pass
+    assert (caught.value.code, caught.value.where) == ("setting", missing)
+    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import os
 import resource
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 
 from graphsvc import cli, workers
-from graphsvc.app import _people, _Secrets
+from graphsvc.app import _last_port, _people, _Secrets
 from graphsvc.backup import back_up
 from graphsvc.ledger.keyfiles import secret
 from graphsvc.ledger.log import Ledger
@@ -26,6 +27,7 @@ from graphsvc.local.jars import _sweep
 from graphsvc.model.errors import GraphsvcError, IntegrityError, InvalidInput, Unavailable
 from graphsvc.model.files import is_temporary, sweep, temporary, write_durably
 from graphsvc.rebuild import EMPTY, SWAP, finish
+from graphsvc.settings import Settings
 
 NOT_OURS = (".bashrc", "a.tmp", ".a.tmp", ".a.12345678", ".a.1234567g.tmp", ".a.12345678.tmp.bak", "x.12345678.tmp")
 
@@ -263,3 +265,13 @@ def test_a_worker_whose_service_was_killed_leaves_no_packs(tmp_path: Path, monke
     workers._work(theirs, workers.Places(Path(), str(tmp_path)), resource.RLIM_INFINITY)
     theirs.close()
     assert list(store.names()) == []
+
+
+def test_a_start_takes_the_port_of_the_last_one(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    assert _last_port(settings) == 8443, "the first start"
+    (tmp_path / "dev").mkdir()
+    for content, port in ((b"0", 8443), (b"70000", 8443), (b"x", 8443), (b"", 8443), (b"40123", 40123)):
+        (tmp_path / "dev" / "port").write_bytes(content)
+        assert _last_port(settings) == port
+    assert _last_port(replace(settings, issuer="https://login.example.org")) == 8443, "elsewhere the operator says"

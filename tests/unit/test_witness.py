@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +208,24 @@ def test_the_file_of_witnesses_is_checked(tmp_path: Path) -> None:
             read_witness_policy(file)
     with pytest.raises(InvalidInput):
         read_witness_policy(tmp_path / "absent.json")
+
+
+def test_the_command_serves_a_witness_until_it_is_stopped(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ledger, _ = opened(tmp_path / "ledger")
+    words = ["witness", "--name", "witness.example.org", "--log", ledger.log_vkey, "--data", str(tmp_path / "witness")]
+    command = [sys.executable, "-m", "graphsvc", *words, "--port", str(port), "--json"]
+    with closing(ledger), subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            note, answer = grown(ledger, 3), None
+            while answer is None:
+                assert process.poll() is None
+                with suppress(httpx2.ConnectError):
+                    answer = httpx2.post(f"{told['url']}/add-checkpoint", content=request(0, [], note))
+            assert answer.status_code == 200 and answer.text.startswith("— witness.example.org ")
+        finally:
+            process.terminate()
+    assert told["logs"] == [ORIGIN]
