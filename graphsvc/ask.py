@@ -214,9 +214,10 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
     who = {"org": principal.org, "person": principal.person}
     stated = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
     facts = read_facts({"who": who, **stated, "policy": scope.policy})
+    shown, hits = reading.shown, reading.hits()
     owners = [
-        OwnerPart(owner=owner, facts=facts, disclosures=_disclosures(records))
-        for owner, records in sorted(reading.shown.items())
+        OwnerPart(owner, facts, _disclosures(shown.get(owner, {})), hits.get(owner))
+        for owner in sorted({*shown, *hits})
     ]
     return EntryDraft(
         type=READ,

@@ -173,7 +173,7 @@ def carrying(compact: str, *told: str, **more: Any) -> EntryDraft:
 def enter(ledger: Ledger, draft: EntryDraft) -> Appended:
     """Enter what the operator's own code enters, with the database and the log's key: whatever it likes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Batch, "_hold", lambda batch, prepared: None)
+        patch.setattr(Batch, "_hold", lambda *_: None)
         return ledger.append(draft).result()
 
 

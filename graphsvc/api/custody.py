@@ -147,7 +147,7 @@ class SubjectLink:
 
 @shape
 class SubjectDisclosure:
-    """A read by another organisation that showed the record."""
+    """A read by another organisation that showed the record. hit: it only told that there is one."""
 
     index: int
     at: str
@@ -156,6 +156,7 @@ class SubjectDisclosure:
     purpose: str
     legal_basis: str
     case: str
+    hit: bool
 
 
 @shape

@@ -270,10 +270,11 @@ class Case:
 
 @shape
 class SubmissionRow:
-    """A row of one of the caller's organisation's submissions."""
+    """A row of one of the caller's organisation's submissions. hit: nothing of it was shown but that it is there."""
 
     submission: int
     row: int
+    hit: bool
 
 
 @shape

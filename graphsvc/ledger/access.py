@@ -58,7 +58,8 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
 
     ``size`` is the number of entries in the log.
 
-    Each is {index, t, reader, person, purpose, basis, case, policy, signed, records: [(submission, row)]}; ``signed``
+    Each is {index, t, reader, person, purpose, basis, case, policy, signed, records: [(submission, row,
+    hit)]}; ``hit``: nothing of the record was shown but that there is one; ``signed``
     says whether the reader's organisation signed its request, so that it is not the operator alone who says so.
     """
     low = 0 if window.since is None else _first_at(connection, window.since, size, after=False)
@@ -271,15 +272,16 @@ def _names(leaf: dict[str, Any]) -> set[str]:
     return names
 
 
-def _records(connection: Connection, owner: str, indexes: list[int]) -> dict[int, list[tuple[int, int]]]:
-    found: dict[int, list[tuple[int, int]]] = {}
+def _records(connection: Connection, owner: str, indexes: list[int]) -> dict[int, list[tuple[int, int, bool]]]:
+    found: dict[int, list[tuple[int, int, bool]]] = {}
+    table = disclosures.c
     for chunk in _chunks(indexes):
-        query = select(disclosures.c["index"], disclosures.c.submission, disclosures.c.rows).where(
-            disclosures.c.owner == owner, disclosures.c["index"].in_(chunk)
+        query = select(table["index"], table.submission, table.hit, table.rows).where(
+            table.owner == owner, table["index"].in_(chunk)
         )
-        for index, submission, packed in connection.execute(query):
+        for index, submission, hit, packed in connection.execute(query):
             rows = struct.unpack(f">{len(packed) // 4}I", packed)
-            found.setdefault(index, []).extend((submission, row) for row in rows)
+            found.setdefault(index, []).extend((submission, row, hit) for row in rows)
     return {index: sorted(records) for index, records in found.items()}
 
 

@@ -36,7 +36,7 @@ _COLUMNS = {
     "sections": ("owner", "seq", "index"),
     "objects": ("digest", "public", "bytes"),
     "reads": ("index", "t", "org", "person", "purpose", "basis", "case", "policy"),
-    "disclosures": ("owner", "index", "submission", "rows"),
+    "disclosures": ("owner", "index", "submission", "hit", "rows"),
     "tiles": ("level", "n", "data"),
     "checkpoints": ("size", "root", "note", "t", "epoch", "key_head", "scope_head"),
 }
@@ -224,7 +224,9 @@ class Batch:
         who = draft.who or {}
         footing = (draft.purpose or "", draft.basis or "", draft.case or "", draft.policy or "")
         self._rows["reads"].append((index, t, who.get("org", ""), who.get("person", ""), *footing))
-        self._rows["disclosures"] += [(owner, index, submission, rows) for owner, submission, rows in finished.shown]
+        self._rows["disclosures"] += [
+            (owner, index, submission, hit, rows) for owner, submission, hit, rows in finished.shown
+        ]
 
     def _hold(self, prepared: Prepared, t: str) -> None:
         """Hold an entry against its act as any verifier will: by the keys in force here, at its own index and time.
