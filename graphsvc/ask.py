@@ -35,6 +35,7 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.footings import check_footing
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import MANY, Reading
+from graphsvc.shown import Withheld
 from graphsvc.witnessing import Witnessing
 from graphsvc_verify.lines import READ
 from graphsvc_verify.meaning import read_facts
@@ -60,6 +61,7 @@ class Released:
 
     How far it looked: at least all entries up to ``applied_index``, less ``own_pending``, which are submissions of the
     caller's organisation (the first :data:`MOST_PENDING`); ``only_own``: no other organisation's records were in scope.
+    ``withheld`` is what an answer for export lacks, because it may be looked at only.
     """
 
     data: bytes
@@ -67,6 +69,7 @@ class Released:
     applied_index: int
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
+    withheld: tuple[Withheld, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,13 @@ class Asking:
             # 2. Read and encode; everything shown is noted down on the way (reading).
             reading = Reading(self._sources, scope, pending)
             data = await work(reading)
+            withheld: tuple[Withheld, ...] = ()
+            if footing.export:
+                # Read again as far as it may be exported: what was seen the first time beside that is left out.
+                looked, reading = reading, Reading(self._sources, scope.for_export(), pending)
+                data = await work(reading)
+                reading.reached = max(reading.reached, looked.reached)
+                withheld = reading.noted.leave_out(looked.noted.kept)
             if reading.reached > applied or time.time() >= scope.valid_until:
                 # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
                 # has ended meanwhile.
@@ -144,7 +154,7 @@ class Asking:
             # 5. Seen by other parties, where that is demanded (witnessing).
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
-            return Released(data, appended.encoded, applied, pending, reading.only_own("view"))
+            return Released(data, appended.encoded, applied, pending, reading.only_own("view"), withheld)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
     async def _pending(self, org: str, applied: int) -> tuple[int, ...]:
@@ -204,7 +214,7 @@ class Asking:
 
 
 async def _drafted(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
-    many = sum(map(len, reading.shown.values())) > MANY
+    many = sum(map(len, reading.noted.shown.values())) > MANY
     asked = scope, question, data, reading
     return await asyncio.to_thread(_entry, *asked) if many else _entry(*asked)
 
@@ -213,8 +223,9 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
     principal, footing = scope.principal, scope.footing
     who = {"org": principal.org, "person": principal.person}
     stated = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
-    facts = read_facts({"who": who, **stated, "policy": scope.policy})
-    shown, hits = reading.shown, reading.hits()
+    body = {"export": True} if footing.export else {}
+    facts = read_facts({"who": who, **stated, "policy": scope.policy, "body": body})
+    shown, hits = reading.noted.shown, reading.noted.hits()
     owners = [
         OwnerPart(owner, facts, _disclosures(shown.get(owner, {})), hits.get(owner))
         for owner in sorted({*shown, *hits})
@@ -232,7 +243,7 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
         requester=principal.org,
         owners=owners,
         acts=[],
-        body={},
+        body=body,
         read=True,
         sees=scope.owners,
         effects=None,

@@ -22,17 +22,15 @@ from graphsvc.govern.listing import GovernedReading
 from graphsvc.graph.facts import EntityFacts, LinkClaim, Node
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
-from graphsvc.ledger.entry import Hits
 from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.hints import hint
-from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.rings import Apart, find_rings
 from graphsvc.share.listing import SharedReading
-from graphsvc.shown import Shapes, Shown
+from graphsvc.shown import MOST_HIT, MOST_HITS, Shapes
 
 if TYPE_CHECKING:
     from graphsvc.ask import Sources
@@ -46,8 +44,6 @@ SEVERAL = 20
 HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
 ANALYST = "analyst"
 """The role that the shared rules ask of whoever analyses; without it no record is in scope for that."""
-MOST_HIT, MOST_HITS = 1_000, 50_000
-"""Records that a hit names to their owner, of one identifier and label; and of all identifiers of a batch together."""
 MOST_ASIDE = 200
 """Ranges of rows set aside that are listed of one submission, by code."""
 
@@ -62,8 +58,6 @@ class Reading:
         self._now = int(time.time())
         self._handles = sources.handles(scope.principal.org)
         self._shapes = Shapes(scope, self._handles, sources.schema, Room())
-        self._hits: dict[str, set[int]] = {}
-        self._cut: set[str] = set()
         self.reached = -1
         """The last entry that was asked for to be applied; a scope from before that entry may be too narrow."""
 
@@ -72,19 +66,9 @@ class Reading:
         return self._scope.principal.org
 
     @property
-    def shown(self) -> Shown:
-        """By owner: the records shown so far, as record integer → (handle, field groups)."""
-        return self._shapes.shown
-
-    def hits(self) -> dict[str, Hits]:
-        """By owner: the records that were hit, and not shown beside that; what of them its owner is to be told."""
-        found: dict[str, Hits] = {}
-        for owner, records in sorted(self._hits.items()):
-            bare = sorted(records - self.shown.get(owner, {}).keys())
-            if bare:
-                named = [(record >> ROW_BITS, record & ROW_MASK) for record in bare]
-                found[owner] = Hits(named, owner in self._cut)
-        return found
+    def noted(self) -> Shapes:
+        """What is shown so far, or told by a hit, record by record."""
+        return self._shapes
 
     def only_own(self, action: str) -> bool:
         """Whether nobody's records but the caller's own are in scope for an action."""
@@ -195,7 +179,7 @@ class Reading:
         hits = await self._sources.reader.match(self._scope, asked, self._now, most + 1) if asked else {}
         # 4. Noted down for the owners: a hit is a disclosure.
         for lids in hits.values():
-            self._note_hits(lids, most)
+            self._shapes.note_hits(lids, most)
         # 5. In the order asked.
         contacts: dict[str, list[Shape]] = {key: self._contacts(lids) for key, lids in hits.items()}
         absent = self._absent()
@@ -320,6 +304,7 @@ class Reading:
                 "case": row["case"],
                 "policy": row["policy"],
                 "signed": row["signed"],
+                "export": row["export"],
                 "records": [
                     {"submission": submission, "row": number, "hit": hit} for submission, number, hit in row["records"]
                 ],
@@ -342,13 +327,6 @@ class Reading:
                 names[there[n]] = key or self._handles.seal_node(RECORD, Node(mark, world))
         # What has gone since the columns were read is called something, and shown nowhere.
         return [names.get(number) or self._handles.seal(RECORD, number) for number in numbers]
-
-    def _note_hits(self, lids: Mapping[int, Sequence[int]], most: int) -> None:
-        for lid, records in lids.items():
-            owner = self._scope.labels[lid].owner
-            self._hits.setdefault(owner, set()).update(records[:most])
-            if len(records) > most:
-                self._cut.add(owner)
 
     def _contacts(self, lids: Iterable[int]) -> list[Shape]:
         organisations = self._sources.ledger.organisations()

@@ -147,7 +147,10 @@ class SubjectLink:
 
 @shape
 class SubjectDisclosure:
-    """A read by another organisation that showed the record. hit: it only told that there is one."""
+    """A read by another organisation that showed the record.
+
+    hit: it only told that there is one. export: the answer was asked for to be kept in a file.
+    """
 
     index: int
     at: str
@@ -157,6 +160,7 @@ class SubjectDisclosure:
     legal_basis: str
     case: str
     hit: bool
+    export: bool
 
 
 @shape

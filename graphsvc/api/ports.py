@@ -134,6 +134,11 @@ class Released(Protocol):
         """Whether nobody's records but those of the caller's organisation were in scope."""
         ...
 
+    @property
+    def withheld(self) -> Sequence[Any]:
+        """What an answer for export lacks because it may be looked at only: ``owner``, ``rule``, ``records`` each."""
+        ...
+
 
 class Asking(Protocol):
     """Runs a question from scope to receipt."""

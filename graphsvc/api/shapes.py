@@ -279,7 +279,10 @@ class SubmissionRow:
 
 @shape
 class Access:
-    """One read of the caller's organisation's records. signed: the reader's organisation signed its request."""
+    """One read of the caller's organisation's records.
+
+    signed: the reader's organisation signed its request. export: the answer was asked for to be kept in a file.
+    """
 
     index: int
     at: str
@@ -290,6 +293,7 @@ class Access:
     case: str | None
     policy: str | None
     signed: bool
+    export: bool
     records: list[SubmissionRow]
 
 

@@ -164,4 +164,5 @@ def _disclosure(read: Mapping[str, Any], hit: bool) -> Shape:
         "legal_basis": read["basis"],
         "case": read["case"],
         "hit": hit,
+        "export": read["export"],
     }

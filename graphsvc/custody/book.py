@@ -132,7 +132,7 @@ class Book:
         return dict(found), tuple(named)
 
     def seen(self, owner: str, of: Ranges, before: int) -> dict[str, Seen]:
-        """By organisation: what others than the owner were shown or told of some records in entries below ``before``."""
+        """By organisation: what others than the owner learned of some records in entries below ``before``."""
         shown, reads = tables.disclosures, tables.reads
         found: dict[str, Seen] = {}
         parts: dict[str, list[Ranges]] = {}

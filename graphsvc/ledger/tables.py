@@ -208,6 +208,7 @@ reads = Table(
     Column("basis", Text, nullable=False),
     Column("case", Text, nullable=False),
     Column("policy", Text, nullable=False),
+    Column("export", Boolean, nullable=False),
 )
 
 disclosures = Table(

@@ -1,4 +1,4 @@
-"""A hit is a disclosure: its owner finds it in the access log, in a scan, in subject access; the log shows none of it."""
+"""A hit is a disclosure: its owner finds it in access log, scan and subject access; the public log shows none of it."""
 
 from __future__ import annotations
 
@@ -75,9 +75,7 @@ def world(members: Members, local_service: LocalService, tmp_path: Path) -> Worl
 
 
 @pytest.fixture
-def desk(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Desk:
+def desk(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Desk:
     return Desk(running(monkeypatch, capfd), world.local, world.members, tmp_path)
 
 

@@ -27,9 +27,7 @@ class Shown:
     groups: frozenset[str]
 
 
-def check_answer(
-    data: bytes, disclosed: Mapping[str, Mapping[str, frozenset[str]]], hits: Collection[str] = ()
-) -> int:
+def check_answer(data: bytes, disclosed: Mapping[str, Mapping[str, frozenset[str]]], hits: Collection[str] = ()) -> int:
     """Check every record found in ``data``; ``disclosed`` maps owner → handle → field groups. Returns how many.
 
     Whom a hit names must be among ``hits``, or be told of records shown. Raises VerifyError ``unlisted_record``,
