@@ -49,7 +49,6 @@ from graphsvc_verify.trust import Trust, check_witnessed
 FORMAT = "graphsvc-evidence"
 LIMITS = (
     "Not detectable: entries after the last one shown here, and requester and operator colluding.",
-    "Not detectable: what owners are told beside an entry's list (match, silent alerts).",
     "What an act decides is signed; facts that do not follow from it are told as asserted by the operator.",
 )
 SIGNED_READ = "A signed read proves what was asked, and on what footing; what was shown is proved by the answer itself."
@@ -304,6 +303,18 @@ def check_owner_section(section: Mapping[str, Any], line: str, header: Mapping[s
         raise VerifyError("missing_owner", "the header does not commit to this owner")
     if committed[0] != found:
         raise VerifyError("wrong_root", "the owner's section is not what the header commits to")
+
+
+def records_of(section: Mapping[str, Any]) -> list[tuple[int, int, str, tuple[str, ...]]]:
+    """What an opened owner section names, as (submission, row, handle, field groups).
+
+    A record that was hit, and not shown, has no handle, and ``hit`` for its groups.
+    """
+    shown = [
+        (section["submissions"][at], row, str(handle), tuple(section["groups"][groups]))
+        for at, row, handle, groups in section["leaves"]
+    ]
+    return [*shown, *((submission, row, "", (HIT,)) for submission, row in hits_of(section))]
 
 
 def hits_of(section: Mapping[str, Any]) -> list[tuple[int, int]]:

@@ -117,7 +117,7 @@ def read_facts(header: Values) -> dict[str, Any]:
     """The facts of a read as each owner is told them: they all stand in the header. ``export``: it went into a file."""
     who = header["who"] or {}
     footing = {name: header[name] for name in ("purpose", "basis", "case", "policy")}
-    exported = {"export": True} if header["body"].get("export") else {}
+    exported = {"export": True} if header.get("body", {}).get("export") else {}
     return {"reader": who.get("org"), "person": who.get("person"), **footing, **exported}
 
 

@@ -14,10 +14,9 @@ from typing import Any
 from graphsvc_verify.boxes import section_info, section_key, section_tag
 from graphsvc_verify.canonical import b64u, decode, unb64u
 from graphsvc_verify.cosignature import Cosignature
-from graphsvc_verify.disclosures import HIT
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.evidence import NO_WITNESS, check_owner_section, hits_of
+from graphsvc_verify.evidence import NO_WITNESS, check_owner_section, records_of
 from graphsvc_verify.hpkekeys import unwrap_day_key
 from graphsvc_verify.keyevents import TYPES
 from graphsvc_verify.lines import check_lines
@@ -191,11 +190,7 @@ class _Scan:
         section, line = found
         check_owner_section(section, line, header)
         self._check_number(index, section)
-        records = tuple(
-            (section["submissions"][at], row, tuple(section["groups"][groups]))
-            for at, row, _, groups in section["leaves"]
-        )
-        records += tuple((submission, row, (HIT,)) for submission, row in hits_of(section))
+        records = tuple((submission, row, groups) for submission, row, _, groups in records_of(section))
         self._seen.append(Seen(index, leaf.type, leaf.t, section["ownerSeq"], section["facts"], records))
 
     def _section(self, leaf: Leaf, role: str) -> tuple[dict[str, Any], str] | None:
