@@ -145,7 +145,9 @@ def test_a_section_under_the_line_of_a_dummy_is_refused_by_its_owner(world: Worl
 
 def test_a_reader_finds_both_stories_in_its_own_scan(world: World) -> None:
     """The header alone is enough: the reader need not have kept the receipt."""
-    appended = enter(world.ledger, draft_of(world, told(case="K-2")))
+    draft = draft_of(world, told(case="K-2", export=True))
+    draft.body = {"export": True}
+    appended = enter(world.ledger, draft)
     with pytest.raises(VerifyError) as caught:
         scan_log(fetch_from(world), world.trust(), READER, [world.reader.hpke])
     assert caught.value.code == "wrong_fact"
