@@ -37,6 +37,7 @@ from graphsvc.policy.footings import check_footing
 from graphsvc.policy.scope import Scope
 from graphsvc.reading import MANY, Reading
 from graphsvc.schedule import Progress
+from graphsvc.shown import Withheld
 from graphsvc.witnessing import Witnessing
 from graphsvc_verify.lines import READ
 from graphsvc_verify.meaning import read_facts
@@ -64,6 +65,7 @@ class Released:
     but those in ``own_pending`` (the first :data:`MOST_PENDING`), of which nothing or a part is in it. ``only_own``: no
     other organisation's records were in scope.
     ``cut``: what it leaves out of what may be seen (:meth:`graphsvc.shown.Cut.lists`), whatever fields were asked for.
+    ``withheld`` is what an answer for export lacks, because it may be looked at only.
     """
 
     data: bytes
@@ -72,6 +74,7 @@ class Released:
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
     cut: tuple[dict[str, Any], ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,15 @@ class Asking:
             # 2. Read and encode; everything shown is noted down on the way (reading).
             reading = Reading(self._sources, scope, pending)
             data = await work(reading)
-            if not reading.was_reached(progress) or time.time() >= scope.valid_until:
+            withheld: tuple[Withheld, ...] = ()
+            readings = [reading]
+            if footing.export:
+                # Read again as far as it may be exported: what was seen the first time beside that is left out.
+                reading = Reading(self._sources, scope.for_export(), pending)
+                data = await work(reading)
+                withheld = reading.noted.leave_out(readings[0].noted.kept)
+                readings.append(reading)
+            if not all(one.was_reached(progress) for one in readings) or time.time() >= scope.valid_until:
                 # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
                 # has ended meanwhile.
                 continue
@@ -150,7 +161,7 @@ class Asking:
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
             only_own, cut = reading.only_own("view"), tuple(reading.cut.lists())
-            return Released(data, appended.encoded, progress.applied, pending, only_own, cut)
+            return Released(data, appended.encoded, progress.applied, pending, only_own, cut, withheld)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
     async def _pending(self, org: str, progress: Progress) -> tuple[int, ...]:
@@ -211,7 +222,7 @@ class Asking:
 
 
 async def _drafted(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
-    many = sum(map(len, reading.shown.values())) > MANY
+    many = sum(map(len, reading.noted.shown.values())) > MANY
     asked = scope, question, data, reading
     return await asyncio.to_thread(_entry, *asked) if many else _entry(*asked)
 
@@ -220,10 +231,12 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
     principal, footing = scope.principal, scope.footing
     who = {"org": principal.org, "person": principal.person}
     stated = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
-    facts = read_facts({"who": who, **stated, "policy": scope.policy})
+    body = {"export": True} if footing.export else {}
+    facts = read_facts({"who": who, **stated, "policy": scope.policy, "body": body})
+    shown, hits = reading.noted.shown, reading.noted.hits()
     owners = [
-        OwnerPart(owner=owner, facts=facts, disclosures=_disclosures(records))
-        for owner, records in sorted(reading.shown.items())
+        OwnerPart(owner, facts, _disclosures(shown.get(owner, {})), hits.get(owner))
+        for owner in sorted({*shown, *hits})
     ]
     return EntryDraft(
         type=READ,
@@ -238,7 +251,7 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
         requester=principal.org,
         owners=owners,
         acts=[],
-        body={},
+        body=body,
         read=True,
         sees=scope.owners,
         effects=None,

@@ -32,7 +32,7 @@ from graphsvc.policy.scope import Scope
 from graphsvc.rings import Apart, find_rings
 from graphsvc.schedule import Progress
 from graphsvc.share.listing import SharedReading
-from graphsvc.shown import Cut, Shapes, Shown
+from graphsvc.shown import MOST_HIT, MOST_HITS, Cut, Shapes
 
 if TYPE_CHECKING:
     from graphsvc.ask import Sources
@@ -72,9 +72,9 @@ class Reading:
         return self._scope.principal.org
 
     @property
-    def shown(self) -> Shown:
-        """By owner: the records shown so far, as record integer → (handle, field groups)."""
-        return self._shapes.shown
+    def noted(self) -> Shapes:
+        """What is shown so far, or told by a hit, record by record."""
+        return self._shapes
 
     @property
     def cut(self) -> Cut:
@@ -188,8 +188,12 @@ class Reading:
         await self._sources.budget.spend(self._scope.principal.organisation, asked)
         await self._reach(after)
         # 3. Looked up together; absent and not to be known are left out alike (graph.read).
-        hits = await self._sources.reader.match(self._scope, asked, self._now) if asked else {}
-        # 4. In the order asked.
+        most = min(MOST_HIT, MOST_HITS // max(1, len(asked)))
+        hits = await self._sources.reader.match(self._scope, asked, self._now, most + 1) if asked else {}
+        # 4. Noted down for the owners: a hit is a disclosure.
+        for lids in hits.values():
+            self._shapes.note_hits(lids, most)
+        # 5. In the order asked.
         contacts: dict[str, list[Shape]] = {key: self._contacts(lids) for key, lids in hits.items()}
         absent = self._absent()
         return [
@@ -316,7 +320,10 @@ class Reading:
                 "case": row["case"],
                 "policy": row["policy"],
                 "signed": row["signed"],
-                "records": [{"submission": submission, "row": number} for submission, number in row["records"]],
+                "export": row["export"],
+                "records": [
+                    {"submission": submission, "row": number, "hit": hit} for submission, number, hit in row["records"]
+                ],
             }
             for row in rows
         ]

@@ -6,6 +6,7 @@ grants to the reader, whether or not a value is there: the trail over-reports, i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,20 +18,32 @@ from graphsvc.detect.score import Ring
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, RecordClaim, Told, tell
 from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.graph.turns import deal
+from graphsvc.ledger.entry import Hits
 from graphsvc.model.claims import NEVER
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.room import CLAIM, Room
 from graphsvc.model.schema import Schema
-from graphsvc.policy.scope import Scope
+from graphsvc.policy.scope import EXPORT, Scope
 from graphsvc.provenance import Said, circular, independent_sources
 
 Shape = dict[str, Any]
 Shown = dict[str, dict[int, tuple[str, tuple[str, ...]]]]
 """By owner: record integer → (handle, field groups)."""
 
+MOST_HIT, MOST_HITS = 1_000, 50_000
+"""Records that a hit names to their owner, of one identifier and label; and of all identifiers of a batch together."""
 CITED = 20
 """So many records are cited by one line of a ring's explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """So many records of an owner were left out of an answer, because ``rule`` lets them be looked at only."""
+
+    owner: str
+    rule: str
+    records: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,8 @@ class _Terms:
     granted: tuple[str, ...]
     withheld: list[Shape]
     own: bool
+    kept: str
+    """The rule that lets it be looked at only; empty where it may be exported."""
 
 
 @dataclass(slots=True)
@@ -73,10 +88,15 @@ class Shapes:
         self._numbers = {kind.name: kind.number for kind in schema.kinds.values()}
         self._terms: dict[int, _Terms] = {}
         self._granted = {group: frozenset(scope.allowed(group)) for group in GROUPS}
+        self._exported = frozenset(scope.allowed(EXPORT))
         self._parsed: dict[tuple[str, str], list[Shape]] = {}
         self.room = room
         self.shown: Shown = {}
         self.cut = Cut()
+        self.kept: dict[str, dict[int, tuple[str, str]]] = {}
+        """By owner: those shown that may not be exported, as record integer → (handle, rule)."""
+        self._hits: dict[str, set[int]] = {}
+        self._more_hits: set[str] = set()
 
     def entities(self, facts: Iterable[EntityFacts]) -> list[Shape]:
         """One shape an entity, in the order of the facts."""
@@ -172,6 +192,35 @@ class Shapes:
         """Note down that something was told of a record under a label, though no shape of it is shown."""
         self._note(record, self._terms_of(lid))
 
+    def note_hits(self, lids: Mapping[int, Sequence[int]], most: int) -> None:
+        """Note down the records behind the hit of one identifier, by label; of each the first ``most`` are named."""
+        for lid, records in lids.items():
+            owner = self._scope.labels[lid].owner
+            self._hits.setdefault(owner, set()).update(records[:most])
+            if len(records) > most:
+                self._more_hits.add(owner)
+
+    def hits(self) -> dict[str, Hits]:
+        """By owner: the records that were hit, and not shown beside that."""
+        bare = {owner: sorted(records - self.shown.get(owner, {}).keys()) for owner, records in self._hits.items()}
+        return {
+            owner: Hits([(record >> ROW_BITS, record & ROW_MASK) for record in records], owner in self._more_hits)
+            for owner, records in bare.items()
+            if records
+        }
+
+    def leave_out(self, kept: Mapping[str, Mapping[int, tuple[str, str]]]) -> tuple[Withheld, ...]:
+        """Note that these records (as in :attr:`kept`) are left out, which the answer says by owner and rule.
+
+        Their owners are told: nothing is shown of them but that they are there.
+        """
+        said = Counter((owner, rule) for owner, records in kept.items() for _, rule in records.values())
+        for owner, records in kept.items():
+            shown = self.shown.setdefault(owner, {})
+            for record, (handle, _) in records.items():
+                shown.setdefault(record, (handle, ()))
+        return tuple(Withheld(owner, rule, count) for (owner, rule), count in sorted(said.items()))
+
     def _record(self, claim: RecordClaim) -> Shape:
         terms = self._terms_of(claim.lid)
         return {
@@ -201,6 +250,8 @@ class Shapes:
         noted = owned.get(record)
         if noted is None:
             noted = owned[record] = (self._handles.seal(RECORD, record), terms.granted)
+            if terms.kept:
+                self.kept.setdefault(terms.owner, {})[record] = (noted[0], terms.kept)
         return noted[0]
 
     def _attributes(self, claim: RecordClaim | LinkClaim) -> list[Shape]:
@@ -232,6 +283,7 @@ class Shapes:
                 granted=tuple(group for group in sorted(GROUPS) if lid in self._granted[group]),
                 withheld=withheld,
                 own=label.owner == scope.principal.org,
+                kept="" if lid in self._exported else scope.rules.get((lid, EXPORT), "default-deny"),
             )
         return terms
 

@@ -147,7 +147,10 @@ class SubjectLink:
 
 @shape
 class SubjectDisclosure:
-    """A read by another organisation that showed the record."""
+    """A read by another organisation that showed the record.
+
+    hit: it only told that there is one. export: the answer was asked for to be kept in a file.
+    """
 
     index: int
     at: str
@@ -156,6 +159,8 @@ class SubjectDisclosure:
     purpose: str
     legal_basis: str
     case: str
+    hit: bool
+    export: bool
 
 
 @shape

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -87,6 +88,7 @@ class GraphqlEndpoint:
 
         # A mutation carries an act, which is signed by itself.
         signed = signed_request(request, body, asked)
+        stated = msgspec.structs.replace(stated, export=_export(asked))
         answers: list[Answer] = []
 
         async def work(reading: Reading) -> bytes:
@@ -98,6 +100,10 @@ class GraphqlEndpoint:
         looked = {"appliedIndex": released.applied_index, "ownPending": released.own_pending}
         looked |= {"onlyOwn": released.only_own, "cut": released.cut}
         extensions = {"receipt": orjson.Fragment(released.receipt), **looked}
+        if stated.export:
+            extensions["withheld"] = [
+                {"owner": one.owner, "rule": one.rule, "records": one.records} for one in released.withheld
+            ]
         return _response(_envelope(released.data, answers[-1].errors, extensions), 200, media_type)
 
     def _read(self, body: dict[str, Any]) -> tuple[Prepared, dict[str, Any]]:
@@ -111,6 +117,14 @@ class GraphqlEndpoint:
             if value is not None and not isinstance(value, dict):
                 raise InvalidInput("an object or null is needed", code="invalid_request", where=where)
         return self._documents.prepare(query, name), variables or {}
+
+
+def _export(asked: dict[str, Any]) -> bool:
+    """Whether the answer is to be kept in a file, as the request says: the signature of a signed one covers it."""
+    said = (asked.get("extensions") or {}).get("export", False)
+    if not isinstance(said, bool):
+        raise InvalidInput("true or false is needed", code="invalid_request", where="/extensions/export")
+    return said
 
 
 def _envelope(data: bytes | None, errors: list[dict[str, Any]], extensions: dict[str, Any]) -> bytes:

@@ -139,6 +139,11 @@ class Released(Protocol):
         """What was left out of what may be seen: ``what``, how many are ``shown``, ``of`` how many."""
         ...
 
+    @property
+    def withheld(self) -> Sequence[Any]:
+        """What an answer for export lacks because it may be looked at only: ``owner``, ``rule``, ``records`` each."""
+        ...
+
 
 class Asking(Protocol):
     """Runs a question from scope to receipt."""

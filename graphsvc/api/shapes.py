@@ -283,15 +283,19 @@ class Case:
 
 @shape
 class SubmissionRow:
-    """A row of one of the caller's organisation's submissions."""
+    """A row of one of the caller's organisation's submissions. hit: nothing of it was shown but that it is there."""
 
     submission: int
     row: int
+    hit: bool
 
 
 @shape
 class Access:
-    """One read of the caller's organisation's records. signed: the reader's organisation signed its request."""
+    """One read of the caller's organisation's records.
+
+    signed: the reader's organisation signed its request. export: the answer was asked for to be kept in a file.
+    """
 
     index: int
     at: str
@@ -302,6 +306,7 @@ class Access:
     case: str | None
     policy: str | None
     signed: bool
+    export: bool
     records: list[SubmissionRow]
 
 

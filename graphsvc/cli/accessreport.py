@@ -82,12 +82,21 @@ def _record(number: int, record: Shape) -> Iterable[str]:
     yield f"<pre>{escape(record['raw'])}</pre>"
     yield "<h3>To whom it was disclosed</h3>"
     reads = [
-        (read["at"], read["reader"], read["person"], read["purpose"], read["legalBasis"], read["case"], read["index"])
+        (
+            *(read[name] for name in ("at", "reader", "person", "purpose", "legalBasis", "case")),
+            _told(read),
+            read["index"],
+        )
         for read in record["disclosures"]
     ]
-    columns = ("when (UTC)", "organisation", "person", "purpose", "legal basis", "case", "ledger entry")
+    columns = ("when (UTC)", "organisation", "person", "purpose", "legal basis", "case", "what", "ledger entry")
     yield _table(columns, reads) if reads else "<p>To no other organisation.</p>"
     yield "</section>"
+
+
+def _told(read: Shape) -> str:
+    what = "that there is a record" if read["hit"] else "the record"
+    return f"{what}, for a file" if read["export"] else what
 
 
 def _attributes(one: Shape) -> str:

@@ -35,6 +35,8 @@ def ask(
 ) -> None:
     """Ask a GraphQL question, check the answer against its receipt, and print its data.
 
+    What goes into a file (--out) asks for export: what may be looked at only is left out of it, and that is said.
+
     With --signed (or signed in the profile) the question is signed with your organisation's working key: the log then
     proves that your organisation asked it, on this footing, and that nobody else did in its name.
     """
@@ -45,7 +47,8 @@ def ask(
         raise InvalidInput("there is a file already", code="exists", where=str(out))
     variables = dict(map(_variable, variable or ()))
     with read_profile(profile).client(signed=footing.signed) as client:
-        answer = client.query(document, variables, footing.footing)
+        stated = msgspec.structs.replace(footing.footing, export=out is not None)
+        answer = client.query(document, variables, stated)
     if out is not None:
         write_private(out, answer.body)
     if json:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -94,7 +95,8 @@ def match(
     if out is not None and (file is None or len(asked.rows) != len(asked.identifiers)):
         raise InvalidInput("--out writes the rows of a file: give one, and no identifiers beside it", code="no_rows")
     with read_profile(profile).client(signed=footing.signed) as client:
-        answers, budget, came = _ask(client, asked.identifiers, footing.footing)
+        why = msgspec.structs.replace(footing.footing, export=out is not None)
+        answers, budget, came = _ask(client, asked.identifiers, why)
     if out is not None:
         _write(out, asked, answers)
     if json:

@@ -53,15 +53,19 @@ def looked(answer: Answer) -> dict[str, Any]:
         "ownPending": list(answer.own_pending),
         "onlyOwn": answer.only_own,
         "cut": list(answer.cut),
+        "withheld": [{"owner": one.owner, "rule": one.rule, "records": one.records} for one in answer.withheld],
     }
 
 
 def warn(console: Console, answer: Answer) -> None:
-    """Say what an answer did not look at and what it leaves out, for people."""
+    """Say what an answer did not look at, and what it leaves out or lacks, for people."""
     if answer.own_pending:
         named = ", ".join(map(str, answer.own_pending[:NAMED])) + (", …" if len(answer.own_pending) > NAMED else "")
         told = f"not looked at: your own submissions {named} are not in the graph yet, which holds the log up to entry"
         console.print(f"warning: {told} {answer.applied_index}; ask again", markup=False)
+    for one in answer.withheld:
+        told = f"left out: {one.records} records of {one.owner} may be looked at only ({one.rule})"
+        console.print(f"warning: {told}; a grant can allow export", markup=False)
     if answer.only_own:
         told = "nobody's records but your own organisation's were in scope"
         console.print(

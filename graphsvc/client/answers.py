@@ -25,12 +25,21 @@ class Cut(msgspec.Struct, frozen=True):
     of: int | None = None
 
 
+class Withheld(msgspec.Struct, frozen=True):
+    """So many records of an owner that an answer for export lacks, because ``rule`` lets them be looked at only."""
+
+    owner: str
+    rule: str
+    records: int
+
+
 class _Extensions(msgspec.Struct, rename="camel"):
     receipt: dict[str, Any] | None = None
     applied_index: int = -1
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
     cut: tuple[Cut, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
 
 class _Envelope(msgspec.Struct):
@@ -46,8 +55,8 @@ class Answer:
     """A checked answer: ``data`` decoded, ``raw`` as sent, and what its receipt proves.
 
     ``body`` is the whole response as it came: kept in a file, it can go into evidence later. ``signed``: the entry
-    carries the question's signature. ``applied_index``, ``own_pending`` and ``only_own`` say how far it looked, and
-    ``cut`` what it leaves out.
+    carries the question's signature. ``applied_index``, ``own_pending`` and ``only_own`` say how far it looked,
+    ``cut`` what it leaves out, ``withheld`` what it lacks because it is for export.
     """
 
     data: dict[str, Any]
@@ -61,6 +70,7 @@ class Answer:
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
     cut: tuple[Cut, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
 
 def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
@@ -121,7 +131,8 @@ def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
     data = msgspec.json.decode(raw, type=dict[str, Any] | None) or {}
     told = envelope.extensions
     answer = Answer(data, raw, tuple(envelope.errors), told.applied_index, receipt, proof, body)
-    return replace(answer, own_pending=told.own_pending, only_own=told.only_own, cut=told.cut)
+    answer = replace(answer, own_pending=told.own_pending, only_own=told.only_own)
+    return replace(answer, cut=told.cut, withheld=told.withheld)
 
 
 def check_question(proof: ReceiptReport, asked: bytes, footing: Footing, org: str = "") -> None:
@@ -138,6 +149,8 @@ def check_question(proof: ReceiptReport, asked: bytes, footing: Footing, org: st
     said = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
     if any((header.get(name) or "") != value for name, value in said.items()):
         raise VerifyError("wrong_footing", "the entry says another purpose, legal basis or case than was stated")
+    if bool(header["body"].get("export")) != footing.export:
+        raise VerifyError("wrong_footing", "the entry says otherwise whether the answer was asked for to be kept")
     salt = unb64u(str(header["answerSalt"]), 32)
     if header.get("query") != query_digest(asked, salt):
         raise VerifyError("wrong_query", "the entry is about another question")

@@ -30,7 +30,7 @@ SUBJECT_ACCESS = """query($kind: String!, $parts: [KeyPart!]!) { subjectAccess(k
     raw rawEncoding since until expires
     entities { kind key attributes { name group value } }
     links { kind source target attributes { name group value } }
-    disclosures { index at reader person purpose legalBasis case } } } }"""
+    disclosures { index at reader person purpose legalBasis case hit export } } } }"""
 
 
 def submission(index: int, rows: Sequence[int] = ()) -> Shape:

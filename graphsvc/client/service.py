@@ -98,8 +98,10 @@ class Client:
             response = self._patiently(lambda: self._send("POST", "/graphql", content=asked, headers=headers))
             return self._held(check_act(response.content, response.status_code, self._trust, values.get("act")))
         # What is kept of a signed question goes to the owners: the salt keeps them from guessing what was asked.
-        salt = {} if self._signer is None else {"extensions": {"salt": secrets.token_urlsafe(18)}}
-        asked = msgspec.json.encode({"query": document, "variables": values, **salt})
+        salt = {} if self._signer is None else {"salt": secrets.token_urlsafe(18)}
+        extensions = {**({"export": True} if footing.export else {}), **salt}
+        told = {"extensions": extensions} if extensions else {}
+        asked = msgspec.json.encode({"query": document, "variables": values, **told})
         sent: list[SignedRead] = []
         response = self._patiently(lambda: self._ask(asked, headers, sent))
         signed = sent[-1] if sent else None

@@ -74,7 +74,8 @@ class SubjectAccess:
         book = self._parts.book
         received = {one["index"]: one["t"] for one in book.submissions(self._org)}
         seen = book.seen(self._org, of, self._parts.ledger.head)
-        entries = sorted({entry for one in seen.values() for reads in one.reads.values() for entry in reads})
+        told = [*((one.reads, False) for one in seen.values()), *((one.hits, True) for one in seen.values())]
+        entries = sorted({entry for reads, _ in told for some in reads.values() for entry in some})
         times = book.times(entries)
         held = ranges.union(*(hold.ranges for hold in holds_now(self._parts, self._org)))
         states = self._parts.holdings.states(list(ranges.records(of)))
@@ -85,7 +86,7 @@ class SubjectAccess:
             submission, row = opened.record >> ROW_BITS, opened.record & ROW_MASK
             state = "set aside" if ranges.covers(aside, submission, row) else ""
             lid, _ = states.get(opened.record, (-1, 0))
-            disclosures = sorted(entry for one in seen.values() for entry in one.reads.get(opened.record, ()))
+            disclosures = sorted((entry, hit) for reads, hit in told for entry in reads.get(opened.record, ()))
             yield {
                 "submission": submission,
                 "row": row,
@@ -94,7 +95,7 @@ class SubjectAccess:
                 "held": ranges.covers(held, submission, row),
                 **_label(labels.get(lid, opened.draft.label)),
                 **_said(opened.raw, opened.draft),
-                "disclosures": [_disclosure(times[entry]) for entry in disclosures],
+                "disclosures": [_disclosure(times[entry], hit) for entry, hit in disclosures],
             }
 
     def _state(self, draft: CleanDraft, submission: int, row: int, recalled: Ranges) -> str:
@@ -154,7 +155,7 @@ def _attributes(grouped: Mapping[str, Mapping[str, Any]]) -> list[Shape]:
     ]
 
 
-def _disclosure(read: Mapping[str, Any]) -> Shape:
+def _disclosure(read: Mapping[str, Any], hit: bool) -> Shape:
     return {
         "index": read["index"],
         "at": read["t"],
@@ -163,4 +164,6 @@ def _disclosure(read: Mapping[str, Any]) -> Shape:
         "purpose": read["purpose"],
         "legal_basis": read["basis"],
         "case": read["case"],
+        "hit": hit,
+        "export": read["export"],
     }

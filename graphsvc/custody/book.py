@@ -36,6 +36,8 @@ class Seen:
     rows: Ranges = ()
     reads: dict[int, list[int]] = field(default_factory=dict)
     """Record integer → the entries that showed it, ascending."""
+    hits: dict[int, list[int]] = field(default_factory=dict)
+    """Record integer → the entries that only told that there is something; ``rows`` are without those."""
 
 
 class Book:
@@ -130,7 +132,7 @@ class Book:
         return dict(found), tuple(named)
 
     def seen(self, owner: str, of: Ranges, before: int) -> dict[str, Seen]:
-        """By organisation: what others than the owner were shown of some of its records in entries below ``before``."""
+        """By organisation: what others than the owner learned of some records in entries below ``before``."""
         shown, reads = tables.disclosures, tables.reads
         found: dict[str, Seen] = {}
         parts: dict[str, list[Ranges]] = {}
@@ -138,22 +140,23 @@ class Book:
             for submission in ranges.submissions(of):
                 own = ranges.of_submission(of, submission)
                 query = (
-                    select(shown.c["index"], shown.c.rows, reads.c.org)
+                    select(shown.c["index"], shown.c.rows, reads.c.org, shown.c.hit)
                     .join(reads, reads.c["index"] == shown.c["index"])
                     .where(shown.c.submission == submission, shown.c.owner == owner, shown.c["index"] < before)
                     .where(reads.c.org != owner)
                     .order_by(shown.c["index"])
                 )
-                for index, packed, reader in connection.execute(query):
+                for index, packed, reader, hit in connection.execute(query):
                     rows = struct.unpack(f">{len(packed) // 4}I", packed)
-                    hit = ranges.both(ranges.of_rows(submission, rows), own)
-                    if hit:
+                    named = ranges.both(ranges.of_rows(submission, rows), own)
+                    if named:
                         seen = found.setdefault(reader, Seen())
-                        parts.setdefault(reader, []).append(hit)
-                        for record in ranges.records(hit):
-                            seen.reads.setdefault(record, []).append(index)
-        for reader, hits in parts.items():
-            found[reader].rows = ranges.union(*hits)
+                        parts.setdefault(reader, []).extend(() if hit else (named,))
+                        entries = seen.hits if hit else seen.reads
+                        for record in ranges.records(named):
+                            entries.setdefault(record, []).append(index)
+        for reader, every in parts.items():
+            found[reader].rows = ranges.union(*every)
         return found
 
     def times(self, indexes: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -214,7 +217,7 @@ def _shown_in(connection: Connection, org: str, case: str) -> Ranges:
     query = (
         select(shown.c.submission, shown.c.rows)
         .join(reads, reads.c["index"] == shown.c["index"])
-        .where(shown.c.owner == org, reads.c.org == org, reads.c.case == case)
+        .where(shown.c.owner == org, reads.c.org == org, reads.c.case == case, shown.c.hit.is_(False))
     )
     found: dict[int, set[int]] = {}
     for submission, packed in connection.execute(query):

@@ -178,7 +178,9 @@ def _live(parts: Parts, act: SignedAct, target: forms.Target) -> Ranges:
 def _whom(parts: Parts, index: int) -> tuple[dict[str, Any], dict[str, Seen]]:
     book = parts.book
     withdrawal, named = book.withdrawal(index)
-    return withdrawal, book.seen(withdrawal["owner"], named, index)
+    seen = book.seen(withdrawal["owner"], named, index)
+    # Whoever only learned that there is something holds nothing of it, and has no handle of the record.
+    return withdrawal, {org: one for org, one in seen.items() if one.rows}
 
 
 def _notice(parts: Parts, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> EntryDraft:

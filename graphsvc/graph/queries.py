@@ -147,15 +147,17 @@ LOCATE = f"""
 UNWIND $marks AS mark MATCH (e:Entity {{mark: mark}}) {_ANY}
 RETURN collect([e.mark, e.id])"""
 
+# For whom a hit is told: the owners' records behind it, label by label.
 MATCH = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $match] AS l
 CALL (e, l) {{
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
-  RETURN a LIMIT 1
+  WITH a LIMIT $most
+  RETURN collect(DISTINCT a.rec) AS records
 }}
-WITH e.key AS key, collect(l) AS lids
-RETURN collect([key, lids])"""
+WITH e.key AS key, l, records WHERE size(records) > 0
+RETURN collect([key, l, records])"""
 
 # Which records speak of the entities that keys name.
 RECORDS_ABOUT = f"""

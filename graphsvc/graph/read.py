@@ -196,12 +196,17 @@ class Reader:
 
         return await self._work(scope, now, grades, work, world)
 
-    async def match(self, scope: Scope, keys: Sequence[str], now: float | None = None) -> dict[str, set[int]]:
-        """Per canonical key the labels of the match set under which a live claim is held; keys without are left out."""
-        asked = {"keys": list(keys), "match": list(scope.allowed("match"))}
+    async def match(
+        self, scope: Scope, keys: Sequence[str], now: float | None = None, most: int = RECORDS
+    ) -> dict[str, dict[int, list[int]]]:
+        """Per canonical key, and label of the match set, up to ``most`` live records about it; none is left out."""
+        asked = {"keys": list(keys), "match": list(scope.allowed("match")), "most": most}
 
-        def work(ask: Ask) -> dict[str, set[int]]:
-            return {key: set(lids) for key, lids in ask(queries.MATCH, **asked)[0]}
+        def work(ask: Ask) -> dict[str, dict[int, list[int]]]:
+            found: dict[str, dict[int, list[int]]] = {}
+            for key, lid, records in ask(queries.MATCH, **asked)[0]:
+                found.setdefault(key, {})[lid] = sorted(records)
+            return found
 
         return await self._work(scope, now, None, work)
 

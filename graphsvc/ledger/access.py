@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from graphsvc.ledger.tables import acts, disclosures, entries, key_events, keys, objects, reads, sections
 from graphsvc.ledger.tree import Tree, View
-from graphsvc.model.errors import NotFound
+from graphsvc.model.errors import Denied, NotFound
 from graphsvc_verify.canonical import b64u, decode
 from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.errors import VerifyError
@@ -58,7 +58,8 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
 
     ``size`` is the number of entries in the log.
 
-    Each is {index, t, reader, person, purpose, basis, case, policy, signed, records: [(submission, row)]}; ``signed``
+    Each is {index, t, reader, person, purpose, basis, case, policy, export, signed, records: [(submission, row,
+    hit)]}; ``hit``: nothing of the record was shown but that there is one; ``signed``
     says whether the reader's organisation signed its request, so that it is not the operator alone who says so.
     """
     low = 0 if window.since is None else _first_at(connection, window.since, size, after=False)
@@ -83,7 +84,8 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
         signed = set(connection.execute(select(acts.c["index"]).where(acts.c["index"].in_(chunk))).scalars())
         query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
         for row in connection.execute(query).mappings():
-            access = {name: row[name] for name in ("index", "t", "person", "purpose", "basis", "case", "policy")}
+            names = ("index", "t", "person", "purpose", "basis", "case", "policy", "export")
+            access = {name: row[name] for name in names}
             own = {"reader": row["org"], "signed": row["index"] in signed, "records": records[row["index"]]}
             found.append({**access, **own})
     return found, len(page) < len(listed)
@@ -146,11 +148,13 @@ def evidence(
 def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, size: int) -> Iterable[int]:
     """The entries for evidence: all of the owner's below ``size``, or those asked for, its own reads among them.
 
-    Raises NotFound for an entry that is neither, or lies beyond ``size``.
+    Raises NotFound for an entry that is neither, or lies beyond ``size``; Denied for an own read that showed records of
+    others and was not for export.
     """
     own = {entry.index for entry in owner_entries(connection, owner) if entry.index < size}
     if indexes is None:
         return own
+    _check_exported(connection, owner, sorted(set(indexes)))
     others = {index for index in indexes if index not in own}
     for chunk in _chunks(sorted(others)):
         query = select(reads.c["index"]).where(reads.c["index"].in_(chunk), reads.c.org == owner)
@@ -158,6 +162,21 @@ def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, s
     if others:
         raise NotFound("no such entry")
     return indexes
+
+
+def _check_exported(connection: Connection, org: str, indexes: list[int]) -> None:
+    shown = disclosures.c
+    for chunk in _chunks(indexes):
+        query = (
+            select(reads.c["index"])
+            .join(disclosures, shown["index"] == reads.c["index"])
+            .where(reads.c["index"].in_(chunk), reads.c.org == org, reads.c.export.is_(False))
+            .where(shown.owner != org, shown.hit.is_(False))
+            .limit(1)
+        )
+        if (index := connection.execute(query).scalar()) is not None:
+            message = f"the answer of entry {index} was for looking only: ask again for a file, as with ask --out"
+            raise Denied(message, code="not_exported", where=f"entry {index}")
 
 
 def _evidence_parts(
@@ -271,15 +290,16 @@ def _names(leaf: dict[str, Any]) -> set[str]:
     return names
 
 
-def _records(connection: Connection, owner: str, indexes: list[int]) -> dict[int, list[tuple[int, int]]]:
-    found: dict[int, list[tuple[int, int]]] = {}
+def _records(connection: Connection, owner: str, indexes: list[int]) -> dict[int, list[tuple[int, int, bool]]]:
+    found: dict[int, list[tuple[int, int, bool]]] = {}
+    table = disclosures.c
     for chunk in _chunks(indexes):
-        query = select(disclosures.c["index"], disclosures.c.submission, disclosures.c.rows).where(
-            disclosures.c.owner == owner, disclosures.c["index"].in_(chunk)
+        query = select(table["index"], table.submission, table.hit, table.rows).where(
+            table.owner == owner, table["index"].in_(chunk)
         )
-        for index, submission, packed in connection.execute(query):
+        for index, submission, hit, packed in connection.execute(query):
             rows = struct.unpack(f">{len(packed) // 4}I", packed)
-            found.setdefault(index, []).extend((submission, row) for row in rows)
+            found.setdefault(index, []).extend((submission, row, hit) for row in rows)
     return {index: sorted(records) for index, records in found.items()}
 
 

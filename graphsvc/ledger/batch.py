@@ -35,8 +35,8 @@ _COLUMNS = {
     "entries": ("index", "type", "t", "leaf"),
     "sections": ("owner", "seq", "index"),
     "objects": ("digest", "public", "bytes"),
-    "reads": ("index", "t", "org", "person", "purpose", "basis", "case", "policy"),
-    "disclosures": ("owner", "index", "submission", "rows"),
+    "reads": ("index", "t", "org", "person", "purpose", "basis", "case", "policy", "export"),
+    "disclosures": ("owner", "index", "submission", "hit", "rows"),
     "tiles": ("level", "n", "data"),
     "checkpoints": ("size", "root", "note", "t", "epoch", "key_head", "scope_head"),
 }
@@ -223,8 +223,11 @@ class Batch:
     def _read_rows(self, draft: EntryDraft, index: int, t: str, finished: Finished) -> None:
         who = draft.who or {}
         footing = (draft.purpose or "", draft.basis or "", draft.case or "", draft.policy or "")
-        self._rows["reads"].append((index, t, who.get("org", ""), who.get("person", ""), *footing))
-        self._rows["disclosures"] += [(owner, index, submission, rows) for owner, submission, rows in finished.shown]
+        reader = (index, t, who.get("org", ""), who.get("person", ""))
+        self._rows["reads"].append((*reader, *footing, bool(draft.body.get("export"))))
+        self._rows["disclosures"] += [
+            (owner, index, submission, hit, rows) for owner, submission, hit, rows in finished.shown
+        ]
 
     def _hold(self, prepared: Prepared, t: str) -> None:
         """Hold an entry against its act as any verifier will: by the keys in force here, at its own index and time.

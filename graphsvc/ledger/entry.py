@@ -20,7 +20,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.boxes import CLASSES, seal, size_class
 from graphsvc_verify.canonical import b64u, digest, encode, quote
 from graphsvc_verify.deeds import check_id
-from graphsvc_verify.disclosures import commitments, disclosure_leaf, facts_root, groups_json
+from graphsvc_verify.disclosures import HIT, commitments, disclosure_leaf, facts_root, groups_json, hits_commitment
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act
 from graphsvc_verify.lines import READ, owner_line, read_salt
@@ -43,13 +43,21 @@ class Disclosure(msgspec.Struct, frozen=True):
     groups: tuple[str, ...]
 
 
+class Hits(msgspec.Struct, frozen=True):
+    """An owner's records behind bare hits, as (submission, row); ``more``: an identifier had more than are named."""
+
+    records: list[tuple[int, int]]
+    more: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerPart:
-    """What one owner is told: facts (name → JSON value) and what was shown of its records."""
+    """What one owner is told: facts (name → JSON value), what was shown of its records, and which were only hit."""
 
     owner: str
     facts: dict[str, Any]
     disclosures: list[Disclosure]
+    hits: Hits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,15 @@ class PreparedAct:
 
 @dataclass(frozen=True, slots=True)
 class OwnerOpening:
-    """What a receipt says of one owner: each disclosure's c with its handle and groups, in the root's order."""
+    """What a receipt says of one owner: each leaf's c, handle and groups, in the root's order.
+
+    ``rows`` of submissions were shown, ``hit`` ones only hit: for the ledger's own index, not for the receipt.
+    """
 
     owner: str
-    commitments: list[bytes]
-    disclosures: list[Disclosure]
+    leaves: list[tuple[bytes, str, tuple[str, ...]]]
     rows: dict[int, list[int]]
+    hit: dict[int, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,16 +262,28 @@ def _prepare_owner(part: OwnerPart, seed: bytes, facts_salt: bytes) -> tuple[str
         handle = quote(item.handle)
         hashes.append(disclosure_leaf(c, handle, group[1]))
         lines.append(f"[{submissions[item.submission]:d},{item.row:d},{handle},{group[0]:d}]")
+    leaves = [(c, item.handle, item.groups) for c, item in zip(commits, shown, strict=True)]
+    hit: dict[int, list[int]] = {}
+    hits = ""
+    if part.hits is not None:
+        c = hits_commitment(seed, len(shown), part.hits.records, part.hits.more)
+        hashes.append(disclosure_leaf(c, quote(""), groups_json((HIT,))))
+        leaves.append((c, "", (HIT,)))
+        for submission, row in part.hits.records:
+            submissions.setdefault(submission, len(submissions))
+            hit.setdefault(submission, []).append(row)
+        records = [[submissions[submission], row] for submission, row in part.hits.records]
+        hits = f'"hits":{encode({"more": part.hits.more, "records": records}).decode()},'
     before = (
         f'{{"facts":{encode(part.facts).decode()},"factsSalt":"{b64u(facts_salt)}",'
-        f'"groups":[{",".join(text for _, text in groups.values())}],"leaves":[{",".join(lines)}],'
+        f'"groups":[{",".join(text for _, text in groups.values())}],{hits}"leaves":[{",".join(lines)}],'
         f'"owner":{quote(part.owner)}'
     ).encode()
     after = f'"seed":"{b64u(seed)}","submissions":[{",".join(map(str, submissions))}]}}'.encode()
     total, facts = b64u(root(hashes)), b64u(facts_root(part.facts, facts_salt))
     summary = f'{{"facts":"{facts}","owner":{quote(part.owner)},"root":"{total}"}}'
     section = SectionDraft(part.owner, "owner", (before, after), owner_line(part.owner, total, facts))
-    return summary, section, OwnerOpening(part.owner, commits, shown, rows)
+    return summary, section, OwnerOpening(part.owner, leaves, rows, hit)
 
 
 def _prepare_acts(acts: Sequence[str]) -> list[PreparedAct]:

@@ -47,10 +47,7 @@ def receipt_members(prepared: Prepared, leaf: bytes, objects: Mapping[str, bytes
     owners = [
         {
             "owner": opening.owner,
-            "leaves": [
-                (b64u(c), item.handle, item.groups)
-                for c, item in zip(opening.commitments, opening.disclosures, strict=True)
-            ],
+            "leaves": [(b64u(c), handle, groups) for c, handle, groups in opening.leaves],
         }
         for opening in prepared.openings
     ]

@@ -38,15 +38,15 @@ class Run:
 class Finished(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """An entry that wants no more than to be written.
 
-    ``members`` is what its receipt says, ``shown`` which rows of a submission it showed of an owner, packed as
-    big-endian uint32.
+    ``members`` is what its receipt says, ``shown`` which rows of a submission it showed of an owner, or which it only
+    hit (True), packed as big-endian uint32.
     """
 
     leaf: bytes
     hash: bytes
     objects: dict[str, bytes]
     members: bytes
-    shown: list[tuple[str, int, bytes]]
+    shown: list[tuple[str, int, bool, bytes]]
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -67,9 +67,10 @@ def finish_entry(origin: str, prepared: Prepared, place: Place, numbers: Numbers
     """Seal one entry and make all that is written or told of it. Raises InvalidInput, TooLarge."""
     sealed = seal_entry(origin, prepared, place, numbers, noise)
     shown = [
-        (opening.owner, submission, struct.pack(f">{len(rows)}I", *rows))
+        (opening.owner, submission, hit, struct.pack(f">{len(rows)}I", *rows))
         for opening in prepared.openings
-        for submission, rows in opening.rows.items()
+        for hit, named in ((False, opening.rows), (True, opening.hit))
+        for submission, rows in named.items()
     ]
     members = receipt_members(prepared, sealed.leaf, sealed.objects)
     return Finished(sealed.leaf, leaf_hash(sealed.leaf), sealed.objects, members, shown)

@@ -208,6 +208,7 @@ reads = Table(
     Column("basis", Text, nullable=False),
     Column("case", Text, nullable=False),
     Column("policy", Text, nullable=False),
+    Column("export", Boolean, nullable=False),
 )
 
 disclosures = Table(
@@ -216,11 +217,15 @@ disclosures = Table(
     Column("owner", String(64), primary_key=True),
     Column("index", _Int, primary_key=True, autoincrement=False),
     Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("hit", Boolean, primary_key=True),
     Column("rows", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 Index("disclosures_submission", disclosures.c.submission)
-"""The erasable disclosure index: which rows of a submission an entry showed, packed as big-endian uint32."""
+"""The erasable disclosure index: which rows of a submission an entry showed, packed as big-endian uint32.
+
+``hit``: of these rows the entry only told that there is something.
+"""
 
 requests = Table(
     "requests",

@@ -53,12 +53,14 @@ class Footing(msgspec.Struct, frozen=True):
     """Why a caller asks: purpose, legal basis and a registered case. Empty strings where not stated.
 
     Without all three only the caller's own records are in scope. ``signed``: the organisation signed the question.
+    ``export``: the answer is to be kept in a file, so it shows only what may be exported.
     """
 
     purpose: str = ""
     legal_basis: str = ""
     case: str = ""
     signed: bool = False
+    export: bool = False
 
     @property
     def stated(self) -> bool:

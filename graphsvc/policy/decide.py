@@ -12,7 +12,7 @@ from graphsvc.model.labels import GROUPS, Label
 from graphsvc.model.principals import ACT, Entitlements, Footing, Principal
 from graphsvc.policy.evaluate import Decision, Profile, evaluate
 from graphsvc.policy.rules import Policies
-from graphsvc.policy.scope import ACTIONS, Packed, Scope, pack
+from graphsvc.policy.scope import ACTIONS, EXPORT, Packed, Scope, pack
 
 FIELDS = tuple(f"view:{group}" for group in GROUPS)
 READS = (*ACTIONS, *FIELDS)
@@ -194,6 +194,8 @@ def _matched(answers: Mapping[str, Decision]) -> Verdict:
         return _ONLY_MATCHED
     allowed = {"match"} | {action for action, decision in answers.items() if decision.allowed}
     rules = {group: answers[f"view:{group}"].rule for group in GROUPS if f"view:{group}" not in allowed}
+    if EXPORT not in allowed:
+        rules[EXPORT] = answers[EXPORT].rule
     return Verdict(frozenset(allowed), MappingProxyType(rules))
 
 

@@ -7,7 +7,7 @@ A scope says which labels a reader may see for which action; it is immutable, ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from graphsvc.model.labels import GROUPS, Label
@@ -16,7 +16,7 @@ from graphsvc.model.principals import Footing, Principal
 ACTIONS = ("view", "match", "analyse", "export")
 """What a reader may do with a label; ``view:<group>`` for each field group comes on top."""
 
-IDENTITY = "identity"
+IDENTITY, MATCH, EXPORT = "identity", "match", "export"
 _OWNER = len(GROUPS) + 1
 """From this bit on a packed number holds an owner's."""
 
@@ -69,8 +69,9 @@ class Scope:
 
     ``lids`` maps every action of :data:`ACTIONS` and every field group of :data:`GROUPS` to sorted label numbers.
     ``labels`` holds the label behind each visible or matchable number; ``rules`` names, per (lid, group), the rule
-    that withholds the group. ``withdrawn`` are record integers revoked, recalled or moved but not yet applied; where
-    they would be very many, ``leaving`` names their submissions (ledger indexes), which are then hidden whole.
+    that withholds the group, and per (lid, ``export``) the one that lets it be looked at only. ``withdrawn`` are record
+    integers revoked, recalled or moved but not yet applied; where they would be very many, ``leaving`` names their
+    submissions (ledger indexes), which are then hidden whole.
     ``owners`` are those of all ``labels``, where they are known.
     """
 
@@ -91,6 +92,15 @@ class Scope:
         """Pack ``lids`` unless they come packed; those of other lids, as a copy may bring along, count for nothing."""
         if self.packed is None or self.packed.lids is not self.lids:
             object.__setattr__(self, "packed", pack(self.lids, self.labels))
+
+    def for_export(self) -> Scope:
+        """The scope of an answer that is kept in a file: what may not be exported is not viewed for it.
+
+        Of a hit nothing is exported, so what may be matched stays.
+        """
+        given = frozenset(self.allowed(EXPORT))
+        kept = {name: tuple(lid for lid in lids if lid in given) for name, lids in self.lids.items() if name != MATCH}
+        return replace(self, lids=MappingProxyType({MATCH: self.allowed(MATCH), **kept}), packed=None)
 
     def allowed(self, action: str) -> tuple[int, ...]:
         """The label numbers for an action or a field group; unknown words allow nothing."""

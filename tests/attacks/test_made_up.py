@@ -360,7 +360,7 @@ def test_an_entry_carries_one_act(world: World) -> None:
     prepared = draft.prepare()
     both = [*prepared.acts, *entries._prepare_acts([second])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("graphsvc.ledger.batch.Batch._hold", lambda batch, prepared: None)
+        patch.setattr("graphsvc.ledger.batch.Batch._hold", lambda *_: None)
         index = world.ledger._wait(replace(prepared, acts=both)).index
     with pytest.raises(VerifyError) as caught:
         shown(world, index)

@@ -13,7 +13,7 @@ import pytest
 from attack_world import OWNER, READER, World, data_of
 from ledger_actors import enter, over_wire, read_of, shown
 
-from graphsvc.ledger.entry import EntryDraft, OwnerPart, Prepared
+from graphsvc.ledger.entry import EntryDraft, Hits, OwnerPart, Prepared
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence, open_evidence
@@ -43,8 +43,13 @@ def replace_groups(one: Any) -> Any:
     return type(one)(one.submission, one.row, one.handle, ("identity",))
 
 
+def hits(draft: EntryDraft) -> None:
+    draft.owners[0] = replace(draft.owners[0], hits=Hits([(7, 9)]))
+
+
 STORIES: dict[str, Change] = {
     "records": fewer,
+    "hits": hits,
     "field groups": other_groups,
     "reader": told(reader="swiftline"),
     "person": told(person="somebody"),
@@ -102,7 +107,7 @@ def test_two_stories_in_one_entry_are_refused_by_one_side(world: World, name: st
     assert verdicts(world, replace(reader, sections=[line, *reader.sections[1:]])) == ("", "wrong_line", "wrong_line")
 
 
-@pytest.mark.parametrize("name", sorted(set(STORIES) - {"records", "field groups"}))
+@pytest.mark.parametrize("name", sorted(set(STORIES) - {"records", "hits", "field groups"}))
 def test_a_header_that_commits_to_other_facts_than_it_says_is_refused_by_the_reader(world: World, name: str) -> None:
     """Header, section and line agree on a root of facts; but it is not of what the header says to the reader."""
     assert verdicts(world, draft_of(world, STORIES[name]).prepare()) == ("wrong_fact", "", "")
@@ -140,7 +145,9 @@ def test_a_section_under_the_line_of_a_dummy_is_refused_by_its_owner(world: Worl
 
 def test_a_reader_finds_both_stories_in_its_own_scan(world: World) -> None:
     """The header alone is enough: the reader need not have kept the receipt."""
-    appended = enter(world.ledger, draft_of(world, told(case="K-2")))
+    draft = draft_of(world, told(case="K-2", export=True))
+    draft.body = {"export": True}
+    appended = enter(world.ledger, draft)
     with pytest.raises(VerifyError) as caught:
         scan_log(fetch_from(world), world.trust(), READER, [world.reader.hpke])
     assert caught.value.code == "wrong_fact"

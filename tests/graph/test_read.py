@@ -29,6 +29,7 @@ from graphsvc.model.drafts import CleanDraft, Grading, Origin
 from graphsvc.model.errors import TooLarge, Unavailable
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.places import ROW_MASK
 from graphsvc.model.room import CODE
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
@@ -216,7 +217,12 @@ def test_resolve_entities_and_match_follow_live_claims_only(
     hits = visible(drafts, matchable, world=None).records
     numbers = {one: lid for lid, one in LABELS.items()}
     expected = {key: {numbers[drafts[row].label] for row in rows} for key, rows in hits.items()}
-    assert run(reader.match(reader_scope, asked, NOW)) == expected
+    found = run(reader.match(reader_scope, asked, NOW))
+    assert {key: set(lids) for key, lids in found.items()} == expected
+    records = {key: sorted(record for some in lids.values() for record in some) for key, lids in found.items()}
+    assert {key: [record & ROW_MASK for record in some] for key, some in records.items()} == {
+        key: sorted(drafts[row].row for row in rows) for key, rows in hits.items()
+    }, "every record behind a hit is named to its owner"
 
 
 def test_a_cut_neighbourhood_says_so_and_keeps_the_nearest(graph_database: Graph) -> None:

@@ -90,6 +90,7 @@ def desks(members: Members, local_service: LocalService, tmp_path_factory: pytes
     return profiles
 
 
+FOR_A_FILE = msgspec.structs.replace(FOOTING, export=True)
 SEARCH = """query($value: String!, $after: Int) {
   search(kind: "Phone", parts: [{name: "value", value: $value}], after: $after) {
     records { owner handle attributes { group name value } } } }"""
@@ -106,7 +107,7 @@ def test_a_court_gets_one_zip_and_the_owner_scans_the_log(
     submitted = members.client("pasar.feed").submit(outgoing, "pasar", pasar.working)
     assert submitted.accepted == 1
     police = members.client("police-ke.investigator")
-    answer = police.query(SEARCH, {"value": phone(77_001)}, FOOTING, submitted.index)
+    answer = police.query(SEARCH, {"value": phone(77_001)}, FOR_A_FILE, submitted.index)
     assert answer.proof.records == 1, answer.data
     kept = tmp_path / "answer.json"
     kept.write_bytes(answer.body)
@@ -155,7 +156,7 @@ def _nameless(police: Client, after: int, desks: dict[str, Path], trust: list[st
     """An answer that shows a record without saying whose and which it is: no package unless that is wanted."""
     desk, kept, out = desks["police-ke.investigator"], folder / "nameless.json", folder / "nameless.zip"
     question = SEARCH.replace("owner handle attributes { group name value }", "attributes { value }")
-    kept.write_bytes(police.query(question, {"value": phone(77_001)}, FOOTING, after).body)
+    kept.write_bytes(police.query(question, {"value": phone(77_001)}, FOR_A_FILE, after).body)
     words = ["evidence", "--answer", str(kept), "--out", str(out), "--json"]
     assert "no_records" in run(*words, profile=desk, expect=2) and not out.exists()
     assert "none of the 1 records" in run(*words, "--without-records", profile=desk)

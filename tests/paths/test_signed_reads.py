@@ -13,6 +13,7 @@ from typing import Any
 
 import http_message_signatures
 import httpx2
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -100,9 +101,10 @@ def assurances(package: bytes, members: Members) -> dict[int, str]:
 def test_a_signed_question_is_signed_by_the_organisation_for_everyone(asker: Asker) -> None:
     members = asker.members
     with asker.client() as client:
-        signed = client.query(SEARCH, account_key(ACCOUNT), FOOTING)
+        footing = msgspec.structs.replace(FOOTING, export=True)
+        signed = client.query(SEARCH, account_key(ACCOUNT), footing)
         assert signed.signed and signed.data["search"][0]["records"][0]["owner"] == "pasar"
-        plain = members.client(READER).query(SEARCH, account_key(ACCOUNT), FOOTING)
+        plain = members.client(READER).query(SEARCH, account_key(ACCOUNT), footing)
         expected = {signed.proof.index: SIGNED, plain.proof.index: OPERATOR}
         # For the court, from the investigator; for the owner, who learns who signed, and not what was asked.
         assert assurances(take_package(client, members.trust(), [signed.body, plain.body]), members) == expected

@@ -143,7 +143,8 @@ def test_the_access_log_says_who_saw_what_newest_first(world: World) -> None:
     ledger.append(read_of("pasar", {"swiftline": 1}, ledger.head - 1)).result()
     found, more = ledger.access_log("pasar")
     assert not more
-    assert [row["records"] for row in found] == [[(7, 0), (7, 2), (8, 1)], [(7, 0), (8, 1)], [(7, 0)]]
+    listed = [[(7, 0, False), (7, 2, False), (8, 1, False)], [(7, 0, False), (8, 1, False)], [(7, 0, False)]]
+    assert [row["records"] for row in found] == listed
     assert {row["reader"] for row in found} == {"police-ke"} and found[0]["purpose"] == "investigation"
     assert ledger.access_log("pasar", limit=1, before=found[0]["index"]) == ([found[1]], len(found) > 2)
     assert ledger.access_log("pasar", since=found[0]["t"])[0][0] == found[0]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from ledger_actors import Member, handle, opened, over_wire, read_of, shown, trust_of, trust_value
 
-from graphsvc.ledger.entry import EntryDraft
+from graphsvc.ledger.entry import EntryDraft, Hits, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc_verify.__main__ import main
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.receipt import check_receipt
+from graphsvc_verify.receipt import attention_of, check_receipt
 from graphsvc_verify.trust import Trust
 
 OWNER = "pasar"
@@ -58,6 +58,22 @@ def trust(world: tuple[Ledger, list[Member]]) -> Trust:
 def test_a_good_receipt_holds(receipt: Receipt, trust: Trust) -> None:
     report = check_receipt(receipt, trust, DATA)
     assert report.records == 4 and report.header["who"]["org"] == "police-ke"
+
+
+def test_an_answer_names_a_hit_only_of_an_owner_that_is_told(world: tuple[Ledger, list[Member]], trust: Trust) -> None:
+    ledger, _ = world
+    data = json.dumps({"match": [{"outcome": "HIT", "contacts": [{"org": OWNER}]}]}).encode()
+
+    def check(owner: str) -> Any:
+        draft = read_of("police-ke", {owner: 0}, ledger.head - 1, data)
+        draft.owners = [OwnerPart(one.owner, one.facts, [], Hits([(7, 1), (7, 4)])) for one in draft.owners]
+        return check_receipt(over_wire(ledger.append(draft).result().receipt), trust, data)
+
+    report = check(OWNER)
+    assert report.hits == {OWNER} and report.disclosed == {OWNER: {}} and attention_of(report) == ""
+    with pytest.raises(VerifyError) as refused:
+        check("swiftline")
+    assert refused.value.code == "unlisted_hit"
 
 
 def flip(text: str, at: int) -> str:

@@ -17,7 +17,7 @@ from graphsvc_verify.archive import MAX_TOTAL, is_archive
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.evidence import FORMAT, EntryReport, EvidenceReport, check_evidence
+from graphsvc_verify.evidence import FORMAT, EntryReport, EvidenceReport, check_evidence, records_of
 from graphsvc_verify.keychain import OPERATOR
 from graphsvc_verify.package import PackageReport, check_package
 from graphsvc_verify.receipt import ReceiptReport, attention_of, check_receipt
@@ -108,7 +108,7 @@ def _evidence_result(report: EvidenceReport) -> dict[str, Any]:
                 "void": entry.void,
                 "facts": None if entry.owner is None else _facts(entry),
                 "records": None if entry.owner is None else _records(entry.owner),
-                "recordsBy": OPERATOR if entry.owner is not None and entry.owner["leaves"] else None,
+                "recordsBy": OPERATOR if entry.owner is not None and _records(entry.owner) else None,
             }
             for entry in report.entries
         ],
@@ -137,8 +137,8 @@ def _facts(entry: EntryReport) -> dict[str, Any]:
 
 
 def _records(section: Any) -> list[list[Any]]:
-    """Each record shown as [submission, row, groups]."""
-    return [[section["submissions"][at], row, section["groups"][groups]] for at, row, _, groups in section["leaves"]]
+    """Each record shown, or hit, as [submission, row, groups]."""
+    return [[submission, row, list(groups)] for submission, row, _, groups in records_of(section)]
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ whole are committed to all the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +27,14 @@ class Shown:
     groups: frozenset[str]
 
 
-def check_answer(data: bytes, disclosed: Mapping[str, Mapping[str, frozenset[str]]]) -> int:
+def check_answer(data: bytes, disclosed: Mapping[str, Mapping[str, frozenset[str]]], hits: Collection[str] = ()) -> int:
     """Check every record found in ``data``; ``disclosed`` maps owner → handle → field groups. Returns how many.
 
-    Raises VerifyError ``unlisted_record`` or ``unlisted_group``.
+    Whom a hit names must be among ``hits``, or be told of records shown. Raises VerifyError ``unlisted_record``,
+    ``unlisted_group`` or ``unlisted_hit``.
     """
+    if not hit_owners(parse(data)) <= {*hits, *(owner for owner, shown in disclosed.items() if shown)}:
+        raise VerifyError("unlisted_hit", "the answer tells of a hit that its owner is not told of")
     count = 0
     for shown in records_in(parse(data)):
         if shown.owner:
@@ -58,21 +61,32 @@ def answer_bytes(raw: bytes) -> bytes:
     return text[:end].encode()
 
 
+def hit_owners(value: Any) -> set[str]:
+    """Whom the hits in a decoded answer name: ``org`` under ``contacts``."""
+    listed = (item["contacts"] for item in _objects(value) if isinstance(item.get("contacts"), list))
+    return {str(one["org"]) for contacts in listed for one in contacts if isinstance(one, dict) and "org" in one}
+
+
 def records_in(value: Any) -> Iterator[Shown]:
     """The records and record handles in a decoded answer, depth first."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, list):
-            pending.extend(item)
-        if not isinstance(item, dict):
-            continue
+    for item in _objects(value):
         if isinstance(item.get("owner"), str) and isinstance(item.get("handle"), str):
             yield Shown(item["owner"], item["handle"], _groups(item.get("attributes")))
         handles = item.get("records")
         if isinstance(handles, list):
             yield from (Shown("", handle, frozenset()) for handle in handles if isinstance(handle, str))
-        pending.extend(item.values())
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects in a decoded answer, depth first."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list):
+            pending.extend(item)
+        if isinstance(item, dict):
+            yield item
+            pending.extend(item.values())
 
 
 def _groups(attributes: Any) -> frozenset[str]:

@@ -5,7 +5,11 @@
     salt_i = HMAC-SHA-256(seed, uint64 i)
     c_i    = SHA-256(salt_i ‖ JCS{row, submission})
     leaf_i = SHA-256(0x00 ‖ c_i ‖ JCS{groups, handle})          root: RFC 6962 over the leaf hashes
+    hits   = SHA-256(salt_n ‖ JCS{more, records})               the c of one more leaf, {groups: ["hit"], handle: ""}
     fact   = SHA-256(0x00 ‖ HMAC-SHA-256(facts salt, name) ‖ JCS[name, value])      sorted by name
+
+What was told of a record by a bare hit is committed to in one leaf, after the n of records shown: the requester learns
+by it that the owner is told of a hit, and neither how many records it was nor which.
 
 The requester holds every c and sees handles and groups; the owner opens c to its submission and row: both compute one
 root, so what was released, what the requester can prove and what the owner is told are one thing.
@@ -21,6 +25,9 @@ from graphsvc_verify.canonical import encode, quote
 from graphsvc_verify.keyed import Keyed
 from graphsvc_verify.merkle import root
 
+HIT = "hit"
+"""What is shown of a record by a hit: that its owner holds something on the identifier asked for."""
+
 
 def commitments(seed: bytes, records: Iterable[tuple[int, int]]) -> list[bytes]:
     """The c of each (submission, row) in order; they hide submission and row from all but the owner.
@@ -32,6 +39,15 @@ def commitments(seed: bytes, records: Iterable[tuple[int, int]]) -> list[bytes]:
         sha256(b'%b{"row":%d,"submission":%d}' % (salt(position.to_bytes(8, "big")), row, submission)).digest()
         for position, (submission, row) in enumerate(records)
     ]
+
+
+def hits_commitment(seed: bytes, position: int, records: Sequence[tuple[int, int]], more: bool) -> bytes:
+    """The c of the hits among an owner's (submission, row); ``position`` is the number of records shown.
+
+    ``more``: an identifier had more records than an entry names.
+    """
+    salt = Keyed(seed).digest(position.to_bytes(8, "big"))
+    return sha256(salt + encode({"more": more, "records": [list(record) for record in records]})).digest()
 
 
 def groups_json(groups: Sequence[str]) -> str:

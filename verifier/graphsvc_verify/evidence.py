@@ -22,7 +22,7 @@ from graphsvc_verify.boxes import section_info, section_key, section_tag
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.carried import CONTRADICTIONS, check_carried
 from graphsvc_verify.cosignature import Cosignature
-from graphsvc_verify.disclosures import commitments, disclosures_root, facts_root
+from graphsvc_verify.disclosures import HIT, commitments, disclosures_root, facts_root, hits_commitment
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import unwrap_day_key
@@ -49,7 +49,6 @@ from graphsvc_verify.trust import Trust, check_witnessed
 FORMAT = "graphsvc-evidence"
 LIMITS = (
     "Not detectable: entries after the last one shown here, and requester and operator colluding.",
-    "Not detectable: what owners are told beside an entry's list (match, silent alerts).",
     "What an act decides is signed; facts that do not follow from it are told as asserted by the operator.",
 )
 SIGNED_READ = "A signed read proves what was asked, and on what footing; what was shown is proved by the answer itself."
@@ -249,7 +248,7 @@ def _check_entry(
             continue
         if report.acts:
             raise VerifyError("wrong_act", f"entry {index} carries two acts")
-        if leaf.type != READ and owner is not None and owner["leaves"]:
+        if leaf.type != READ and owner is not None and (owner["leaves"] or "hits" in owner):
             raise VerifyError("wrong_fact", f"entry {index} shows records, and carries an act that asks for none")
         report.acts.append(act)
     return replace(report, derived=derived)
@@ -283,11 +282,14 @@ def check_owner_section(section: Mapping[str, Any], line: str, header: Mapping[s
     Raises VerifyError ``wrong_line``, ``wrong_root``, ``missing_owner``.
     """
     records = [(section["submissions"][place], row) for place, row, _, _ in section["leaves"]]
-    commits = commitments(unb64u(section["seed"], 32), records)
+    seed = unb64u(section["seed"], 32)
+    commits = commitments(seed, records)
     opened = [
         (c, str(handle), section["groups"][groups])
         for c, (_, _, handle, groups) in zip(commits, section["leaves"], strict=True)
     ]
+    if "hits" in section:
+        opened.append((hits_commitment(seed, len(records), hits_of(section), section["hits"]["more"]), "", [HIT]))
     found = (
         b64u(disclosures_root(opened)),
         b64u(facts_root(section["facts"], unb64u(section["factsSalt"], 32))),
@@ -301,6 +303,23 @@ def check_owner_section(section: Mapping[str, Any], line: str, header: Mapping[s
         raise VerifyError("missing_owner", "the header does not commit to this owner")
     if committed[0] != found:
         raise VerifyError("wrong_root", "the owner's section is not what the header commits to")
+
+
+def records_of(section: Mapping[str, Any]) -> list[tuple[int, int, str, tuple[str, ...]]]:
+    """What an opened owner section names, as (submission, row, handle, field groups).
+
+    A record that was hit, and not shown, has no handle, and ``hit`` for its groups.
+    """
+    shown = [
+        (section["submissions"][at], row, str(handle), tuple(section["groups"][groups]))
+        for at, row, handle, groups in section["leaves"]
+    ]
+    return [*shown, *((submission, row, "", (HIT,)) for submission, row in hits_of(section))]
+
+
+def hits_of(section: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The (submission, row) that an opened owner section says were hit."""
+    return [(section["submissions"][place], row) for place, row in section.get("hits", {"records": ()})["records"]]
 
 
 def _check_numbers(owner: str, entries: list[EntryReport], selected: bool) -> list[tuple[int, int]]:

@@ -114,10 +114,11 @@ def signed_facts(facts: Values, deed: Deed, meaning: Meaning, owner: str) -> fro
 
 
 def read_facts(header: Values) -> dict[str, Any]:
-    """The facts of a read as each owner is told them: they all stand in the header."""
+    """The facts of a read as each owner is told them: they all stand in the header. ``export``: it went into a file."""
     who = header["who"] or {}
     footing = {name: header[name] for name in ("purpose", "basis", "case", "policy")}
-    return {"reader": who.get("org"), "person": who.get("person"), **footing}
+    exported = {"export": True} if header.get("body", {}).get("export") else {}
+    return {"reader": who.get("org"), "person": who.get("person"), **footing, **exported}
 
 
 def _same(expected: Values, found: Values) -> None:

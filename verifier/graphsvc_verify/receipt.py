@@ -16,7 +16,7 @@ from typing import Any
 from graphsvc_verify.answers import check_answer
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.cosignature import Cosignature, read_cosignatures
-from graphsvc_verify.disclosures import disclosures_root
+from graphsvc_verify.disclosures import HIT, disclosures_root
 from graphsvc_verify.entry import Leaf, open_header, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.lines import READ, check_lines
@@ -25,8 +25,8 @@ from graphsvc_verify.proof import verify_proof
 from graphsvc_verify.trust import Trust
 
 LIMITS = (
-    "Not detectable from a receipt: what owners are told beside the entry's list (match, silent alerts), and requester "
-    "and operator colluding.",
+    "Not detectable from a receipt: which records were hit where an owner is told of hits, and requester and operator "
+    "colluding.",
     "The time is asserted by the operator.",
 )
 UNWITNESSED = "Fewer witnesses than needed have signed this receipt's checkpoint yet; take evidence, which needs them."
@@ -36,7 +36,7 @@ UNWITNESSED = "Fewer witnesses than needed have signed this receipt's checkpoint
 class ReceiptReport:
     """What a checked receipt proves. ``records`` counts the records found in the answer (None: no answer given).
 
-    ``witnesses`` are the pinned ones that cosigned its checkpoint.
+    ``hits`` are the owners that are told of hits; ``witnesses`` the pinned ones that cosigned its checkpoint.
     """
 
     index: int
@@ -47,6 +47,7 @@ class ReceiptReport:
     records: int | None
     witnesses: tuple[Cosignature, ...] = ()
     limits: tuple[str, ...] = field(default=LIMITS)
+    hits: frozenset[str] = frozenset()
 
 
 def check_receipt(receipt: Any, trust: Trust, data: bytes | None = None) -> ReceiptReport:
@@ -74,17 +75,17 @@ def _check(receipt: Any, trust: Trust, data: bytes | None) -> ReceiptReport:
     key = unb64u(str(openings["headerKey"]), 32)
     header = open_header(leaf, key, objects)
     check_lines(header, key, sections_of(leaf, objects), leaf.type)
-    disclosed = _check_owners(header, openings["owners"])
+    disclosed, hits = _check_owners(header, openings["owners"])
     records = None
     if data is not None:
         if leaf.type != READ:
             raise VerifyError("wrong_entry", "an answer's receipt is of an entry that is no read")
         if answer_digest(data, unb64u(str(header["answerSalt"]), 32)) != header["answer"]:
             raise VerifyError("altered_answer", "the answer's bytes are not those that the entry commits to")
-        records = check_answer(data, disclosed)
+        records = check_answer(data, disclosed, hits)
     witnesses = read_cosignatures(checkpoint.note, trust.witnesses)
     limits = LIMITS if len(witnesses) >= trust.needed else (UNWITNESSED, *LIMITS)
-    return ReceiptReport(index, leaf, header, checkpoint, disclosed, records, witnesses, limits)
+    return ReceiptReport(index, leaf, header, checkpoint, disclosed, records, witnesses, limits, hits)
 
 
 def attention_of(report: ReceiptReport) -> str:
@@ -93,7 +94,7 @@ def attention_of(report: ReceiptReport) -> str:
     A question that leaves out ``owner`` and ``handle``, or renames them, gives an answer that proves what was said, and
     of nobody's record.
     """
-    if report.records != 0:
+    if report.records != 0 or (report.hits and not any(report.disclosed.values())):
         return ""
     if count := sum(map(len, report.disclosed.values())):
         return f"the answer names none of the {count} records that the entry discloses: it can't be tied to any of them"
@@ -129,16 +130,21 @@ def read_objects(value: Any) -> dict[str, bytes]:
     return {str(name): unb64u(str(text)) for name, text in value.items()}
 
 
-def _check_owners(header: Mapping[str, Any], owners: Any) -> dict[str, dict[str, frozenset[str]]]:
+def _check_owners(
+    header: Mapping[str, Any], owners: Any
+) -> tuple[dict[str, dict[str, frozenset[str]]], frozenset[str]]:
+    """What each owner is told was shown, and the owners that are told of hits."""
     committed = [(item["owner"], item["root"]) for item in header["owners"]]
     if not isinstance(owners, list) or [item.get("owner") for item in owners] != [owner for owner, _ in committed]:
         raise VerifyError("missing_owner", "the receipt opens other owners than the entry commits to")
-    disclosed = {}
+    disclosed, hits = {}, set()
     for (owner, expected), item in zip(committed, owners, strict=True):
         leaves = [
             (unb64u(c, 32), str(handle), [str(group) for group in groups]) for c, handle, groups in item["leaves"]
         ]
         if b64u(disclosures_root(leaves)) != expected:
             raise VerifyError("wrong_root", "the disclosures do not lead to the owner's root")
-        disclosed[str(owner)] = {handle: frozenset(groups) for _, handle, groups in leaves}
-    return disclosed
+        disclosed[str(owner)] = {handle: frozenset(groups) for _, handle, groups in leaves if groups != [HIT]}
+        if any(groups == [HIT] for _, _, groups in leaves):
+            hits.add(str(owner))
+    return disclosed, frozenset(hits)

@@ -16,7 +16,7 @@ from graphsvc_verify.canonical import b64u, decode, unb64u
 from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.evidence import NO_WITNESS, check_owner_section
+from graphsvc_verify.evidence import NO_WITNESS, check_owner_section, records_of
 from graphsvc_verify.hpkekeys import unwrap_day_key
 from graphsvc_verify.keyevents import TYPES
 from graphsvc_verify.lines import check_lines
@@ -34,7 +34,10 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One section of the owner: where it stands and what it says; ``records`` are (submission, row, field groups)."""
+    """One section of the owner: where it stands and what it says; ``records`` are (submission, row, field groups).
+
+    The groups of a record that was hit, and not shown, are ``hit`` alone.
+    """
 
     index: int
     type: str
@@ -187,10 +190,7 @@ class _Scan:
         section, line = found
         check_owner_section(section, line, header)
         self._check_number(index, section)
-        records = tuple(
-            (section["submissions"][at], row, tuple(section["groups"][groups]))
-            for at, row, _, groups in section["leaves"]
-        )
+        records = tuple((submission, row, groups) for submission, row, _, groups in records_of(section))
         self._seen.append(Seen(index, leaf.type, leaf.t, section["ownerSeq"], section["facts"], records))
 
     def _section(self, leaf: Leaf, role: str) -> tuple[dict[str, Any], str] | None:

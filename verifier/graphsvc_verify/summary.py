@@ -14,7 +14,7 @@ from typing import Any
 
 from graphsvc_verify.answers import records_in
 from graphsvc_verify.canonical import parse
-from graphsvc_verify.evidence import EntryReport, EvidenceReport
+from graphsvc_verify.evidence import EntryReport, EvidenceReport, records_of
 from graphsvc_verify.note import split_note
 from graphsvc_verify.receipt import ReceiptReport
 
@@ -26,7 +26,7 @@ _STYLE = (
     "pre{background:#f6f6f6;border:1px solid #999;padding:.8em;white-space:pre-wrap;overflow-wrap:anywhere}"
 )
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_FACTS = ("reader", "person", "purpose", "basis", "case", "policy")
+_FACTS = ("reader", "person", "purpose", "basis", "case", "policy", "export")
 _HEADER = ("purpose", "basis", "case", "policy")
 Told = tuple[str, bytes, ReceiptReport]
 
@@ -67,15 +67,12 @@ def _entries(report: EvidenceReport) -> Iterable[str]:
     columns = ("entry", "time", "kind", "who", "purpose", "legal basis", "case", "records", "signed acts")
     yield _table(columns, (_entry(entry) for entry in report.entries))
     for entry in report.entries:
-        if entry.owner is not None and entry.owner["leaves"]:
+        if entry.owner is not None and (records := records_of(entry.owner)):
             section = entry.owner
-            yield f"<h3>Entry {entry.index}: records of {escape(str(section['owner']))} that were shown</h3>"
+            yield f"<h3>Entry {entry.index}: records of {escape(str(section['owner']))} that were shown or hit</h3>"
             facts = [(name, section["facts"][name]) for name in _FACTS if section["facts"].get(name)]
             yield _table((), facts)
-            rows = (
-                (section["submissions"][at], row, handle, ", ".join(section["groups"][groups]))
-                for at, row, handle, groups in section["leaves"]
-            )
+            rows = ((*place, handle, ", ".join(groups)) for *place, handle, groups in records)
             yield _table(("submission (entry)", "row", "handle", "field groups"), rows)
 
 
@@ -87,7 +84,7 @@ def _entry(entry: EntryReport) -> tuple[object, ...]:
         party = entry.header.get("who") or {}
         who = " · ".join(str(party[name]) for name in ("org", "person") if party.get(name))
         stated = [str(entry.header.get(name) or "") for name in ("purpose", "basis", "case")]
-    shown = "closed" if entry.owner is None else len(entry.owner["leaves"])
+    shown = "closed" if entry.owner is None else len(records_of(entry.owner))
     if entry.owner is None and entry.header is not None:
         shown = "to " + (", ".join(str(item["owner"]) for item in entry.header["owners"]) or "nobody told")
     acts = "; ".join(f"{act['typ']} by {act['person'] or act['via']} of {act['iss']}" for act in entry.acts)
