@@ -25,11 +25,11 @@ from bench.ingest import DEFAULTS, write_files
 from bench.report import report
 from graphsvc.client import Outgoing
 from graphsvc.client.service import footing_headers
+from graphsvc.demo.company import Members
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import IDENTIFIED
 from graphsvc.graph.read import RECORDS
-from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.product import product_data

@@ -22,11 +22,11 @@ from bench import stage
 from bench.report import report
 from graphsvc.client import Client, Outgoing
 from graphsvc.client.pending import prepare as sign
+from graphsvc.demo.company import Members
 from graphsvc.graph import statements
 from graphsvc.graph.constraints import FIRST_WATERMARK
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import prepare
-from graphsvc.local.company import Members
 from graphsvc.model.cleaning import clean_draft
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft
 from graphsvc.model.labels import Handling

@@ -18,23 +18,23 @@ import msgspec
 from bench import expand, logs, stage
 from bench.ingest import DEFAULTS, rows
 from bench.report import report
-from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.columns.store import Columns
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import count
-from graphsvc.intake import draft_contents
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.payload import Packer, draft_leaf
 from graphsvc.ledger.rowkeys import RowKeys
-from graphsvc.local.company import Members
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.cleaning import clean_draft
 from graphsvc.model.drafts import CleanDraft, Draft
 from graphsvc.model.schema import load_schema
-from graphsvc.rebuild import Rebuilt, Source, rebuild_offline
+from graphsvc.projection.apply import Applier, Payloads, Projections
+from graphsvc.projection.rebuild import Rebuilt, Source, rebuild_offline
+from graphsvc.submission.intake import draft_contents
 from graphsvc_verify.evidence import check_evidence
 
 CALLERS, SECONDS, APPEND_TURNS = 256, 2.0, 5

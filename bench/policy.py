@@ -28,12 +28,12 @@ from bench.expand import CASE, EXPAND, FOOTING, INVESTIGATOR, REGISTER
 from bench.hubs import HIDDEN, MARKS, VISIBLE, World, imported, labels
 from bench.report import report
 from graphsvc.client.service import footing_headers
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import IDENTIFIED, Node
 from graphsvc.graph.read import RECORDS, Reader
-from graphsvc.local.company import Members
-from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Entitlements, Principal

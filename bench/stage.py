@@ -15,10 +15,10 @@ import msgspec
 from neo4j import Driver, GraphDatabase, NotificationMinimumSeverity
 
 from graphsvc.app import LocalService
-from graphsvc.local.cast import CLIENTS, OPERATOR
-from graphsvc.local.company import Members
+from graphsvc.demo.cast import CLIENTS, OPERATOR
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.local.scenario import ORGANISATIONS
 
 HEAP, PAGECACHE = "1g", "512m"
 

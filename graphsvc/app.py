@@ -13,25 +13,19 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
-from graphsvc.acts import Acting, Handler
-from graphsvc.administer import Administering
+from graphsvc.acts.signed import Acting, Handler
+from graphsvc.anchoring.timestamps import TimeStamping
+from graphsvc.anchoring.witnesses import WitnessedLog, Witnessing, read_witness_policy
+from graphsvc.answers.ask import Asking, Sources
+from graphsvc.answers.budget import Budget
 from graphsvc.api.connections import bounds_of
 from graphsvc.api.descriptors import room_for_connections
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
 from graphsvc.api.serving import serve
 from graphsvc.api.spool import sweep as sweep_spool
-from graphsvc.apply import Applier, Payloads, Projections
-from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
-from graphsvc.budget import Budget
-from graphsvc.checkup import Checkup
 from graphsvc.columns.store import Columns
-from graphsvc.custody.desk import Custody, CustodyWorker
-from graphsvc.custody.retention import load_rules
-from graphsvc.custody.targets import Parts
-from graphsvc.erasures import replay_erasures
-from graphsvc.govern.governing import Governing
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.holdings import Holdings
@@ -40,9 +34,15 @@ from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import PayloadStore, open_payloads
 from graphsvc.ledger.payload import RowKeys
+from graphsvc.lifecycle.desk import Custody, CustodyWorker
+from graphsvc.lifecycle.replay import replay_erasures
+from graphsvc.lifecycle.retention import load_rules
+from graphsvc.lifecycle.targets import Parts
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, listen, read_kept
 from graphsvc.local.neo4j import Neo4jChild, stop_left_over
+from graphsvc.local.renewal import renew
 from graphsvc.local.supervisor import Supervisor
+from graphsvc.members.admission import Administering
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import sweep, write_durably
 from graphsvc.model.principals import Organisation
@@ -50,15 +50,15 @@ from graphsvc.model.product import product_data
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
-from graphsvc.rebuild import NEXT, finish
-from graphsvc.renewal import renew
+from graphsvc.projection.apply import Applier, Payloads, Projections
+from graphsvc.projection.rebuild import NEXT, finish
+from graphsvc.rulebooks.decisions import Governing
 from graphsvc.settings import Settings, read_settings
-from graphsvc.share.entitlements import Entitled
-from graphsvc.share.handlers import sharing_handlers
-from graphsvc.submit import Intakes, Submitting
-from graphsvc.timestamping import TimeStamping
-from graphsvc.witnessing import WitnessedLog, Witnessing, read_witness_policy
-from graphsvc.workers import Places, Workers
+from graphsvc.sharing.entitlements import Entitled
+from graphsvc.sharing.handlers import sharing_handlers
+from graphsvc.submission.submit import Intakes, Submitting
+from graphsvc.submission.workers import Places, Workers
+from graphsvc.upkeep.checkup import Checkup
 
 INTAKE_WORKERS = 2
 """Bodies that are taken in at once: so that a large one does not hold up all others."""

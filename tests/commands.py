@@ -13,7 +13,7 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.cli import main
 from graphsvc.cli.profile import ProfileFile, write_profile
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 
 
 class Done(NamedTuple):

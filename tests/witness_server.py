@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from graphsvc.witness import Witness, witness_app
+from graphsvc.anchoring.witness import Witness, witness_app
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from graphsvc.api.ports import Shape
 from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, act_field
 from graphsvc.api.shapes import Entity, Handling, shape
 from graphsvc.model.errors import InvalidQuery
-from graphsvc.share.states import ASKER, DISCLOSURE, HOLDER, PRESERVATION, STATES
+from graphsvc.sharing.states import ASKER, DISCLOSURE, HOLDER, PRESERVATION, STATES
 
 
 class SharedReading(Protocol):

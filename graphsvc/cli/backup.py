@@ -29,7 +29,7 @@ def backup(
     nobody can restore it: write one with --secrets at first, and after each monthly re-wrapping of keys.
     """
     # What a service is made of takes long to import, and no other command needs it.
-    from graphsvc.backup import back_up, check_apart, save_secrets
+    from graphsvc.upkeep.backup import back_up, check_apart, save_secrets
 
     settings = settings_of(data)
     if secrets is not None:
@@ -67,7 +67,7 @@ def restore_backup(
     only when there is none of them the backup's own. A backup that is behind it is a fork of the log and is refused,
     now and at every later start.
     """
-    from graphsvc.backup import restore
+    from graphsvc.upkeep.backup import restore
 
     try:
         notes = [path.read_text(encoding="utf-8") for path in checkpoint]

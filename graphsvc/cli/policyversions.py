@@ -18,13 +18,13 @@ from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.client import Client
 from graphsvc.client.acts import VERSIONS, WHY
-from graphsvc.govern.versions import part_of
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.model.product import product_data
 from graphsvc.policy.check import read_tables
 from graphsvc.policy.rules import SCHEMA_FILE, digest_of, owner_of, read_files
 from graphsvc.policy.tables import parse_table
 from graphsvc.policy.trial import check_folder, compare
+from graphsvc.rulebooks.versions import part_of
 from graphsvc_verify.canonical import encode, parse
 from graphsvc_verify.meaning import SHARED
 
@@ -69,7 +69,7 @@ def propose(
 
     The folder is checked first. Its decision tables about this part travel along, and the service runs them too.
     """
-    from graphsvc.acts import MAX_BODY
+    from graphsvc.acts.signed import MAX_BODY
 
     folder = directory or product_data("policies")
     # 1. Sound here?

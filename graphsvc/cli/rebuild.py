@@ -14,7 +14,7 @@ from graphsvc.cli.state import DataOption, JsonFlag, opened, progress_bar, setti
 
 if TYPE_CHECKING:
     from graphsvc.graph.fingerprint import Fingerprint
-    from graphsvc.rebuild import Rebuilt
+    from graphsvc.projection.rebuild import Rebuilt
 
 
 def rebuild(
@@ -32,8 +32,8 @@ def rebuild(
     interrupted, the next start goes on.
     """
     from graphsvc.local.neo4j import stop_left_over
-    from graphsvc.rebuild import Source, rebuild_offline, rebuild_online
-    from graphsvc.renewal import Servers
+    from graphsvc.local.renewal import Servers
+    from graphsvc.projection.rebuild import Source, rebuild_offline, rebuild_online
 
     settings = settings_of(data)
     console = Console(stderr=True, highlight=False)

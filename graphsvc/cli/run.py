@@ -69,7 +69,7 @@ def demo(
     Each step prints what was asked and what came back, and is checked against what the scenario planted: the exit
     code is 1 when a step did not give it. With --once, or without a terminal on standard input, it ends then.
     """
-    from graphsvc.local.demo import run_demo
+    from graphsvc.demo.demo import run_demo
 
     keep = not once and sys.stdin.isatty()
     if data is not None:

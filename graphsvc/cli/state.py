@@ -16,9 +16,9 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from graphsvc.apply import Payloads
     from graphsvc.ledger.log import Ledger
     from graphsvc.ledger.objects import PayloadStore
+    from graphsvc.projection.apply import Payloads
 
 DataOption = Annotated[Path, typer.Option("--data", help="State directory of the service.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -42,12 +42,12 @@ def payloads_of(settings: Settings) -> PayloadStore:
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Ledger, Payloads]]:
     """Ledger and payloads, as long as no service has them. Raises Unavailable when one runs."""
-    from graphsvc.apply import Payloads
     from graphsvc.ledger.lock import lock_directory
     from graphsvc.ledger.log import Ledger
     from graphsvc.ledger.rowkeys import RowKeys
     from graphsvc.local.neo4j import stop_left_over
-    from graphsvc.rebuild import NEXT, finish
+    from graphsvc.projection.apply import Payloads
+    from graphsvc.projection.rebuild import NEXT, finish
 
     with ExitStack() as stack:
         if not settings.database:

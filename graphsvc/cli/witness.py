@@ -30,7 +30,7 @@ def witness(
     """
     import uvicorn
 
-    from graphsvc.witness import Witness, witness_app
+    from graphsvc.anchoring.witness import Witness, witness_app
 
     try:
         logs = [parse_vkey(text) for text in log]

@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from graphsvc.anchoring.timestamps import TimeStamping
 from graphsvc.app import _time_stamping
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.settings import read_settings
-from graphsvc.timestamping import TimeStamping
 from graphsvc_verify.__main__ import _text, check_file
 from graphsvc_verify.canonical import b64u, encode, unb64u
 from graphsvc_verify.entry import parse_leaf

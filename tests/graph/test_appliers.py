@@ -23,8 +23,6 @@ from ledger_actors import ORIGIN, Member
 from sealed_drafts import enter_drafts
 from sealed_world import SealedWorld
 
-from graphsvc.apply import Applier, Payloads, Projections
-from graphsvc.changes import SET_ASIDE, Aside, read_aside
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
@@ -36,6 +34,8 @@ from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model import bounds
 from graphsvc.model.errors import Conflict
 from graphsvc.model.files import is_temporary
+from graphsvc.projection.apply import Applier, Payloads, Projections
+from graphsvc.projection.changes import SET_ASIDE, Aside, read_aside
 
 CHILD = Path(__file__).parents[1] / "storage" / "crash_child.py"
 BATCH = 4

@@ -15,8 +15,6 @@ from graph_world import draft, label, scope
 from sealed_drafts import enter_drafts
 from test_appliers import BATCH, KINDS, SECRET, DraftWorld
 
-from graphsvc import schedule
-from graphsvc.apply import Applier, Payloads, Projections
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import fingerprint
@@ -26,6 +24,8 @@ from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model import bounds
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.places import record_int
+from graphsvc.projection import schedule
+from graphsvc.projection.apply import Applier, Payloads, Projections
 
 ORGS = ("pasar", "swift", "customs")
 CODES = ("GREEN", "AMBER", "RED", "CLEAR")

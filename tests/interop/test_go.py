@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 from ledger_actors import ORIGIN, opened, over_wire, read_of, trust_of
 
+from graphsvc.anchoring.witnesses import Witnessing, WitnessPolicy
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
-from graphsvc.witnessing import Witnessing, WitnessPolicy
 from graphsvc_verify.cosignature import parse_witness
 from graphsvc_verify.evidence import check_evidence
 from graphsvc_verify.merkle import EMPTY_ROOT
@@ -194,7 +194,7 @@ def test_a_witness_by_others_cosigns_our_log(interop: Path, tmp_path: Path) -> N
 
 
 def test_go_accepts_what_our_own_witness_signs(interop: Path, ledger: Ledger, tmp_path: Path) -> None:
-    from graphsvc.witness import Witness
+    from graphsvc.anchoring.witness import Witness
 
     witness = Witness(tmp_path / "w", "witness.example/ours", [ledger.log_key])
     checkpoint = ledger.checkpoint()

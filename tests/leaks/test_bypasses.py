@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from graphsvc import rings
+from graphsvc.answers import rings
+from graphsvc.answers.questions import Reading
+from graphsvc.answers.rendering import Shapes
 from graphsvc.columns.store import Columns
 from graphsvc.graph import queries, read
 from graphsvc.graph.facts import IDENTIFIED, Shuffle
@@ -20,9 +22,7 @@ from graphsvc.model.principals import FOREVER
 from graphsvc.policy import rules
 from graphsvc.policy.decide import Decider, _tabulate, decide
 from graphsvc.policy.scope import Scope
-from graphsvc.reading import Reading
-from graphsvc.share.entitlements import Entitled
-from graphsvc.shown import Shapes
+from graphsvc.sharing.entitlements import Entitled
 from tests.leaks.conftest import Placed
 from tests.leaks.moves import guess, tie
 from tests.leaks.side import PROSECUTION

@@ -14,10 +14,10 @@ from sqlalchemy import Engine, event
 
 from graphsvc.app import OPERATOR_CLIENT, LocalService, run_local
 from graphsvc.client import Client, fixed_token
-from graphsvc.local.cast import CLIENTS, OPERATOR
-from graphsvc.local.company import Members
+from graphsvc.demo.cast import CLIENTS, OPERATOR
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.local.identity import DevelopmentClient, IdentityServer
-from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.principals import Footing
 from tests.paths.process import environment
 from tests.paths.wire import MintingIdentity

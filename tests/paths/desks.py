@@ -12,7 +12,7 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.cli.output import DONE
 from graphsvc.cli.profile import ProfileFile, write_profile
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from tests.commands import Done, Run, running
 from tests.paths.conftest import CASE, FOOTING
 from tests.paths.test_disclosure import STRICT, later, suspect

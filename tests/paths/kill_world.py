@@ -20,13 +20,13 @@ from typing import Any
 import httpx2
 import psutil
 
-from graphsvc.changes import EFFECTIVE, SUBMISSION
 from graphsvc.client import Client, Outgoing, SigningKey
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.manifest import Signed
-from graphsvc.local.cast import OPERATOR
-from graphsvc.local.company import Member
-from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.company import Member
+from graphsvc.demo.scenario import ORGANISATIONS
+from graphsvc.projection.changes import EFFECTIVE, SUBMISSION
 from graphsvc_verify.canonical import unb64u
 from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.merkle import EMPTY_ROOT, leaf_hash, node_hash, verify_consistency

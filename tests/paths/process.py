@@ -19,7 +19,7 @@ from neo4j import GraphDatabase
 
 from graphsvc.app import LocalService
 from graphsvc.client import Client, ClientCredentials
-from graphsvc.local.cast import CLIENTS
+from graphsvc.demo.cast import CLIENTS
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.trust import Trust, parse_trust
 

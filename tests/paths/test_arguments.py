@@ -29,7 +29,7 @@ from graphql import (
 from graphsvc.api.limits import COSTS
 from graphsvc.api.schema import core_schema
 from graphsvc.app import LocalService
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from tests.paths.conftest import CASE
 
 SCHEMA = core_schema()

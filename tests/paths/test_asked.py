@@ -11,7 +11,7 @@ import pytest
 
 from graphsvc.client import Client
 from graphsvc.client.errors import Refused
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.principals import Footing
 from tests.paths.conftest import CASE, FOOTING
 from tests.paths.process import ROOT, environment

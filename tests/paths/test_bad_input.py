@@ -18,8 +18,8 @@ from graphsvc.app import LocalService
 from graphsvc.client import SigningKey
 from graphsvc.client.errors import Refused
 from graphsvc.client.manifest import Outgoing, Signed, payload, sign_manifest
-from graphsvc.local.cast import CLIENTS
-from graphsvc.local.company import Members
+from graphsvc.demo.cast import CLIENTS
+from graphsvc.demo.company import Members
 from graphsvc.settings import read_settings
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from tests.disks import mounted

@@ -13,7 +13,7 @@ import pytest
 from graphsvc.api.connections import Bounds
 from graphsvc.api.serving import serve
 from graphsvc.app import LocalService
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.settings import read_settings
 from tests.paths.process import until
 from tests.paths.rawhttp import Line, ask, request

@@ -19,8 +19,8 @@ import pytest
 from graphsvc.client import Outgoing, SigningKey
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.manifest import Signed, sign_manifest
-from graphsvc.local.cast import OPERATOR
-from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc_verify.merkle import verify_consistency
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import check_receipt

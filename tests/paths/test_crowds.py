@@ -15,8 +15,8 @@ import pytest
 
 from graphsvc.client import Client
 from graphsvc.client.answers import Answer, Cut
+from graphsvc.demo.company import Members
 from graphsvc.graph.read import RECORDS
-from graphsvc.local.company import Members
 from tests.commands import Run
 from tests.paths.conftest import FOOTING
 from tests.paths.desks import run  # noqa: F401 - a fixture

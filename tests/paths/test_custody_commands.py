@@ -12,9 +12,8 @@ from zlib import crc32
 import pytest
 
 from graphsvc.app import LocalService
-from graphsvc.custody import access
-from graphsvc.local.cast import OPERATOR
-from graphsvc.local.company import Members
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.company import Members
 from tests.commands import Desk, Done, running
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, SITE, account_key, file_of, phone, row

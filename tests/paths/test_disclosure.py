@@ -16,7 +16,7 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.client import Refused
 from graphsvc.client.acts import GRANTS, REQUEST, REQUESTS, carry_out, head_of
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing

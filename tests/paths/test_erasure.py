@@ -18,10 +18,10 @@ from sqlalchemy import select
 from graphsvc.app import LocalService, Service
 from graphsvc.client.errors import Refused
 from graphsvc.columns.store import Columns
-from graphsvc.custody.destroying import salt_of
+from graphsvc.demo.company import Members
 from graphsvc.ledger import tables
 from graphsvc.ledger.payload import read_drafts
-from graphsvc.local.company import Members
+from graphsvc.lifecycle.destroy import salt_of
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.policy.scope import Scope
 from graphsvc_verify.merkle import root

@@ -14,14 +14,17 @@ import msgspec
 import pytest
 from witness_server import served
 
+from graphsvc.anchoring.witness import Witness
+from graphsvc.anchoring.witnesses import Witnessing, WitnessPolicy
+from graphsvc.answers.ask import Asking, Released, Sources
+from graphsvc.answers.budget import Budget
+from graphsvc.answers.questions import Reading
 from graphsvc.app import LocalService
-from graphsvc.ask import Asking, Released, Sources
-from graphsvc.budget import Budget
 from graphsvc.client import Client, Refused
 from graphsvc.client.keys import load_signing_key
 from graphsvc.columns.store import Columns
+from graphsvc.demo.company import Members
 from graphsvc.graph.handles import Handles
-from graphsvc.local.company import Members
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.product import product_data
@@ -29,10 +32,7 @@ from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
-from graphsvc.reading import Reading
-from graphsvc.share.entitlements import Entitled
-from graphsvc.witness import Witness
-from graphsvc.witnessing import Witnessing, WitnessPolicy
+from graphsvc.sharing.entitlements import Entitled
 from graphsvc_verify.archive import read_archive
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence

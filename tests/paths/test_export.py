@@ -15,7 +15,7 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.client.answers import Answer
 from graphsvc.client.service import footing_headers
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.principals import Footing
 from tests.commands import Desk, running
 from tests.paths.conftest import FOOTING

@@ -16,10 +16,10 @@ import pytest
 from graphsvc.client import SigningKey
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.manifest import sign_manifest
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.driver import Graph
-from graphsvc.local.cast import OPERATOR
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc_verify.note import verify_checkpoint
 from tests.disks import fill, mounted
 from tests.paths.process import ROOT, Up, environment, until

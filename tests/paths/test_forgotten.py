@@ -12,22 +12,22 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from graphsvc import renewal
 from graphsvc.app import LocalService, run_local
-from graphsvc.backup import back_up
 from graphsvc.client import Outgoing
-from graphsvc.custody.destroying import salt_of
+from graphsvc.demo.cast import CLIENTS, OPERATOR
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
 from graphsvc.ledger import tables
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.payload import mapping_secret, open_mapping
 from graphsvc.ledger.sqlite import SqliteStore
-from graphsvc.local.cast import CLIENTS, OPERATOR
-from graphsvc.local.company import Members
-from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.lifecycle.destroy import salt_of
+from graphsvc.local import renewal
 from graphsvc.model.principals import Footing
-from graphsvc.rebuild import made_at
+from graphsvc.projection.rebuild import made_at
 from graphsvc.settings import Settings
+from graphsvc.upkeep.backup import back_up
 from tests.paths.wire import DEFAULTS, SEARCH, account_key
 
 CASE = Footing("investigation", "statutory-duty", "FORGET/1")

@@ -10,7 +10,7 @@ import pytest
 
 from graphsvc.client import Client
 from graphsvc.client.errors import Refused
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from tests.paths.conftest import FOOTING

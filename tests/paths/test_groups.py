@@ -18,8 +18,8 @@ from graphsvc.app import LocalService
 from graphsvc.client import Client, Outgoing, Refused, fixed_token, sending
 from graphsvc.client.acts import GROUPS, carry_out, head_of
 from graphsvc.client.service import Submitted
-from graphsvc.local.cast import CLIENTS
-from graphsvc.local.company import Members
+from graphsvc.demo.cast import CLIENTS
+from graphsvc.demo.company import Members
 from tests.paths.conftest import FOOTING
 from tests.paths.test_disclosure import STRICT, later, move_clock, refused
 from tests.paths.wire import MintingIdentity, account_key, file_of, row

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from graphsvc.client import Client
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.principals import Footing
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, phone, row

@@ -12,7 +12,7 @@ import pytest
 from graphsvc.app import LocalService
 from graphsvc.client import Client
 from graphsvc.client.answers import Answer
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing

@@ -11,7 +11,7 @@ import pytest
 
 from graphsvc.app import LocalService
 from graphsvc.cli.output import BAD_INPUT, DONE, REFUSED, table
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.policy.rules import digest_of
 from tests.commands import Run
 from tests.paths.desks import ON, Desks, desks, run  # noqa: F401 - fixtures

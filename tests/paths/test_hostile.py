@@ -16,7 +16,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQ
 
 from graphsvc.app import LocalService
 from graphsvc.client.manifest import Outgoing, payload, sign_manifest
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.deeds import SUBMISSION
 from tests.paths.conftest import CASE

@@ -12,7 +12,7 @@ from graphsvc.app import LocalService
 from graphsvc.client import Outgoing
 from graphsvc.client.errors import Refused
 from graphsvc.client.manifest import payload, sign_manifest
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROWS
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, post, row
 

@@ -13,17 +13,17 @@ from typing import Any
 import httpx2
 import pytest
 
-from graphsvc.administer import Administering
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
 from graphsvc.app import LocalService, Service
-from graphsvc.checkup import Checkup
 from graphsvc.client.answers import Answer
-from graphsvc.local.cast import CLIENTS
-from graphsvc.local.company import Members
+from graphsvc.demo.cast import CLIENTS
+from graphsvc.demo.company import Members
+from graphsvc.members.admission import Administering
 from graphsvc.model import bounds
 from graphsvc.model.schema import load_schema
 from graphsvc.settings import Settings
+from graphsvc.upkeep.checkup import Checkup
 from graphsvc_verify.entry import parse_leaf
 from tests.paths.conftest import FOOTING
 from tests.paths.test_asked import run

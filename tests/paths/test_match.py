@@ -21,22 +21,21 @@ import pytest
 from fastapi import FastAPI
 from neo4j import GraphDatabase
 
-from graphsvc.acts import Acting
-from graphsvc.administer import Administering
+from graphsvc.acts.signed import Acting
+from graphsvc.answers.ask import Asking, Sources
+from graphsvc.answers.budget import Budget
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
 from graphsvc.app import LocalService, Service
-from graphsvc.ask import Asking, Sources
 from graphsvc.auth import Authenticator, FetchedKeys
-from graphsvc.budget import Budget
-from graphsvc.checkup import Checkup
 from graphsvc.client import Client
 from graphsvc.client.errors import Refused
 from graphsvc.client.service import footing_headers
 from graphsvc.columns.store import Columns
+from graphsvc.demo.company import Members
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
-from graphsvc.local.company import Members
+from graphsvc.members.admission import Administering
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.product import product_data
@@ -45,7 +44,8 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.settings import Settings
-from graphsvc.share.entitlements import Entitled
+from graphsvc.sharing.entitlements import Entitled
+from graphsvc.upkeep.checkup import Checkup
 from tests.paths.conftest import FOOTING
 from tests.paths.process import ROOT, environment
 from tests.paths.wire import DEFAULTS, MintingIdentity, account_key, file_of, row

@@ -16,8 +16,8 @@ from graphsvc.client.acts import carry_out, head_of, sign_act
 from graphsvc.client.custody import notices
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey, save_signing_key
-from graphsvc.local.cast import OPERATOR
-from graphsvc.local.company import Members
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.company import Members
 from graphsvc.local.identity import DevelopmentClient
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.principals import Footing

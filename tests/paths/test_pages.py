@@ -13,7 +13,7 @@ from types import MappingProxyType
 import msgspec
 import pytest
 
-from graphsvc.local.cast import CLIENTS
+from graphsvc.demo.cast import CLIENTS
 from graphsvc.local.identity import DevelopmentClient
 from tests.paths.pages import FOLLOWED, File, Step, Terminal, parts, pattern
 from tests.paths.process import environment

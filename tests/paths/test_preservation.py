@@ -15,9 +15,9 @@ from graphsvc.client import Outgoing
 from graphsvc.client.acts import PRESERVATIONS, REQUEST
 from graphsvc.client.errors import Refused
 from graphsvc.client.service import Submitted
-from graphsvc.local.cast import OPERATOR
-from graphsvc.local.company import Members
-from graphsvc.share.states import (
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.company import Members
+from graphsvc.sharing.states import (
     ACKNOWLEDGED,
     ANSWERED,
     CLOSED,

@@ -15,7 +15,7 @@ import networkx as nx
 import pytest
 
 from graphsvc.client import Client, Outgoing
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing

@@ -14,24 +14,24 @@ import pytest
 from sealed_drafts import enter_drafts
 from typer.testing import CliRunner
 
-from graphsvc import rebuild
 from graphsvc.app import LocalService, run_local
 from graphsvc.cli import app
 from graphsvc.columns.store import Columns
-from graphsvc.custody.book import standing
+from graphsvc.demo.cast import CLIENTS, OPERATOR
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
-from graphsvc.local.cast import CLIENTS, OPERATOR
-from graphsvc.local.company import Members
+from graphsvc.lifecycle.store import standing
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model import bounds
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import record_int
 from graphsvc.model.principals import Footing, Principal
 from graphsvc.policy.scope import Scope
-from graphsvc.share.labels import move_label
+from graphsvc.projection import rebuild
+from graphsvc.sharing.labels import move_label
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, row
 
 BY_NAME = {one.org: one for one in ORGANISATIONS}

@@ -12,13 +12,14 @@ from zlib import crc32
 import pytest
 
 from graphsvc.app import LocalService, Service
-from graphsvc.changes import WITHDRAWAL
 from graphsvc.client.acts import carry_out, head_of
 from graphsvc.client.errors import Refused
-from graphsvc.custody import correcting, ranges, withdrawing
-from graphsvc.custody.withdrawing import Decision
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
+from graphsvc.lifecycle import correct, recall
+from graphsvc.lifecycle.recall import Decision
+from graphsvc.model import ranges
 from graphsvc.model.principals import Footing
+from graphsvc.projection.changes import WITHDRAWAL
 from graphsvc_verify.evidence import check_evidence
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, row
@@ -247,11 +248,11 @@ def test_what_a_crash_cut_off_is_finished(world: World) -> None:
     world.search(POLICE, 1)
     parts = world.parts.custody._parts
     decision = Decision("pasar", "recalled", "dpo", "cut off", "2099-01-01T00:00:00Z")
-    lost = asyncio.run(withdrawing.withdraw(parts, decision, ((world.index, 1, 1),)))
-    assert withdrawing.untold(parts) == [lost.index]
+    lost = asyncio.run(recall.withdraw(parts, decision, ((world.index, 1, 1),)))
+    assert recall.untold(parts) == [lost.index]
     assert lost.index not in [one["notice"] for one in world.notices()]
     asyncio.run(world.parts.custody.finish())
-    assert withdrawing.untold(parts) == [] == correcting.unfinished(parts)
+    assert recall.untold(parts) == [] == correct.unfinished(parts)
     assert world.notices()[0]["notice"] == lost.index
     head = world.parts.ledger.head
     asyncio.run(world.parts.custody.finish())

@@ -16,12 +16,12 @@ import pytest
 
 from graphsvc.app import LocalService, Service
 from graphsvc.client.errors import Refused
-from graphsvc.custody.book import RECALLED
-from graphsvc.custody.purging import purge
-from graphsvc.custody.retention import Rule, load_rules
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.company import Members
 from graphsvc.ledger.payload import read_drafts
-from graphsvc.local.cast import OPERATOR
-from graphsvc.local.company import Members
+from graphsvc.lifecycle.purge import purge
+from graphsvc.lifecycle.retention import Rule, load_rules
+from graphsvc.lifecycle.store import RECALLED
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label

@@ -14,15 +14,14 @@ import httpx2
 import pytest
 from sealed_drafts import enter_drafts
 
-from graphsvc import reading
 from graphsvc.app import LocalService, Service
 from graphsvc.client.errors import Refused
-from graphsvc.custody import ranges
-from graphsvc.custody.book import standing
-from graphsvc.custody.retention import Rule, due
-from graphsvc.local.cast import OPERATOR
-from graphsvc.local.company import Members
-from graphsvc.local.scenario import ORGANISATIONS
+from graphsvc.demo.cast import OPERATOR
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
+from graphsvc.lifecycle.retention import Rule, due
+from graphsvc.lifecycle.store import standing
+from graphsvc.model import ranges
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing

@@ -12,16 +12,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from graphsvc.answers.ask import Asking, Sources
+from graphsvc.answers.budget import Budget
+from graphsvc.answers.questions import Reading
 from graphsvc.app import LocalService, Service
-from graphsvc.ask import Asking, Sources
-from graphsvc.budget import Budget
 from graphsvc.client import Client
 from graphsvc.columns.store import Columns
+from graphsvc.demo.company import Members
+from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.handles import Handles
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.scopeheads import EVERYBODY
-from graphsvc.local.company import Members
-from graphsvc.local.scenario import ORGANISATIONS
 from graphsvc.model.errors import Denied, NotFound, ScopeMoved
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Principal
@@ -30,9 +31,8 @@ from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
-from graphsvc.reading import Reading
-from graphsvc.share.entitlements import Entitled
-from graphsvc.share.labels import move_label
+from graphsvc.sharing.entitlements import Entitled
+from graphsvc.sharing.labels import move_label
 from graphsvc_verify.receipt import check_receipt
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, row

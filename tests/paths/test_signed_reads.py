@@ -24,7 +24,7 @@ from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
 from graphsvc.client.package import take_package
 from graphsvc.client.signing import ReadSigner
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.keychain import OPERATOR, SIGNED
 from graphsvc_verify.package import check_package

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from graphsvc.app import LocalService
+from graphsvc.demo.company import Members
 from graphsvc.graph.driver import Graph
-from graphsvc.local.company import Members
 from graphsvc.model.principals import ACT, Footing
 from graphsvc.model.room import CODE
 from tests.paths.conftest import FOOTING

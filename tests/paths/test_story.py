@@ -15,11 +15,11 @@ from rich.console import Console
 
 from graphsvc.app import LocalService
 from graphsvc.client import Outgoing
-from graphsvc.local.company import Members
-from graphsvc.local.demo import tell
-from graphsvc.local.scenario import make_scenario
-from graphsvc.local.stage import Stage
-from graphsvc.local.story import Story
+from graphsvc.demo.company import Members
+from graphsvc.demo.demo import tell
+from graphsvc.demo.scenario import make_scenario
+from graphsvc.demo.stage import Stage
+from graphsvc.demo.story import Story
 from tests.paths.process import environment
 from tests.paths.wire import DEFAULTS, file_of, row
 

@@ -16,7 +16,7 @@ from graphsvc.client import Outgoing, Refused
 from graphsvc.client.keys import save_signing_key
 from graphsvc.client.manifest import sign_manifest
 from graphsvc.client.service import OUTCOME
-from graphsvc.local.company import Members
+from graphsvc.demo.company import Members
 from graphsvc.model.principals import Principal
 from tests.commands import Desk, Done, running
 from tests.paths.wire import DEFAULTS, file_of, phone, post, row

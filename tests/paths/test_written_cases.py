@@ -14,9 +14,9 @@ import pytest
 
 from graphsvc.app import LocalService
 from graphsvc.client.errors import Refused
-from graphsvc.local.company import Members
-from graphsvc.local.questions import REGISTER_CASE
-from graphsvc.local.story import CASE
+from graphsvc.demo.company import Members
+from graphsvc.demo.questions import REGISTER_CASE
+from graphsvc.demo.story import CASE
 from tests.paths.pages import put_commands
 from tests.paths.wire import DEFAULTS
 

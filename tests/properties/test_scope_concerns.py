@@ -23,18 +23,16 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, insert, update
 
-from graphsvc.acts import Acted, Acting, SignedAct
-from graphsvc.apply import Applier
-from graphsvc.ask import Asking, Sources
-from graphsvc.changes import WITHDRAWAL
+from graphsvc.acts.signed import Acted, Acting, SignedAct
+from graphsvc.answers.ask import Asking, Sources
 from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
-from graphsvc.custody.book import RECALLED
-from graphsvc.custody.withdrawing import Decision, withdrawal_entry
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
+from graphsvc.lifecycle.recall import Decision, withdrawal_entry
+from graphsvc.lifecycle.store import RECALLED
 from graphsvc.model.errors import GraphsvcError, ScopeMoved
 from graphsvc.model.labels import Handling, Label, Move
 from graphsvc.model.places import ROW_BITS
@@ -43,11 +41,13 @@ from graphsvc.model.product import product_data
 from graphsvc.policy.decide import READS, Decider
 from graphsvc.policy.rules import load_policies
 from graphsvc.policy.scope import Scope
-from graphsvc.schedule import Progress
-from graphsvc.share.desk import Desk, Effect, Told
-from graphsvc.share.entitlements import Entitled
-from graphsvc.share.groups import Groups
-from graphsvc.share.moving import with_grant, with_group, without_group
+from graphsvc.projection.apply import Applier
+from graphsvc.projection.changes import WITHDRAWAL
+from graphsvc.projection.schedule import Progress
+from graphsvc.sharing.desk import Desk, Effect, Told
+from graphsvc.sharing.entitlements import Entitled
+from graphsvc.sharing.groups import Groups
+from graphsvc.sharing.moves import with_grant, with_group, without_group
 from graphsvc_verify.meaning import grant_id
 
 ORIGIN = "concerns.test/log"

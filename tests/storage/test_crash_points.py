@@ -13,11 +13,11 @@ from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 
 from graphsvc.client.mirror import read_folder
-from graphsvc.erasures import replay_erasures
 from graphsvc.ledger import tiles
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.lifecycle.replay import replay_erasures
 from graphsvc.model.files import is_temporary, temporary
 from graphsvc_verify.merkle import leaf_hash, root
 from graphsvc_verify.note import NoteKey, verify_checkpoint

@@ -10,7 +10,7 @@ import pytest
 from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 
-from graphsvc.budget import Budget
+from graphsvc.answers.budget import Budget
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.rowkeys import RowKeys

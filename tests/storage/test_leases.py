@@ -17,7 +17,6 @@ from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 from sqlalchemy import create_engine, text
 
-from graphsvc.backup import back_up, restore, save_secrets
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
@@ -25,6 +24,7 @@ from graphsvc.ledger.postgres import PostgresStore
 from graphsvc.ledger.store import open_store
 from graphsvc.model.errors import Conflict, IntegrityError, InvalidInput, Unavailable
 from graphsvc.settings import Settings
+from graphsvc.upkeep.backup import back_up, restore, save_secrets
 from graphsvc_verify.merkle import leaf_hash, root
 from graphsvc_verify.note import verify_checkpoint
 

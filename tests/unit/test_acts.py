@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from graphsvc.acts import Acted, Acting, SignedAct
+from graphsvc.acts.signed import Acted, Acting, SignedAct
 from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey

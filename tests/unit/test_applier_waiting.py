@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from graphsvc.apply import Applier, _Waiter
 from graphsvc.model.errors import Unavailable
-from graphsvc.schedule import Progress
+from graphsvc.projection.apply import Applier, _Waiter
+from graphsvc.projection.schedule import Progress
 
 
 @pytest.fixture

@@ -16,18 +16,18 @@ from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 from typer.testing import CliRunner
 
-import graphsvc.backup as backup_module
-from graphsvc.backup import back_up, check_apart, restore, save_secrets
+import graphsvc.upkeep.backup as backup_module
 from graphsvc.cli import app
-from graphsvc.erasures import replay_erasures
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.pins import pin
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.ledger.sealedfiles import CHUNK, MAGIC, seal_file, unseal_file
+from graphsvc.lifecycle.replay import replay_erasures
 from graphsvc.model.errors import IntegrityError, InvalidInput
 from graphsvc.settings import Settings
+from graphsvc.upkeep.backup import back_up, check_apart, restore, save_secrets
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def test_a_renewal_that_fails_anywhere_leaves_a_backup(
 
         with monkeypatch.context() as patch:
             for name in ("snapshot", "seal_file", "write_durably", "_copy_objects"):
-                patch.setattr(f"graphsvc.backup.{name}", partial(step, getattr(backup_module, name)))
+                patch.setattr(f"graphsvc.upkeep.backup.{name}", partial(step, getattr(backup_module, name)))
             patch.setattr(Path, "unlink", lambda path, missing_ok=False, un=Path.unlink: step(un, path, missing_ok))
             try:
                 back_up(world.settings, world.store, backup)

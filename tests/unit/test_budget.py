@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.budget import Budget
+from graphsvc.answers.budget import Budget
 from graphsvc.model.errors import BudgetSpent, InvalidInput
 from graphsvc.model.principals import Organisation
 from graphsvc.model.product import product_data

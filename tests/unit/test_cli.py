@@ -14,8 +14,8 @@ import pytest
 from graphsvc.cli.profile import ProfileFile, read_profile, write_profile
 from graphsvc.cli.targets import Named
 from graphsvc.client import SigningKey
-from graphsvc.custody.forms import Target
-from graphsvc.local.scenario import Scenario, make_scenario
+from graphsvc.demo.scenario import Scenario, make_scenario
+from graphsvc.lifecycle.bodies import Target
 from graphsvc.model.errors import InvalidInput
 from graphsvc_verify.canonical import b64u
 from tests.commands import Run, running

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from graphsvc.answers.rings import Apart, take_apart
 from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns, Watermark
 from graphsvc.model.claims import NEVER, UNKNOWN, epoch
@@ -17,7 +18,6 @@ from graphsvc.model.files import temporary
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.policy.scope import Scope
-from graphsvc.rings import Apart, take_apart
 
 LABEL = Label("pasar", "company", "ID", Handling("tlp-2.0", "GREEN"), "GREEN", "consent")
 READER = Principal(Organisation("police-ke", "police", "KE", "Police"), "someone")

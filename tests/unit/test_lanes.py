@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from graphsvc.ask import LONG, WIDE
+from graphsvc.answers.ask import LONG, WIDE
+from graphsvc.answers.lanes import BUSY, Lane
 from graphsvc.graph.driver import READERS
-from graphsvc.lanes import BUSY, Lane
 from graphsvc.model.errors import Unavailable
 
 

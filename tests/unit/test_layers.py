@@ -10,22 +10,41 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BASE = {"graphsvc.model", "graphsvc_verify"}
 PATHS = {
-    *("graphsvc.submit", "graphsvc.intake", "graphsvc.apply", "graphsvc.ask", "graphsvc.reading", "graphsvc.shown"),
     *(
-        "graphsvc.rings",
-        "graphsvc.share",
-        "graphsvc.custody",
-        "graphsvc.administer",
-        "graphsvc.workers",
-        "graphsvc.acts",
+        "graphsvc.submission.submit",
+        "graphsvc.submission.intake",
+        "graphsvc.projection.apply",
+        "graphsvc.answers.ask",
+        "graphsvc.answers.questions",
+        "graphsvc.answers.rendering",
     ),
-    *("graphsvc.changes", "graphsvc.assemble", "graphsvc.rebuild", "graphsvc.backup", "graphsvc.erasures"),
-    *("graphsvc.aside", "graphsvc.batches", "graphsvc.checkup", "graphsvc.lanes", "graphsvc.schedule"),
-    *("graphsvc.budget", "graphsvc.provenance", "graphsvc.govern", "graphsvc.manifest"),
+    *(
+        "graphsvc.answers.rings",
+        "graphsvc.sharing",
+        "graphsvc.lifecycle",
+        "graphsvc.members.admission",
+        "graphsvc.submission.workers",
+        "graphsvc.acts.signed",
+    ),
+    *(
+        "graphsvc.projection.changes",
+        "graphsvc.projection.assemble",
+        "graphsvc.projection.rebuild",
+        "graphsvc.upkeep.backup",
+        "graphsvc.lifecycle.replay",
+    ),
+    *(
+        "graphsvc.projection.aside",
+        "graphsvc.projection.batches",
+        "graphsvc.upkeep.checkup",
+        "graphsvc.answers.lanes",
+        "graphsvc.projection.schedule",
+    ),
+    *("graphsvc.answers.budget", "graphsvc.answers.provenance", "graphsvc.rulebooks", "graphsvc.submission.manifest"),
 }
 PARTS = {"importers", "graphsvc.policy", "graphsvc.graph", "graphsvc.columns", "graphsvc.detect", "graphsvc.ledger"}
 EDGE = {"graphsvc.api", "graphsvc.cli", "graphsvc.client", "graphsvc.local", "graphsvc.app", "graphsvc.auth"}
-EDGE |= {"graphsvc.renewal"}
+EDGE |= {"graphsvc.local.renewal"}
 ALLOWED: dict[str, set[str]] = {
     "graphsvc_verify": set(),
     "graphsvc.model": {"graphsvc_verify"},
@@ -37,17 +56,21 @@ ALLOWED: dict[str, set[str]] = {
     "graphsvc.graph": BASE | {"graphsvc.policy.scope"},
     "graphsvc.columns": BASE | {"graphsvc.policy.scope"},
     "graphsvc.auth": BASE,
-    **dict.fromkeys(PATHS, BASE | PARTS | PATHS | {"graphsvc.settings", "graphsvc.witnessing"}),
+    **dict.fromkeys(PATHS, BASE | PARTS | PATHS | {"graphsvc.settings", "graphsvc.anchoring.witnesses"}),
     "graphsvc.api": BASE | PATHS | {"graphsvc.auth", "graphsvc.settings", "graphsvc.policy.scope"},
     # Servers of other parties, and what talks to them: they see the log and nothing else.
-    "graphsvc.witness": BASE | {"graphsvc.ledger"},
-    "graphsvc.witnessing": BASE | {"graphsvc.ledger"},
-    "graphsvc.timestamping": BASE | {"graphsvc.ledger"},
+    "graphsvc.anchoring.witness": BASE | {"graphsvc.ledger"},
+    "graphsvc.anchoring.witnesses": BASE | {"graphsvc.ledger"},
+    "graphsvc.anchoring.timestamps": BASE | {"graphsvc.ledger"},
     "graphsvc.client": BASE | {"importers", "graphsvc.settings"},
     "graphsvc.local": BASE | EDGE | {"graphsvc.settings", "importers"},
-    "graphsvc.renewal": BASE | PARTS | PATHS | {"graphsvc.settings", "graphsvc.local"},
-    "graphsvc.app": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witnessing", "graphsvc.timestamping"},
-    "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.witness"},
+    "graphsvc.local.renewal": BASE | PARTS | PATHS | {"graphsvc.settings", "graphsvc.local"},
+    "graphsvc.app": BASE
+    | PARTS
+    | PATHS
+    | EDGE
+    | {"graphsvc.settings", "graphsvc.anchoring.witnesses", "graphsvc.anchoring.timestamps"},
+    "graphsvc.cli": BASE | PARTS | PATHS | EDGE | {"graphsvc.settings", "graphsvc.anchoring.witness"},
     "graphsvc.__main__": EDGE,
 }
 MODULES = sorted(

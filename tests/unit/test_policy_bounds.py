@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.acts import Acted
-from graphsvc.govern import trials, usable
-from graphsvc.govern.governing import Governing
-from graphsvc.govern.trials import Trials
+from graphsvc.acts.signed import Acted
 from graphsvc.model.errors import InvalidInput, Unavailable
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
@@ -21,6 +18,9 @@ from graphsvc.policy.bounds import InvalidPolicy, PolicyTooLarge, bound_text
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import policies_of, read_files
 from graphsvc.policy.trial import Answer, Order, TrialDied, hold_trial, prove
+from graphsvc.rulebooks import trials, usable
+from graphsvc.rulebooks.decisions import Governing
+from graphsvc.rulebooks.trials import Trials
 from tests.unit.test_policy_versions import CLOSED, OPEN, OWN, POLICIES, World
 
 ROOT = Path(__file__).parents[2]

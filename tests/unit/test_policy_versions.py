@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from graphsvc.acts import Acted, Acting
+from graphsvc.acts.signed import Acted, Acting
 from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
-from graphsvc.govern.governing import Governing
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
@@ -22,6 +21,7 @@ from graphsvc.model.principals import Organisation, Principal
 from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.limits import LIMITS_FILE, parse_limits
 from graphsvc.policy.rules import load_policies
+from graphsvc.rulebooks.decisions import Governing
 from graphsvc_verify.meaning import SHARED
 
 POLICIES = Path(__file__).parents[2] / "policies"

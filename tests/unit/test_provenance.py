@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsvc.intake import draft_contents
+from graphsvc.answers.provenance import Said, circular, independent_sources
 from graphsvc.model.drafts import CleanDraft, CleanEntity, Origin
 from graphsvc.model.labels import Handling, Label
-from graphsvc.provenance import Said, circular, independent_sources
+from graphsvc.submission.intake import draft_contents
 
 OWN = Said("pasar")
 REPORT = Said("pasar", "pasar", "PS-7")

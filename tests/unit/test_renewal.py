@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sealed_world import SealedWorld
 
-from graphsvc import renewal
-from graphsvc.renewal import renew
+from graphsvc.local import renewal
+from graphsvc.local.renewal import renew
 from graphsvc.settings import Settings
 
 

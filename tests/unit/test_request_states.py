@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsvc.model.errors import Conflict, Denied
-from graphsvc.share.states import (
+from graphsvc.sharing.states import (
     ASKER,
     DEPARTURE,
     DISCLOSURE,

@@ -16,16 +16,16 @@ import pytest
 
 from graphsvc.client.check import Checked, check_file
 from graphsvc.client.manifest import Outgoing
-from graphsvc.local.scenario import ORGANISATIONS, Scenario, make_scenario
-from graphsvc.local.scenario.numbers import Numbers, s10, spoil_s10
-from graphsvc.local.scenario.people import CODE_WORDS
+from graphsvc.demo.scenario import ORGANISATIONS, Scenario, make_scenario
+from graphsvc.demo.scenario.numbers import Numbers, s10, spoil_s10
+from graphsvc.demo.scenario.people import CODE_WORDS
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.schema import load_schema
 
 _DIGEST = """
 import hashlib, sys
 from pathlib import Path
-from graphsvc.local.scenario import make_scenario
+from graphsvc.demo.scenario import make_scenario
 made = make_scenario(Path(sys.argv[1]))
 print(hashlib.sha256(b"".join(piece.path.read_bytes() for piece in made.slices)).hexdigest())
 """

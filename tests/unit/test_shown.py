@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphsvc.answers.rendering import CITED, Shapes
 from graphsvc.detect.score import Reason, Ring
 from graphsvc.graph.handles import Handles
 from graphsvc.model.labels import Handling, Label
@@ -9,7 +10,6 @@ from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.model.room import Room
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
-from graphsvc.shown import CITED, Shapes
 
 OWNERS = ("pasar", "customs-cn", "swiftline")
 LABELS = {

@@ -15,9 +15,8 @@ import pytest
 from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 
-from graphsvc import cli, workers
+from graphsvc import cli
 from graphsvc.app import _last_port, _people, _Secrets
-from graphsvc.backup import back_up
 from graphsvc.ledger.keyfiles import secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
@@ -26,8 +25,10 @@ from graphsvc.ledger.store import told_plainly
 from graphsvc.local.jars import _sweep
 from graphsvc.model.errors import GraphsvcError, IntegrityError, InvalidInput, Unavailable
 from graphsvc.model.files import is_temporary, sweep, temporary, write_durably
-from graphsvc.rebuild import EMPTY, SWAP, finish
+from graphsvc.projection.rebuild import EMPTY, SWAP, finish
 from graphsvc.settings import Settings
+from graphsvc.submission import workers
+from graphsvc.upkeep.backup import back_up
 
 NOT_OURS = (".bashrc", "a.tmp", ".a.tmp", ".a.12345678", ".a.1234567g.tmp", ".a.12345678.tmp.bak", "x.12345678.tmp")
 

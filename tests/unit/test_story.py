@@ -9,9 +9,9 @@ from graphql import parse, validate
 from rich.console import Console
 
 from graphsvc.api.schema import core_schema
-from graphsvc.local import questions, tales
-from graphsvc.local.scenario.truth import Claims, PlantedRing
-from graphsvc.local.stage import Stage
+from graphsvc.demo import questions, tales
+from graphsvc.demo.scenario.truth import Claims, PlantedRing
+from graphsvc.demo.stage import Stage
 
 QUESTIONS = {name: text for name, text in vars(questions).items() if name.isupper() and not name.startswith("_")}
 

@@ -19,12 +19,12 @@ import pytest
 from ledger_actors import ORIGIN, opened, over_wire, read_of, trust_of
 from witness_server import served
 
+from graphsvc.anchoring.witness import Witness
+from graphsvc.anchoring.witnesses import Witnessing, WitnessPolicy, read_witness_policy
 from graphsvc.ledger.checkpoint import LogSigner
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import IntegrityError, InvalidInput
-from graphsvc.witness import Witness
-from graphsvc.witnessing import Witnessing, WitnessPolicy, read_witness_policy
 from graphsvc_verify.cosignature import read_cosignatures
 from graphsvc_verify.evidence import check_evidence
 from graphsvc_verify.note import parse_checkpoint, split_note

@@ -19,7 +19,7 @@ from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.model.product import product_data
 from graphsvc.policy.rules import read_files
-from graphsvc.workers import Places, Task, Workers
+from graphsvc.submission.workers import Places, Task, Workers
 
 DEFAULTS = Defaults(
     handling=Handling("tlp-2.0", "GREEN"), purposes=["investigation"], legal_basis="agreement", pap="GREEN"

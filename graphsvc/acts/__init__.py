@@ -1,0 +1,1 @@
+"""Signed acts: what a person of an organisation decides."""

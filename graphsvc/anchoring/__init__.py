@@ -1,0 +1,1 @@
+"""Outside parties that vouch for the log: witnesses and time-stamping authorities."""

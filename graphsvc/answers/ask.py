@@ -1,0 +1,269 @@
+"""The path of a question: from a caller's footing to an answer whose ledger entry is durable before it leaves.
+
+A crash before step 4 leaves nothing; a crash after it leaves an entry for an answer that never left: the trail
+over-reports, it never under-reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from graphsvc.anchoring.witnesses import Witnessing
+from graphsvc.answers.budget import Budget
+from graphsvc.answers.lanes import Lane
+from graphsvc.answers.questions import MANY, Reading
+from graphsvc.answers.rendering import Withheld
+from graphsvc.columns.store import Columns
+from graphsvc.graph.handles import Handles
+from graphsvc.graph.read import Reader
+from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.own import cases_of, submissions_since
+from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.signedreads import check_signed
+from graphsvc.lifecycle.desk import Custody
+from graphsvc.model.errors import ScopeMoved, Unavailable
+from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS, ROW_MASK
+from graphsvc.model.principals import Entitlements, Footing, Principal
+from graphsvc.model.schema import Schema
+from graphsvc.policy.decide import Decider
+from graphsvc.policy.footings import check_footing
+from graphsvc.policy.scope import Scope
+from graphsvc.projection.apply import Applier
+from graphsvc.projection.schedule import Progress
+from graphsvc.rulebooks.decisions import Governing
+from graphsvc_verify.lines import READ
+from graphsvc_verify.meaning import read_facts
+from graphsvc_verify.signedread import SignedRead
+
+ATTEMPTS = 4
+"""How often a question is run again because access rules changed meanwhile."""
+
+WIDE, LONG = (3, 4), (1, 2)
+"""How many questions of an organisation, and of all, run at once: neighbourhoods, and searches for paths and rings.
+
+Together less than :data:`graphsvc.graph.driver.READERS`: who asks for one thing finds a thread and a connection.
+"""
+MOST_PENDING = 100
+"""Submissions named that an answer does not have yet."""
+SETTLED = 2_000
+"""So many callers are remembered whose scope is at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it as JSON.
+
+    How far it looked: at least all entries up to ``applied_index``, and all submissions of the caller's organisation
+    but those in ``own_pending`` (the first :data:`MOST_PENDING`), of which nothing or a part is in it. ``only_own``: no
+    other organisation's records were in scope.
+    ``cut``: what it leaves out of what may be seen (:meth:`graphsvc.answers.rendering.Cut.lists`), whatever fields were asked for.
+    ``withheld`` is what an answer for export lacks, because it may be looked at only.
+    """
+
+    data: bytes
+    receipt: bytes
+    applied_index: int
+    own_pending: tuple[int, ...] = ()
+    only_own: bool = False
+    cut: tuple[dict[str, Any], ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What questions are answered from."""
+
+    ledger: Ledger
+    reader: Reader
+    columns: Columns
+    applier: Applier
+    decider: Decider
+    schema: Schema
+    handles: Callable[[str], Handles]
+    entitled: Callable[[Principal, Footing, float], Entitlements]
+    budget: Budget
+    custody: Custody
+    witnessing: Witnessing | None = None
+    governing: Governing | None = None
+    wide: Lane = field(default_factory=lambda: Lane(*WIDE))
+    long: Lane = field(default_factory=lambda: Lane(*LONG))
+
+
+class Asking:
+    """Answers questions. One instance a process; it knows nothing but which scopes are at hand."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._at_hand: tuple[int, Mapping[int, Label], set[tuple[Principal, Footing]]] = (-2, {}, set())
+
+    async def run(
+        self,
+        principal: Principal,
+        footing: Footing,
+        question: bytes,
+        work: Callable[[Reading], Awaitable[bytes]],
+        signed: SignedRead | None = None,
+    ) -> Released:
+        """Answer one request.
+
+        ``question`` is the request as asked, of which the ledger keeps a keyed digest; ``work`` reads through the
+        :class:`Reading` it is given and returns the encoded ``data``; ``signed`` is the request's signature, which the
+        ledger keeps. Raises InvalidInput for a footing that is none, InvalidSignature when the signature does not hold,
+        Conflict when it came before, Unavailable when access rules keep changing or the ledger can't be written; then
+        nothing leaves.
+        """
+        footing = msgspec.structs.replace(footing, signed=signed is not None)
+        applier = self._sources.applier
+        for attempt in range(ATTEMPTS):
+            progress, labels = applier.progress, applier.labels
+            moving = not progress.unmoved(self._sources.ledger.last_scope_event)
+            pending = await self._pending(principal.org, progress)
+            # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
+            scope = await self._scope_soon(principal, footing)
+            # A key event between here and step 3 is a scope event: what holds at this head holds for the entry.
+            if signed is not None:
+                check_signed(self._sources.ledger, signed, principal, footing)
+            # 2. Read and encode; everything shown is noted down on the way (reading).
+            reading = Reading(self._sources, scope, pending)
+            data = await work(reading)
+            withheld: tuple[Withheld, ...] = ()
+            readings = [reading]
+            if footing.export:
+                # Read again as far as it may be exported: what was seen the first time beside that is left out.
+                reading = Reading(self._sources, scope.for_export(), pending)
+                data = await work(reading)
+                withheld = reading.noted.leave_out(readings[0].noted.kept)
+                readings.append(reading)
+            if not all(one.was_reached(progress) for one in readings) or time.time() >= scope.valid_until:
+                # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
+                # has ended meanwhile.
+                continue
+            if attempt == 0 and moving and applier.labels is not labels:
+                # Records that were still to be seen may have got a label since that this scope doesn't know of.
+                continue
+            # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
+            draft = await _drafted(scope, question, data, reading)
+            draft.signed = signed
+            try:
+                # 4. Durable when this returns.
+                appended = await self._sources.ledger.append_soon(draft)
+            except ScopeMoved:
+                continue
+            # 5. Seen by other parties, where that is demanded (witnessing).
+            appended = await self._witnessed(appended)
+            # 6. Only now may the answer leave, with its receipt.
+            only_own, cut = reading.only_own("view"), tuple(reading.cut.lists())
+            return Released(data, appended.encoded, progress.applied, pending, only_own, cut, withheld)
+        raise Unavailable("access rules are changing; ask again", code="scope_moved")
+
+    async def _pending(self, org: str, progress: Progress) -> tuple[int, ...]:
+        """The organisation's own submissions that are acknowledged and not wholly applied; nobody else's are told."""
+        ledger, found, seen = self._sources.ledger, progress.submissions_of(org), progress.head - 1
+        if ledger.has_submitted_since(org, seen):
+            found += await asyncio.to_thread(submissions_since, ledger, org, seen, MOST_PENDING)
+        return tuple(found[:MOST_PENDING])
+
+    async def _scope_soon(self, principal: Principal, footing: Footing) -> Scope:
+        """The scope now. What it is made from may have to be read from the ledger or decided first: in a thread.
+
+        Once made, all of it is in memory until the next event that changes access rules, or a label that is new.
+        Raises InvalidInput for a footing that is none: its words and the case are looked up once.
+        """
+        ledger, applier = self._sources.ledger, self._sources.applier
+        event, labels, known = ledger.last_scope_event, applier.labels, self._at_hand
+        unmoved = applier.progress.unmoved(event)
+        if unmoved and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
+            return self.scope(principal, footing)
+
+        def made() -> Scope:
+            org, codelists = principal.org, self._sources.schema.codelists
+            check_footing(footing, codelists, lambda case: ledger.has_case(org, case), lambda: cases_of(ledger, org))
+            return self.scope(principal, footing)
+
+        scope = await asyncio.to_thread(made)
+        if applier.progress.unmoved(event):
+            if known[0] != event or known[1] is not labels or len(known[2]) >= SETTLED:
+                known = self._at_hand = (event, labels, set())
+            known[2].add((principal, footing))
+        return scope
+
+    async def _witnessed(self, appended: Appended) -> Appended:
+        """The entry, proved to a checkpoint that enough witnesses signed. Raises Unavailable if they don't."""
+        witnessing = self._sources.witnessing
+        if witnessing is None or not witnessing.policy.require:
+            return appended
+        head = await witnessing.wait(appended.index + 1)
+        if head is None:
+            message = "too few witnesses have signed that this was logged; nothing leaves before they have"
+            raise Unavailable(message, code="not_witnessed")
+        return await asyncio.to_thread(witnessing.proved, appended, head)
+
+    def scope(self, principal: Principal, footing: Footing) -> Scope:
+        """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off."""
+        sources = self._sources
+        at = sources.ledger.head - 1
+        registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
+        entitlements = sources.entitled(principal, footing, time.time())
+        scope = sources.decider.scope(principal, footing, registered, entitlements, sources.applier.labels, at)
+
+        def alike(before: Label, label: Label) -> bool:
+            return sources.decider.alike(principal, footing, registered, entitlements, (before, label))
+
+        withdrawn, leaving = sources.applier.withdrawn(at, alike)
+        return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
+
+
+async def _drafted(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
+    many = sum(map(len, reading.noted.shown.values())) > MANY
+    asked = scope, question, data, reading
+    return await asyncio.to_thread(_entry, *asked) if many else _entry(*asked)
+
+
+def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
+    principal, footing = scope.principal, scope.footing
+    who = {"org": principal.org, "person": principal.person}
+    stated = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
+    body = {"export": True} if footing.export else {}
+    facts = read_facts({"who": who, **stated, "policy": scope.policy, "body": body})
+    shown, hits = reading.noted.shown, reading.noted.hits()
+    owners = [
+        OwnerPart(owner, facts, _disclosures(shown.get(owner, {})), hits.get(owner))
+        for owner in sorted({*shown, *hits})
+    ]
+    return EntryDraft(
+        type=READ,
+        who=who,
+        purpose=footing.purpose,
+        basis=footing.legal_basis,
+        case=footing.case,
+        policy=scope.policy,
+        at=scope.at,
+        query=question,
+        answer=data,
+        requester=principal.org,
+        owners=owners,
+        acts=[],
+        body=body,
+        read=True,
+        sees=scope.owners,
+        effects=None,
+    )
+
+
+def _disclosures(records: Mapping[int, tuple[str, tuple[str, ...]]]) -> list[Disclosure]:
+    # Ordered by handle: the requester gets the leaves, and ledger order would tell it when others submitted.
+    return sorted(
+        (
+            Disclosure(submission=record >> ROW_BITS, row=record & ROW_MASK, handle=handle, groups=groups)
+            for record, (handle, groups) in records.items()
+        ),
+        key=lambda disclosure: disclosure.handle,
+    )

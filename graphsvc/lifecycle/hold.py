@@ -1,0 +1,97 @@
+"""Legal holds: what is under one is not purged and not erased. A hold shows nothing to anyone that was hidden."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
+from graphsvc.lifecycle import bodies
+from graphsvc.lifecycle.store import DESTROYING
+from graphsvc.lifecycle.targets import Parts, records_of, resolve
+from graphsvc.model import ranges
+from graphsvc.model.errors import Conflict, NotFound
+from graphsvc.model.ranges import Ranges
+
+
+async def hold(parts: Parts, act: SignedAct) -> Acted:
+    """Put own records under a hold: rows, submissions, a selection, or all that was shown under an own case.
+
+    A hold on a case goes on to cover what is shown under it later. Raises InvalidInput, Denied, NotFound, Unavailable.
+    """
+    body = act.read(bodies.Hold)
+    case = body.target.case or ""
+    if case:
+        if body.target != bodies.Target(case=case) or not parts.ledger.has_case(act.org, case):
+            raise NotFound("there is no such case")
+        held: Ranges = ()
+    else:
+        if body.target.select is not None:
+            await parts.applier.settle(act.org)
+        held = await asyncio.to_thread(_there, parts, act.org, body.target)
+
+    def effects(connection: Connection, index: int, t: str) -> None:
+        row = {"org": act.org, "case": case, "reason": body.reason, "person": act.person}
+        made = {"index": index, "t": t, "ranges": [list(part) for part in held], "released": None, "request": ""}
+        connection.execute(insert(tables.holds), row | made)
+
+    appended = await asyncio.wrap_future(
+        parts.ledger.append(_entry(act, {"ranges": [list(part) for part in held]}, effects))
+    )
+    return Acted({"index": appended.index, "records": ranges.count(held), "case": case or None}, appended.receipt)
+
+
+async def release(parts: Parts, act: SignedAct) -> Acted:
+    """End an own hold; what has become due meanwhile goes with the next purge.
+
+    Raises InvalidInput, Denied, NotFound (no such hold, or another's, alike), Conflict when it has ended or is that of
+    a preservation.
+    """
+    body = act.read(bodies.Release)
+    table = tables.holds
+    query = select(table.c.released, table.c.ranges, table.c.case, table.c.request).where(
+        table.c["index"] == body.hold, table.c.org == act.org
+    )
+    with parts.ledger.reading() as connection:
+        found = connection.execute(query).first()
+    if found is None:
+        raise NotFound("there is no such hold")
+    if found.request:
+        message = f"this hold ends with the preservation request {found.request}: by its asker, or in time"
+        raise Conflict(message, code="preserved")
+
+    def effects(connection: Connection, index: int, _t: str) -> None:
+        open_one = (table.c["index"] == body.hold) & table.c.released.is_(None)
+        if connection.execute(update(table).where(open_one).values(released=index)).rowcount != 1:
+            raise Conflict("this hold has ended", code="released")
+
+    act.unmoved(body.hold if found.released is None else found.released)
+    appended = await asyncio.wrap_future(parts.ledger.append(_entry(act, {}, effects)))
+    count = ranges.count(ranges.ranges(found.ranges))
+    return Acted({"index": appended.index, "records": count, "case": found.case or None}, appended.receipt)
+
+
+def _there(parts: Parts, org: str, target: bodies.Target) -> Ranges:
+    """What is named and not destroyed yet."""
+    named = records_of(parts, resolve(parts, org, target))
+    there = ranges.minus(named, parts.book.gone(ranges.submissions(named), DESTROYING))
+    if not there or (target.rows is not None and there != named):
+        raise NotFound("there is no such record")
+    return there
+
+
+def _entry(act: SignedAct, more: dict[str, Any], effects: Effects) -> EntryDraft:
+    meaning = act.meaning
+    return EntryDraft(
+        type=meaning.type,
+        who={"org": act.org, "person": act.person},
+        requester=act.org,
+        owners=[OwnerPart(act.org, meaning.told(act.org, act.org), [])],
+        acts=[act.compact],
+        body={**meaning.body, **more},
+        effects=effects,
+    )

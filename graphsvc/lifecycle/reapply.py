@@ -1,0 +1,109 @@
+"""Rows that were set aside brought in after all, once what kept them out is mended: an operator's act, one entry.
+
+What a crash leaves. Before the entry is durable nothing has happened; after it the applier brings the rows in at the
+entry's place, or sets them aside again. What was recalled or erased meanwhile never comes back: it is not set aside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from graphsvc.acts.signed import Acted
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import Effects
+from graphsvc.lifecycle.sealed import open_records
+from graphsvc.lifecycle.store import standing
+from graphsvc.lifecycle.targets import Parts
+from graphsvc.model import ranges
+from graphsvc.model.errors import Conflict, Denied, NotFound
+from graphsvc.model.labels import Label
+from graphsvc.model.places import ROW_BITS
+from graphsvc.model.principals import Principal
+from graphsvc.model.ranges import Ranges
+from graphsvc.projection.aside import owner_of, reapply_entry
+from graphsvc.projection.changes import MOVE, read_plan
+
+
+async def reapply(parts: Parts, principal: Principal, submission: int, rows: Sequence[int] | None) -> Acted:
+    """Bring rows of a submission in that are set aside (None: all of them), and wait until that is done.
+
+    Raises Denied, NotFound for what is not set aside, Conflict (it has changed meanwhile, or the owner has left a
+    sharing group that a row is under), Unavailable when the applier takes too long: the entry is there all the same.
+    """
+    if "operator" not in principal.roles:
+        raise Denied("only an operator reapplies")
+    # 1. Which rows, and under which groups they would come back.
+    owner, named = await asyncio.to_thread(_named, parts, submission, rows)
+    labels = await asyncio.to_thread(labels_aside, parts, named)
+    groups = {group for label in labels.values() for group in label.groups}
+    # 2. Durable; the applier brings them in at this place.
+    draft = reapply_entry(owner, principal.person, named, _belongs(owner, groups))
+    appended = await asyncio.wrap_future(parts.ledger.append(draft))
+    parts.applier.notify()
+    await parts.applier.wait(appended.index, owner)
+    # 3. What is still set aside of them.
+    left = await asyncio.to_thread(_aside, parts, submission)
+    again = [(code, both) for code, of in left if (both := ranges.both(of, named))]
+    body: dict[str, Any] = {
+        "index": appended.index,
+        "entry": submission,
+        "records": ranges.count(named),
+        "setAside": [{"code": code, "first": low, "last": high} for code, of in again for _, low, high in of],
+    }
+    return Acted(body, appended.receipt)
+
+
+def _aside(parts: Parts, submission: int) -> list[tuple[str, Ranges]]:
+    with parts.ledger.reading() as connection:
+        return standing(connection, [submission]).get(submission, [])
+
+
+def labels_aside(parts: Parts, of: Ranges) -> dict[int, Label]:
+    """The labels of records that are set aside, as far as they can be read, by record: moved ones as they are now."""
+    found: dict[int, Label] = {}
+    for submission in ranges.submissions(of):
+        head = parts.ledger.head
+        plan = read_plan(parts.ledger, parts.ledger.indexes(submission + 1, head, (MOVE,)))
+        for opened in open_records(parts.ledger, parts.payloads, ranges.of_submission(of, submission)):
+            if opened.draft is not None:
+                found[opened.record] = plan.label_at(head, opened.record, opened.draft.label)
+    return found
+
+
+def own_labels_aside(parts: Parts, org: str, records: Sequence[int]) -> dict[int, Label]:
+    """Those of an organisation's own records among ``records``."""
+    touched = {record >> ROW_BITS for record in records}
+    aside = tuple(part for part in parts.book.set_aside(org) if part[0] in touched)
+    return labels_aside(parts, ranges.both(aside, ranges.of_records(records))) if aside else {}
+
+
+def _named(parts: Parts, submission: int, rows: Sequence[int] | None) -> tuple[str, Ranges]:
+    with parts.ledger.reading() as connection:
+        owner = owner_of(connection, submission)
+        aside = ranges.union(*(of for _, of in standing(connection, [submission]).get(submission, [])))
+    named = aside if rows is None else ranges.of_rows(submission, rows)
+    if owner is None or not named or ranges.minus(named, aside):
+        raise NotFound("nothing like that is set aside: graphsvc doctor lists what is")
+    return owner, named
+
+
+def _belongs(owner: str, groups: set[str]) -> Effects:
+    """Within the entry's transaction: the owner belongs to the groups that its rows would be shared with."""
+
+    def check(connection: Connection, _index: int, _t: str) -> None:
+        table, now = tables.memberships, time.time()
+        own = select(table.c.group, table.c.until).where(table.c.org == owner, table.c.state == "member")
+        for group, until in connection.execute(own):
+            if not until or datetime.fromisoformat(until).timestamp() > now:
+                groups.discard(group)
+        if groups:
+            message = "its owner has left a group that it was shared with: it must recall these rows"
+            raise Conflict(message, code="left_group")
+
+    return check

@@ -1,0 +1,228 @@
+"""Records taken back: one entry that hides them from the moment it is durable, then everyone who saw them is told.
+
+What a crash leaves. After the entry the records are hidden whatever happens; the applier takes them out of graph and
+columns from the ledger. If the telling is cut off, the next start goes on with it (worker): nobody can have been shown
+the records since, so whom to tell is then what it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.graph.handles import RECORD
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.scopeheads import Concern
+from graphsvc.lifecycle import bodies
+from graphsvc.lifecycle.store import RECALLED, TOLD, Seen
+from graphsvc.lifecycle.targets import Parts, records_of, resolve
+from graphsvc.model import ranges
+from graphsvc.model.errors import Conflict, NotFound
+from graphsvc.model.ranges import Ranges
+from graphsvc.projection.changes import WITHDRAWAL
+from graphsvc.sharing.bodies import coming
+from graphsvc_verify.canonical import digest, encode
+from graphsvc_verify.meaning import taken_back
+
+ANSWER_WITHIN = timedelta(days=14)
+LISTED = 1_000
+"""So many handles stand in a notice's section itself; its digest covers all of them."""
+NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whose records, why, by whom; ``act`` is the signed act that says so, where there is one."""
+
+    owner: str
+    cause: str
+    person: str
+    reason: str
+    deadline: str = ""
+    act: SignedAct | None = None
+
+    def said(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(facts, body) of the entry: what follows from the act where there is one."""
+        if self.act is not None:
+            meaning = self.act.meaning
+            return meaning.told(self.owner, self.owner), dict(meaning.body)
+        facts, body = taken_back(self.cause, self.reason)
+        return {**facts, "by": self.person}, body
+
+
+async def recall(parts: Parts, act: SignedAct) -> Acted:
+    """Carry a signed recall out: by the owner's submitters or officers, of own records that are still there.
+
+    Raises InvalidInput, Denied, NotFound (absent, another's or recalled already, alike), Conflict (something of the
+    same submissions went after what the signer knew), Unavailable when a selection can't wait for the applier.
+    """
+    # 1. Who may, and what exactly (targets).
+    body = act.read(bodies.Recall)
+    deadline = checked_deadline(body.deadline)
+    if body.target.select is not None:
+        await parts.applier.settle(act.org)
+    live = await asyncio.to_thread(_live, parts, act, body.target)
+    # 2. Durable, hidden; everyone who saw them is told.
+    decision = Decision(act.org, RECALLED, act.person, body.reason, deadline, act)
+    appended = await withdraw(parts, decision, live)
+    recipients = await tell(parts, appended.index)
+    answer = {"index": appended.index, "records": ranges.count(live), "organisations": sorted(recipients)}
+    return Acted(answer, appended.receipt)
+
+
+async def withdraw(parts: Parts, decision: Decision, live: Ranges, more: dict[str, Any] | None = None) -> Appended:
+    """Append the entry that takes ``live`` back and wake the applier; ``more`` goes into its body."""
+    draft = withdrawal_entry(decision, live, WITHDRAWAL, more or {}, ranges.count(live))
+    appended = await asyncio.wrap_future(parts.ledger.append(draft))
+    parts.applier.notify()
+    return appended
+
+
+def withdrawal_entry(
+    decision: Decision, named: Ranges, kind: str, more: dict[str, Any], records: int, told: bool = True
+) -> EntryDraft:
+    """The entry of a withdrawal or an erasure with its side rows. ``told``: there is someone to tell."""
+
+    def effects(connection: Connection, index: int, t: str) -> None:
+        row = {
+            "index": index,
+            "owner": decision.owner,
+            "cause": decision.cause,
+            "person": decision.person,
+            "reason": decision.reason,
+            "deadline": decision.deadline,
+            "t": t,
+            "records": records,
+            "told": None if told else index,
+        }
+        connection.execute(insert(tables.withdrawals), row)
+        rows = [
+            {"submission": one, "index": index, "rows": ranges.pack(ranges.of_submission(named, one))}
+            for one in ranges.submissions(named)
+        ]
+        connection.execute(insert(tables.withdrawn), rows)
+
+    facts, own = decision.said()
+    return EntryDraft(
+        type=kind,
+        who={"org": decision.owner, "person": decision.person},
+        requester=decision.owner,
+        owners=[OwnerPart(owner=decision.owner, facts={**facts, "records": records}, disclosures=[])],
+        acts=[] if decision.act is None else [decision.act.compact],
+        body={"deadline": decision.deadline, **own, "count": records, "ranges": [list(part) for part in named], **more},
+        concerns=Concern(owners=frozenset({decision.owner})),
+        effects=effects,
+    )
+
+
+async def tell(parts: Parts, index: int) -> dict[str, int]:
+    """Tell everyone who saw records of withdrawal ``index``, in one entry; returns records by organisation.
+
+    Done once: when it was done before, says whom it told. Raises NotFound.
+    """
+    withdrawal, seen = await asyncio.to_thread(_whom, parts, index)
+    told = {org: ranges.count(one.rows) for org, one in seen.items()}
+    if withdrawal["told"] is not None or withdrawal["cause"] not in TOLD:
+        return told
+    draft = await asyncio.to_thread(_notice, parts, withdrawal, seen)
+    try:
+        await asyncio.wrap_future(parts.ledger.append(draft))
+    except Conflict as conflict:
+        if conflict.code != "told_already":
+            raise
+    return told
+
+
+def untold(parts: Parts) -> list[int]:
+    """Withdrawals that nobody was told of yet."""
+    table = tables.withdrawals
+    query = select(table.c["index"]).where(table.c.told.is_(None)).order_by(table.c["index"])
+    with parts.ledger.reading() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def checked_deadline(stated: str | None) -> str:
+    """The deadline as stated, or that of the house. Raises InvalidInput for one that has passed."""
+    now = datetime.now(UTC)
+    if stated is None:
+        return (now + ANSWER_WITHIN).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return coming(stated, "act body deadline")
+
+
+def unchanged(parts: Parts, act: SignedAct, submissions: list[int]) -> None:
+    """Raise Conflict when something of these submissions was taken out after what the signer knew."""
+    rows = tables.withdrawn
+    for start in range(0, len(submissions), 500):
+        query = select(rows.c["index"]).where(rows.c.submission.in_(submissions[start : start + 500]))
+        with parts.ledger.reading() as connection:
+            act.unmoved(max(connection.execute(query).scalars(), default=-1))
+
+
+def _live(parts: Parts, act: SignedAct, target: bodies.Target) -> Ranges:
+    named = records_of(parts, resolve(parts, act.org, target))
+    submissions = ranges.submissions(named)
+    gone = parts.book.gone(submissions)
+    live = ranges.minus(named, gone)
+    if not live or (target.rows is not None and live != named):
+        raise NotFound("there is no such record")
+    unchanged(parts, act, submissions)
+    return live
+
+
+def _whom(parts: Parts, index: int) -> tuple[dict[str, Any], dict[str, Seen]]:
+    book = parts.book
+    withdrawal, named = book.withdrawal(index)
+    seen = book.seen(withdrawal["owner"], named, index)
+    # Whoever only learned that there is something holds nothing of it, and has no handle of the record.
+    return withdrawal, {org: one for org, one in seen.items() if one.rows}
+
+
+def _notice(parts: Parts, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> EntryDraft:
+    owner, index = withdrawal["owner"], withdrawal["index"]
+    told = [{"org": org, "records": ranges.count(one.rows)} for org, one in sorted(seen.items())]
+
+    def effects(connection: Connection, told_in: int, t: str) -> None:
+        table = tables.withdrawals
+        chosen = (table.c["index"] == index) & table.c.told.is_(None)
+        if connection.execute(update(table).where(chosen).values(told=told_in)).rowcount != 1:
+            raise Conflict("it was told already", code="told_already")
+        rows = [
+            {
+                "index": index,
+                "recipient": one["org"],
+                "told": told_in,
+                "t": t,
+                "records": one["records"],
+                "acknowledged": None,
+                "acknowledged_at": "",
+                "outcome": "",
+                "because": "",
+            }
+            for one in told
+        ]
+        if rows:
+            connection.execute(insert(tables.notices), rows)
+
+    facts = {name: withdrawal[name] for name in ("cause", "reason", "deadline")}
+    common = {"action": NOTICE, "notice": index, "owner": owner, **facts}
+    parts_ = [OwnerPart(owner, {**common, "recipients": told}, [])]
+    for org, one in sorted(seen.items()):
+        handles = parts.handles(org)
+        known = sorted(handles.seal(RECORD, record) for record in one.reads)
+        about = {"records": known[:LISTED], "count": len(known), "digest": digest(encode(known))}
+        parts_.append(OwnerPart(org, {**common, **about}, []))
+    return EntryDraft(
+        type=NOTICE,
+        who={"org": owner, "person": withdrawal["person"]},
+        requester=owner,
+        owners=parts_,
+        body={"withdrawal": index, "recipients": told},
+        effects=effects,
+    )

@@ -1,0 +1,1 @@
+"""Organisations: admitted, changed, gone."""

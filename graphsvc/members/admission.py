@@ -1,0 +1,129 @@
+"""The path of acts that are no reads: admitting organisations, enrolling keys, cases, evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from graphsvc.acts.signed import Acted
+from graphsvc.anchoring.witnesses import Witnessing, parts_ready
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import Conflict, Denied, InvalidInput
+from graphsvc.model.principals import Organisation, Principal
+from graphsvc.model.schema import Schema
+from graphsvc.projection.apply import Applier
+from graphsvc.upkeep.checkup import Checkup
+
+_SLUG = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_:-]{0,79}")
+RESERVED = frozenset({"oversight", "operator"})
+"""Names that mean something else in the ledger."""
+CASE_ROLES = frozenset({"investigator", "analyst"})
+
+
+class Administering:
+    """Acts beside submitting and asking. Holds no state."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        applier: Applier,
+        schema: Schema,
+        checkup: Checkup,
+        witnessing: Witnessing | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._checkup = checkup
+        self._applier = applier
+        self._schema = schema
+        self._witnessing = witnessing
+
+    async def admit(self, principal: Principal, organisation: Organisation, root_key: bytes) -> Acted:
+        """Admit an organisation with its root key (raw Ed25519). Operators only; Conflict for a member."""
+        if "operator" not in principal.roles:
+            raise Denied("only an operator admits organisations")
+        if not _SLUG.fullmatch(organisation.org) or organisation.org in RESERVED:
+            raise InvalidInput("an organisation's name is 3 to 32 of a-z, 0-9 and -", where="/org")
+        self._schema.codelists["organisation-kinds"].clean(organisation.kind)
+        if not re.fullmatch(r"[A-Z]{2}", organisation.jurisdiction):
+            raise InvalidInput("the jurisdiction is two letters of ISO 3166-1, as KE", where="/jurisdiction")
+        appended = await asyncio.to_thread(self._ledger.admit, organisation, root_key, principal.person)
+        return Acted({"org": organisation.org, "index": appended.index}, appended.receipt)
+
+    async def enrol(self, principal: Principal, act: str) -> Acted:
+        """Log a key event that the organisation's root key signed. Whoever carries it here: the signature decides."""
+        index = await asyncio.to_thread(self._ledger.enrol, act)
+        return Acted({"index": index}, await asyncio.to_thread(self._ledger.receipt, index))
+
+    async def register_case(self, principal: Principal, reference: str, title: str, legal_basis: str) -> Acted:
+        """Register a case of the caller's organisation, which reads can then cite.
+
+        Raises Denied without an investigating role, InvalidInput, Conflict when the reference is taken.
+        """
+        # 1. May the caller, and can others read what it says?
+        if not CASE_ROLES & set(principal.roles):
+            raise Denied("only investigators and analysts register cases")
+        if not _REFERENCE.fullmatch(reference):
+            raise InvalidInput("a case reference is up to 80 plain characters", where="reference")
+        legal_basis = self._schema.codelists["legal-bases"].clean(legal_basis)
+        if await asyncio.to_thread(self._ledger.has_case, principal.org, reference):
+            raise Conflict("your organisation has a case with this reference", code="case_exists")
+        # 2. Durable, the case with it.
+        draft = _case_entry(principal, reference, title[:200], legal_basis)
+        appended = await asyncio.wrap_future(self._ledger.append(draft))
+        body = {"reference": reference, "title": title[:200], "legal_basis": legal_basis, "registered_at": appended.t}
+        return Acted(body, appended.receipt)
+
+    async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None) -> dict[str, Any]:
+        """What an officer of the caller's organisation needs to check offline who saw its records.
+
+        ``since`` is the size of a checkpoint that the verifier pins; the evidence proves that the log grew from it.
+        """
+        if not {"officer", "investigator"} & set(principal.roles):
+            raise Denied("only data-protection officers and investigators take evidence")
+        # Proved to a witnessed checkpoint of all there is now, or to the newest where there is none in time.
+        head = None if self._witnessing is None else await self._witnessing.wait(self._ledger.head)
+        return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since, head)
+
+    async def ready(self) -> Mapping[str, bool]:
+        """Whether the ledger takes entries and the applier keeps up."""
+        return {
+            "ledger": self._ledger.closed_by is None and not self._ledger.full,
+            "tiles": self._ledger.published_late is None,
+            "applier": self._applier.stuck is None,
+            **parts_ready(self._witnessing),
+        }
+
+    async def progress(self) -> Mapping[str, Any]:
+        """How far the applier is, what it can't get over, and what is set aside: entries and codes, no values."""
+        return await asyncio.to_thread(self._checkup.progress)
+
+    async def checks(self, principal: Principal) -> list[Mapping[str, Any]]:
+        """What an operator looks at, and what to do about it. Operators only."""
+        if "operator" not in principal.roles:
+            raise Denied("only an operator asks for this")
+        return await asyncio.to_thread(self._checkup.checks)
+
+
+def _case_entry(principal: Principal, reference: str, title: str, legal_basis: str) -> EntryDraft:
+    def effects(connection: Connection, index: int, t: str) -> None:
+        case = {"reference": reference, "title": title, "legal_basis": legal_basis}
+        connection.execute(insert(tables.cases), {"org": principal.org, **case, "index": index, "t": t})
+
+    facts = {"action": "case", "person": principal.person, "case": reference}
+    return EntryDraft(
+        type="case",
+        who={"org": principal.org, "person": principal.person},
+        basis=legal_basis,
+        case=reference,
+        requester=principal.org,
+        owners=[OwnerPart(owner=principal.org, facts=facts, disclosures=[])],
+        body={"reference": reference, "title": title},
+        effects=effects,
+    )

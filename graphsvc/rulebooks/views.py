@@ -1,0 +1,187 @@
+"""What an organisation reads of policies: versions of the shared rulebook and of its own, and why what is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from graphsvc.graph.handles import RECORD
+from graphsvc.model.principals import Footing, check_roles
+from graphsvc.policy.decide import profile_of
+from graphsvc.policy.evaluate import Profile
+from graphsvc.policy.explain import explain
+from graphsvc.policy.footings import check_codes
+from graphsvc.policy.scope import Scope
+from graphsvc.rulebooks.versions import ROLL_BACK, Event, Proposal, Versions, missing
+from graphsvc_verify.canonical import encode
+from graphsvc_verify.meaning import SHARED
+
+if TYPE_CHECKING:
+    from graphsvc.answers.ask import Sources
+    from graphsvc.answers.rendering import Shapes
+
+Shape = dict[str, Any]
+ROW_BITS = 28
+
+
+class GovernedReading:
+    """The part of a reading that is about policies."""
+
+    def __init__(self, sources: Sources, scope: Scope, shapes: Shapes, now: float) -> None:
+        self._sources = sources
+        self._scope = scope
+        self._shapes = shapes
+        self._now = now
+        self._org = scope.principal.org
+
+    def versions(self, part: str | None, first: int) -> list[Shape]:
+        """Versions and proposals of the shared rulebook and of the caller's own file, newest first."""
+        governing = self._sources.governing
+        if governing is None:
+            return []
+        versions, members = governing.versions(), self._sources.ledger.members()
+        wanted = [one for one in (SHARED, self._org) if part in (None, one)]
+        proposals = [
+            (one.proposed.index, version_shape(versions, one, self._org, members))
+            for one in versions.proposals
+            if one.part in wanted
+        ]
+        # Version 0 of a part is no proposal: it is what the service was started with.
+        bases = [
+            (past[0].index, _base_shape(versions, name))
+            for name, past in versions.past.items()
+            if name in wanted and not any(one.since == past[0].index for one in versions.proposals)
+        ]
+        listed = sorted([*proposals, *bases], key=lambda one: one[0], reverse=True)
+        shapes = [shape for _, shape in listed[:first]]
+        for shape in shapes:
+            self._shapes.room.take(len(shape["body"] or "") + sum(len(file["text"]) for file in shape["files"]))
+        return shapes
+
+    async def why(self, record: str | None, place: tuple[int, int] | None, reader: Mapping[str, Any]) -> Shape | None:
+        """Why the caller, or for an own record any ``reader``, may do what with a record; None when it is not there.
+
+        ``record`` is a handle; ``place`` the submission and row of an own record.
+        """
+        number = self._number(record, place)
+        if number is None:
+            return None
+        held = await self._sources.reader.labels_of(self._scope, [number])
+        if number not in held:
+            return None
+        return await asyncio.to_thread(self._explained, number, held[number], reader)
+
+    def _explained(self, number: int, lid: int, reader: Mapping[str, Any]) -> Shape | None:
+        label = self._scope.labels[lid]
+        own = label.owner == self._org
+        if reader and not own:
+            return None
+        profile = self._other(reader) if reader else self._mine()
+        self._shapes.note(number, lid)
+        policies = self._sources.decider.policies
+        return {
+            "policy": policies.digest,
+            "owner": label.owner,
+            "actions": [
+                {
+                    "action": one.action,
+                    "allowed": one.allowed,
+                    "allowed_by_rules": one.decision.allowed,
+                    "rule": one.decision.rule,
+                    "rules": [{"id": rule, "file": file} for rule, file in one.files.items()],
+                    "invariant": one.invariant or None,
+                }
+                for one in explain(policies, profile, label)
+            ],
+        }
+
+    def _number(self, record: str | None, place: tuple[int, int] | None) -> int | None:
+        if record is not None:
+            opened = self._sources.handles(self._org).open(record)
+            return opened[1] if opened is not None and opened[0] == RECORD else None
+        return None if place is None else (place[0] << ROW_BITS) + place[1]
+
+    def _mine(self) -> Profile:
+        principal, footing = self._scope.principal, self._scope.footing
+        given = self._sources.entitled(principal, footing, self._now)
+        registered = bool(footing.case) and self._sources.ledger.has_case(principal.org, footing.case)
+        return profile_of(principal, footing, registered, given)
+
+    def _other(self, reader: Mapping[str, Any]) -> Profile:
+        """A reader as described; groups and grants of an organisation that is a member are those in force."""
+        footing = Footing(reader["purpose"], reader["legal_basis"], reader["case"], reader["signed"])
+        check_roles(reader["roles"])
+        codelists = self._sources.schema.codelists
+        check_codes(footing, codelists, {"purpose": "reader/purpose", "legal basis": "reader/legalBasis"})
+        organisation = self._sources.ledger.organisations().get(reader["org"])
+        if organisation is not None:
+            principal = type(self._scope.principal)(organisation, "", tuple(reader["roles"]))
+            return profile_of(principal, footing, footing.stated, self._sources.entitled(principal, footing, self._now))
+        return Profile(
+            org=reader["org"],
+            kind=reader["kind"],
+            jurisdiction="XX",
+            roles=tuple(sorted(set(reader["roles"]))),
+            groups=(),
+            purpose=footing.purpose if footing.stated else "",
+            legal_basis=footing.legal_basis if footing.stated else "",
+            stated=footing.stated,
+            signed=footing.signed,
+        )
+
+
+def version_shape(versions: Versions, proposal: Proposal, org: str, members: Iterable[str]) -> Shape:
+    """A proposal as a member sees it; persons of other organisations are not named."""
+    state = versions.state(proposal)
+    return {
+        "object": proposal.object,
+        "part": proposal.part,
+        "state": state,
+        "returns": proposal.kind == ROLL_BACK,
+        "version": proposal.version,
+        "base": proposal.base,
+        "note": proposal.note or None,
+        "proposer": _signer(proposal.proposed, org),
+        "approvals": [_signer(event, org) for event in proposal.approvals],
+        "missing": (missing(proposal, members) or None) if state == "open" else None,
+        "index": proposal.proposed.index,
+        "since": proposal.since,
+        "until": proposal.until,
+        "files": _files(proposal.files),
+        "body": _body(proposal),
+    }
+
+
+def _body(proposal: Proposal) -> str:
+    # What an approver signs, to the byte: canonical JSON of the proposer's body.
+    return encode(dict(proposal.proposed.body)).decode()
+
+
+def _base_shape(versions: Versions, part: str) -> Shape:
+    first, later = versions.past[part][0], versions.past[part][1:]
+    return {
+        "object": None,
+        "part": part,
+        "state": "replaced" if later else "in-force",
+        "returns": False,
+        "version": first.id,
+        "base": None,
+        "note": None,
+        "proposer": None,
+        "approvals": [],
+        "missing": None,
+        "index": first.index,
+        "since": first.index,
+        "until": later[0].index if later else None,
+        "files": _files(first.files),
+        "body": None,
+    }
+
+
+def _signer(event: Event, org: str) -> Shape:
+    return {"org": event.org, "person": event.person if event.org == org else None, "index": event.index}
+
+
+def _files(files: Mapping[str, str]) -> list[Shape]:
+    return [{"name": name, "text": text} for name, text in sorted(files.items())]

@@ -1,0 +1,185 @@
+"""The path of a disclosure: asked for, decided by who holds the records, in force until it ends or is revoked.
+
+A grant is two things in one ledger entry: the records move to a label with the grant's id added, and the grant is
+entered with its conditions. Only a reader of the grantee, on the footing that the grant names, has that id in its
+profile; for every other reader the new label decides as the old one did.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, update
+
+from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.graph.handles import RECORD
+from graphsvc.ledger import tables
+from graphsvc.ledger.own import owners_of
+from graphsvc.model.errors import InvalidInput, NotFound
+from graphsvc.model.labels import Move
+from graphsvc.model.places import ROW_BITS
+from graphsvc.model.principals import Entitlements, Footing, Principal
+from graphsvc.model.scalars import ValueProblem
+from graphsvc.sharing import bodies, store
+from graphsvc.sharing.desk import Desk, Told
+from graphsvc.sharing.moves import Mover, until_settled, with_grant
+from graphsvc.sharing.states import DISCLOSURE
+from graphsvc.sharing.store import Request
+from graphsvc.sharing.views import meant
+from graphsvc_verify.meaning import grant_id, granted
+
+
+class Disclosures:
+    """Carries out the acts about disclosure requests and grants."""
+
+    def __init__(self, desk: Desk, mover: Mover) -> None:
+        self._desk = desk
+        self._mover = mover
+
+    async def request(self, act: SignedAct) -> Acted:
+        """Ask a holder for what it has on identifiers, or for withheld fields of records already seen."""
+        form = act.read(bodies.DisclosureRequest)
+        if not form.identifiers and not form.records:
+            raise InvalidInput("name identifiers or records", code="bad_act", where="act body")
+        body = self.asked(act, form, form.identifiers)
+        body["records"] = self._of_holder(act.org, form.holder, form.records)
+        return await self._desk.open(act, DISCLOSURE, form.holder, body)
+
+    async def decide(self, act: SignedAct) -> Acted:
+        """Grant, refuse or ask back."""
+        form = act.read(bodies.Decision)
+        request = self._desk.request(act)
+        if form.decision == "grant":
+            return await until_settled(lambda: self._grant(act, request, form))
+        said = {"refuse": {"reason": form.reason}, "ask": {"question": form.question}}[form.decision]
+        if not all(said.values()):
+            raise InvalidInput(f"say the {next(iter(said))}", code="bad_act", where="act body")
+        return await self._desk.step(act, request, {"way": form.decision, **said})
+
+    async def answer(self, act: SignedAct) -> Acted:
+        """Answer what the holder asked back."""
+        return await self._desk.step(act, self._desk.request(act), {"answer": act.read(bodies.Answer).answer})
+
+    async def remark(self, act: SignedAct) -> Acted:
+        """Remind the holder, or withdraw the request: the act's kind says which."""
+        return await self._desk.step(act, self._desk.request(act), {"note": act.read(bodies.Remark).note})
+
+    async def revoke(self, act: SignedAct) -> Acted:
+        """End a grant: it serves no question from the moment that the entry is durable."""
+        form, ledger = act.read(bodies.Revocation), self._desk.ledger
+        with ledger.reading() as connection:
+            row = store.grant(connection, act.org, act.sub)
+            request = store.find(connection, act.org, row["request"])
+
+        def end(connection: Connection, index: int, _t: str) -> None:
+            table = tables.grants
+            connection.execute(update(table).where(table.c.id == act.sub).values(revoked=index))
+
+        told = Told((request.asker, request.holder), request.id, given=True)
+        return await self._desk.step(act, request, {"reason": form.reason}, end, told)
+
+    def asked(
+        self,
+        act: SignedAct,
+        form: bodies.DisclosureRequest | bodies.PreservationRequest,
+        named: Sequence[bodies.Identifier],
+    ) -> dict[str, Any]:
+        """What a request says, checked: holder, codes, a registered case, a deadline ahead, canonical keys."""
+        schema, ledger = self._mover.sources.schema, self._desk.ledger
+        if self._desk.member(form.holder, "holder") == act.org:
+            raise InvalidInput("your organisation is the holder itself", code="bad_act", where="holder")
+        if not ledger.has_case(act.org, form.case):
+            raise InvalidInput("register the case first", code="unknown_case", where="case")
+        body: dict[str, Any] = {
+            **msgspec.to_builtins(form),
+            "purpose": self._coded("purposes", form.purpose, "purpose"),
+            "legalBasis": self.legal_basis(form.legal_basis),
+            "deadline": bodies.coming(form.deadline, "deadline"),
+        }
+        try:
+            keys = [(one.kind, schema.key_of(one.kind, one.key, act.org)) for one in named]
+        except ValueProblem as problem:
+            raise InvalidInput(problem.message, code=problem.code, where="identifiers") from None
+        return {**body, "identifiers": [{"kind": kind, "key": key} for kind, key in keys]}
+
+    def legal_basis(self, code: str) -> str:
+        """A code of the list of legal bases. Raises InvalidInput."""
+        return self._coded("legal-bases", code, "legalBasis")
+
+    def _coded(self, listing: str, code: str, where: str) -> str:
+        try:
+            known = self._mover.sources.schema.codelists[listing].clean(code)
+        except ValueProblem as problem:
+            raise InvalidInput(problem.message, code=problem.code, where=where) from None
+        if known != code:
+            # The entry says what was signed, to the letter.
+            raise InvalidInput(f"write the code as the list does: {known}", code="not_in_list", where=where)
+        return known
+
+    async def _grant(self, act: SignedAct, request: Request, form: bodies.Decision) -> Acted:
+        """Grant records and field groups to the asker, on the footing that it asked on."""
+        # 1. What is granted lies within what was asked for.
+        if not form.groups or not form.records:
+            raise InvalidInput("say which records and which field groups", code="bad_act", where="act body")
+        until = bodies.coming(form.until, "until")
+        basis = self.legal_basis(form.legal_basis) if form.legal_basis else ""
+        records = self._of_holder(act.org, act.org, form.records)
+        moment = await self._mover.moment(act)
+        self._desk.may(act, request, "disclosure-decision:full")
+        all_meant, more = await meant(self._mover.sources.reader, moment.scope, request, time.time())
+        if not set(records) <= set(all_meant):
+            raise InvalidInput("a record is not among those that the request means", code="not_asked_for")
+        # 2. Where the records go: the same labels with the grant's id added.
+        grant = grant_id(act.deed)
+        moves = await self._mover.moves(moment, records, lambda label: with_grant(label, grant))
+        actions = tuple(granted(act.body))
+        # Whoever may read only what it signs can sign.
+        basis_used = basis or request.asked["legalBasis"]
+        stated = Footing(request.asked["purpose"], basis_used, request.asked["case"], signed=True)
+        self._opens(request.asker, stated, Entitlements(grants=((grant, actions),)), moves)
+        # 3. One entry for both sides: the records move and the grant is there, or neither.
+        whole = set(request.asked["groups"]) <= set(form.groups) and set(records) == set(all_meant) and not more
+        row = {
+            "id": grant,
+            "request": request.id,
+            "owner": act.org,
+            "grantee": request.asker,
+            "case": stated.case,
+            "purpose": stated.purpose,
+            "legal_basis": basis,
+            "actions": list(actions),
+            "conditions": form.conditions,
+            "until": until,
+            "records": len(records),
+        }
+
+        def enter(connection: Connection, index: int, _t: str) -> None:
+            connection.execute(insert(tables.grants), {**row, "index": index})
+
+        body = {"way": "full" if whole else "partial", "grant": grant, "until": until, "conditions": form.conditions}
+        told = Told((request.asker, request.holder), moves=moves, given=True, at=moment.event)
+        return await self._desk.step(act, request, body, enter, told)
+
+    def _opens(self, grantee: str, footing: Footing, given: Entitlements, moves: Sequence[Move]) -> None:
+        """Raise InvalidInput when policies keep some of the records from the grantee all the same."""
+        organisation = self._desk.ledger.organisations()[self._desk.member(grantee, "request")]
+        reader = Principal(organisation, "", ("investigator", "analyst"))
+        for move in moves:
+            decision = self._mover.sources.decider.explain(reader, footing, True, move.label, given)["view"]
+            if not decision.allowed:
+                message = f"rule {decision.rule} keeps {move.label.handling.code} records from {grantee} all the same"
+                raise InvalidInput(message, code="grant_void", where="records")
+
+    def _of_holder(self, org: str, holder: str, handles: Sequence[str]) -> list[int]:
+        """Records of ``holder`` by the handles that ``org`` knows them by. Raises NotFound for anything else."""
+        opened = [self._mover.sources.handles(org).open(handle) for handle in handles]
+        records = sorted({found[1] for found in opened if found is not None and found[0] == RECORD})
+        if None in opened or any(found is not None and found[0] != RECORD for found in opened):
+            raise NotFound("there is no such record")
+        owners = owners_of(self._desk.ledger, {record >> ROW_BITS for record in records})
+        if any(owners.get(record >> ROW_BITS) != holder for record in records):
+            raise NotFound("there is no such record")
+        return records

@@ -1,0 +1,261 @@
+"""What an organisation reads of sharing: its requests on either side, its grants, its groups; nothing of others'.
+
+The holder of a request sees which of its own records are meant, worked out in its own labels alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, or_, select
+
+from graphsvc.graph.handles import RECORD
+from graphsvc.ledger import tables
+from graphsvc.model.errors import NotFound
+from graphsvc.model.labels import GROUPS
+from graphsvc.model.places import ROW_BITS, ROW_MASK
+from graphsvc.policy.scope import Scope
+from graphsvc.sharing import store
+from graphsvc.sharing.bodies import MAX_RECORDS
+from graphsvc.sharing.states import ASKER, HOLDER, seconds
+from graphsvc.sharing.store import Request
+
+if TYPE_CHECKING:
+    from graphsvc.answers.ask import Sources
+    from graphsvc.answers.rendering import Shapes
+    from graphsvc.graph.facts import EntityFacts
+    from graphsvc.graph.read import Reader
+
+Shape = dict[str, Any]
+READERS = frozenset({"officer", "investigator"})
+"""Who reads of requests and grants: roles."""
+PAGE = 100
+
+
+class SharedReading:
+    """The part of a reading that is about sharing. ``shapes`` notes every record that is shown. Most of it blocks."""
+
+    def __init__(self, sources: Sources, scope: Scope, shapes: Shapes, now: int) -> None:
+        self._sources = sources
+        self._scope = scope
+        self._shapes = shapes
+        self._now = now
+        self._org = scope.principal.org
+        self._may = bool(READERS & set(scope.principal.roles))
+
+    def requests(self, kind: str, side: str, state: str | None, first: int, before: int | None) -> list[Shape]:
+        """Requests that the caller's organisation has asked or holds, newest first, of one state or of all."""
+        found: list[Shape] = []
+        now = time.time()
+        with self._sources.ledger.reading() as connection:
+            while self._may and len(found) < first:
+                page = store.listed(connection, self._org, side, kind, (before, PAGE))
+                grants = store.grants_of(connection, (request.id for request in page))
+                shapes = (self._request(request, grants.get(request.id), now) for request in page)
+                found += [shape for shape in shapes if state in (None, shape["state"])]
+                if len(page) < PAGE:
+                    break
+                before = page[-1].index
+        return found[:first]
+
+    async def request(self, name: str) -> Shape | None:
+        """One request with its history and, for its holder, the records that it means; None when it is not there."""
+        now = time.time()
+        found = await asyncio.to_thread(self._find, name)
+        if found is None:
+            return None
+        request, grant = found
+        records, more = await self._meant(request)
+        return {
+            "request": self._request(request, grant, now),
+            "history": [_event_shape(event) for event in request.events],
+            "records": records,
+            "truncated": more,
+        }
+
+    def _find(self, name: str) -> tuple[Request, dict[str, Any] | None] | None:
+        with self._sources.ledger.reading() as connection:
+            try:
+                request = store.find(connection, self._org, name) if self._may else None
+            except NotFound:
+                return None
+            return None if request is None else (request, store.grants_of(connection, [name]).get(name))
+
+    def grants(self, side: str, first: int, before: int | None) -> list[Shape]:
+        """Grants that the caller's organisation has got or given, newest first."""
+        table = tables.grants
+        wanted = (table.c.grantee if side == ASKER else table.c.owner) == self._org
+        if before is not None:
+            wanted &= table.c["index"] < before
+        with self._sources.ledger.reading() as connection:
+            rows = connection.execute(select(table).where(wanted).order_by(table.c["index"].desc()).limit(first))
+            return [grant_shape(dict(row), time.time()) for row in rows.mappings()] if self._may else []
+
+    def groups(self) -> list[Shape]:
+        """The sharing groups that the caller's organisation has founded, belongs to or is invited to."""
+        now = time.time()
+        with self._sources.ledger.reading() as connection:
+            return [group_shape(connection, name, self._org, now) for name in _groups_of(connection, self._org, now)]
+
+    def _request(self, request: Request, grant: Shape | None, now: float) -> Shape:
+        handles = self._sources.handles(self._org)
+        own = request.asked.get("records", ()) if request.side(self._org) == ASKER else ()
+        return request_shape(request, grant, now, lambda record: handles.seal(RECORD, record), own)
+
+    async def _meant(self, request: Request) -> tuple[list[Shape], bool]:
+        if request.side(self._org) != HOLDER:
+            return [], False
+        reader, scope = self._sources.reader, own_labels(self._scope)
+        records, more = await meant(reader, scope, request, self._now)
+        facts = await reader.records(scope, records, self._now)
+
+        def shapes() -> list[Shape]:
+            return [self._record(scope, record, about) for record, about in sorted(facts.items())]
+
+        return await asyncio.to_thread(shapes), more
+
+    def _record(self, scope: Scope, record: int, about: Sequence[EntityFacts]) -> Shape:
+        label = scope.labels[about[0].claims[0].lid]
+        entities = self._shapes.entities(about)
+        records = [claim for one in entities for claim in one["records"]]
+        # The keys themselves are identity, attributes or not.
+        said = {"identity", *(attribute["group"] for claim in records for attribute in claim["attributes"])}
+        return {
+            "handle": self._sources.handles(self._org).seal(RECORD, record),
+            "submission": record >> ROW_BITS,
+            "row": record & ROW_MASK,
+            "handling": {"scheme": label.handling.scheme, "code": label.handling.code},
+            "groups": [group for group in GROUPS if group in said],
+            "entities": entities,
+        }
+
+
+def own_labels(scope: Scope) -> Scope:
+    """The scope without anything but the reader's own labels."""
+    own = {lid for lid, label in scope.labels.items() if label.owner == scope.principal.org}
+    return replace(scope, lids={action: tuple(n for n in lids if n in own) for action, lids in scope.lids.items()})
+
+
+async def meant(reader: Reader, scope: Scope, request: Request, now: float) -> tuple[list[int], bool]:
+    """The holder's records that a request means, and whether there are more than can be told.
+
+    ``scope`` is the holder's, in its own labels.
+    """
+    keys = [identifier["key"] for identifier in request.asked["identifiers"]]
+    about = await reader.records_about(scope, keys, MAX_RECORDS + 1, now) if keys else []
+    records = sorted({*about, *request.asked.get("records", ())})
+    there = await reader.labels_of(scope, records, now) if records else {}
+    found = [record for record in records if record in there]
+    return found[:MAX_RECORDS], len(found) > MAX_RECORDS
+
+
+def request_shape(
+    request: Request,
+    grant: Mapping[str, Any] | None,
+    now: float,
+    seal: Callable[[int], str] = str,
+    named: Sequence[int] = (),
+) -> Shape:
+    """A request as both sides see it; ``named`` are records that the asker named, sealed for it."""
+    asked, standing = request.asked, request.standing(now)
+    return {
+        "id": request.id,
+        "kind": request.kind,
+        "asker": request.asker,
+        "holder": request.holder,
+        "state": standing.state,
+        "overdue": standing.overdue,
+        "index": request.index,
+        "last_index": standing.last,
+        "asked_at": request.events[0].t,
+        "deadline": standing.deadline or None,
+        "until": standing.until or None,
+        "urgency": asked["urgency"],
+        "purpose": asked["purpose"],
+        "legal_basis": asked["legalBasis"],
+        "case": asked["case"],
+        "groups": list(asked.get("groups", ())),
+        "identifiers": [dict(identifier) for identifier in asked["identifiers"]],
+        "records": [seal(record) for record in named],
+        "justification": asked["justification"],
+        "question": standing.question or None,
+        "reason": standing.reason or None,
+        "reminders": standing.reminders,
+        "grant": None if grant is None else grant_shape(grant, now),
+        "answered_by": standing.answered_by,
+    }
+
+
+def grant_shape(row: Mapping[str, Any], now: float) -> Shape:
+    """A grant as both sides see it."""
+    state = "revoked" if row["revoked"] is not None else "expired" if seconds(row["until"]) <= now else "in-force"
+    actions = row["actions"]
+    return {
+        "id": row["id"],
+        "request": row["request"],
+        "owner": row["owner"],
+        "grantee": row["grantee"],
+        "state": state,
+        "case": row["case"],
+        "purpose": row["purpose"],
+        "legal_basis": row["legal_basis"] or None,
+        "groups": [group for group in GROUPS if f"view:{group}" in actions],
+        "uses": [use for use in ("analyse", "export") if use in actions],
+        "conditions": row["conditions"] or None,
+        "until": row["until"],
+        "records": row["records"],
+        "index": row["index"],
+        "revoked_index": row["revoked"],
+    }
+
+
+def _event_shape(event: Any) -> Shape:
+    body = event.body
+    texts = [
+        body[name] for name in ("question", "answer", "reason", "note", "conditions", "justification") if name in body
+    ]
+    return {
+        "index": event.index,
+        "at": event.t,
+        "action": event.step,
+        "org": event.org,
+        "person": event.person,
+        "text": texts[0] if texts else None,
+    }
+
+
+def group_shape(connection: Connection, name: str, org: str, now: float) -> Shape:
+    """A sharing group as one that belongs to it or is invited to it sees it; members are shown to members only."""
+    groups, members = tables.sharing_groups, tables.memberships
+    group = connection.execute(select(groups).where(groups.c.id == name)).mappings().one()
+    chosen = select(members).where(members.c.group == name).order_by(members.c.org)
+    rows = [dict(row) for row in connection.execute(chosen).mappings()]
+    mine = next((row for row in rows if row["org"] == org), None)
+    inside = mine is not None and _state(mine, now) == "member"
+    shown = [row for row in rows if row["state"] in ("member", "invited")] if inside else [mine] if mine else []
+    return {
+        "id": group["id"],
+        "founder": group["founder"],
+        "purpose": group["purpose"],
+        "rulebook": group["rulebook"] or None,
+        "founded_at": group["t"],
+        "state": _state(mine, now) if mine else "left",
+        "members": [{"org": row["org"], "state": _state(row, now), "until": row["until"] or None} for row in shown],
+    }
+
+
+def _groups_of(connection: Connection, org: str, now: float) -> list[str]:
+    members = tables.memberships
+    own = or_(members.c.state == "member", members.c.state == "invited")
+    rows = connection.execute(select(members).where(members.c.org == org, own).order_by(members.c.group)).mappings()
+    return [row["group"] for row in rows if _state(dict(row), now) in ("member", "invited")]
+
+
+def _state(row: Mapping[str, Any], now: float) -> str:
+    """A membership's state now: one that has ended counts as left."""
+    ended = bool(row["until"]) and seconds(row["until"]) <= now
+    return "left" if ended else str(row["state"])

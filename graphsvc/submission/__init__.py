@@ -1,0 +1,1 @@
+"""From bytes to a durable entry: a submission received, checked, sealed and acknowledged."""

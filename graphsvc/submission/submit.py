@@ -1,0 +1,390 @@
+"""The path of a submission: from received bytes to a durable ledger entry and its receipt.
+
+What a crash leaves. Before step 6: perhaps sealed packs and keys that nothing refers to, never half a submission. After
+step 6 the submission is acknowledged or will be, when the client asks again with the same idempotency key; the applier
+takes it from the ledger whatever happens to this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Connection, insert, select
+
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
+from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.payload import mapping_secret, seal_mapping
+from graphsvc.lifecycle.correct import check_superseded, note_superseded
+from graphsvc.lifecycle.store import Book
+from graphsvc.model.bounds import MAX_ROWS
+from graphsvc.model.drafts import RowProblem
+from graphsvc.model.errors import (
+    Conflict,
+    Denied,
+    InvalidManifest,
+    KeyReused,
+    NotFound,
+    ScopeMoved,
+    TooLarge,
+    Unavailable,
+)
+from graphsvc.model.principals import Principal
+from graphsvc.model.schema import Schema
+from graphsvc.policy.rules import digest_of
+from graphsvc.projection.apply import Applier, Payloads
+from graphsvc.rulebooks.decisions import Governing
+from graphsvc.settings import Settings
+from graphsvc.sharing.preservations import answered, note_answer
+from graphsvc.sharing.store import Request
+from graphsvc.submission.intake import Intake
+from graphsvc.submission.manifest import Manifest, Upload, checked_manifest
+from graphsvc.submission.workers import Taken, Task, Workers
+from graphsvc_verify.canonical import digest
+from graphsvc_verify.deeds import Deed
+from graphsvc_verify.meaning import mean, submission_name
+
+ATTEMPTS = 4
+"""How often rows are taken in again because another version of the policies came into force meanwhile."""
+SHOWN_PROBLEMS = 100
+"""So many row problems travel in the answer itself, and as many notes; all of them are behind ``errors``, ``notes``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an upload: HTTP status and the answer's body."""
+
+    status: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Intakes:
+    """What submissions are checked against and written to."""
+
+    ledger: Ledger
+    payloads: Payloads
+    applier: Applier
+    workers: Workers
+    schema: Schema
+    settings: Settings
+    groups: Callable[[str, float], frozenset[str]]
+    """The sharing groups that an organisation belongs to at a moment (epoch seconds)."""
+    governing: Governing
+    corrected: Callable[[int], Awaitable[None]]
+    """Takes back what a submission, by its ledger index, supersedes."""
+
+
+class Submitting:
+    """Takes submissions in. The only state is which idempotency keys are in flight."""
+
+    def __init__(self, parts: Intakes) -> None:
+        self._parts = parts
+        self._in_flight: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+        # Threads of their own: whoever reads or acts needs not wait for rows that are being sealed.
+        self._pool = ThreadPoolExecutor(parts.workers.count, thread_name_prefix="submission")
+
+    def close(self) -> None:
+        """Let what is worked on end."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def admit(self, principal: Principal, key: str) -> None:
+        """Raise Denied unless the caller is a submitter of a member; the policies in force decide later over each row.
+
+        Raises Conflict while that idempotency ``key`` is being worked on. Cheap: it is asked before a body is read.
+        """
+        if "submitter" not in principal.roles:
+            raise Denied("only a submitter sends submissions")
+        if principal.org not in self._parts.ledger.members():
+            raise Denied("your organisation is no member")
+        with self._lock:
+            self._check_idle(principal.org, key)
+
+    @contextmanager
+    def claim(self, principal: Principal, key: str) -> Iterator[None]:
+        """Hold an idempotency key while its submission waits for its turn and is worked on. Raises Conflict."""
+        mine = (principal.org, key)
+        with self._lock:
+            self._check_idle(*mine)
+            self._in_flight.add(mine)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight.discard(mine)
+
+    async def submit(self, principal: Principal, upload: Upload) -> Result:
+        """Check, log and keep one submission.
+
+        Its idempotency key is claimed meanwhile (:meth:`claim`). Raises InvalidManifest, InvalidInput, Conflict (a
+        manifest seen before), KeyReused, Unavailable (disk full). In a dry run nothing is stored and the answer says
+        what would have become of each row.
+        """
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self._pool, self._submit, principal, upload)
+        if "index" in result.body:
+            # 7. What it supersedes goes (custody.correcting).
+            await self._parts.corrected(result.body["index"])
+        return result
+
+    async def outcome(self, principal: Principal, key: str) -> Result:
+        """What became of the submission that the caller's organisation sent under an idempotency key.
+
+        Raises Conflict while it is being worked on, NotFound where nothing was stored under the key.
+        """
+        self.admit(principal, key)
+
+        def read() -> Result:
+            found = self._known(principal.org, key)
+            if found is None:
+                raise NotFound("nothing was stored under this idempotency key", where="header Idempotency-Key")
+            return self._again(found)
+
+        return await asyncio.to_thread(read)
+
+    async def errors(self, principal: Principal, index: int) -> AsyncIterator[Mapping[str, Any]]:
+        """The rows of the caller's own submission ``index`` that were not accepted; NotFound for any other."""
+        return await self._told(principal, index, tables.rejections.c.errors)
+
+    async def notes(self, principal: Principal, index: int) -> AsyncIterator[Mapping[str, Any]]:
+        """What is said of unlinked values in accepted rows of the caller's own submission; NotFound for any other."""
+        return await self._told(principal, index, tables.unlinked.c.notes)
+
+    async def _told(self, principal: Principal, index: int, column: Column[Any]) -> AsyncIterator[Mapping[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            own = select(tables.submissions.c.index).where(
+                tables.submissions.c.index == index, tables.submissions.c.org == principal.org
+            )
+            with self._parts.ledger.reading() as connection:
+                if connection.execute(own).first() is None:
+                    raise NotFound("there is no such submission")
+                found = connection.execute(select(column).where(column.table.c.index == index)).scalar()
+            return found or []
+
+        return _each(await asyncio.to_thread(read))
+
+    def _submit(self, principal: Principal, upload: Upload) -> Result:
+        parts = self._parts
+        # 1. Does the organisation's own key stand behind exactly these bytes?
+        manifest, deed = checked_manifest(parts.ledger, principal, upload)
+        if manifest.rows > MAX_ROWS:
+            raise TooLarge(f"a submission has at most {MAX_ROWS} rows: split the file", where="manifest rows")
+        if upload.dry_run:
+            self._answered(manifest)
+            checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
+            check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, checked.supersedes)
+            return Result(200, {**_answer(_agreeing(checked, manifest)), "dryRun": True})
+        with _disk_errors():
+            for _ in range(ATTEMPTS):
+                try:
+                    return self._take(principal, upload, manifest, deed)
+                except ScopeMoved:
+                    # Another version of the policies came into force meanwhile: what it allows is asked anew.
+                    continue
+        raise Unavailable("access rules are changing; send it again", code="scope_moved")
+
+    def _take(self, principal: Principal, upload: Upload, manifest: Manifest, deed: Deed) -> Result:
+        parts = self._parts
+        # 2. Seen before? The same answer again, or a refusal if the body differs.
+        if (seen := self._seen(manifest, upload)) is not None:
+            return seen
+        request = self._answered(manifest)
+        # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
+        task = self._task(principal, upload, manifest, submission_name(manifest.iss, manifest.jti))
+        taken = parts.workers.take_in(task)
+        with parts.payloads.store.or_removed(taken.packs):
+            intake = _agreeing(taken.intake, manifest)
+            check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, intake.supersedes)
+            answer = _answer(intake)
+            if not intake.accepted:
+                return Result(422, {**answer, "code": "no_row_accepted"})
+            # 4. The keys, apart from the packs; until the next step nothing refers to either.
+            body = self._kept(task.name, upload, taken)
+            # 5. One entry, durable when this returns; its side rows are in the same transaction.
+            draft = _entry(deed, upload, (manifest, intake, body, answer), request, self._still(task))
+            appended = parts.ledger.append(draft).result()
+        # 6. Acknowledge; the applier takes it from the ledger.
+        parts.applier.notify()
+        return Result(201, {**answer, "index": appended.index, "receipt": appended.receipt})
+
+    def _still(self, task: Task) -> Effects:
+        """Within the entry's transaction: the policies that the rows were allowed by are still in force."""
+        used = digest_of(task.policies)
+        return lambda connection, _index, _t: self._parts.governing.unmoved(connection, used)
+
+    def _task(self, principal: Principal, upload: Upload, manifest: Manifest, name: str) -> Task:
+        policies = self._parts.governing.in_force()
+        return Task(
+            path=upload.path,
+            media_type=upload.media_type,
+            mapping=upload.mapping,
+            seed=upload.seed,
+            defaults=manifest.defaults,
+            principal=principal,
+            name=name,
+            max_row=self._parts.settings.max_row,
+            rows=manifest.rows,
+            policies=dict(policies.files),
+            groups=self._parts.groups(principal.org, time.time()),
+            closed=policies.closed,
+        )
+
+    def _answered(self, manifest: Manifest) -> Request | None:
+        """The open request that the submission answers, if it says so."""
+        return None if manifest.answers is None else answered(self._parts.ledger, manifest.iss, manifest.answers)
+
+    def _check_idle(self, org: str, key: str) -> None:
+        """Whoever asks holds the lock."""
+        if (org, key) in self._in_flight:
+            raise Conflict("this idempotency key is being worked on; ask again", code="in_flight")
+
+    def _seen(self, manifest: Manifest, upload: Upload) -> Result | None:
+        acts = tables.acts
+        found = self._known(manifest.iss, upload.idempotency_key)
+        if found is None:
+            by_act = select(acts.c.index).where(acts.c.iss == manifest.iss, acts.c.jti == manifest.jti)
+            with self._parts.ledger.reading() as connection:
+                if connection.execute(by_act).first() is not None:
+                    # The ledger would refuse it as well, but only after all rows were sealed again.
+                    raise Conflict("this manifest was taken under another idempotency key", code="act_replayed")
+            return None
+        if found["digest"] != digest(upload.manifest.encode()):
+            raise KeyReused("this idempotency key was used for another submission", where="header Idempotency-Key")
+        return self._again(found)
+
+    def _known(self, org: str, key: str) -> Mapping[str, Any] | None:
+        table = tables.idempotency
+        with self._parts.ledger.reading() as connection:
+            found = connection.execute(select(table).where(table.c.org == org, table.c.key == key)).mappings().first()
+        return None if found is None else dict(found)
+
+    def _again(self, found: Mapping[str, Any]) -> Result:
+        index = found["index"]
+        return Result(200, {**found["response"], "index": index, "receipt": self._parts.ledger.receipt(index)})
+
+    def _kept(self, name: str, upload: Upload, taken: Taken) -> dict[str, Any]:
+        payloads, intake = self._parts.payloads, taken.intake
+        secrets = {**taken.secrets, f"seed|{name}": upload.seed}
+        if upload.mapping is not None:
+            secrets[mapping_secret(name)] = seal_mapping(payloads.store, name, upload.mapping)
+        payloads.keys.keep(secrets)
+        return {
+            "packs": taken.packs,
+            "draftsRoot": f"sha256:{intake.drafts_root.hex()}",
+            "draftLeaves": intake.draft_leaves,
+            "accepted": intake.accepted,
+            "rejected": intake.rejected,
+            "charset": intake.charset,
+            "schema": self._parts.schema.digest,
+            **({"supersedes": [list(one) for one in intake.supersedes]} if intake.supersedes else {}),
+        }
+
+
+def _agreeing(intake: Intake, manifest: Manifest) -> Intake:
+    """The intake, if its rows are those that were signed; until then nothing refers to what was sealed."""
+    if manifest.rows != intake.rows:
+        raise InvalidManifest("rows: the body has another number of rows", where="manifest rows")
+    if manifest.rows_root != f"sha256:{intake.rows_root.hex()}":
+        raise InvalidManifest("rowsRoot: the rows are not those signed", where="manifest rowsRoot")
+    return intake
+
+
+def _answer(intake: Intake) -> dict[str, Any]:
+    return {
+        "rows": intake.rows,
+        "accepted": intake.accepted,
+        "rejected": intake.rejected,
+        "unlinked": intake.unlinked,
+        "charset": intake.charset,
+        "errors": [_problem(problem) for problem in intake.problems[:SHOWN_PROBLEMS]],
+        "notes": [_problem(note) for note in intake.notes[:SHOWN_PROBLEMS]],
+    }
+
+
+def _problem(problem: RowProblem) -> dict[str, Any]:
+    return {"row": problem.row, "code": problem.code, "pointer": problem.pointer, "message": problem.message}
+
+
+def _entry(
+    deed: Deed,
+    upload: Upload,
+    made: tuple[Manifest, Intake, dict[str, Any], dict[str, Any]],
+    request: Request | None,
+    still: Effects,
+) -> EntryDraft:
+    manifest, intake, body, answer = made
+    org, meaning = deed.org, mean(deed)
+
+    def effects(connection: Connection, index: int, t: str) -> None:
+        still(connection, index, t)
+        connection.execute(
+            insert(tables.idempotency),
+            {
+                "org": org,
+                "key": upload.idempotency_key,
+                "digest": digest(upload.manifest.encode()),
+                "index": index,
+                "response": answer,
+            },
+        )
+        connection.execute(
+            insert(tables.submissions),
+            {
+                "index": index,
+                "org": org,
+                "t": t,
+                "media_type": manifest.media_type,
+                "rows": intake.rows,
+                "accepted": intake.accepted,
+                "rejected": intake.rejected,
+                "manifest": upload.manifest,
+                "objects": body["packs"],
+                "leaves": bytes(intake.leaves),
+            },
+        )
+        if intake.problems:
+            problems = [_problem(problem) for problem in intake.problems]
+            connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
+        if intake.notes:
+            connection.execute(insert(tables.unlinked), {"index": index, "notes": list(map(_problem, intake.notes))})
+        if intake.supersedes:
+            note_superseded(connection, index, (org, deed.person or ""), intake.supersedes)
+        if request is not None:
+            note_answer(connection, request, (org, deed.person or ""), (index, t))
+
+    # Whoever asked for it is told that it is there.
+    told = [org, *([] if request is None else [request.asker])]
+    return EntryDraft(
+        type=meaning.type,
+        who={"org": org, "person": deed.person or ""},
+        requester=org,
+        owners=[OwnerPart(owner=one, facts=meaning.told(one, org), disclosures=[]) for one in told],
+        acts=[upload.manifest],
+        body={**body, **meaning.body},
+        effects=effects,
+    )
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """An I/O error becomes Unavailable, a full disk stays what it is: nothing refers to what was written so far."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Unavailable("the service can't store anything now; nothing was kept", code="storage_failed") from None
+
+
+async def _each(rows: list[dict[str, Any]]) -> AsyncIterator[Mapping[str, Any]]:
+    for row in rows:
+        yield row

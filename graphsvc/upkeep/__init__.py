@@ -1,0 +1,1 @@
+"""What an operator sees to: backups and check-ups."""
