@@ -29,7 +29,7 @@ check: setup  ## ruff, mypy strict, layers, generated files and docs up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m graphsvc.model.generate --check
-	$(BIN)/python -m graphsvc.api.generate --check
+	$(BIN)/python -m graphsvc.cli.generate --check
 	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_docs.py
 
 bench: setup  ## benchmarks; NAME=ingest runs one
@@ -40,7 +40,7 @@ soak: setup  ## what takes long
 
 generate: setup  ## write schema/submission.schema.json and schema/api.graphql anew
 	$(BIN)/python -m graphsvc.model.generate
-	$(BIN)/python -m graphsvc.api.generate
+	$(BIN)/python -m graphsvc.cli.generate
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \

@@ -30,6 +30,7 @@ from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import IDENTIFIED
 from graphsvc.graph.read import RECORDS
+from graphsvc.graph.write import Writer
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.product import product_data
@@ -80,7 +81,7 @@ def find_starts(members: Members, driver: Driver, seed: int) -> list[tuple[str, 
 def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     """The predicates that the service passes for the same reader."""
     graph = Graph.open(child.uri, child.auth)
-    labels = dict(graph.writer().labels())
+    labels = dict(Writer(graph).labels())
     graph.close()
     police = members.by_name["police-ke"].organisation
     principal = Principal(police, "bench", ("investigator",))

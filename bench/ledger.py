@@ -23,6 +23,7 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import count
+from graphsvc.graph.write import Writer
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
@@ -133,7 +134,7 @@ def rebuild(folder: Path) -> tuple[float, float]:
     with stage.neo4j(folder) as child:
         graph = Graph.open(child.uri, child.auth)
         graph.constrain(list(schema.kinds))
-        applier = Applier(ledger, payloads, Projections(graph.writer(schema), Columns(folder / "columns")))
+        applier = Applier(ledger, payloads, Projections(Writer(graph), Columns(folder / "columns")))
         online = REBUILT / logs.timed(applier.catch_up)
         before = count(graph)
         graph.close()

@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 from neo4j import Driver, GraphDatabase, NotificationMinimumSeverity
 
-from graphsvc.app import LocalService
 from graphsvc.demo.cast import CLIENTS, OPERATOR
 from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.local.run import LocalService
 
 HEAP, PAGECACHE = "1g", "512m"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-import msgspec
+import strawberry
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
@@ -16,46 +16,52 @@ from fastapi import FastAPI
 from graphsvc.acts.signed import Acting, Handler
 from graphsvc.anchoring.timestamps import TimeStamping
 from graphsvc.anchoring.witnesses import WitnessedLog, Witnessing, read_witness_policy
-from graphsvc.answers.ask import Asking, Sources
+from graphsvc.answers.ask import Asking
 from graphsvc.answers.budget import Budget
-from graphsvc.api.connections import bounds_of
-from graphsvc.api.descriptors import room_for_connections
+from graphsvc.answers.graphql import AnswersMutation, AnswersQuery
+from graphsvc.answers.own import OwnReading
+from graphsvc.answers.questions import Means
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
-from graphsvc.api.serving import serve
+from graphsvc.api.schema import build_schema
 from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
 from graphsvc.columns.store import Columns
+from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
 from graphsvc.graph.holdings import Holdings
+from graphsvc.graph.marks import Marks
+from graphsvc.graph.read import Reader
+from graphsvc.graph.write import Writer
 from graphsvc.ledger.keyfiles import secret
-from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.objects import PayloadStore, open_payloads
+from graphsvc.ledger.objects import PayloadStore
+from graphsvc.ledger.opening import open_payloads
 from graphsvc.ledger.payload import RowKeys
 from graphsvc.lifecycle.desk import Custody, CustodyWorker
+from graphsvc.lifecycle.graphql import CustodyMutation, CustodyQuery
 from graphsvc.lifecycle.replay import replay_erasures
-from graphsvc.lifecycle.retention import load_rules
-from graphsvc.lifecycle.targets import Parts
-from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, listen, read_kept
-from graphsvc.local.neo4j import Neo4jChild, stop_left_over
-from graphsvc.local.renewal import renew
-from graphsvc.local.supervisor import Supervisor
+from graphsvc.lifecycle.retention import Rule, load_rules
+from graphsvc.lifecycle.views import CustodyReading
 from graphsvc.members.admission import Administering
-from graphsvc.model.errors import InvalidInput
-from graphsvc.model.files import sweep, write_durably
+from graphsvc.members.membership import Membership
+from graphsvc.model.files import sweep
 from graphsvc.model.principals import Organisation
 from graphsvc.model.product import product_data
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.projection.apply import Applier, Payloads, Projections
-from graphsvc.projection.rebuild import NEXT, finish
+from graphsvc.projection.rebuild import finish
 from graphsvc.rulebooks.decisions import Governing
-from graphsvc.settings import Settings, read_settings
+from graphsvc.rulebooks.graphql import GoverningMutation, GoverningQuery
+from graphsvc.rulebooks.views import GovernedReading
+from graphsvc.settings import Settings
 from graphsvc.sharing.entitlements import Entitled
+from graphsvc.sharing.graphql import SharingMutation, SharingQuery
 from graphsvc.sharing.handlers import sharing_handlers
+from graphsvc.sharing.views import SharedReading
 from graphsvc.submission.submit import Intakes, Submitting
 from graphsvc.submission.workers import Places, Workers
 from graphsvc.upkeep.checkup import Checkup
@@ -64,7 +70,6 @@ INTAKE_WORKERS = 2
 """Bodies that are taken in at once: so that a large one does not hold up all others."""
 OPERATOR = Organisation("operator", "operator", "XX", "Operator of this service")
 """Whom the operator's own clients act for; it holds no records and is no member."""
-OPERATOR_CLIENT = DevelopmentClient("operator.operator", "operator", "operator", ("operator",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +77,27 @@ class Service:
     """A running service: the application and the parts that a caller in this process may look at."""
 
     app: FastAPI
-    ledger: Ledger
-    applier: Applier
+    core: Core
     graph: Graph
     custody: Custody
     submitting: Submitting
 
+    @property
+    def ledger(self) -> Ledger:
+        """The log."""
+        return self.core.ledger
 
-@dataclass(frozen=True, slots=True)
-class LocalService:
-    """A whole service on this machine. ``clients_file`` has the development clients with their secrets, mode 0600.
+    @property
+    def applier(self) -> Applier:
+        """What follows the log."""
+        return self.core.applier
 
-    ``parts`` are those of a service in this process. ``development``: identities and their tokens come from here.
-    """
 
-    url: str
-    identity_url: str
-    clients_file: Path
-    origin: str
-    log_vkey: str
-    data: Path
-    parts: Service | None = None
-    development: bool = True
+@cache
+def api_schema() -> strawberry.Schema:
+    """The GraphQL schema with its resolvers: what people come for first; the same object every time."""
+    queries = (AnswersQuery, SharingQuery, CustodyQuery, GoverningQuery)
+    return build_schema(queries, (AnswersMutation, SharingMutation, CustodyMutation, GoverningMutation))
 
 
 @contextmanager
@@ -105,112 +109,86 @@ def run_service(
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
     Neo4j or the ledger can't be had.
     """
-    schema = load_schema()
-    places = Places(product_data("schema"), settings.payload_location, settings.s3_endpoint)
     with ExitStack() as stack:
-        workers = Workers(places, INTAKE_WORKERS)
+        workers = Workers(_places(settings), INTAKE_WORKERS)
         stack.callback(workers.close)
-        ledger = Ledger.open(
-            settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
+        opened = _opened(settings, neo4j, stack)
+        core, governing, witnessing = opened.core, opened.governing, opened.witnessing
+        custody, membership = Custody(core, _retention(settings)), Membership(core)
+        worker = CustodyWorker(custody, float(settings.purge_every), membership.finish)
+        worker.start()
+        stack.callback(worker.stop)
+        views = {
+            OwnReading: OwnReading,
+            SharedReading: SharedReading,
+            CustodyReading: CustodyReading,
+            GovernedReading: lambda reading: GovernedReading(reading, governing.versions),
+        }
+        ledger, applier, schema = core.ledger, core.applier, core.schema
+        groups = opened.entitled.groups
+        intakes = Intakes(
+            *(ledger, core.payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         )
-        stack.callback(ledger.close)
-        payload_store = open_payloads(places.payloads, places.s3_endpoint)
-        _sweep(settings, payload_store)
-        secrets = _Secrets.open(settings.data / "keys", fresh=not ledger.head)
-        stack.callback(secrets.rows.close)
-        governing = Governing(ledger, product_data("policies"))
-        decider = Decider(governing.in_force(), governing.in_force)
-        witnessing = _witnessing(settings, ledger, stack)
-        _time_stamping(settings, ledger, stack)
-        graph = _graph(settings, neo4j, schema, stack)
-        columns = Columns(settings.data / "columns")
-        payloads = Payloads(payload_store, secrets.rows)
-        replay_erasures(ledger, payload_store, secrets.rows)
-        applier = Applier(ledger, payloads, Projections(graph.writer(schema, secrets.handles), columns))
-        applier.start()
-        stack.callback(applier.stop)
-        handles = _handle_keys(secrets.handles)
-        budget = _budget(settings, governing, secrets.budget)
-        stack.callback(budget.close)
-        entitled = Entitled(ledger)
-        reader = graph.reader(schema, secrets.handles)
-        reader.plan_ahead()
-        custody = _custody(settings, Parts(ledger, payloads, applier, Holdings(graph), schema, handles), stack)
-        sources = Sources(
-            *(ledger, reader, columns, applier, decider, schema, handles, entitled, budget, custody),
-            witnessing=witnessing,
-            governing=governing,
-        )
-        asking = Asking(sources)
-        groups = entitled.groups
-        intakes = Intakes(ledger, payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
         submitting = stack.enter_context(closing(Submitting(intakes)))
-        checkup = Checkup(ledger, applier, graph, settings.data, float(settings.max_lag))
+        checkup = Checkup(ledger, applier, opened.graph, settings.data, float(settings.max_lag))
+        handlers = (sharing_handlers(core, custody), governing.handlers(), custody.handlers(), membership.handlers())
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
-            asking=asking,
+            asking=Asking(Means(core, opened.budget, views), witnessing),
             submitting=submitting,
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
             administering=Administering(ledger, applier, schema, checkup, witnessing),
-            acting=_acting(ledger, stack, sharing_handlers(sources, asking), governing.handlers(), custody.handlers()),
+            acting=_acting(ledger, stack, *handlers),
             keeping=custody,
+            membership=membership,
         )
-        yield Service(build_api(ports, settings), ledger, applier, graph, custody, submitting)
+        yield Service(build_api(api_schema(), ports, settings), core, opened.graph, custody, submitting)
 
 
-@contextmanager
-def run_local(
-    data: Path, port: int | None, people: Sequence[DevelopmentClient] = (), host: str = "127.0.0.1"
-) -> Iterator[LocalService]:
-    """Run everything on this machine: Neo4j (a child, or the one that the settings name), identities, the service.
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What is open before any path is: the running parts, and what not every path needs."""
 
-    ``port`` 0 takes a free one, None that of the last start here, so that profiles stay good. In production the
-    identity provider is the one that the settings name.
-    """
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings = read_settings(data.resolve(), os.environ, host=host)
-    _check_together(settings)
-    settings = replace(settings, port=_last_port(settings) if port is None else port)
-    bounds = bounds_of(settings, room_for_connections())
-    with ExitStack() as stack:
-        if not settings.database:
-            # Where the database has a lease, that decides: a leader that has stopped may hold this lock for ever.
-            stack.callback(lock_directory(settings.data))
-        # A rebuild that was killed may have left its server behind, in the folder that goes now.
-        stop_left_over(settings.data / f"neo4j{NEXT}")
-        finish(settings.data)
-        renew(settings)
-        neo4j = _neo4j(settings, stack)
-        identity_url, keys, clients_file = _identities(settings, people, stack)
-        service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
-        url = stack.enter_context(serve(service.app, settings, bounds))
-        if own := not settings.issuer:
-            write_durably(settings.data / "dev" / "port", url.rpartition(":")[2].encode())
-        log_vkey = service.ledger.log_vkey
-        yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service, own)
+    core: Core
+    graph: Graph
+    governing: Governing
+    entitled: Entitled
+    budget: Budget
+    witnessing: Witnessing | None
 
 
-def _last_port(settings: Settings) -> int:
-    """The port of the last start here with development identities, else the settings' own; what is no port is none."""
-    try:
-        said = (settings.data / "dev" / "port").read_bytes()
-    except OSError:
-        said = b""
-    kept = not settings.issuer and said.isdigit() and 0 < int(said) < 1 << 16
-    return int(said) if kept else settings.port
+def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -> _Opened:
+    """Open ledger, payloads, policies, graph and columns, and begin to follow the ledger."""
+    schema, places = load_schema(), _places(settings)
+    ledger = Ledger.open(
+        settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
+    )
+    stack.callback(ledger.close)
+    store = open_payloads(places.payloads, places.s3_endpoint)
+    _sweep(settings, store)
+    secrets = _Secrets.open(settings.data / "keys", fresh=not ledger.head)
+    stack.callback(secrets.rows.close)
+    governing = Governing(ledger, product_data("policies"))
+    decider = Decider(governing.in_force(), governing.in_force)
+    witnessing = _witnessing(settings, ledger, stack)
+    _time_stamping(settings, ledger, stack)
+    graph = _graph(settings, neo4j, schema, stack)
+    columns, payloads = Columns(settings.data / "columns"), Payloads(store, secrets.rows)
+    replay_erasures(ledger, store, secrets.rows)
+    applier = Applier(ledger, payloads, Projections(Writer(graph, Marks(secrets.handles)), columns))
+    applier.start()
+    stack.callback(applier.stop)
+    budget = _budget(settings, governing, secrets.budget)
+    stack.callback(budget.close)
+    reader = Reader(graph, secret=secrets.handles)
+    reader.plan_ahead()
+    handles, entitled = _handle_keys(secrets.handles), Entitled(ledger)
+    core = Core(ledger, payloads, applier, reader, Holdings(graph), columns, decider, schema, handles, entitled)
+    return _Opened(core, graph, governing, entitled, budget, witnessing)
 
 
-def _check_together(settings: Settings) -> None:
-    """Raise InvalidInput where one setting needs another one, before anything starts."""
-    for wanted, variable, message in (
-        (bool(settings.database) and not settings.neo4j_uri, "GRAPHSVC_NEO4J_URI",
-         "a shared database needs a shared Neo4j: name it"),
-        (settings.environment == "production" and not settings.issuer, "GRAPHSVC_ISSUER",
-         "development identities do not run in production: name the issuer of access tokens"),
-        (bool(settings.issuer) and not settings.jwks, "GRAPHSVC_JWKS", "say where the issuer's signing keys are"),
-    ):  # fmt: skip
-        if wanted:
-            raise InvalidInput(message, code="setting", where=variable)
+def _places(settings: Settings) -> Places:
+    return Places(product_data("schema"), settings.payload_location, settings.s3_endpoint)
 
 
 def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stack: ExitStack) -> Graph:
@@ -244,45 +222,6 @@ def _time_stamping(settings: Settings, ledger: Ledger, stack: ExitStack) -> None
         stack.callback(stamping.stop)
 
 
-def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
-    if settings.neo4j_uri:
-        return settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password
-    child = Neo4jChild(settings.data / "neo4j", None, settings.neo4j_heap, settings.neo4j_pagecache)
-    supervisor = Supervisor(child)
-    supervisor.start()
-    stack.callback(supervisor.stop)
-    return child.uri, *child.auth
-
-
-def _identities(
-    settings: Settings, people: Sequence[DevelopmentClient], stack: ExitStack
-) -> tuple[str, StaticKeys | FetchedKeys, Path]:
-    directory = settings.data / "dev"
-    if settings.issuer:
-        return settings.issuer, FetchedKeys(settings.jwks), directory / "clients.json"
-    kept = read_kept(directory)
-    server = listen(settings.environment, kept.port)
-    clients = [OPERATOR_CLIENT, *_people(directory / "people.json", people)]
-    identity = DevelopmentIdentity(server.url, settings.audience, directory, clients, kept)
-    server.start(identity)
-    stack.callback(server.stop)
-    return server.url, StaticKeys(identity.jwks()), identity.clients_file
-
-
-def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[DevelopmentClient]:
-    """The development clients here: those given, which are kept for the next start, or else those kept."""
-    if people:
-        write_durably(path, msgspec.json.encode(list(people)))
-        return list(people)
-    if not path.exists():
-        return []
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=list[DevelopmentClient])
-    except msgspec.DecodeError as error:
-        message = f"not a list of development clients: {error}; mend or remove the file"
-        raise InvalidInput(message, code="bad_people", where=str(path)) from None
-
-
 def _acting(ledger: Ledger, stack: ExitStack, *handlers: Mapping[str, Handler]) -> Acting:
     acting = Acting(ledger, {kind: one for some in handlers for kind, one in some.items()})
     stack.callback(acting.close)
@@ -298,14 +237,8 @@ def _organisations(ledger: Ledger) -> Callable[[str], Organisation | None]:
     return find
 
 
-def _custody(settings: Settings, parts: Parts, stack: ExitStack) -> Custody:
-    """Custody with its worker running."""
-    rules = load_rules(Path(settings.retention) if settings.retention else product_data("policies") / "retention.yaml")
-    custody = Custody(parts, rules)
-    worker = CustodyWorker(custody, float(settings.purge_every))
-    worker.start()
-    stack.callback(worker.stop)
-    return custody
+def _retention(settings: Settings) -> tuple[Rule, ...]:
+    return load_rules(Path(settings.retention) if settings.retention else product_data("policies") / "retention.yaml")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.cli import main
-from graphsvc.cli.profile import ProfileFile, write_profile
+from graphsvc.client.profile import ProfileFile, write_profile
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 
 
 class Done(NamedTuple):

@@ -9,36 +9,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from graphsvc.anchoring.witnesses import Witnessing
-from graphsvc.answers.budget import Budget
-from graphsvc.answers.lanes import Lane
-from graphsvc.answers.questions import MANY, Reading
+from graphsvc.answers.questions import MANY, Means, Reading
 from graphsvc.answers.rendering import Withheld
-from graphsvc.columns.store import Columns
-from graphsvc.graph.handles import Handles
-from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
-from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.own import cases_of, submissions_since
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.signedreads import check_signed
-from graphsvc.lifecycle.desk import Custody
 from graphsvc.model.errors import ScopeMoved, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS, ROW_MASK
-from graphsvc.model.principals import Entitlements, Footing, Principal
-from graphsvc.model.schema import Schema
-from graphsvc.policy.decide import Decider
+from graphsvc.model.principals import Footing, Principal
 from graphsvc.policy.footings import check_footing
 from graphsvc.policy.scope import Scope
-from graphsvc.projection.apply import Applier
 from graphsvc.projection.schedule import Progress
-from graphsvc.rulebooks.decisions import Governing
 from graphsvc_verify.lines import READ
 from graphsvc_verify.meaning import read_facts
 from graphsvc_verify.signedread import SignedRead
@@ -46,11 +35,6 @@ from graphsvc_verify.signedread import SignedRead
 ATTEMPTS = 4
 """How often a question is run again because access rules changed meanwhile."""
 
-WIDE, LONG = (3, 4), (1, 2)
-"""How many questions of an organisation, and of all, run at once: neighbourhoods, and searches for paths and rings.
-
-Together less than :data:`graphsvc.graph.driver.READERS`: who asks for one thing finds a thread and a connection.
-"""
 MOST_PENDING = 100
 """Submissions named that an answer does not have yet."""
 SETTLED = 2_000
@@ -64,7 +48,8 @@ class Released:
     How far it looked: at least all entries up to ``applied_index``, and all submissions of the caller's organisation
     but those in ``own_pending`` (the first :data:`MOST_PENDING`), of which nothing or a part is in it. ``only_own``: no
     other organisation's records were in scope.
-    ``cut``: what it leaves out of what may be seen (:meth:`graphsvc.answers.rendering.Cut.lists`), whatever fields were asked for.
+    ``cut``: what it leaves out of what may be seen, whatever fields were asked for
+    (:meth:`graphsvc.answers.rendering.Cut.lists`).
     ``withheld`` is what an answer for export lacks, because it may be looked at only.
     """
 
@@ -77,31 +62,13 @@ class Released:
     withheld: tuple[Withheld, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What questions are answered from."""
-
-    ledger: Ledger
-    reader: Reader
-    columns: Columns
-    applier: Applier
-    decider: Decider
-    schema: Schema
-    handles: Callable[[str], Handles]
-    entitled: Callable[[Principal, Footing, float], Entitlements]
-    budget: Budget
-    custody: Custody
-    witnessing: Witnessing | None = None
-    governing: Governing | None = None
-    wide: Lane = field(default_factory=lambda: Lane(*WIDE))
-    long: Lane = field(default_factory=lambda: Lane(*LONG))
-
-
 class Asking:
     """Answers questions. One instance a process; it knows nothing but which scopes are at hand."""
 
-    def __init__(self, sources: Sources) -> None:
-        self._sources = sources
+    def __init__(self, means: Means, witnessing: Witnessing | None = None) -> None:
+        self._means = means
+        self._core = means.core
+        self._witnessing = witnessing
         self._at_hand: tuple[int, Mapping[int, Label], set[tuple[Principal, Footing]]] = (-2, {}, set())
 
     async def run(
@@ -121,24 +88,24 @@ class Asking:
         nothing leaves.
         """
         footing = msgspec.structs.replace(footing, signed=signed is not None)
-        applier = self._sources.applier
+        applier = self._core.applier
         for attempt in range(ATTEMPTS):
             progress, labels = applier.progress, applier.labels
-            moving = not progress.unmoved(self._sources.ledger.last_scope_event)
+            moving = not progress.unmoved(self._core.ledger.last_scope_event)
             pending = await self._pending(principal.org, progress)
             # 1. The scope, at the ledger's head: the only key to what follows (policy.decide).
             scope = await self._scope_soon(principal, footing)
             # A key event between here and step 3 is a scope event: what holds at this head holds for the entry.
             if signed is not None:
-                check_signed(self._sources.ledger, signed, principal, footing)
+                check_signed(self._core.ledger, signed, principal, footing)
             # 2. Read and encode; everything shown is noted down on the way (reading).
-            reading = Reading(self._sources, scope, pending)
+            reading = Reading(self._means, scope, pending)
             data = await work(reading)
             withheld: tuple[Withheld, ...] = ()
             readings = [reading]
             if footing.export:
                 # Read again as far as it may be exported: what was seen the first time beside that is left out.
-                reading = Reading(self._sources, scope.for_export(), pending)
+                reading = Reading(self._means, scope.for_export(), pending)
                 data = await work(reading)
                 withheld = reading.noted.leave_out(readings[0].noted.kept)
                 readings.append(reading)
@@ -154,7 +121,7 @@ class Asking:
             draft.signed = signed
             try:
                 # 4. Durable when this returns.
-                appended = await self._sources.ledger.append_soon(draft)
+                appended = await self._core.ledger.append_soon(draft)
             except ScopeMoved:
                 continue
             # 5. Seen by other parties, where that is demanded (witnessing).
@@ -166,7 +133,7 @@ class Asking:
 
     async def _pending(self, org: str, progress: Progress) -> tuple[int, ...]:
         """The organisation's own submissions that are acknowledged and not wholly applied; nobody else's are told."""
-        ledger, found, seen = self._sources.ledger, progress.submissions_of(org), progress.head - 1
+        ledger, found, seen = self._core.ledger, progress.submissions_of(org), progress.head - 1
         if ledger.has_submitted_since(org, seen):
             found += await asyncio.to_thread(submissions_since, ledger, org, seen, MOST_PENDING)
         return tuple(found[:MOST_PENDING])
@@ -177,16 +144,16 @@ class Asking:
         Once made, all of it is in memory until the next event that changes access rules, or a label that is new.
         Raises InvalidInput for a footing that is none: its words and the case are looked up once.
         """
-        ledger, applier = self._sources.ledger, self._sources.applier
+        ledger, applier = self._core.ledger, self._core.applier
         event, labels, known = ledger.last_scope_event, applier.labels, self._at_hand
         unmoved = applier.progress.unmoved(event)
         if unmoved and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
-            return self.scope(principal, footing)
+            return self._core.scope(principal, footing)
 
         def made() -> Scope:
-            org, codelists = principal.org, self._sources.schema.codelists
+            org, codelists = principal.org, self._core.schema.codelists
             check_footing(footing, codelists, lambda case: ledger.has_case(org, case), lambda: cases_of(ledger, org))
-            return self.scope(principal, footing)
+            return self._core.scope(principal, footing)
 
         scope = await asyncio.to_thread(made)
         if applier.progress.unmoved(event):
@@ -197,7 +164,7 @@ class Asking:
 
     async def _witnessed(self, appended: Appended) -> Appended:
         """The entry, proved to a checkpoint that enough witnesses signed. Raises Unavailable if they don't."""
-        witnessing = self._sources.witnessing
+        witnessing = self._witnessing
         if witnessing is None or not witnessing.policy.require:
             return appended
         head = await witnessing.wait(appended.index + 1)
@@ -205,20 +172,6 @@ class Asking:
             message = "too few witnesses have signed that this was logged; nothing leaves before they have"
             raise Unavailable(message, code="not_witnessed")
         return await asyncio.to_thread(witnessing.proved, appended, head)
-
-    def scope(self, principal: Principal, footing: Footing) -> Scope:
-        """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off."""
-        sources = self._sources
-        at = sources.ledger.head - 1
-        registered = bool(footing.case) and sources.ledger.has_case(principal.org, footing.case)
-        entitlements = sources.entitled(principal, footing, time.time())
-        scope = sources.decider.scope(principal, footing, registered, entitlements, sources.applier.labels, at)
-
-        def alike(before: Label, label: Label) -> bool:
-            return sources.decider.alike(principal, footing, registered, entitlements, (before, label))
-
-        withdrawn, leaving = sources.applier.withdrawn(at, alike)
-        return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
 
 
 async def _drafted(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:

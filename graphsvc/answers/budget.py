@@ -24,6 +24,7 @@ from pathlib import Path
 from graphsvc.ledger.store import told_plainly
 from graphsvc.model.errors import BudgetSpent, Unavailable
 from graphsvc.model.principals import Organisation
+from graphsvc.model.times import seconds, written
 from graphsvc.policy.limits import Limits
 
 _DAY = 86_400
@@ -137,10 +138,10 @@ class Budget:
         )
         told: dict[str, int | str] = {"limit": balance.limit, "used": balance.used, "left": left}
         told["resetsAt"] = balance.resets_at
-        wait = max(int(datetime.fromisoformat(balance.resets_at).timestamp() - self._clock()), 1)
+        wait = max(int(seconds(balance.resets_at) - self._clock()), 1)
         return BudgetSpent(message, retry_after=wait, budget=told)
 
 
 def _midnight(day: int) -> str:
     """The end of a day, counted from 1970."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day + 1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day + 1))

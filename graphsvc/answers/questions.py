@@ -12,18 +12,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import select
-
+from graphsvc.answers.budget import Budget
+from graphsvc.answers.lanes import Lane
 from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Cut, Shapes
 from graphsvc.answers.rings import Apart, find_rings
+from graphsvc.core import Core
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
 from graphsvc.graph.handles import RECORD
-from graphsvc.ledger import tables
-from graphsvc.lifecycle.store import standing
-from graphsvc.lifecycle.views import CustodyReading
 from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.hints import hint
@@ -31,14 +30,10 @@ from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.projection.schedule import Progress
-from graphsvc.rulebooks.views import GovernedReading
-from graphsvc.sharing.views import SharedReading
-
-if TYPE_CHECKING:
-    from graphsvc.answers.ask import Sources
 
 Shape = dict[str, Any]
 T = TypeVar("T")
+V = TypeVar("V")
 MANY = 300
 """From so many claims on, shapes are made in a thread: some milliseconds of work."""
 SEVERAL = 20
@@ -47,20 +42,44 @@ HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
 ANALYST = "analyst"
 """The role that the shared rules ask of whoever analyses; without it no record is in scope for that."""
 NOTHING_TOLD: Mapping[Link, Told] = MappingProxyType({})
-MOST_ASIDE = 200
-"""Ranges of rows set aside that are listed of one submission, by code."""
+WIDE, LONG = (3, 4), (1, 2)
+"""How many questions of an organisation, and of all, run at once: neighbourhoods, and searches for paths and rings.
+
+Together less than :data:`graphsvc.graph.driver.READERS`: who asks for one thing finds a thread and a connection.
+"""
+
+
+class Identifier(NamedTuple):
+    """An identifier as a caller states it: entity kind and raw key parts by name, or why it can't be asked."""
+
+    kind: str
+    parts: dict[str, str]
+    problem: InvalidInput | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What questions are answered with. ``views`` are the parts of a reading that other rooms bring, by their type."""
+
+    core: Core
+    budget: Budget
+    views: Mapping[type, Callable[[Reading], Any]] = field(default_factory=dict)
+    wide: Lane = field(default_factory=lambda: Lane(*WIDE))
+    long: Lane = field(default_factory=lambda: Lane(*LONG))
 
 
 class Reading:
     """The reads of one request. One question at a time; made anew for each attempt."""
 
-    def __init__(self, sources: Sources, scope: Scope, pending: Sequence[int] = ()) -> None:
-        self._sources = sources
+    def __init__(self, means: Means, scope: Scope, pending: Sequence[int] = ()) -> None:
+        self.core = means.core
+        self.scope = scope
+        self.now = int(time.time())
+        """In seconds; everything in one answer is as of then."""
+        self._means = means
         self._pending = pending
-        self._scope = scope
-        self._now = int(time.time())
-        self._handles = sources.handles(scope.principal.org)
-        self._shapes = Shapes(scope, self._handles, sources.schema, Room())
+        self._handles = self.core.handles(scope.principal.org)
+        self.shapes = Shapes(scope, self._handles, self.core.schema, Room())
         self._reached = -1
 
     def was_reached(self, progress: Progress) -> bool:
@@ -69,61 +88,51 @@ class Reading:
 
     @property
     def _org(self) -> str:
-        return self._scope.principal.org
+        return self.scope.principal.org
 
     @property
     def noted(self) -> Shapes:
         """What is shown so far, or told by a hit, record by record."""
-        return self._shapes
+        return self.shapes
 
     @property
     def cut(self) -> Cut:
         """What was left out so far of what may be seen."""
-        return self._shapes.cut
+        return self.shapes.cut
 
     def only_own(self, action: str) -> bool:
         """Whether nobody's records but the caller's own are in scope for an action."""
-        labels = self._scope.labels
-        return all(labels[lid].owner == self._org for lid in self._scope.allowed(action))
+        labels = self.scope.labels
+        return all(labels[lid].owner == self._org for lid in self.scope.allowed(action))
 
-    @property
-    def sharing(self) -> SharedReading:
-        """What the caller's organisation reads of requests, grants and groups."""
-        return SharedReading(self._sources, self._scope, self._shapes, self._now)
-
-    @property
-    def custody(self) -> CustodyReading:
-        """What the caller's organisation reads of what it holds, took back and was told."""
-        return self._sources.custody.reading(self._scope, self._shapes, self._now)
-
-    @property
-    def governing(self) -> GovernedReading:
-        """What the caller's organisation reads of policies."""
-        return GovernedReading(self._sources, self._scope, self._shapes, self._now)
+    def of(self, view: type[V]) -> V:
+        """The part of this reading that is of a type which another room brings."""
+        found: V = self._means.views[view](self)
+        return found
 
     async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> Shape | None:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""
         grades = self._grades(grading)
-        await self._reach(after)
+        await self.reach(after)
         node = self._open(handle)
         if node is None:
             return None
-        facts = await self._sources.reader.entity(self._scope, node, self._now, grades)
-        return None if facts is None else self._shapes.entities([facts])[0]
+        facts = await self.core.reader.entity(self.scope, node, self.now, grades)
+        return None if facts is None else self.shapes.entities([facts])[0]
 
     async def search(
         self, kind: str, parts: Mapping[str, str], after: int | None, grading: Minimum | None
     ) -> list[Shape]:
         """The visible entity that an exact identifier names, if its identity is visible too; it counts as asked."""
-        grades, reader = self._grades(grading), self._sources.reader
+        grades, reader = self._grades(grading), self.core.reader
         try:
             key = self._key(kind, parts)
         except ValueProblem as problem:
             raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None
-        await self._sources.budget.spend(self._scope.principal.organisation, [key])
-        await self._reach(after)
-        ids = await reader.resolve(self._scope, [key], self._now, grades)
-        return self._shapes.entities(await reader.entities(self._scope, list(ids.values()), self._now, grades))
+        await self._means.budget.spend(self.scope.principal.organisation, [key])
+        await self.reach(after)
+        ids = await reader.resolve(self.scope, [key], self.now, grades)
+        return self.shapes.entities(await reader.entities(self.scope, list(ids.values()), self.now, grades))
 
     async def expand(
         self,
@@ -136,13 +145,13 @@ class Reading:
     ) -> Shape | None:
         """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
         grades = self._grades(grading)
-        _known(link_kinds or (), self._sources.schema.links, "link kind", "linkKinds")
-        await self._reach(after)
+        _known(link_kinds or (), self.core.schema.links, "link kind", "linkKinds")
+        await self.reach(after)
         node = self._open(start)
         if node is None:
             return None
-        async with self._sources.wide.turn(self._org):
-            found = await self._sources.reader.expand(self._scope, node, hops, link_kinds, limit, self._now, grades)
+        async with self._means.wide.turn(self._org):
+            found = await self.core.reader.expand(self.scope, node, hops, link_kinds, limit, self.now, grades)
         if found is None:
             return None
         network = await _shaped(
@@ -155,12 +164,12 @@ class Reading:
     ) -> Shape:
         """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
         grades = self._grades(grading)
-        await self._reach(after)
+        await self.reach(after)
         ends = self._open(source), self._open(target)
         if ends[0] is None or ends[1] is None:
             return {"paths": [], **self._cut("paths", False, ())}
-        async with self._sources.long.turn(self._org):
-            found = await self._sources.reader.paths(self._scope, ends[0], ends[1], max_hops, k, self._now, grades)
+        async with self._means.long.turn(self._org):
+            found = await self.core.reader.paths(self.scope, ends[0], ends[1], max_hops, k, self.now, grades)
 
         def shapes() -> list[Shape]:
             entities = ([found.entities[number] for number in path.entities] for path in found.paths)
@@ -173,9 +182,7 @@ class Reading:
         paths = await _shaped(claims, shapes)
         return {"paths": paths, **self._cut("paths", found.truncated, found.entities.values())}
 
-    async def match(
-        self, identifiers: Sequence[tuple[str, dict[str, str], InvalidInput | None]], after: int | None
-    ) -> list[Shape]:
+    async def match(self, identifiers: Sequence[Identifier], after: int | None) -> list[Shape]:
         """Hit, no hit or not asked for each identifier; only holders whose policy lets it be known count.
 
         Not asked comes with why: the identifier can't be cleaned, or without a hit: nobody else was asked, or own
@@ -185,14 +192,14 @@ class Reading:
         keys = await _when(len(identifiers) > SEVERAL, lambda: [self._key_or_problem(*one) for one in identifiers])
         asked = sorted({key for key in keys if isinstance(key, str)})
         # 2. Counted, all or none, before anything is looked up (budget).
-        await self._sources.budget.spend(self._scope.principal.organisation, asked)
-        await self._reach(after)
+        await self._means.budget.spend(self.scope.principal.organisation, asked)
+        await self.reach(after)
         # 3. Looked up together; absent and not to be known are left out alike (graph.read).
         most = min(MOST_HIT, MOST_HITS // max(1, len(asked)))
-        hits = await self._sources.reader.match(self._scope, asked, self._now, most + 1) if asked else {}
+        hits = await self.core.reader.match(self.scope, asked, self.now, most + 1) if asked else {}
         # 4. Noted down for the owners: a hit is a disclosure.
         for lids in hits.values():
-            self._shapes.note_hits(lids, most)
+            self.shapes.note_hits(lids, most)
         # 5. In the order asked.
         contacts: dict[str, list[Shape]] = {key: self._contacts(lids) for key, lids in hits.items()}
         absent = self._absent()
@@ -205,7 +212,7 @@ class Reading:
 
     def _absent(self) -> Shape:
         """What is said of an identifier without a hit: no hit, or why it was not asked of all that it might be."""
-        if not self._scope.footing.stated:
+        if not self.scope.footing.stated:
             message = "only your own records were asked: state purpose, legal basis and a registered case"
             return _unasked(InvalidInput(message, code="no_footing"))
         if self.only_own("match"):
@@ -218,29 +225,29 @@ class Reading:
 
     async def budget(self) -> Shape:
         """What the caller's organisation has used of its identifiers today."""
-        balance = await self._sources.budget.balance(self._scope.principal.organisation)
+        balance = await self._means.budget.balance(self.scope.principal.organisation)
         return {"limit": balance.limit, "used": balance.used, "resets_at": balance.resets_at}
 
     async def rings(self, parameters: Mapping[str, Any], after: int | None) -> Shape:
         """The rings in what the caller may analyse, each explained by records. Raises Denied for all but analysts."""
-        if ANALYST not in self._scope.principal.roles:
+        if ANALYST not in self.scope.principal.roles:
             raise Denied("only analysts search for rings", where="role")
-        _known(parameters.get("identifier_kinds", ()), self._sources.schema.kinds, "kind", "parameters/identifierKinds")
-        await self._reach(after)
-        async with self._sources.long.turn(self._org):
-            detected = await find_rings(self._sources.columns, self._scope, parameters, self._names)
+        _known(parameters.get("identifier_kinds", ()), self.core.schema.kinds, "kind", "parameters/identifierKinds")
+        await self.reach(after)
+        async with self._means.long.turn(self._org):
+            detected = await find_rings(self.core.columns, self.scope, parameters, self._names)
             found, apart = detected.found, detected.apart
             members = sorted({n for ring in found.rings for n in (*ring.accounts, *ring.identifiers)})
             numbers, facts = dict[tuple[str, int], int](), list[EntityFacts]()
             for world, there in apart.by_world(members).items():
                 numbers |= {(world, n): node for n, node in there.items()}
-                facts += await self._sources.reader.entities(self._scope, list(there), self._now, None, world)
+                facts += await self.core.reader.entities(self.scope, list(there), self.now, None, world)
 
         def shapes() -> list[Shape]:
-            shown = zip(facts, self._shapes.entities(facts), strict=True)
+            shown = zip(facts, self.shapes.entities(facts), strict=True)
             known = {numbers[one.world, one.id]: shape for one, shape in shown}
             # One whose accounts have all gone since the columns were read is none.
-            return [self._shapes.ring(ring, known) for ring in found.rings if known.keys() & set(ring.accounts)]
+            return [self.shapes.ring(ring, known) for ring in found.rings if known.keys() & set(ring.accounts)]
 
         return {
             "rings": await _shaped(_claims(facts, ()), shapes),
@@ -251,124 +258,47 @@ class Reading:
             "parameters": detected.stated,
         }
 
-    async def submissions(self, first: int, after: int | None) -> list[Shape]:
-        """The caller's organisation's submissions, newest first."""
-        await self._reach(after)
-        return await asyncio.to_thread(self._submissions, first)
-
-    def _submissions(self, first: int) -> list[Shape]:
-        table = tables.submissions
-        query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc())
-        progress = self._sources.applier.progress
-        with self._sources.ledger.reading() as connection:
-            rows = connection.execute(query.limit(first)).mappings().all()
-            aside = standing(connection, [row["index"] for row in rows])
-        return [
-            {
-                "index": row["index"],
-                "received_at": row["t"],
-                "rows": row["rows"],
-                "accepted": row["accepted"],
-                "rejected": row["rejected"],
-                "applied": progress.has(row["index"]),
-                "set_aside": [
-                    {"code": code, "first": low, "last": high}
-                    for code, named in aside.get(row["index"], ())
-                    for _, low, high in named[:MOST_ASIDE]
-                ],
-                "more_set_aside": any(len(named) > MOST_ASIDE for _, named in aside.get(row["index"], ())),
-                "media_type": row["media_type"],
-            }
-            for row in rows
-        ]
-
-    async def cases(self) -> list[Shape]:
-        """The caller's organisation's registered cases."""
-        return await asyncio.to_thread(self._cases)
-
-    def _cases(self) -> list[Shape]:
-        table = tables.cases
-        query = select(table).where(table.c.org == self._org).order_by(table.c["index"])
-        with self._sources.ledger.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [
-            {
-                "reference": row["reference"],
-                "title": row["title"],
-                "legal_basis": row["legal_basis"],
-                "registered_at": row["t"],
-            }
-            for row in rows
-        ]
-
-    async def access_log(self, since: str | None, until: str | None, first: int, before: int | None) -> Shape:
-        """Who saw the caller's organisation's records, newest first; for its data-protection officers."""
-        principal = self._scope.principal
-        if "officer" not in principal.roles:
-            raise Denied("only data-protection officers read the access log", where="role")
-        rows, more = await asyncio.to_thread(
-            self._sources.ledger.access_log, principal.org, since, until, first, before
-        )
-        entries = [
-            {
-                "index": row["index"],
-                "at": row["t"],
-                "reader": row["reader"],
-                "person": row["person"],
-                "purpose": row["purpose"],
-                "legal_basis": row["basis"],
-                "case": row["case"],
-                "policy": row["policy"],
-                "signed": row["signed"],
-                "export": row["export"],
-                "records": [
-                    {"submission": submission, "row": number, "hit": hit} for submission, number, hit in row["records"]
-                ],
-            }
-            for row in rows
-        ]
-        return {"entries": entries, "next_before": entries[-1]["index"] if more else None}
-
     def _cut(self, what: str, more: bool, entities: Iterable[EntityFacts]) -> Shape:
         """What an answer says of what it leaves out: more ``what`` than were asked for, records of its entities."""
         if more:
-            self._shapes.cut.more.add(what)
+            self.shapes.cut.more.add(what)
         return {"truncated": more or any(one.more for one in entities), f"more_{what}": more}
 
     def _network(
         self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim], told: Mapping[Link, Told] = NOTHING_TOLD
     ) -> Shape:
-        shapes = self._shapes.entities(entities)
+        shapes = self.shapes.entities(entities)
         handles = {one.id: shape["handle"] for one, shape in zip(entities, shapes, strict=True)}
-        return {"entities": shapes, "links": self._shapes.links(links, handles, told)}
+        return {"entities": shapes, "links": self.shapes.links(links, handles, told)}
 
     async def _names(self, apart: Apart, numbers: Sequence[int]) -> list[str]:
         """What ties between nodes of rings are broken by: the key where it is visible, else a handle."""
         names: dict[int, str] = {}
         for world, there in apart.by_world(numbers).items():
-            found = await self._sources.reader.names(self._scope, list(there), self._now, world)
+            found = await self.core.reader.names(self.scope, list(there), self.now, world)
             for n, (mark, key) in found.items():
                 names[there[n]] = key or self._handles.seal_node(RECORD, Node(mark, world))
         # What has gone since the columns were read is called something, and shown nowhere.
         return [names.get(number) or self._handles.seal(RECORD, number) for number in numbers]
 
     def _contacts(self, lids: Iterable[int]) -> list[Shape]:
-        organisations = self._sources.ledger.organisations()
-        owners = sorted({self._scope.labels[lid].owner for lid in lids})
+        organisations = self.core.ledger.organisations()
+        owners = sorted({self.scope.labels[lid].owner for lid in lids})
         found = [organisations[owner] for owner in owners if owner in organisations]
         return [{"org": one.org, "name": one.name, "contact": one.contact} for one in found]
 
-    async def _reach(self, after: int | None) -> None:
+    async def reach(self, after: int | None) -> None:
+        """Wait until an entry, and all of the caller's organisation before it, is applied; None: for nothing."""
         if after is not None:
-            index = min(after, self._sources.ledger.head - 1)
-            await self._sources.applier.wait(index, self._org)
+            index = min(after, self.core.ledger.head - 1)
+            await self.core.applier.wait(index, self._org)
             self._reached = max(self._reached, index)
 
     def _open(self, handle: str) -> Node | None:
-        return self._handles.open_node(handle, self._scope.worlds)
+        return self._handles.open_node(handle, self.scope.worlds)
 
     def _key(self, kind: str, parts: Mapping[str, str]) -> str:
-        return self._sources.schema.key_of(kind, parts, self._org)
+        return self.core.schema.key_of(kind, parts, self._org)
 
     def _key_or_problem(self, kind: str, parts: Mapping[str, str], problem: InvalidInput | None) -> str | InvalidInput:
         try:
@@ -380,7 +310,7 @@ class Reading:
         if grading is None:
             return None
         try:
-            return self._sources.schema.gradings.at_least(grading)
+            return self.core.schema.gradings.at_least(grading)
         except ValueProblem as problem:
             raise InvalidQuery(problem.message, code=problem.code, where="grading") from None
 

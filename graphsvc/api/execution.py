@@ -16,9 +16,9 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, execute, get_n
 from graphql.execution.values import VariableValues
 
 from graphsvc.api.documents import Prepared
+from graphsvc.api.fields import Context
 from graphsvc.api.plans import LEAF, Plan, Surprise
 from graphsvc.api.problems import graphql_error
-from graphsvc.api.roots import Context
 from graphsvc.model.errors import TooLarge
 from graphsvc.model.room import CODE, Room, too_large
 

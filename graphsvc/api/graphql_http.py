@@ -12,17 +12,18 @@ from typing import Any
 
 import msgspec
 import orjson
+import strawberry
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from graphsvc.api.documents import Documents, Prepared, Refused
 from graphsvc.api.execution import Answer, Question, answer
+from graphsvc.api.fields import Context
 from graphsvc.api.negotiation import GRAPHQL, JSON, answer_type, takes_json
-from graphsvc.api.ports import Acting, Administering, Asking, Authenticating, Reading
+from graphsvc.api.ports import Acting, Administering, Asking, Authenticating
 from graphsvc.api.problems import Problem, error_shape, http_problem, problem_of
 from graphsvc.api.requests import body_of, caller, footing, json_object
-from graphsvc.api.roots import Context
-from graphsvc.api.schema import api_schema, core_schema
+from graphsvc.api.schema import core_of
 from graphsvc.api.signatures import signed_request
 from graphsvc.api.turns import QUESTIONS, ActTurns, Turns
 from graphsvc.model.errors import InvalidInput
@@ -44,13 +45,13 @@ class Doing:
 class GraphqlEndpoint:
     """The endpoint with what it remembers: prepared documents."""
 
-    def __init__(self, authenticating: Authenticating, asking: Asking, doing: Doing) -> None:
+    def __init__(self, schema: strawberry.Schema, authenticating: Authenticating, asking: Asking, doing: Doing) -> None:
         self._authenticating = authenticating
         self._asking = asking
         self._doing = doing
         self._questions = Turns(QUESTIONS)
-        self._schema = core_schema()
-        self._documents = Documents(api_schema())
+        self._schema = core_of(schema)
+        self._documents = Documents(schema)
 
     async def post(self, request: Request) -> Response:
         """Answer one request; every failure has a GraphQL body."""
@@ -91,7 +92,7 @@ class GraphqlEndpoint:
         stated = msgspec.structs.replace(stated, export=_export(asked))
         answers: list[Answer] = []
 
-        async def work(reading: Reading) -> bytes:
+        async def work(reading: Any) -> bytes:
             answers.append(await answer(self._schema, question, Context(principal, reading=reading)))
             return answers[-1].data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import strawberry
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,13 +21,15 @@ from graphsvc.api.turns import ActTurns
 from graphsvc.settings import Settings
 
 
-def build_api(ports: Ports, settings: Settings) -> FastAPI:
+def build_api(schema: strawberry.Schema, ports: Ports, settings: Settings) -> FastAPI:
     """The application. It does no I/O until it is called; ``spool.sweep`` must have made the spool directory."""
     acts = ActTurns(settings.acts_a_minute)
-    graphql = GraphqlEndpoint(ports.authenticating, ports.asking, Doing(ports.administering, ports.acting, acts))
+    graphql = GraphqlEndpoint(
+        schema, ports.authenticating, ports.asking, Doing(ports.administering, ports.acting, acts)
+    )
     submissions = SubmissionRoutes(ports.authenticating, ports.submitting, settings)
     organisations = OrganisationRoutes(ports.authenticating, ports.administering, acts)
-    members = MemberRoutes(ports.authenticating, ports.keeping, acts)
+    members = MemberRoutes(ports.authenticating, ports.keeping, ports.membership, acts)
     log = LogRoutes(ports.log)
     routes = [
         _route("POST", "/graphql", graphql.post),

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from graphsvc.api.organisations import _MEMBERS, MAX_INDEXES, _are_indexes, _members, _text
-from graphsvc.api.ports import Authenticating, Keeping
+from graphsvc.api.ports import Authenticating, Keeping, Membership
 from graphsvc.api.requests import caller, json_response
 from graphsvc.api.turns import ActTurns
 from graphsvc.model.errors import InvalidInput, NotFound
@@ -19,22 +19,25 @@ _REASON = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 class MemberRoutes:
     """The routes with what they need."""
 
-    def __init__(self, authenticating: Authenticating, keeping: Keeping, acts: ActTurns) -> None:
+    def __init__(
+        self, authenticating: Authenticating, keeping: Keeping, membership: Membership, acts: ActTurns
+    ) -> None:
         self._authenticating = authenticating
         self._keeping = keeping
+        self._membership = membership
         self._acts = acts
 
     async def listed(self, request: Request) -> Response:
         """All organisations, with keys and submissions counted; ``left`` is the entry by which one has left."""
         principal = await caller(self._authenticating, request)
-        return json_response({"organisations": await self._keeping.membership.listed(principal)})
+        return json_response({"organisations": await self._membership.listed(principal)})
 
     async def update(self, request: Request) -> Response:
         """Change a member's name or contact: ``{"name": …, "contact": …}``, either."""
         principal = await caller(self._authenticating, request)
         body = await _members(request, {"name", "contact"})
         said = {name: _text(body, name, _MEMBERS[name]) for name in body}
-        membership, org = self._keeping.membership, _org(request)
+        membership, org = self._membership, _org(request)
         async with self._acts.turn(principal):
             acted = await membership.update(principal, org, said.get("name"), said.get("contact"))
         return json_response({**acted.body, "receipt": acted.receipt})
@@ -44,7 +47,7 @@ class MemberRoutes:
         principal = await caller(self._authenticating, request)
         body = await _members(request, {"records", "reason"})
         records = _text(body, "records", re.compile("keep|recall"))
-        membership, org, reason = self._keeping.membership, _org(request), _text(body, "reason", _REASON)
+        membership, org, reason = self._membership, _org(request), _text(body, "reason", _REASON)
         async with self._acts.turn(principal):
             acted = await membership.depart(principal, org, records, reason)
         return json_response({**acted.body, "receipt": acted.receipt})

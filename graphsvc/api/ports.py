@@ -10,100 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from graphsvc.model.errors import InvalidInput
-from graphsvc.model.gradings import Minimum
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc_verify.signedread import SignedRead
 
 Shape = dict[str, Any]
 """One GraphQL object as a plain dict."""
-
-
-class Identifier(NamedTuple):
-    """An identifier as a caller states it: entity kind and raw key parts by name, or why it can't be asked."""
-
-    kind: str
-    parts: dict[str, str]
-    problem: InvalidInput | None = None
-
-
-class Reading(Protocol):
-    """Reads under one scope; everything it returns is noted down for the ledger entry.
-
-    The API never calls two methods of one reading at the same time. Absent and hidden look alike: None or empty.
-    ``after`` is a ledger index to wait for (bounded); Unavailable when it isn't applied in time. With ``grading``
-    only claims that are graded so count. What is asked by identifier is counted: BudgetSpent when too many were.
-    """
-
-    @property
-    def sharing(self) -> Any:
-        """Reads of requests, grants and groups: :class:`graphsvc.api.sharing.SharedReading`."""
-        ...
-
-    @property
-    def custody(self) -> Any:
-        """Reads of recalls, notices, holds and what one holds: :class:`graphsvc.api.custody.CustodyReading`."""
-        ...
-
-    @property
-    def governing(self) -> Any:
-        """Reads of policies: :class:`graphsvc.api.governing.GovernedReading`."""
-        ...
-
-    async def entity(self, handle: str, after: int | None, grading: Minimum | None, /) -> Shape | None:
-        """One entity."""
-        ...
-
-    async def search(
-        self, kind: str, parts: dict[str, str], after: int | None, grading: Minimum | None, /
-    ) -> list[Shape]:
-        """The entities that an exact identifier names."""
-        ...
-
-    async def expand(
-        self,
-        start: str,
-        hops: int,
-        link_kinds: list[str] | None,
-        limit: int,
-        after: int | None,
-        grading: Minimum | None,
-        /,
-    ) -> Shape | None:
-        """The network around an entity."""
-        ...
-
-    async def paths(
-        self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None, /
-    ) -> Shape:
-        """The ``k`` shortest paths."""
-        ...
-
-    async def match(self, identifiers: list[Identifier], after: int | None, /) -> list[Shape]:
-        """Hit, no hit or not asked for each identifier, in their order."""
-        ...
-
-    async def budget(self) -> Shape:
-        """What the caller's organisation has used of its identifiers today."""
-        ...
-
-    async def rings(self, parameters: dict[str, Any], after: int | None, /) -> Shape:
-        """Rings in what the caller may analyse; ``parameters`` holds only what was given."""
-        ...
-
-    async def submissions(self, first: int, after: int | None, /) -> list[Shape]:
-        """The caller's organisation's submissions, newest first."""
-        ...
-
-    async def cases(self) -> list[Shape]:
-        """The caller's organisation's registered cases."""
-        ...
-
-    async def access_log(self, since: str | None, until: str | None, first: int, before: int | None, /) -> Shape:
-        """Who saw the caller's organisation's records."""
-        ...
 
 
 class Released(Protocol):
@@ -157,7 +70,7 @@ class Asking(Protocol):
         signed: SignedRead | None,
         /,
     ) -> Released:
-        """Run ``work`` with a :class:`Reading` (again, if access rules moved meanwhile) and log what it returned.
+        """Run ``work`` with what it reads by (again, if access rules moved meanwhile) and log what it returned.
 
         ``question`` is the request's body as received, ``signed`` its signature, whose key is still to be checked. What
         ``work`` raises comes through.
@@ -322,12 +235,7 @@ class Membership(Protocol):
 
 
 class Keeping(Protocol):
-    """What operators do about members, and about records that are due to go."""
-
-    @property
-    def membership(self) -> Membership:
-        """Members."""
-        ...
+    """What operators do about records that are due to go, or were set aside."""
 
     async def purge(self, principal: Principal, dry_run: bool, /) -> dict[str, Any]:
         """Erase what is due."""
@@ -357,3 +265,4 @@ class Ports:
     administering: Administering
     acting: Acting
     keeping: Keeping
+    membership: Membership

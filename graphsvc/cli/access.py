@@ -10,10 +10,10 @@ import typer
 from graphsvc.cli.accessreport import counted, write_report
 from graphsvc.cli.options import identifier
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import JsonFlag, ProfileOption
 from graphsvc.client import custody
 from graphsvc.client.keys import write_private
+from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 
 

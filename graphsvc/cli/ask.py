@@ -12,8 +12,8 @@ from rich.console import Console
 
 from graphsvc.cli.options import FootingOptions, grouped
 from graphsvc.cli.output import looked, warn, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.client.keys import write_private
+from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 
 

@@ -11,10 +11,10 @@ import typer
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import First, JsonFlag, ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.cli.targets import Named
 from graphsvc.client import custody
+from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 
 Shape = dict[str, Any]

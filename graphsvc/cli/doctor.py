@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from graphsvc.cli.output import NOT_HOLDING, table, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import JsonFlag, ProfileOption, tell
+from graphsvc.client.profile import read_profile
 
 
 def doctor(profile: ProfileOption = None, json: JsonFlag = False) -> None:

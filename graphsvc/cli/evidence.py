@@ -11,9 +11,9 @@ from rich.console import Console
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import write_json
-from graphsvc.cli.profile import read_profile, read_trust
 from graphsvc.client.keys import load_hpke_key
 from graphsvc.client.package import take_package
+from graphsvc.client.profile import read_profile, read_trust
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc_verify.package import check_package

@@ -10,9 +10,9 @@ import typer
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.client.acts import GROUPS
+from graphsvc.client.profile import read_profile
 
 app = typer.Typer(help="Sharing groups: who belongs, and what is shared with them.", no_args_is_help=True)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import First, JsonFlag, ProfileOption
+from graphsvc.client.profile import read_profile
 from graphsvc.client.questions import ACCESS_LOG, CASES, REGISTER_CASE, SUBMISSIONS
 from graphsvc.model.errors import InvalidInput
 

@@ -15,7 +15,6 @@ from rich.table import Table
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import write_json
-from graphsvc.cli.profile import Profile, read_profile
 from graphsvc.client.enrol import Enroller, KeyRequest
 from graphsvc.client.keys import (
     HpkeKey,
@@ -25,6 +24,7 @@ from graphsvc.client.keys import (
     save_hpke_key,
     save_signing_key,
 )
+from graphsvc.client.profile import Profile, read_profile
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import check_roles
 from graphsvc_verify.canonical import unb64u

@@ -17,9 +17,9 @@ from rich.table import Table
 
 from graphsvc.cli.options import FootingOptions, grouped, identifier
 from graphsvc.cli.output import BAD_INPUT, DONE, NO_ANSWER, REFUSED, looked, warn, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.client import Answer, Client
 from graphsvc.client.errors import Refused
+from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc.model.principals import Footing

@@ -10,8 +10,8 @@ import typer
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, tell
+from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.canonical import unb64u

@@ -14,10 +14,10 @@ from rich.console import Console
 from graphsvc.cli.options import FootingOptions, grouped
 from graphsvc.cli.output import table, write_json
 from graphsvc.cli.policy import DirArgument, JsonFlag, show_difference, show_explanation
-from graphsvc.cli.profile import read_profile
 from graphsvc.cli.sharing import ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.client import Client
 from graphsvc.client.acts import VERSIONS, WHY
+from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.model.product import product_data
 from graphsvc.policy.check import read_tables

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 import tempfile
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +14,7 @@ from rich.console import Console
 from graphsvc.cli.output import NOT_HOLDING, write_json
 
 if TYPE_CHECKING:
-    from graphsvc.app import LocalService
+    from graphsvc.local.run import LocalService
 
 Port = Annotated[int, typer.Option("--port", help="Port on loopback; 0 takes a free one.", min=0, max=65535)]
 KeptPort = Annotated[
@@ -38,7 +36,7 @@ def up(
 
     An external Neo4j: set GRAPHSVC_NEO4J_URI, GRAPHSVC_NEO4J_USER, GRAPHSVC_NEO4J_PASSWORD and GRAPHSVC_NEO4J_DATABASE.
     """
-    from graphsvc.app import run_local
+    from graphsvc.local.run import run_local, until_stopped
 
     console = Console(stderr=True, highlight=False)
     with run_local(data, port, host=host) as service:
@@ -71,12 +69,12 @@ def demo(
     """
     from graphsvc.demo.demo import run_demo
 
-    keep = not once and sys.stdin.isatty()
+    keep, score = not once and sys.stdin.isatty(), write_json if json else None
     if data is not None:
-        held = run_demo(data, port, seed, keep=keep, as_json=json)
+        held = run_demo(data, port, seed, keep=keep, score=score)
     else:
         with tempfile.TemporaryDirectory(prefix="graphsvc-demo-") as folder:
-            held = run_demo(Path(folder), port, seed, keep=keep, as_json=json)
+            held = run_demo(Path(folder), port, seed, keep=keep, score=score)
     if not held:
         raise typer.Exit(NOT_HOLDING)
 
@@ -87,12 +85,3 @@ def tell_service(console: Console, service: LocalService, data: Path) -> None:
     if service.development:
         console.print(f"tokens      graphsvc token --data {data}")
     console.print("[dim]Ctrl-C stops it[/dim]")
-
-
-def until_stopped() -> None:
-    """Return on Ctrl-C or SIGTERM."""
-    stopped = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    while not stopped.wait(1.0):
-        pass

@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from graphsvc.cli.output import NOT_HOLDING, write_json
-from graphsvc.cli.profile import read_trust
 from graphsvc.client.keys import load_hpke_key
 from graphsvc.client.mirror import read_address, read_folder
+from graphsvc.client.profile import read_trust
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.times import written
 from graphsvc_verify.answers import answer_bytes
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.receipt import check_receipt
@@ -112,7 +113,7 @@ def _tell(report: ScanReport) -> None:
         f"section of {report.owner}, numbered without gaps"
     )
     for one in report.witnesses:
-        console.print(f"  witnessed by {escape(one.name)} at {one.time:%Y-%m-%dT%H:%M:%SZ}")
+        console.print(f"  witnessed by {escape(one.name)} at {written(one.time)}")
     columns = ("entry", "when", "what", "reader", "person", "purpose", "legal basis", "case", "policy", "records")
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for seen in [one for one in report.seen if one.type == "read" and one.records]:

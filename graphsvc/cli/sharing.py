@@ -10,7 +10,6 @@ import typer
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.profile import Profile, read_profile
 from graphsvc.client import Client
 from graphsvc.client.acts import (
     GRANTS,
@@ -23,6 +22,7 @@ from graphsvc.client.acts import (
     sign_act,
 )
 from graphsvc.client.keys import load_signing_key
+from graphsvc.client.profile import Profile, read_profile
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.errors import VerifyError

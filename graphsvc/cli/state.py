@@ -34,7 +34,7 @@ def settings_of(data: Path) -> Settings:
 
 def payloads_of(settings: Settings) -> PayloadStore:
     """The payload store of settings."""
-    from graphsvc.ledger.objects import open_payloads
+    from graphsvc.ledger.opening import open_payloads
 
     return open_payloads(settings.payload_location, settings.s3_endpoint)
 

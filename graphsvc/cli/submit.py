@@ -15,12 +15,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import NOT_HOLDING
-from graphsvc.cli.profile import Profile, read_profile
 from graphsvc.cli.submitted import tell_answer, tell_check, tell_sent
 from graphsvc.client import Client, NothingAccepted, Refused, SigningKey, Submitted, Unreachable, pending
 from graphsvc.client.check import Checked, check_file
 from graphsvc.client.keys import load_signing_key
 from graphsvc.client.manifest import Outgoing, media_type_of
+from graphsvc.client.profile import Profile, read_profile
 from graphsvc.client.rejected import check_free, write_rejected
 from graphsvc.client.sending import LONG, Waiting
 from graphsvc.client.sent import SentBook

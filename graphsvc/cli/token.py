@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from graphsvc.cli.output import write_json
-from graphsvc.cli.profile import read_profile
 from graphsvc.client import ClientCredentials
+from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 
 

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.profile import read_profile, read_trust
 from graphsvc.cli.sharing import JsonFlag, ProfileOption
 from graphsvc.cli.state import settings_of
 from graphsvc.client.keys import write_private
+from graphsvc.client.profile import read_profile, read_trust
 from graphsvc.ledger.checkpoint import LogSigner
 from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.model.errors import InvalidInput

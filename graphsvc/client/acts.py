@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsvc.client.keys import SigningKey
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.times import written
 from graphsvc_verify.canonical import digest, encode
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ def act_payload(
         "iss": place[1],
         "sub": sub,
         "jti": secrets.token_urlsafe(18),
-        "iat": _text(now),
-        "exp": _text(now + valid),
+        "iat": written(now),
+        "exp": written(now + valid),
         "object": digest(encode(said[1])),
         "after": after,
         said[0]: said[1],
@@ -123,7 +124,3 @@ def carry_out(client: Client, kind: str, compact: str) -> dict[str, Any]:
 def head_of(client: Client) -> int:
     """The last ledger index that the caller can know of: that of a question asked now."""
     return client.query(HEAD).proof.index
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

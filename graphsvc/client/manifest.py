@@ -29,6 +29,7 @@ from graphsvc.model.bounds import MAX_ROWS
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.merkle import GrowingRoot
+from graphsvc.model.times import written
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from graphsvc_verify.keyed import seeded_digest
 from importers import row_kind
@@ -158,8 +159,8 @@ def payload(
         "aud": audience,
         "iss": org,
         "jti": secrets.token_urlsafe(18),
-        "iat": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "exp": (now + valid).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "iat": written(now),
+        "exp": written(now + valid),
         "mediaType": outgoing.media_type,
         "mapping": mapping,
         "bytes": measured.size,

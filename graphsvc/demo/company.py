@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from graphsvc.cli.profile import ProfileFile, write_profile
 from graphsvc.client import Client, ClientCredentials
 from graphsvc.client.acts import carry_out, head_of, sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import HpkeKey, SigningKey, save_hpke_key, save_signing_key, write_private
+from graphsvc.client.profile import ProfileFile, write_profile
 from graphsvc.demo.cast import people_of
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.principals import Organisation
@@ -20,7 +20,7 @@ from graphsvc_verify.canonical import b64u
 from graphsvc_verify.trust import Trust, parse_trust
 
 if TYPE_CHECKING:
-    from graphsvc.app import LocalService
+    from graphsvc.local.run import LocalService
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ class Members:
     def write_profile(self, name: str, defaults: Defaults) -> Path:
         """Write the profile by which the command line acts as a development identity: ``police-ke/analyst.json``.
 
-        It names the key that the identity signs with, if it has one.
+        It names the key that the identity signs with, if it has one. That of a machine client is the organisation's
+        own as well: ``pasar/profile.json``.
         """
         org, _, part = name.partition(".")
         folder = self.folder / org
@@ -131,6 +132,8 @@ class Members:
             signing_key=key,
         )
         write_profile(folder / f"{part}.json", profile)
+        if part == "feed":
+            write_profile(folder / "profile.json", profile)
         return folder / f"{part}.json"
 
     def close(self) -> None:

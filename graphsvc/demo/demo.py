@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from graphsvc.app import LocalService, run_local
-from graphsvc.cli.output import write_json
-from graphsvc.cli.run import until_stopped
 from graphsvc.demo.cast import CLIENTS, OPERATOR, feed_of
 from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS, make_scenario
 from graphsvc.demo.scenario.truth import Scenario, Slice
 from graphsvc.demo.stage import Stage
 from graphsvc.demo.story import CASE, INVESTIGATION, Story
+from graphsvc.local.run import LocalService, run_local, until_stopped
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput
 from graphsvc_verify.errors import VerifyError
 
+Score = Callable[[Mapping[str, Any]], None]
 
-def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> bool:
+
+def run_demo(data: Path, port: int, seed: int, *, keep: bool, score: Score | None) -> bool:
     """Start a service with its state below ``data`` (empty or absent), tell the story, and keep serving if ``keep``.
+
+    ``score`` is told how every step came out, in place of the tables.
 
     Returns whether every step gave what the scenario planted. Raises InvalidInput when ``data`` holds a demo already,
     Unavailable when Neo4j can't be had.
@@ -33,15 +37,15 @@ def run_demo(data: Path, port: int, seed: int, *, keep: bool, as_json: bool) -> 
         )
         raise InvalidInput(message, code="exists", where=str(data))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    stage = Stage(console, quiet=as_json)
+    stage = Stage(console, quiet=score is not None)
     scenario = make_scenario(data / "demo" / "files", seed)
     with run_local(data, port, CLIENTS) as service:
         members = Members(service, ORGANISATIONS, data / "demo" / "organisations")
         try:
             tell(stage, Story(stage, members, scenario))
             write_profiles(members, scenario)
-            if as_json:
-                write_json(stage.score())
+            if score is not None:
+                score(stage.score())
             if keep:
                 _invite(console, service, members, scenario.slices[0])
                 until_stopped()

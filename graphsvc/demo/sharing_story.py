@@ -16,6 +16,7 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario.truth import Scenario
 from graphsvc.demo.stage import Stage
 from graphsvc.model.principals import Footing
+from graphsvc.model.times import written
 
 Shape = dict[str, Any]
 GRANTED, WITHHELD = ["identity", "operational"], "personal"
@@ -241,4 +242,4 @@ def _rest(footing: Footing) -> tuple[str, str]:
 
 
 def _ahead(**by: int) -> str:
-    return (datetime.now(UTC) + timedelta(**by)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(datetime.now(UTC) + timedelta(**by))

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from neo4j import READ_ACCESS, Driver, GraphDatabase, NotificationMinimumSeverity, Query, Session, Transaction
 from neo4j.exceptions import (
@@ -29,11 +29,6 @@ from neo4j.exceptions import (
 
 from graphsvc.graph.constraints import AWAIT_INDEXES, CONSTRAINTS, EMPTY, FIRST_WATERMARK, check_kinds
 from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
-
-if TYPE_CHECKING:
-    from graphsvc.graph.read import Reader
-    from graphsvc.graph.write import Writer
-    from graphsvc.model.schema import Schema
 
 READERS = 8
 """Threads that read at once, and so connections held for reading."""
@@ -123,28 +118,6 @@ class Graph:
     def kinds(self) -> frozenset[str]:
         """The entity kinds that may be written; empty before :meth:`constrain`."""
         return self._kinds
-
-    def writer(self, schema: Schema | None = None, secret: bytes = b"") -> Writer:
-        """A writer. There must be one at a time; ``schema`` widens :attr:`kinds`.
-
-        Entities and claims are marked under ``secret``; without it they are marked otherwise by each writer.
-        """
-        from graphsvc.graph.marks import Marks
-        from graphsvc.graph.write import Writer
-
-        if schema is not None:
-            self._kinds |= check_kinds(list(schema.kinds))
-        return Writer(self, Marks(secret))
-
-    def reader(self, schema: Schema | None = None, secret: bytes = b"") -> Reader:
-        """A reader; any number may be used at once. ``schema`` is not needed: kinds are stored beside the keys.
-
-        ``secret`` decides between what looks alike to a reader; without it the order is another one in each reader.
-        """
-        from graphsvc.graph.read import Reader
-
-        del schema
-        return Reader(self, secret=secret)
 
     @contextmanager
     def session(self) -> Iterator[Session]:

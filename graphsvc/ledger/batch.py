@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert
@@ -22,6 +22,7 @@ from graphsvc.ledger.sealing import Noise, Place
 from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Conflict, InvalidInput, InvalidSignature, ScopeMoved
+from graphsvc.model.times import written
 from graphsvc_verify import keychain as verifying
 from graphsvc_verify.boxes import open_box
 from graphsvc_verify.canonical import decode, digest, encode
@@ -268,5 +269,5 @@ class Batch:
 
     def _now(self) -> str:
         """Now, but never before the last entry: ``t`` does not go back."""
-        now = self._state.clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = written(self._state.clock(), "milliseconds")
         return max(now, self._state.t)

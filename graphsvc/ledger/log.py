@@ -21,12 +21,13 @@ from graphsvc.ledger.enrolment import check_org_act, prepare_admission, prepare_
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.ledger.lock import lock_directory
+from graphsvc.ledger.opening import open_store
 from graphsvc.ledger.pins import check_pinned
 from graphsvc.ledger.receipts import Appended, Objects, renewed_receipt
 from graphsvc.ledger.recovery import load_state
 from graphsvc.ledger.registry import KeyRecord, read_registry
 from graphsvc.ledger.sequencer import Sequencer
-from graphsvc.ledger.store import open_store, told_plainly
+from graphsvc.ledger.store import told_plainly
 from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
 from graphsvc.model.errors import InvalidInput, NotFound

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from graphsvc.model.errors import IntegrityError, InvalidInput
+from graphsvc.model.errors import IntegrityError
 from graphsvc.model.files import sweep, sync_directory, write_durably
 from graphsvc_verify.canonical import digest
 
@@ -102,17 +102,3 @@ class FilePayloadStore(PayloadStore):
     def _path(self, name: str) -> Path:
         plain = name.removeprefix(_PREFIX)
         return self._directory / plain[:2] / plain
-
-
-def open_payloads(location: str, endpoint: str = "") -> PayloadStore:
-    """The store at ``location``: a directory, or ``s3://bucket/prefix`` (``endpoint``: the server's URL, if not AWS).
-
-    Raises InvalidInput for another kind of location, Unavailable when the package for it is not installed.
-    """
-    if location.startswith("s3://"):
-        from graphsvc.ledger.s3 import S3PayloadStore
-
-        return S3PayloadStore(location, endpoint)
-    if "://" in location:
-        raise InvalidInput("payloads are a directory or s3://bucket/prefix", code="settings")
-    return FilePayloadStore(Path(location))

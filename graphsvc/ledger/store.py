@@ -12,14 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, Table, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from graphsvc.ledger.tables import metadata, schema_info
-from graphsvc.model.errors import IntegrityError, InvalidInput, Unavailable
+from graphsvc.model.errors import IntegrityError, Unavailable
 
 SCHEMA_VERSION = 4
 """Changes with every change of a table that an older database does not have; see ADR 0032."""
@@ -68,40 +67,6 @@ class Store(ABC):
     @abstractmethod
     def leads(self) -> bool:
         """Whether this process is still the one that writes, as far as the database knows now."""
-
-
-def open_store(directory: Path, url: str = "", standby: float = 0.0) -> Store:
-    """The database at ``url``, or SQLite in ``directory`` when that is empty; tables are made when there are none.
-
-    Where others may lead, waits up to ``standby`` seconds for the lease. Raises Unavailable when another process leads
-    or the server can't be reached, IntegrityError for a database of another version, InvalidInput for a bad URL.
-    """
-    if not url:
-        from graphsvc.ledger.sqlite import SqliteStore
-
-        return SqliteStore(directory / "ledger.db")
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise InvalidInput("the database is a URL like postgresql://user@host/name", code="settings")
-    from graphsvc.ledger.postgres import PostgresStore
-
-    return PostgresStore(url, standby)
-
-
-def snapshot(directory: Path, url: str, path: Path) -> None:
-    """Write the database, as one transaction sees it, into a new SQLite file; no lease or lock is needed.
-
-    ``directory`` and ``url`` are as in :func:`open_store`. Raises OSError, Unavailable.
-    """
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    if url:
-        from graphsvc.ledger.postgres import copy_out
-
-        copy_out(url, path)
-    else:
-        from graphsvc.ledger.sqlite import copy_file
-
-        copy_file(directory / "ledger.db", path)
 
 
 def prepare_tables(connection: Connection) -> None:

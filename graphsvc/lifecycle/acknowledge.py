@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.lifecycle import bodies
-from graphsvc.lifecycle.targets import Parts
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 
 KEPT = "kept"
 
 
-async def acknowledge(parts: Parts, act: SignedAct) -> Acted:
+async def acknowledge(core: Core, act: SignedAct) -> Acted:
     """Take the signed answer to a notice: what was seen is deleted, or kept under an obligation that it names.
 
     Raises InvalidInput, Denied, NotFound (no such notice, or another's, alike), Conflict when it is answered.
@@ -25,19 +25,19 @@ async def acknowledge(parts: Parts, act: SignedAct) -> Acted:
     body = act.read(bodies.Acknowledge)
     if body.outcome == KEPT and not body.because:
         raise InvalidInput("say under which obligation it is kept", code="bad_act", where="act body because")
-    notice = await asyncio.to_thread(_notice, parts, act, body.notice)
-    appended = await asyncio.wrap_future(parts.ledger.append(_entry(act, body, notice)))
+    notice = await asyncio.to_thread(_notice, core, act, body.notice)
+    appended = await asyncio.wrap_future(core.ledger.append(_entry(act, body, notice)))
     return Acted({"index": appended.index, "notice": body.notice, "outcome": body.outcome}, appended.receipt)
 
 
-def _notice(parts: Parts, act: SignedAct, index: int) -> dict[str, Any]:
+def _notice(core: Core, act: SignedAct, index: int) -> dict[str, Any]:
     table, taken = tables.notices, tables.withdrawals
     query = (
         select(table, taken.c.owner)
         .join(taken, taken.c["index"] == table.c["index"])
         .where(table.c["index"] == index, table.c.recipient == act.org)
     )
-    with parts.ledger.reading() as connection:
+    with core.ledger.reading() as connection:
         found = connection.execute(query).mappings().first()
     if found is None:
         raise NotFound("there is no such notice")

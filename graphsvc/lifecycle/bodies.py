@@ -17,7 +17,7 @@ Version = Literal[1]
 
 
 class Identifier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An entity by kind and raw key parts."""
+    """An entity by kind and raw key core."""
 
     kind: Short
     parts: dict[str, Short]

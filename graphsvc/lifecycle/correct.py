@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.lifecycle.recall import Decision, checked_deadline, tell, withdrawal_entry
-from graphsvc.lifecycle.store import CORRECTED, Book
-from graphsvc.lifecycle.targets import Parts
+from graphsvc.lifecycle.store import CORRECTED, Book, book_of
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, InvalidManifest, NotFound
 from graphsvc.projection.changes import WITHDRAWAL
@@ -46,29 +46,29 @@ def note_superseded(connection: Connection, index: int, who: tuple[str, str], pa
     connection.execute(insert(tables.corrections), {**row, "supersedes": [list(pair) for pair in pairs]})
 
 
-def unfinished(parts: Parts) -> list[int]:
+def unfinished(core: Core) -> list[int]:
     """Submissions whose superseded records were not taken back yet."""
     table = tables.corrections
     query = select(table.c.submission).where(table.c.withdrawal.is_(None)).order_by(table.c.submission)
-    with parts.ledger.reading() as connection:
+    with core.ledger.reading() as connection:
         return list(connection.execute(query).scalars())
 
 
-def _noted(parts: Parts, submission: int) -> Mapping[str, Any] | None:
+def _noted(core: Core, submission: int) -> Mapping[str, Any] | None:
     table = tables.corrections
-    with parts.ledger.reading() as connection:
+    with core.ledger.reading() as connection:
         row = connection.execute(select(table).where(table.c.submission == submission)).mappings().first()
     return None if row is None else dict(row)
 
 
-async def correct(parts: Parts, submission: int) -> None:
+async def correct(core: Core, submission: int) -> None:
     """Take back what submission ``submission`` supersedes, and tell those who saw it. Done once; else does nothing."""
     table = tables.corrections
-    found = await asyncio.to_thread(_noted, parts, submission)
+    found = await asyncio.to_thread(_noted, core, submission)
     if found is None or found["withdrawal"] is not None:
         return
     named = ranges.ranges((old, row, row) for _, old, row in found["supersedes"])
-    gone = await asyncio.to_thread(parts.book.gone, ranges.submissions(named))
+    gone = await asyncio.to_thread(book_of(core).gone, ranges.submissions(named))
     live = ranges.minus(named, gone)
     decision = Decision(found["org"], CORRECTED, found["person"], REASON, checked_deadline(None))
     draft = withdrawal_entry(decision, live, WITHDRAWAL, {"by": submission}, ranges.count(live))
@@ -83,10 +83,10 @@ async def correct(parts: Parts, submission: int) -> None:
 
     draft.effects = effects
     try:
-        appended = await asyncio.wrap_future(parts.ledger.append(draft))
+        appended = await asyncio.wrap_future(core.ledger.append(draft))
     except Conflict as conflict:
         if conflict.code != "corrected_already":
             raise
         return
-    parts.applier.notify()
-    await tell(parts, appended.index)
+    core.applier.notify()
+    await tell(core, appended.index)

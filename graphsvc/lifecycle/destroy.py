@@ -15,7 +15,7 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, mapping_secret, pack_rows
 from graphsvc.ledger.rowkeys import RowKeys
-from graphsvc.lifecycle.store import unreadable
+from graphsvc.ledger.taken import unreadable
 from graphsvc.model import ranges
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.ranges import Ranges

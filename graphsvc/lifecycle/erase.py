@@ -14,17 +14,19 @@ from contextlib import asynccontextmanager
 from sqlalchemy import Connection
 
 from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.core import Core
 from graphsvc.ledger.receipts import Appended
+from graphsvc.ledger.taken import PAYLOAD
 from graphsvc.lifecycle import bodies
 from graphsvc.lifecycle.destroy import destroy, forget_rows
 from graphsvc.lifecycle.preserve import holds_now, refuse_held
 from graphsvc.lifecycle.recall import Decision, checked_deadline, tell, unchanged, withdrawal_entry
-from graphsvc.lifecycle.store import DESTROYING, ERASED, in_force
-from graphsvc.lifecycle.targets import Parts, records_of, resolve
+from graphsvc.lifecycle.store import DESTROYING, ERASED, book_of, in_force
+from graphsvc.lifecycle.targets import records_of, resolve
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.model.ranges import Ranges
-from graphsvc.projection.changes import ERASURE, PAYLOAD
+from graphsvc.projection.changes import ERASURE
 
 MOST = 20_000
 """So many rows at most go with one entry of a purge: they are looked up in memory."""
@@ -33,8 +35,8 @@ MOST = 20_000
 class Erasing:
     """Erases, one after the other: each rewrites what is kept for the other rows of its submissions."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, core: Core) -> None:
+        self._core = core
         self._lock = threading.Lock()
 
     async def carry_out(self, act: SignedAct) -> Acted:
@@ -44,12 +46,12 @@ class Erasing:
         or something of the same submissions went after what the signer knew), Unavailable.
         """
         body = act.read(bodies.Erase)
-        parts = self._parts
-        await parts.applier.settle(act.org)
+        core = self._core
+        await core.applier.settle(act.org)
         named = await asyncio.to_thread(self._named, act, body.target)
         decision = Decision(act.org, ERASED, act.person, body.reason, checked_deadline(None), act)
         appended, records = await self.erase(decision, named)
-        recipients = await tell(parts, appended.index)
+        recipients = await tell(core, appended.index)
         answer = {"index": appended.index, "records": records, "organisations": sorted(recipients)}
         return Acted(answer, appended.receipt)
 
@@ -59,13 +61,13 @@ class Erasing:
         Raises Conflict when something of it is under a hold or can't be erased apart from other rows, Unavailable when
         the applier is too far behind.
         """
-        parts = self._parts
-        await asyncio.to_thread(_destructible, parts, named)
+        core = self._core
+        await asyncio.to_thread(_destructible, core, named)
         async with self._turn():
             # 1. All of it is in the graph, and so nothing that is under way still has it in hand.
-            await parts.applier.settle(decision.owner)
-            await asyncio.to_thread(lambda: refuse_held(holds_now(parts, decision.owner), named))
-            records = await asyncio.to_thread(lambda: ranges.count(records_of(parts, named)))
+            await core.applier.settle(decision.owner)
+            await asyncio.to_thread(lambda: refuse_held(holds_now(core, decision.owner), named))
+            records = await asyncio.to_thread(lambda: ranges.count(records_of(core, named)))
             # 2. Durable; from here on hidden, and bound to go whatever happens.
             draft = withdrawal_entry(decision, named, ERASURE, {}, records, told)
             insert_rows = draft.effects
@@ -77,12 +79,12 @@ class Erasing:
                 forget_rows(connection, named)
 
             draft.effects = effects
-            appended = await asyncio.wrap_future(parts.ledger.append(draft))
-            parts.applier.notify()
+            appended = await asyncio.wrap_future(core.ledger.append(draft))
+            core.applier.notify()
             # 3. Nobody can read them any more.
-            await asyncio.to_thread(destroy, parts.ledger, parts.payloads.store, parts.payloads.keys, named)
+            await asyncio.to_thread(destroy, core.ledger, core.payloads.store, core.payloads.keys, named)
             # 4. Nor read them off what the database has overwritten; what holds it up is left to the worker.
-            await asyncio.to_thread(parts.ledger.forget)
+            await asyncio.to_thread(core.ledger.forget)
         return appended, records
 
     @asynccontextmanager
@@ -95,23 +97,23 @@ class Erasing:
             self._lock.release()
 
     def _named(self, act: SignedAct, target: bodies.Target) -> Ranges:
-        parts = self._parts
+        core = self._core
         if target.select is not None and target.select.entity is not None:
             message = "an act is kept for ever: name what is to be erased by submission and rows, or by handle"
             raise InvalidInput(message, code="bad_act", where="act body target select entity")
-        named = resolve(parts, act.org, target)
+        named = resolve(core, act.org, target)
         submissions = ranges.submissions(named)
-        left = ranges.minus(named, parts.book.gone(submissions, DESTROYING))
+        left = ranges.minus(named, book_of(core).gone(submissions, DESTROYING))
         if not left or (target.rows is not None and left != named):
             raise NotFound("there is no such record")
-        unchanged(parts, act, submissions)
+        unchanged(core, act, submissions)
         return left
 
 
-def _destructible(parts: Parts, named: Ranges) -> None:
+def _destructible(core: Core, named: Ranges) -> None:
     """Where a pack can't be read, nobody can tell its rows' keys apart: all that may be in it goes, or nothing."""
     for submission in ranges.submissions(named):
-        lost = parts.book.lost(submission)
+        lost = book_of(core).lost(submission)
         own = ranges.of_submission(named, submission)
         if ranges.both(lost, own) and ranges.minus(lost, own):
             message = "the payload of some of these rows can't be read: name all rows of the submission from there on"

@@ -8,17 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.lifecycle import bodies
-from graphsvc.lifecycle.store import DESTROYING
-from graphsvc.lifecycle.targets import Parts, records_of, resolve
+from graphsvc.lifecycle.store import DESTROYING, book_of
+from graphsvc.lifecycle.targets import records_of, resolve
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, NotFound
 from graphsvc.model.ranges import Ranges
 
 
-async def hold(parts: Parts, act: SignedAct) -> Acted:
+async def hold(core: Core, act: SignedAct) -> Acted:
     """Put own records under a hold: rows, submissions, a selection, or all that was shown under an own case.
 
     A hold on a case goes on to cover what is shown under it later. Raises InvalidInput, Denied, NotFound, Unavailable.
@@ -26,13 +27,13 @@ async def hold(parts: Parts, act: SignedAct) -> Acted:
     body = act.read(bodies.Hold)
     case = body.target.case or ""
     if case:
-        if body.target != bodies.Target(case=case) or not parts.ledger.has_case(act.org, case):
+        if body.target != bodies.Target(case=case) or not core.ledger.has_case(act.org, case):
             raise NotFound("there is no such case")
         held: Ranges = ()
     else:
         if body.target.select is not None:
-            await parts.applier.settle(act.org)
-        held = await asyncio.to_thread(_there, parts, act.org, body.target)
+            await core.applier.settle(act.org)
+        held = await asyncio.to_thread(_there, core, act.org, body.target)
 
     def effects(connection: Connection, index: int, t: str) -> None:
         row = {"org": act.org, "case": case, "reason": body.reason, "person": act.person}
@@ -40,12 +41,12 @@ async def hold(parts: Parts, act: SignedAct) -> Acted:
         connection.execute(insert(tables.holds), row | made)
 
     appended = await asyncio.wrap_future(
-        parts.ledger.append(_entry(act, {"ranges": [list(part) for part in held]}, effects))
+        core.ledger.append(_entry(act, {"ranges": [list(part) for part in held]}, effects))
     )
     return Acted({"index": appended.index, "records": ranges.count(held), "case": case or None}, appended.receipt)
 
 
-async def release(parts: Parts, act: SignedAct) -> Acted:
+async def release(core: Core, act: SignedAct) -> Acted:
     """End an own hold; what has become due meanwhile goes with the next purge.
 
     Raises InvalidInput, Denied, NotFound (no such hold, or another's, alike), Conflict when it has ended or is that of
@@ -56,7 +57,7 @@ async def release(parts: Parts, act: SignedAct) -> Acted:
     query = select(table.c.released, table.c.ranges, table.c.case, table.c.request).where(
         table.c["index"] == body.hold, table.c.org == act.org
     )
-    with parts.ledger.reading() as connection:
+    with core.ledger.reading() as connection:
         found = connection.execute(query).first()
     if found is None:
         raise NotFound("there is no such hold")
@@ -70,15 +71,15 @@ async def release(parts: Parts, act: SignedAct) -> Acted:
             raise Conflict("this hold has ended", code="released")
 
     act.unmoved(body.hold if found.released is None else found.released)
-    appended = await asyncio.wrap_future(parts.ledger.append(_entry(act, {}, effects)))
+    appended = await asyncio.wrap_future(core.ledger.append(_entry(act, {}, effects)))
     count = ranges.count(ranges.ranges(found.ranges))
     return Acted({"index": appended.index, "records": count, "case": found.case or None}, appended.receipt)
 
 
-def _there(parts: Parts, org: str, target: bodies.Target) -> Ranges:
+def _there(core: Core, org: str, target: bodies.Target) -> Ranges:
     """What is named and not destroyed yet."""
-    named = records_of(parts, resolve(parts, org, target))
-    there = ranges.minus(named, parts.book.gone(ranges.submissions(named), DESTROYING))
+    named = records_of(core, resolve(core, org, target))
+    there = ranges.minus(named, book_of(core).gone(ranges.submissions(named), DESTROYING))
     if not there or (target.rows is not None and there != named):
         raise NotFound("there is no such record")
     return there

@@ -11,10 +11,11 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, insert
 
+from graphsvc.core import Core
 from graphsvc.ledger import tables
+from graphsvc.ledger.taken import gone
 from graphsvc.lifecycle.sealed import Opened, open_records
-from graphsvc.lifecycle.store import DESTROYING, Hold, gone, in_force
-from graphsvc.lifecycle.targets import Parts
+from graphsvc.lifecycle.store import DESTROYING, Hold, book_of, in_force
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict
 from graphsvc.model.ranges import Ranges
@@ -22,16 +23,16 @@ from graphsvc.sharing import store
 from graphsvc.sharing.store import Request
 
 
-def meant(parts: Parts, org: str, keys: Collection[str]) -> Ranges:
+def meant(core: Core, org: str, keys: Collection[str]) -> Ranges:
     """What an organisation has about entities, by their canonical keys, as far as it is applied. Blocks.
 
     That is what is in the graph, expired or not, what is set aside, and what was taken back and is not destroyed yet.
     """
     if not keys:
         return ()
-    live = parts.holdings.about(list(keys), list(parts.labels_of(org)))
-    hidden = ranges.union(parts.book.recalled(org), parts.book.set_aside(org))
-    kept = [one.record for one in open_records(parts.ledger, parts.payloads, hidden) if _names(one, keys)]
+    live = core.holdings.about(list(keys), list(core.labels_of(org)))
+    hidden = ranges.union(book_of(core).recalled(org), book_of(core).set_aside(org))
+    kept = [one.record for one in open_records(core.ledger, core.payloads, hidden) if _names(one, keys)]
     return ranges.of_records([*live, *kept])
 
 
@@ -40,13 +41,13 @@ def keys_of(request: Request) -> list[str]:
     return [str(one["key"]) for one in request.asked["identifiers"]]
 
 
-def holds_now(parts: Parts, org: str) -> list[Hold]:
+def holds_now(core: Core, org: str) -> list[Hold]:
     """All holds in force on an organisation's records, those of preservations with what came since. Blocks."""
-    with parts.ledger.reading() as connection:
+    with core.ledger.reading() as connection:
         found = in_force(connection, org)
         asked = {hold.index: keys_of(store.find(connection, org, hold.request)) for hold in found if hold.request}
     return [
-        Hold(hold.index, hold.request, ranges.union(hold.ranges, meant(parts, org, asked[hold.index])))
+        Hold(hold.index, hold.request, ranges.union(hold.ranges, meant(core, org, asked[hold.index])))
         if hold.index in asked
         else hold
         for hold in found

@@ -6,30 +6,30 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphsvc.core import Core
+from graphsvc.ledger.taken import PAYLOAD
 from graphsvc.lifecycle.erase import MOST, Erasing
 from graphsvc.lifecycle.recall import Decision
 from graphsvc.lifecycle.retention import Due, Rule, due
 from graphsvc.lifecycle.store import PURGED
-from graphsvc.lifecycle.targets import Parts
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict
 from graphsvc.model.ranges import Ranges
-from graphsvc.projection.changes import PAYLOAD
 
 SERVICE = "the service's purge"
 
 
 async def purge(
-    parts: Parts, erasing: Erasing, rules: Sequence[Rule], *, by: str = SERVICE, dry_run: bool = False
+    core: Core, erasing: Erasing, rules: Sequence[Rule], *, by: str = SERVICE, dry_run: bool = False
 ) -> dict[str, Any]:
     """Purge what is due; the report names counts and entries, by owner. ``dry_run``: says what would go.
 
     Each entry names positions only. Raises Unavailable when the applier is too far behind.
     """
     # 1. Everything that is in the ledger counts.
-    await parts.applier.wait(parts.ledger.head - 1)
+    await core.applier.wait(core.ledger.head - 1)
     # 2. What is due, less what is held (retention).
-    found = await asyncio.to_thread(lambda: list(due(parts, rules)))
+    found = await asyncio.to_thread(lambda: list(due(core, rules)))
     report = []
     for one in found:
         entries: list[int] = []
@@ -65,7 +65,7 @@ def _told(one: Due, entries: list[int], held_meanwhile: int) -> dict[str, Any]:
 
 
 def _parts(of: Ranges) -> Iterator[Ranges]:
-    """Parts of at most :data:`MOST` rows."""
+    """Core of at most :data:`MOST` rows."""
     taken: list[ranges.Range] = []
     room = MOST
     for submission, first, last in of:

@@ -9,28 +9,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from graphsvc.acts.signed import Acted
+from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects
+from graphsvc.ledger.taken import standing
 from graphsvc.lifecycle.sealed import open_records
-from graphsvc.lifecycle.store import standing
-from graphsvc.lifecycle.targets import Parts
+from graphsvc.lifecycle.store import book_of
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, Denied, NotFound
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Principal
 from graphsvc.model.ranges import Ranges
+from graphsvc.model.times import seconds
 from graphsvc.projection.aside import owner_of, reapply_entry
 from graphsvc.projection.changes import MOVE, read_plan
 
 
-async def reapply(parts: Parts, principal: Principal, submission: int, rows: Sequence[int] | None) -> Acted:
+async def reapply(core: Core, principal: Principal, submission: int, rows: Sequence[int] | None) -> Acted:
     """Bring rows of a submission in that are set aside (None: all of them), and wait until that is done.
 
     Raises Denied, NotFound for what is not set aside, Conflict (it has changed meanwhile, or the owner has left a
@@ -39,16 +40,16 @@ async def reapply(parts: Parts, principal: Principal, submission: int, rows: Seq
     if "operator" not in principal.roles:
         raise Denied("only an operator reapplies")
     # 1. Which rows, and under which groups they would come back.
-    owner, named = await asyncio.to_thread(_named, parts, submission, rows)
-    labels = await asyncio.to_thread(labels_aside, parts, named)
+    owner, named = await asyncio.to_thread(_named, core, submission, rows)
+    labels = await asyncio.to_thread(labels_aside, core, named)
     groups = {group for label in labels.values() for group in label.groups}
     # 2. Durable; the applier brings them in at this place.
     draft = reapply_entry(owner, principal.person, named, _belongs(owner, groups))
-    appended = await asyncio.wrap_future(parts.ledger.append(draft))
-    parts.applier.notify()
-    await parts.applier.wait(appended.index, owner)
+    appended = await asyncio.wrap_future(core.ledger.append(draft))
+    core.applier.notify()
+    await core.applier.wait(appended.index, owner)
     # 3. What is still set aside of them.
-    left = await asyncio.to_thread(_aside, parts, submission)
+    left = await asyncio.to_thread(_aside, core, submission)
     again = [(code, both) for code, of in left if (both := ranges.both(of, named))]
     body: dict[str, Any] = {
         "index": appended.index,
@@ -59,32 +60,32 @@ async def reapply(parts: Parts, principal: Principal, submission: int, rows: Seq
     return Acted(body, appended.receipt)
 
 
-def _aside(parts: Parts, submission: int) -> list[tuple[str, Ranges]]:
-    with parts.ledger.reading() as connection:
+def _aside(core: Core, submission: int) -> list[tuple[str, Ranges]]:
+    with core.ledger.reading() as connection:
         return standing(connection, [submission]).get(submission, [])
 
 
-def labels_aside(parts: Parts, of: Ranges) -> dict[int, Label]:
+def labels_aside(core: Core, of: Ranges) -> dict[int, Label]:
     """The labels of records that are set aside, as far as they can be read, by record: moved ones as they are now."""
     found: dict[int, Label] = {}
     for submission in ranges.submissions(of):
-        head = parts.ledger.head
-        plan = read_plan(parts.ledger, parts.ledger.indexes(submission + 1, head, (MOVE,)))
-        for opened in open_records(parts.ledger, parts.payloads, ranges.of_submission(of, submission)):
+        head = core.ledger.head
+        plan = read_plan(core.ledger, core.ledger.indexes(submission + 1, head, (MOVE,)))
+        for opened in open_records(core.ledger, core.payloads, ranges.of_submission(of, submission)):
             if opened.draft is not None:
                 found[opened.record] = plan.label_at(head, opened.record, opened.draft.label)
     return found
 
 
-def own_labels_aside(parts: Parts, org: str, records: Sequence[int]) -> dict[int, Label]:
+def own_labels_aside(core: Core, org: str, records: Sequence[int]) -> dict[int, Label]:
     """Those of an organisation's own records among ``records``."""
     touched = {record >> ROW_BITS for record in records}
-    aside = tuple(part for part in parts.book.set_aside(org) if part[0] in touched)
-    return labels_aside(parts, ranges.both(aside, ranges.of_records(records))) if aside else {}
+    aside = tuple(part for part in book_of(core).set_aside(org) if part[0] in touched)
+    return labels_aside(core, ranges.both(aside, ranges.of_records(records))) if aside else {}
 
 
-def _named(parts: Parts, submission: int, rows: Sequence[int] | None) -> tuple[str, Ranges]:
-    with parts.ledger.reading() as connection:
+def _named(core: Core, submission: int, rows: Sequence[int] | None) -> tuple[str, Ranges]:
+    with core.ledger.reading() as connection:
         owner = owner_of(connection, submission)
         aside = ranges.union(*(of for _, of in standing(connection, [submission]).get(submission, [])))
     named = aside if rows is None else ranges.of_rows(submission, rows)
@@ -100,7 +101,7 @@ def _belongs(owner: str, groups: set[str]) -> Effects:
         table, now = tables.memberships, time.time()
         own = select(table.c.group, table.c.until).where(table.c.org == owner, table.c.state == "member")
         for group, until in connection.execute(own):
-            if not until or datetime.fromisoformat(until).timestamp() > now:
+            if not until or seconds(until) > now:
                 groups.discard(group)
         if groups:
             message = "its owner has left a group that it was shared with: it must recall these rows"

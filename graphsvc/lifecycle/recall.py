@@ -15,17 +15,19 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.core import Core
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.scopeheads import Concern
 from graphsvc.lifecycle import bodies
-from graphsvc.lifecycle.store import RECALLED, TOLD, Seen
-from graphsvc.lifecycle.targets import Parts, records_of, resolve
+from graphsvc.lifecycle.store import RECALLED, TOLD, Seen, book_of
+from graphsvc.lifecycle.targets import records_of, resolve
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, NotFound
 from graphsvc.model.ranges import Ranges
+from graphsvc.model.times import written
 from graphsvc.projection.changes import WITHDRAWAL
 from graphsvc.sharing.bodies import coming
 from graphsvc_verify.canonical import digest, encode
@@ -57,7 +59,7 @@ class Decision:
         return {**facts, "by": self.person}, body
 
 
-async def recall(parts: Parts, act: SignedAct) -> Acted:
+async def recall(core: Core, act: SignedAct) -> Acted:
     """Carry a signed recall out: by the owner's submitters or officers, of own records that are still there.
 
     Raises InvalidInput, Denied, NotFound (absent, another's or recalled already, alike), Conflict (something of the
@@ -67,21 +69,21 @@ async def recall(parts: Parts, act: SignedAct) -> Acted:
     body = act.read(bodies.Recall)
     deadline = checked_deadline(body.deadline)
     if body.target.select is not None:
-        await parts.applier.settle(act.org)
-    live = await asyncio.to_thread(_live, parts, act, body.target)
+        await core.applier.settle(act.org)
+    live = await asyncio.to_thread(_live, core, act, body.target)
     # 2. Durable, hidden; everyone who saw them is told.
     decision = Decision(act.org, RECALLED, act.person, body.reason, deadline, act)
-    appended = await withdraw(parts, decision, live)
-    recipients = await tell(parts, appended.index)
+    appended = await withdraw(core, decision, live)
+    recipients = await tell(core, appended.index)
     answer = {"index": appended.index, "records": ranges.count(live), "organisations": sorted(recipients)}
     return Acted(answer, appended.receipt)
 
 
-async def withdraw(parts: Parts, decision: Decision, live: Ranges, more: dict[str, Any] | None = None) -> Appended:
+async def withdraw(core: Core, decision: Decision, live: Ranges, more: dict[str, Any] | None = None) -> Appended:
     """Append the entry that takes ``live`` back and wake the applier; ``more`` goes into its body."""
     draft = withdrawal_entry(decision, live, WITHDRAWAL, more or {}, ranges.count(live))
-    appended = await asyncio.wrap_future(parts.ledger.append(draft))
-    parts.applier.notify()
+    appended = await asyncio.wrap_future(core.ledger.append(draft))
+    core.applier.notify()
     return appended
 
 
@@ -122,29 +124,29 @@ def withdrawal_entry(
     )
 
 
-async def tell(parts: Parts, index: int) -> dict[str, int]:
+async def tell(core: Core, index: int) -> dict[str, int]:
     """Tell everyone who saw records of withdrawal ``index``, in one entry; returns records by organisation.
 
     Done once: when it was done before, says whom it told. Raises NotFound.
     """
-    withdrawal, seen = await asyncio.to_thread(_whom, parts, index)
+    withdrawal, seen = await asyncio.to_thread(_whom, core, index)
     told = {org: ranges.count(one.rows) for org, one in seen.items()}
     if withdrawal["told"] is not None or withdrawal["cause"] not in TOLD:
         return told
-    draft = await asyncio.to_thread(_notice, parts, withdrawal, seen)
+    draft = await asyncio.to_thread(_notice, core, withdrawal, seen)
     try:
-        await asyncio.wrap_future(parts.ledger.append(draft))
+        await asyncio.wrap_future(core.ledger.append(draft))
     except Conflict as conflict:
         if conflict.code != "told_already":
             raise
     return told
 
 
-def untold(parts: Parts) -> list[int]:
+def untold(core: Core) -> list[int]:
     """Withdrawals that nobody was told of yet."""
     table = tables.withdrawals
     query = select(table.c["index"]).where(table.c.told.is_(None)).order_by(table.c["index"])
-    with parts.ledger.reading() as connection:
+    with core.ledger.reading() as connection:
         return list(connection.execute(query).scalars())
 
 
@@ -152,39 +154,39 @@ def checked_deadline(stated: str | None) -> str:
     """The deadline as stated, or that of the house. Raises InvalidInput for one that has passed."""
     now = datetime.now(UTC)
     if stated is None:
-        return (now + ANSWER_WITHIN).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return written(now + ANSWER_WITHIN)
     return coming(stated, "act body deadline")
 
 
-def unchanged(parts: Parts, act: SignedAct, submissions: list[int]) -> None:
+def unchanged(core: Core, act: SignedAct, submissions: list[int]) -> None:
     """Raise Conflict when something of these submissions was taken out after what the signer knew."""
     rows = tables.withdrawn
     for start in range(0, len(submissions), 500):
         query = select(rows.c["index"]).where(rows.c.submission.in_(submissions[start : start + 500]))
-        with parts.ledger.reading() as connection:
+        with core.ledger.reading() as connection:
             act.unmoved(max(connection.execute(query).scalars(), default=-1))
 
 
-def _live(parts: Parts, act: SignedAct, target: bodies.Target) -> Ranges:
-    named = records_of(parts, resolve(parts, act.org, target))
+def _live(core: Core, act: SignedAct, target: bodies.Target) -> Ranges:
+    named = records_of(core, resolve(core, act.org, target))
     submissions = ranges.submissions(named)
-    gone = parts.book.gone(submissions)
+    gone = book_of(core).gone(submissions)
     live = ranges.minus(named, gone)
     if not live or (target.rows is not None and live != named):
         raise NotFound("there is no such record")
-    unchanged(parts, act, submissions)
+    unchanged(core, act, submissions)
     return live
 
 
-def _whom(parts: Parts, index: int) -> tuple[dict[str, Any], dict[str, Seen]]:
-    book = parts.book
+def _whom(core: Core, index: int) -> tuple[dict[str, Any], dict[str, Seen]]:
+    book = book_of(core)
     withdrawal, named = book.withdrawal(index)
     seen = book.seen(withdrawal["owner"], named, index)
     # Whoever only learned that there is something holds nothing of it, and has no handle of the record.
     return withdrawal, {org: one for org, one in seen.items() if one.rows}
 
 
-def _notice(parts: Parts, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> EntryDraft:
+def _notice(core: Core, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> EntryDraft:
     owner, index = withdrawal["owner"], withdrawal["index"]
     told = [{"org": org, "records": ranges.count(one.rows)} for org, one in sorted(seen.items())]
 
@@ -214,7 +216,7 @@ def _notice(parts: Parts, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> 
     common = {"action": NOTICE, "notice": index, "owner": owner, **facts}
     parts_ = [OwnerPart(owner, {**common, "recipients": told}, [])]
     for org, one in sorted(seen.items()):
-        handles = parts.handles(org)
+        handles = core.handles(org)
         known = sorted(handles.seal(RECORD, record) for record in one.reads)
         about = {"records": known[:LISTED], "count": len(known), "digest": digest(encode(known))}
         parts_.append(OwnerPart(org, {**common, **about}, []))

@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from graphsvc.core import Core
 from graphsvc.lifecycle.preserve import holds_now
 from graphsvc.lifecycle.sealed import open_records
-from graphsvc.lifecycle.targets import Parts
+from graphsvc.lifecycle.store import book_of
 from graphsvc.model import ranges
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import ROW_BITS, record_int
 from graphsvc.model.ranges import Ranges
+from graphsvc.model.times import seconds
 
 DAY = 86_400.0
 
@@ -76,19 +77,19 @@ def load_rules(path: Path) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def due(parts: Parts, rules: Sequence[Rule], now: float | None = None) -> Iterator[Due]:
+def due(core: Core, rules: Sequence[Rule], now: float | None = None) -> Iterator[Due]:
     """What is due at ``now`` (epoch seconds), owner by owner; owners with nothing due are left out. Blocks."""
     moment = time.time() if now is None else now
-    for owner in sorted(parts.ledger.organisations()):
-        labels = parts.labels_of(owner)
+    for owner in sorted(core.ledger.organisations()):
+        labels = core.labels_of(owner)
         ages = {lid: age for lid, label in labels.items() if (age := _age(rules, label)) is not None}
-        expired, old = _of_owner(parts, (owner, labels), ages, moment)
-        more, older = _of_aside(parts, owner, rules, moment)
+        expired, old = _of_owner(core, (owner, labels), ages, moment)
+        more, older = _of_aside(core, owner, rules, moment)
         expired, old = ranges.union(expired, more), ranges.union(old, older)
-        recalled = parts.book.recalled(owner)
+        recalled = book_of(core).recalled(owner)
         all_of_it = ranges.union(expired, old, recalled)
         if all_of_it:
-            holds = [hold for hold in holds_now(parts, owner) if ranges.both(hold.ranges, all_of_it)]
+            holds = [hold for hold in holds_now(core, owner) if ranges.both(hold.ranges, all_of_it)]
             held = ranges.both(all_of_it, ranges.union(*(hold.ranges for hold in holds)))
             yield Due(owner, expired, old, recalled, held, tuple(hold.index for hold in holds))
 
@@ -100,31 +101,31 @@ def _age(rules: Sequence[Rule], label: Label) -> float | None:
 
 
 def _of_owner(
-    parts: Parts, own: tuple[str, Mapping[int, Label]], ages: Mapping[int, float], now: float
+    core: Core, own: tuple[str, Mapping[int, Label]], ages: Mapping[int, float], now: float
 ) -> tuple[Ranges, Ranges]:
     expired: list[int] = []
     over_age: list[int] = []
-    for one in parts.book.submissions(own[0]) if own[1] else ():
-        age = now - datetime.fromisoformat(one["t"]).timestamp()
+    for one in book_of(core).submissions(own[0]) if own[1] else ():
+        age = now - seconds(one["t"])
         old = [lid for lid, most in ages.items() if age > most]
         low = record_int(one["index"], 0)
-        for record, has_expired in parts.holdings.due(list(own[1]), old, low, low + one["rows"], now):
+        for record, has_expired in core.holdings.due(list(own[1]), old, low, low + one["rows"], now):
             (expired if has_expired else over_age).append(record)
     return ranges.of_records(expired), ranges.of_records(over_age)
 
 
-def _of_aside(parts: Parts, owner: str, rules: Sequence[Rule], now: float) -> tuple[Ranges, Ranges]:
+def _of_aside(core: Core, owner: str, rules: Sequence[Rule], now: float) -> tuple[Ranges, Ranges]:
     """What is due of the rows set aside, which no graph knows. Of one that can't be read the strictest rule counts."""
-    aside = parts.book.set_aside(owner)
+    aside = book_of(core).set_aside(owner)
     if not aside:
         return (), ()
-    received = {one["index"]: datetime.fromisoformat(one["t"]).timestamp() for one in parts.book.submissions(owner)}
+    received = {one["index"]: seconds(one["t"]) for one in book_of(core).submissions(owner)}
     strictest = min((rule.max_age_days * DAY for rule in rules if rule.owner in (None, owner)), default=None)
     ages = {submission: now - received.get(submission, now) for submission in ranges.submissions(aside)}
     expired: list[int] = []
     readable: list[int] = []
     over_age: list[int] = []
-    for opened in open_records(parts.ledger, parts.payloads, aside):
+    for opened in open_records(core.ledger, core.payloads, aside):
         if opened.draft is None:
             continue
         readable.append(opened.record)
@@ -140,6 +141,6 @@ def _of_aside(parts: Parts, owner: str, rules: Sequence[Rule], now: float) -> tu
 
 def _expired(expires: str | None, now: float) -> bool:
     try:
-        return expires is not None and datetime.fromisoformat(expires).timestamp() <= now
+        return expires is not None and seconds(expires) <= now
     except (ValueError, OverflowError):
         return False

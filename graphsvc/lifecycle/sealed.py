@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import read_rows
-from graphsvc.lifecycle.store import unreadable
+from graphsvc.ledger.taken import unreadable
 from graphsvc.model import ranges
 from graphsvc.model.claims import decode_draft
 from graphsvc.model.drafts import CleanDraft

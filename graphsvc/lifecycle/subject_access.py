@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from graphsvc.core import Core
 from graphsvc.graph.handles import RECORD
 from graphsvc.lifecycle.preserve import holds_now
 from graphsvc.lifecycle.sealed import Opened, open_records
-from graphsvc.lifecycle.targets import Parts
+from graphsvc.lifecycle.store import book_of
 from graphsvc.model import ranges
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError, InvalidQuery
@@ -21,6 +22,7 @@ from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS, ROW_MASK, record_int
 from graphsvc.model.ranges import Ranges
 from graphsvc.model.scalars import ValueProblem
+from graphsvc.model.times import seconds, written
 
 if TYPE_CHECKING:
     from graphsvc.answers.rendering import Shapes
@@ -33,8 +35,8 @@ MOST = 2_000
 class SubjectAccess:
     """Makes reports for one organisation at a moment (epoch seconds). Blocks."""
 
-    def __init__(self, parts: Parts, org: str, now: int) -> None:
-        self._parts = parts
+    def __init__(self, core: Core, org: str, now: int) -> None:
+        self._core = core
         self._org = org
         self._now = now
 
@@ -42,20 +44,20 @@ class SubjectAccess:
         """The report on the entity that an identifier names; ``shapes`` notes the records. Raises InvalidQuery."""
         # 1. Which entity.
         try:
-            key = self._parts.schema.key_of(kind, parts, self._org)
+            key = self._core.schema.key_of(kind, parts, self._org)
         except ValueProblem as problem:
             raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None
         # 2. The records about it: those in the graph, those set aside, and those taken back that are not destroyed yet.
-        labels = self._parts.labels_of(self._org)
-        live = self._parts.holdings.about([key], list(labels))
-        recalled, aside = self._parts.book.recalled(self._org), self._parts.book.set_aside(self._org)
-        taken = open_records(self._parts.ledger, self._parts.payloads, ranges.union(recalled, aside))
+        labels = self._core.labels_of(self._org)
+        live = self._core.holdings.about([key], list(labels))
+        recalled, aside = book_of(self._core).recalled(self._org), book_of(self._core).set_aside(self._org)
+        taken = open_records(self._core.ledger, self._core.payloads, ranges.union(recalled, aside))
         kept = [one.record for one in taken if _names(one, key)]
         found = ranges.of_records([*live, *kept])
         shown = ranges.of_records(sorted(ranges.records(found))[:MOST])
         # 3. Each with its row as it came, what was made of it, and every disclosure.
         records = list(self._records(shown, recalled, aside))
-        handles = self._parts.handles(self._org)
+        handles = self._core.handles(self._org)
         for one in records:
             record = record_int(one["submission"], one["row"])
             one["handle"] = handles.seal(RECORD, record)
@@ -64,23 +66,23 @@ class SubjectAccess:
             "key": key,
             "kind": kind,
             "organisation": self._org,
-            "made_at": datetime.fromtimestamp(self._now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "made_at": written(datetime.fromtimestamp(self._now, UTC)),
             "records": records,
             "record_count": ranges.count(found),
             "truncated": ranges.count(found) > MOST,
         }
 
     def _records(self, of: Ranges, recalled: Ranges, aside: Ranges) -> Iterator[Shape]:
-        book = self._parts.book
+        book = book_of(self._core)
         received = {one["index"]: one["t"] for one in book.submissions(self._org)}
-        seen = book.seen(self._org, of, self._parts.ledger.head)
+        seen = book.seen(self._org, of, self._core.ledger.head)
         told = [*((one.reads, False) for one in seen.values()), *((one.hits, True) for one in seen.values())]
         entries = sorted({entry for reads, _ in told for some in reads.values() for entry in some})
         times = book.times(entries)
-        held = ranges.union(*(hold.ranges for hold in holds_now(self._parts, self._org)))
-        states = self._parts.holdings.states(list(ranges.records(of)))
-        labels = self._parts.labels_of(self._org)
-        for opened in open_records(self._parts.ledger, self._parts.payloads, of):
+        held = ranges.union(*(hold.ranges for hold in holds_now(self._core, self._org)))
+        states = self._core.holdings.states(list(ranges.records(of)))
+        labels = self._core.labels_of(self._org)
+        for opened in open_records(self._core.ledger, self._core.payloads, of):
             if opened.draft is None or opened.raw is None:
                 raise IntegrityError("a record's draft can't be read")
             submission, row = opened.record >> ROW_BITS, opened.record & ROW_MASK
@@ -102,7 +104,7 @@ class SubjectAccess:
         if ranges.covers(recalled, submission, row):
             return "recalled"
         expires = draft.expires
-        expired = expires is not None and datetime.fromisoformat(expires).timestamp() <= self._now
+        expired = expires is not None and seconds(expires) <= self._now
         return "expired" if expired else "live"
 
 

@@ -13,16 +13,14 @@ from sqlalchemy import select
 
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
-from graphsvc.lifecycle.store import in_force
+from graphsvc.lifecycle.store import book_of, in_force
 from graphsvc.lifecycle.subject_access import SubjectAccess
-from graphsvc.lifecycle.targets import Parts
 from graphsvc.model import ranges
 from graphsvc.model.errors import Denied
-from graphsvc.policy.scope import Scope
 from graphsvc.sharing.store import find
 
 if TYPE_CHECKING:
-    from graphsvc.answers.rendering import Shapes
+    from graphsvc.answers.questions import Reading
 
 Shape = dict[str, Any]
 OFFICERS = frozenset({"officer"})
@@ -38,12 +36,12 @@ MOST = 500
 class CustodyReading:
     """The part of a reading that is about custody. ``shapes`` notes every record that is shown."""
 
-    def __init__(self, parts: Parts, scope: Scope, shapes: Shapes, now: int) -> None:
-        self._parts = parts
-        self._org = scope.principal.org
-        self._roles = set(scope.principal.roles)
-        self._shapes = shapes
-        self._now = now
+    def __init__(self, reading: Reading) -> None:
+        self._core = reading.core
+        self._org = reading.scope.principal.org
+        self._roles = set(reading.scope.principal.roles)
+        self._shapes = reading.shapes
+        self._now = reading.now
 
     def recalls(self, first: int, before: int | None) -> list[Shape]:
         """What the organisation took back or erased, newest first, with whom that was told and what they answered."""
@@ -52,7 +50,7 @@ class CustodyReading:
         query = select(table).where(table.c.owner == self._org).order_by(table.c["index"].desc()).limit(first)
         if before is not None:
             query = query.where(table.c["index"] < before)
-        with self._parts.ledger.reading() as connection:
+        with self._core.ledger.reading() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
             answers: dict[int, list[Shape]] = {row["index"]: [] for row in rows}
             chosen = select(told).where(told.c["index"].in_(list(answers))).order_by(told.c.recipient)
@@ -76,7 +74,7 @@ class CustodyReading:
             query = query.where(told.c.acknowledged.is_(None))
         if before is not None:
             query = query.where(told.c["index"] < before)
-        with self._parts.ledger.reading() as connection:
+        with self._core.ledger.reading() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         return [self._notice(row) for row in rows]
 
@@ -87,7 +85,7 @@ class CustodyReading:
         query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc()).limit(MOST)
         if open_only:
             query = query.where(table.c.released.is_(None))
-        with self._parts.ledger.reading() as connection:
+        with self._core.ledger.reading() as connection:
             rows = connection.execute(query).mappings().all()
             asked = {row["request"]: find(connection, self._org, row["request"]) for row in rows if row["request"]}
             kept = {hold.index for hold in in_force(connection, self._org)}
@@ -111,7 +109,7 @@ class CustodyReading:
     def subject_access(self, kind: str, parts: Mapping[str, str]) -> Shape | None:
         """All that the organisation holds on an entity, and to whom it was disclosed; for its officers."""
         self._require(OFFICERS)
-        return SubjectAccess(self._parts, self._org, self._now).report(kind, parts, self._shapes)
+        return SubjectAccess(self._core, self._org, self._now).report(kind, parts, self._shapes)
 
     def _require(self, roles: frozenset[str]) -> None:
         """Raise Denied without one of ``roles``: an empty answer would say that there is nothing."""
@@ -132,12 +130,12 @@ class CustodyReading:
         }
 
     def _notice(self, row: Mapping[str, Any]) -> Shape:
-        _, named = self._parts.book.withdrawal(row["index"])
-        seen = self._parts.book.seen(row["owner"], named, row["index"]).get(self._org)
+        _, named = book_of(self._core).withdrawal(row["index"])
+        seen = book_of(self._core).seen(row["owner"], named, row["index"]).get(self._org)
         reads = {} if seen is None else seen.reads
-        handles = self._parts.handles(self._org)
+        handles = self._core.handles(self._org)
         listed = sorted((handles.seal(RECORD, record), entries) for record, entries in reads.items())[:MOST]
-        times = self._parts.book.times(sorted({entry for _, entries in listed for entry in entries}))
+        times = book_of(self._core).times(sorted({entry for _, entries in listed for entry in entries}))
         answer = self._answer(row, row["deadline"])
         return {
             **{name: answer[name] for name in ("told_at", "acknowledged", "outcome", "because", "overdue")},

@@ -20,7 +20,7 @@ from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
 from graphsvc.ledger.database import first_of
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.objects import open_payloads
+from graphsvc.ledger.opening import open_payloads
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.lifecycle.replay import replay_erasures
 from graphsvc.local.neo4j import Neo4jChild

@@ -12,19 +12,21 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.acts.signed import Acted, Handler, SignedAct
+from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.lifecycle import bodies
 from graphsvc.lifecycle.recall import Decision, checked_deadline, tell, withdraw
-from graphsvc.lifecycle.store import DEPARTED
-from graphsvc.lifecycle.targets import Parts, records_of
+from graphsvc.lifecycle.store import DEPARTED, book_of
+from graphsvc.lifecycle.targets import records_of
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
 from graphsvc.model.principals import Principal
 from graphsvc.model.ranges import Ranges
-from graphsvc.sharing.states import DEPARTURE, REVOKE, Event, seconds
+from graphsvc.model.times import seconds
+from graphsvc.sharing.states import DEPARTURE, REVOKE, Event
 from graphsvc.sharing.store import note, unfinished_of
 
 KEEP, RECALL = "keep", "recall"
@@ -34,8 +36,8 @@ UPDATE = "organisation-update"
 class Membership:
     """What operators do about members, and members about themselves. Holds no state."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     async def listed(self, principal: Principal) -> list[dict[str, Any]]:
         """All organisations, with counts of keys in force and submissions, and those that have left. Operators only."""
@@ -61,8 +63,8 @@ class Membership:
         _operator(principal)
         if records not in (KEEP, RECALL):
             raise InvalidInput("say keep or recall", code="invalid_request", where="/records")
-        parts = self._parts
-        if org not in parts.ledger.organisations():
+        core = self._core
+        if org not in core.ledger.organisations():
             raise NotFound("there is no such organisation")
         ended: dict[str, Any] = {}
 
@@ -81,16 +83,25 @@ class Membership:
             registry=True,
             effects=effects,
         )
-        appended = await asyncio.wrap_future(parts.ledger.append(draft))
+        appended = await asyncio.wrap_future(core.ledger.append(draft))
         # 2. Its records, as was decided; those who saw them are told.
-        taken = await leave(parts, org) if records == RECALL else {"withdrawal": None, "records": 0, "told": []}
+        taken = await leave(core, org) if records == RECALL else {"withdrawal": None, "records": 0, "told": []}
         body = {"org": org, "index": appended.index, "choice": records, **ended, **taken}
         return Acted(body, appended.receipt)
+
+    def handlers(self) -> dict[str, Handler]:
+        """The handlers of the acts of members about themselves, by kind."""
+        return {"update-organisation": self.update_own}
+
+    async def finish(self) -> None:
+        """Finish departures that a crash has cut off."""
+        for org in await asyncio.to_thread(to_leave, self._core):
+            await leave(self._core, org)
 
     async def _update(
         self, org: str, changes: tuple[str | None, str | None], by: str, act: SignedAct | None = None
     ) -> Acted:
-        known = self._parts.ledger.members().get(org)
+        known = self._core.ledger.members().get(org)
         if known is None:
             raise NotFound("there is no such organisation")
         name, contact = (changes[0] or known.name, known.contact if changes[1] is None else changes[1])
@@ -115,25 +126,25 @@ class Membership:
             registry=True,
             effects=effects,
         )
-        appended = await asyncio.wrap_future(self._parts.ledger.append(draft))
+        appended = await asyncio.wrap_future(self._core.ledger.append(draft))
         return Acted({"org": org, "name": name, "contact": contact, "index": appended.index}, appended.receipt)
 
     def _changed(self, org: str) -> int:
         """The last entry that changed the organisation's name or contact."""
-        for index, _ in reversed(self._parts.ledger.indexes(0, self._parts.ledger.head, (UPDATE,))):
-            if self._parts.ledger.open_header(index)["body"]["org"] == org:
+        for index, _ in reversed(self._core.ledger.indexes(0, self._core.ledger.head, (UPDATE,))):
+            if self._core.ledger.open_header(index)["body"]["org"] == org:
                 return index
         return -1
 
     def _listed(self) -> list[dict[str, Any]]:
         keys, sent = tables.keys, tables.submissions
         in_force = select(keys.c.org, func.count()).where(keys.c.revoked.is_(None), keys.c.use == "sig")
-        with self._parts.ledger.reading() as connection:
+        with self._core.ledger.reading() as connection:
             signing: dict[str, int] = dict(connection.execute(in_force.group_by(keys.c.org)).all())
             submissions: dict[str, int] = dict(
                 connection.execute(select(sent.c.org, func.count()).group_by(sent.c.org)).all()
             )
-        left = self._parts.ledger.departed
+        left = self._core.ledger.departed
         return [
             {
                 **{name: getattr(one, name) for name in ("org", "kind", "jurisdiction", "name", "contact")},
@@ -141,31 +152,31 @@ class Membership:
                 "submissions": submissions.get(org, 0),
                 "left": left.get(org),
             }
-            for org, one in sorted(self._parts.ledger.organisations().items())
+            for org, one in sorted(self._core.ledger.organisations().items())
         ]
 
 
-def to_leave(parts: Parts) -> list[str]:
+def to_leave(core: Core) -> list[str]:
     """Organisations that have left and whose records are to be taken back, as far as any are still there."""
     table = tables.departures
-    with parts.ledger.reading() as connection:
+    with core.ledger.reading() as connection:
         return list(connection.execute(select(table.c.org).where(table.c.records == RECALL)).scalars())
 
 
-async def leave(parts: Parts, org: str) -> dict[str, Any]:
+async def leave(core: Core, org: str) -> dict[str, Any]:
     """Take back everything of an organisation's that is still there, and tell those who saw it; again does nothing."""
-    live = await asyncio.to_thread(_everything, parts, org)
+    live = await asyncio.to_thread(_everything, core, org)
     if not live:
         return {"withdrawal": None, "records": 0, "told": []}
     decision = Decision(org, DEPARTED, "operator", "the organisation has left", checked_deadline(None))
-    appended = await withdraw(parts, decision, live)
-    told = await tell(parts, appended.index)
+    appended = await withdraw(core, decision, live)
+    told = await tell(core, appended.index)
     return {"withdrawal": appended.index, "records": ranges.count(live), "told": sorted(told)}
 
 
-def _everything(parts: Parts, org: str) -> Ranges:
-    named = ranges.ranges((one["index"], 0, one["rows"] - 1) for one in parts.book.submissions(org) if one["rows"])
-    return ranges.minus(records_of(parts, named), parts.book.gone(ranges.submissions(named)))
+def _everything(core: Core, org: str) -> Ranges:
+    named = ranges.ranges((one["index"], 0, one["rows"] - 1) for one in book_of(core).submissions(org) if one["rows"])
+    return ranges.minus(records_of(core, named), book_of(core).gone(ranges.submissions(named)))
 
 
 def _end(connection: Connection, org: str, index: int, t: str, choice: tuple[str, str]) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,6 +16,7 @@ from graphsvc.model.drafts import CleanDraft, Origin
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, label_key
 from graphsvc.model.places import ROW_MASK
+from graphsvc.model.times import epoch
 
 NEVER = 253402300799
 """Expiry of what does not expire: the end of year 9999 in epoch seconds."""
@@ -33,8 +32,6 @@ Facts = list[str | None]
 FACTS = ("gs", "gi", "gsch", "since", "until", *GROUPS, "origin")
 """A claim's properties in the graph: the grading's source, information and scheme, times, groups as JSON, origin."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 _GROUPS = frozenset(GROUPS)
 _INT64 = 1 << 63
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -55,17 +52,6 @@ class Unfit(IntegrityError):
 def decode_draft(data: bytes) -> CleanDraft:
     """The clean draft that :func:`encode_draft` wrote. Raises msgspec.DecodeError."""
     return _decode_draft(data)
-
-
-@lru_cache(4096)
-def epoch(time: str | None, missing: int) -> int:
-    """An RFC 3339 time or date in UTC as epoch seconds, cut downwards; ``missing`` for None. Raises ValueError."""
-    if time is None:
-        return missing
-    parsed = datetime.fromisoformat(time)
-    if parsed.tzinfo is None:
-        parsed = parsed.replace(tzinfo=UTC)
-    return (parsed - _EPOCH) // _SECOND
 
 
 def expiry(draft: CleanDraft) -> int:

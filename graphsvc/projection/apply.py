@@ -1,6 +1,7 @@
 """The one applier: carries ledger entries into the graph and the columns, each exactly once.
 
-An organisation's entries come in ledger order; organisations take turns (:mod:`graphsvc.projection.schedule`), a transaction each.
+An organisation's entries come in ledger order; organisations take turns, a transaction each
+(:mod:`graphsvc.projection.schedule`).
 
 What a crash leaves: the graph's watermark moves in the same transaction as the claims, and says of each entry that is
 under way how far it is, so after a restart the applier goes on at the batches that did not commit. The columns are
@@ -23,6 +24,7 @@ from graphsvc.columns.store import Columns
 from graphsvc.graph.write import Applied, Step, Watermark, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys
+from graphsvc.ledger.taken import PAYLOAD
 from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS
@@ -38,7 +40,7 @@ from graphsvc.projection.aside import (
     set_aside_entry,
 )
 from graphsvc.projection.batches import Batch, RowReader, Stopping
-from graphsvc.projection.changes import BRINGING, CHANGES, MOVE, PAYLOAD, Aside, Plan, read_change
+from graphsvc.projection.changes import BRINGING, CHANGES, MOVE, Aside, Plan, read_change
 from graphsvc.projection.schedule import Progress, Schedule, Waiting
 
 LISTED = 2_000

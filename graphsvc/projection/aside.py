@@ -21,13 +21,13 @@ from graphsvc.graph.prepare import prepare
 from graphsvc.graph.write import OutOfOrder
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
-from graphsvc.lifecycle.store import standing
+from graphsvc.ledger.taken import PAYLOAD, standing
 from graphsvc.model import ranges
 from graphsvc.model.claims import Unfit
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Conflict, GraphsvcError, IntegrityError
 from graphsvc.model.ranges import Ranges
-from graphsvc.projection.changes import PAYLOAD, REAPPLY, SET_ASIDE, Again, Aside
+from graphsvc.projection.changes import REAPPLY, SET_ASIDE, Again, Aside
 
 APPLIER = "the service's applier"
 BAD_VALUE, UNREADABLE = "bad_value", "unreadable"

@@ -14,13 +14,14 @@ import msgspec
 
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, SealedDraft, read_drafts
+from graphsvc.ledger.taken import PAYLOAD
 from graphsvc.model.bounds import Load
 from graphsvc.model.claims import decode_draft
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.places import record_int
 from graphsvc.projection.aside import UNREADABLE, fault_of
-from graphsvc.projection.changes import MOVE, PAYLOAD, Plan, read_plan
+from graphsvc.projection.changes import MOVE, Plan, read_plan
 
 TRIES = 3
 """So often something is tried before it is believed that it will never do."""

@@ -3,8 +3,8 @@
 A record moves to another label, or goes. An *erasure* destroys the record's key as well, so a later rebuild can't read
 what the record held, and need not: nothing of a record that has gone decides what others come to.
 
-Rows that can't be applied are *set aside* by an entry of the log (:mod:`graphsvc.projection.aside`): they count as never applied
-by the entry that it names. A *reapply* entry brings some of them in later, at its own place.
+Rows that can't be applied are *set aside* by an entry of the log (:mod:`graphsvc.projection.aside`): they count as
+never applied by the entry that it names. A *reapply* entry brings some of them in later, at its own place.
 """
 
 from __future__ import annotations
@@ -41,10 +41,6 @@ class Change:
     def records(self) -> list[int]:
         """All records that are touched."""
         return [*(record for move in self.moves for record in move.records), *self.gone]
-
-
-PAYLOAD = "payload"
-"""The code of rows whose pack, or whose whole entry, can't be read."""
 
 
 class Aside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ from graphsvc.graph.bulk import import_arguments
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, count, fingerprint
 from graphsvc.graph.marks import Marks
-from graphsvc.graph.write import Watermark
+from graphsvc.graph.write import Watermark, Writer
 from graphsvc.ledger.keyfiles import HANDLES_KEY, secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import IntegrityError
@@ -83,7 +83,7 @@ def rebuild_offline(source: Source, run_import: Import, served: Served) -> Rebui
 
         def check(graph: Graph) -> Rebuilt:
             counted = count(graph)
-            if counted != (made.nodes, made.relationships) or graph.writer().watermark() != Watermark(made.index):
+            if counted != (made.nodes, made.relationships) or Writer(graph).watermark() != Watermark(made.index):
                 raise IntegrityError("the import did not take everything")
             return Rebuilt(made.rows, *counted, fingerprint(graph) if source.digest else None)
 
@@ -104,7 +104,7 @@ def rebuild_online(source: Source, graph: Graph) -> Rebuilt:
     ledger, progress = source.ledger, source.progress
     write_durably(source.data / "rebuild", EMPTY)
     finish(source.data, graph)
-    writer = graph.writer(secret=secret(source.data / HANDLES_KEY, create=False))
+    writer = Writer(graph, Marks(secret(source.data / HANDLES_KEY, create=False)))
     applier = Applier(ledger, source.payloads, Projections(writer, Columns(source.data / "columns")))
     total = len(ledger.indexes(0, ledger.head, EFFECTIVE))
     applier.catch_up(None if progress is None else lambda done: progress(done, total))

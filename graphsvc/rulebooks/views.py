@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.graph.handles import RECORD
+from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Footing, check_roles
 from graphsvc.policy.decide import profile_of
 from graphsvc.policy.evaluate import Profile
 from graphsvc.policy.explain import explain
 from graphsvc.policy.footings import check_codes
-from graphsvc.policy.scope import Scope
 from graphsvc.rulebooks.versions import ROLL_BACK, Event, Proposal, Versions, missing
 from graphsvc_verify.canonical import encode
 from graphsvc_verify.meaning import SHARED
 
 if TYPE_CHECKING:
-    from graphsvc.answers.ask import Sources
-    from graphsvc.answers.rendering import Shapes
+    from graphsvc.answers.questions import Reading
 
 Shape = dict[str, Any]
-ROW_BITS = 28
 
 
 class GovernedReading:
     """The part of a reading that is about policies."""
 
-    def __init__(self, sources: Sources, scope: Scope, shapes: Shapes, now: float) -> None:
-        self._sources = sources
-        self._scope = scope
-        self._shapes = shapes
-        self._now = now
-        self._org = scope.principal.org
+    def __init__(self, reading: Reading, versions: Callable[[], Versions]) -> None:
+        self._versions = versions
+        self._core = reading.core
+        self._scope = reading.scope
+        self._shapes = reading.shapes
+        self._now = reading.now
+        self._org = reading.scope.principal.org
 
     def versions(self, part: str | None, first: int) -> list[Shape]:
         """Versions and proposals of the shared rulebook and of the caller's own file, newest first."""
-        governing = self._sources.governing
-        if governing is None:
-            return []
-        versions, members = governing.versions(), self._sources.ledger.members()
+        versions, members = self._versions(), self._core.ledger.members()
         wanted = [one for one in (SHARED, self._org) if part in (None, one)]
         proposals = [
             (one.proposed.index, version_shape(versions, one, self._org, members))
@@ -67,7 +63,7 @@ class GovernedReading:
         number = self._number(record, place)
         if number is None:
             return None
-        held = await self._sources.reader.labels_of(self._scope, [number])
+        held = await self._core.reader.labels_of(self._scope, [number])
         if number not in held:
             return None
         return await asyncio.to_thread(self._explained, number, held[number], reader)
@@ -79,7 +75,7 @@ class GovernedReading:
             return None
         profile = self._other(reader) if reader else self._mine()
         self._shapes.note(number, lid)
-        policies = self._sources.decider.policies
+        policies = self._core.decider.policies
         return {
             "policy": policies.digest,
             "owner": label.owner,
@@ -98,26 +94,26 @@ class GovernedReading:
 
     def _number(self, record: str | None, place: tuple[int, int] | None) -> int | None:
         if record is not None:
-            opened = self._sources.handles(self._org).open(record)
+            opened = self._core.handles(self._org).open(record)
             return opened[1] if opened is not None and opened[0] == RECORD else None
         return None if place is None else (place[0] << ROW_BITS) + place[1]
 
     def _mine(self) -> Profile:
         principal, footing = self._scope.principal, self._scope.footing
-        given = self._sources.entitled(principal, footing, self._now)
-        registered = bool(footing.case) and self._sources.ledger.has_case(principal.org, footing.case)
+        given = self._core.entitled(principal, footing, self._now)
+        registered = bool(footing.case) and self._core.ledger.has_case(principal.org, footing.case)
         return profile_of(principal, footing, registered, given)
 
     def _other(self, reader: Mapping[str, Any]) -> Profile:
         """A reader as described; groups and grants of an organisation that is a member are those in force."""
         footing = Footing(reader["purpose"], reader["legal_basis"], reader["case"], reader["signed"])
         check_roles(reader["roles"])
-        codelists = self._sources.schema.codelists
+        codelists = self._core.schema.codelists
         check_codes(footing, codelists, {"purpose": "reader/purpose", "legal basis": "reader/legalBasis"})
-        organisation = self._sources.ledger.organisations().get(reader["org"])
+        organisation = self._core.ledger.organisations().get(reader["org"])
         if organisation is not None:
             principal = type(self._scope.principal)(organisation, "", tuple(reader["roles"]))
-            return profile_of(principal, footing, footing.stated, self._sources.entitled(principal, footing, self._now))
+            return profile_of(principal, footing, footing.stated, self._core.entitled(principal, footing, self._now))
         return Profile(
             org=reader["org"],
             kind=reader["kind"],

@@ -88,7 +88,7 @@ class Disclosures:
         named: Sequence[bodies.Identifier],
     ) -> dict[str, Any]:
         """What a request says, checked: holder, codes, a registered case, a deadline ahead, canonical keys."""
-        schema, ledger = self._mover.sources.schema, self._desk.ledger
+        schema, ledger = self._mover.core.schema, self._desk.ledger
         if self._desk.member(form.holder, "holder") == act.org:
             raise InvalidInput("your organisation is the holder itself", code="bad_act", where="holder")
         if not ledger.has_case(act.org, form.case):
@@ -111,7 +111,7 @@ class Disclosures:
 
     def _coded(self, listing: str, code: str, where: str) -> str:
         try:
-            known = self._mover.sources.schema.codelists[listing].clean(code)
+            known = self._mover.core.schema.codelists[listing].clean(code)
         except ValueProblem as problem:
             raise InvalidInput(problem.message, code=problem.code, where=where) from None
         if known != code:
@@ -129,7 +129,7 @@ class Disclosures:
         records = self._of_holder(act.org, act.org, form.records)
         moment = await self._mover.moment(act)
         self._desk.may(act, request, "disclosure-decision:full")
-        all_meant, more = await meant(self._mover.sources.reader, moment.scope, request, time.time())
+        all_meant, more = await meant(self._mover.core.reader, moment.scope, request, time.time())
         if not set(records) <= set(all_meant):
             raise InvalidInput("a record is not among those that the request means", code="not_asked_for")
         # 2. Where the records go: the same labels with the grant's id added.
@@ -168,14 +168,14 @@ class Disclosures:
         organisation = self._desk.ledger.organisations()[self._desk.member(grantee, "request")]
         reader = Principal(organisation, "", ("investigator", "analyst"))
         for move in moves:
-            decision = self._mover.sources.decider.explain(reader, footing, True, move.label, given)["view"]
+            decision = self._mover.core.decider.explain(reader, footing, True, move.label, given)["view"]
             if not decision.allowed:
                 message = f"rule {decision.rule} keeps {move.label.handling.code} records from {grantee} all the same"
                 raise InvalidInput(message, code="grant_void", where="records")
 
     def _of_holder(self, org: str, holder: str, handles: Sequence[str]) -> list[int]:
         """Records of ``holder`` by the handles that ``org`` knows them by. Raises NotFound for anything else."""
-        opened = [self._mover.sources.handles(org).open(handle) for handle in handles]
+        opened = [self._mover.core.handles(org).open(handle) for handle in handles]
         records = sorted({found[1] for found in opened if found is not None and found[0] == RECORD})
         if None in opened or any(found is not None and found[0] != RECORD for found in opened):
             raise NotFound("there is no such record")

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.principals import FOREVER, Entitlements, Footing, Principal
-from graphsvc.sharing.states import seconds
+from graphsvc.model.times import seconds
 
 _NOTHING = Entitlements()
 

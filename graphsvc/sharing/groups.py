@@ -19,11 +19,11 @@ from graphsvc.ledger.own import owners_of
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
 from graphsvc.model.places import ROW_BITS
+from graphsvc.model.times import seconds
 from graphsvc.sharing import bodies
 from graphsvc.sharing.desk import Desk, Effect, Told
 from graphsvc.sharing.moves import Mover, until_settled, with_group, without_group
-from graphsvc.sharing.states import seconds
-from graphsvc.sharing.views import group_shape
+from graphsvc.sharing.views import group_shapes
 
 _ID = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]")
 
@@ -136,7 +136,7 @@ class Groups:
 
     def _records(self, act: SignedAct, form: bodies.Sharing) -> list[int]:
         """The signer's own records that an act names. Raises NotFound for any that is not."""
-        opened = [self._mover.sources.handles(act.org).open(handle) for handle in form.records]
+        opened = [self._mover.core.handles(act.org).open(handle) for handle in form.records]
         records = {found[1] for found in opened if found is not None and found[0] == RECORD}
         if len(records) != len(set(form.records)):
             raise NotFound("there is no such record")
@@ -165,7 +165,7 @@ class Groups:
     async def _changed(self, act: SignedAct, parties: Sequence[str], effect: Effect) -> Acted:
         appended: Appended = await self._desk.write(act, Told(parties, given=True), effect)
         with self._desk.ledger.reading() as connection:
-            return Acted(group_shape(connection, act.sub, act.org, time.time()), appended.receipt)
+            return Acted(group_shapes(connection, [act.sub], act.org, time.time())[0], appended.receipt)
 
     def _told(self, act: SignedAct) -> tuple[str, ...]:
         """Who is told of a change of members: those who belong now, and the signer. Raises NotFound for strangers."""

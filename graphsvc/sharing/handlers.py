@@ -12,14 +12,15 @@ from graphsvc.sharing.preservations import Preservations
 
 if TYPE_CHECKING:
     from graphsvc.acts.signed import Handler
-    from graphsvc.answers.ask import Asking, Sources
+    from graphsvc.core import Core
+    from graphsvc.sharing.kept import Kept
 
 
-def sharing_handlers(sources: Sources, asking: Asking) -> dict[str, Handler]:
+def sharing_handlers(core: Core, kept: Kept) -> dict[str, Handler]:
     """The handlers of all acts of sharing, by kind."""
-    desk, mover = Desk(sources.ledger, sources.applier.notify), Mover(sources, asking)
+    desk, mover = Desk(core.ledger, core.applier.notify), Mover(core, kept)
     disclosures, groups = Disclosures(desk, mover), Groups(desk, mover)
-    preservations = Preservations(desk, disclosures, sources.custody)
+    preservations = Preservations(desk, disclosures, kept)
     return {
         "disclosure-request": disclosures.request,
         "disclosure-decision": disclosures.decide,

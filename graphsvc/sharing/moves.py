@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from graphsvc.acts.signed import SignedAct
+from graphsvc.core import Core
 from graphsvc.model.errors import ScopeMoved, Unavailable
 from graphsvc.model.labels import Label, Move
 from graphsvc.model.principals import ACT, Principal
+from graphsvc.sharing.kept import Kept
 from graphsvc.sharing.views import own_labels
 
 if TYPE_CHECKING:
-    from graphsvc.answers.ask import Asking, Sources
     from graphsvc.policy.scope import Scope
 
 ATTEMPTS = 4
@@ -38,25 +39,25 @@ class Moment:
 class Mover:
     """Works moves out against the graph as it is applied."""
 
-    def __init__(self, sources: Sources, asking: Asking) -> None:
-        self.sources = sources
-        self._asking = asking
+    def __init__(self, core: Core, kept: Kept) -> None:
+        self.core = core
+        self._kept = kept
 
     async def moment(self, act: SignedAct, submission: int = -1) -> Moment:
         """Now, with the owner's label moves and ``submission`` applied. Raises Unavailable when that takes too long."""
-        event = self.sources.ledger.scope_event_of(act.org)
-        await self.sources.applier.wait(min(max(event, submission), self.sources.ledger.head - 1), act.org)
+        event = self.core.ledger.scope_event_of(act.org)
+        await self.core.applier.wait(min(max(event, submission), self.core.ledger.head - 1), act.org)
         principal = Principal(act.organisation, act.person, act.roles)
-        return Moment(own_labels(self._asking.scope(principal, ACT)), event)
+        return Moment(own_labels(self.core.scope(principal, ACT)), event)
 
     async def moves(self, moment: Moment, records: Sequence[int], change: Callable[[Label], Label]) -> list[Move]:
         """Where ``records`` go, those that change; records that are not there are left out.
 
         One that is set aside moves as well: should it come in later, it is under the label that it has by then.
         """
-        held = await self.sources.reader.labels_of(moment.scope, records)
+        held = await self.core.reader.labels_of(moment.scope, records)
         org = moment.scope.principal.org
-        aside = await asyncio.to_thread(self.sources.custody.labels_aside, org, records)
+        aside = await asyncio.to_thread(self._kept.labels_aside, org, records)
         by_label: dict[Label, list[int]] = {}
         for record, lid in sorted(held.items()):
             by_label.setdefault(moment.scope.labels[lid], []).append(record)

@@ -11,12 +11,11 @@ from sqlalchemy import Connection
 
 from graphsvc.acts.signed import Acted, SignedAct
 from graphsvc.ledger.log import Ledger
-from graphsvc.lifecycle.desk import Custody
-from graphsvc.lifecycle.preserve import enter_hold
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, InvalidManifest, NotFound
 from graphsvc.sharing import bodies, store
 from graphsvc.sharing.desk import Desk, Told
 from graphsvc.sharing.disclosures import Disclosures
+from graphsvc.sharing.kept import Kept
 from graphsvc.sharing.states import ACKNOWLEDGE, PRESERVATION, SUBMISSION, Event, allow
 from graphsvc.sharing.store import Request
 
@@ -24,9 +23,9 @@ from graphsvc.sharing.store import Request
 class Preservations:
     """Carries out the acts about preservation requests."""
 
-    def __init__(self, desk: Desk, disclosures: Disclosures, custody: Custody) -> None:
+    def __init__(self, desk: Desk, disclosures: Disclosures, kept: Kept) -> None:
         self._desk = desk
-        self._custody = custody
+        self._kept = kept
         self._disclosures = disclosures
 
     async def request(self, act: SignedAct) -> Acted:
@@ -45,10 +44,10 @@ class Preservations:
         if not form.accept:
             return await self._desk.step(act, request, {"way": "refuse", "reason": form.note})
         self._desk.may(act, request, f"{ACKNOWLEDGE}:accept")
-        named = await self._custody.meant(act.org, request)
+        named = await self._kept.meant(act.org, request)
 
         def keep(connection: Connection, index: int, t: str) -> None:
-            enter_hold(connection, request, act.person, named, (index, t))
+            self._kept.hold(connection, request, act.person, named, (index, t))
 
         # What the holder has, the asker is not told: the ranges stand in the entry's own part alone.
         told = Told((request.asker, request.holder), held=named)

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from graphsvc.model.errors import Conflict, Denied
+from graphsvc.model.times import seconds
 
 DISCLOSURE, PRESERVATION = "disclosure", "preservation"
 ASKER, HOLDER, OPERATOR = "asker", "holder", "operator"
@@ -141,11 +141,6 @@ def keeps(standing: Standing, now: float) -> bool:
     if standing.state == ANSWERED:
         return seconds(standing.until) > now
     return standing.state in (ACKNOWLEDGED, PRODUCTION)
-
-
-def seconds(moment: str) -> float:
-    """Epoch seconds of an RFC 3339 time."""
-    return datetime.fromisoformat(moment).timestamp()
 
 
 def _after(kind: str, before: Standing, event: Event) -> Standing:

@@ -18,15 +18,15 @@ from graphsvc.ledger import tables
 from graphsvc.model.errors import NotFound
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.places import ROW_BITS, ROW_MASK
+from graphsvc.model.times import seconds
 from graphsvc.policy.scope import Scope
 from graphsvc.sharing import store
 from graphsvc.sharing.bodies import MAX_RECORDS
-from graphsvc.sharing.states import ASKER, HOLDER, seconds
+from graphsvc.sharing.states import ASKER, HOLDER
 from graphsvc.sharing.store import Request
 
 if TYPE_CHECKING:
-    from graphsvc.answers.ask import Sources
-    from graphsvc.answers.rendering import Shapes
+    from graphsvc.answers.questions import Reading
     from graphsvc.graph.facts import EntityFacts
     from graphsvc.graph.read import Reader
 
@@ -39,19 +39,19 @@ PAGE = 100
 class SharedReading:
     """The part of a reading that is about sharing. ``shapes`` notes every record that is shown. Most of it blocks."""
 
-    def __init__(self, sources: Sources, scope: Scope, shapes: Shapes, now: int) -> None:
-        self._sources = sources
-        self._scope = scope
-        self._shapes = shapes
-        self._now = now
-        self._org = scope.principal.org
-        self._may = bool(READERS & set(scope.principal.roles))
+    def __init__(self, reading: Reading) -> None:
+        self._core = reading.core
+        self._scope = reading.scope
+        self._shapes = reading.shapes
+        self._now = reading.now
+        self._org = reading.scope.principal.org
+        self._may = bool(READERS & set(reading.scope.principal.roles))
 
     def requests(self, kind: str, side: str, state: str | None, first: int, before: int | None) -> list[Shape]:
         """Requests that the caller's organisation has asked or holds, newest first, of one state or of all."""
         found: list[Shape] = []
         now = time.time()
-        with self._sources.ledger.reading() as connection:
+        with self._core.ledger.reading() as connection:
             while self._may and len(found) < first:
                 page = store.listed(connection, self._org, side, kind, (before, PAGE))
                 grants = store.grants_of(connection, (request.id for request in page))
@@ -78,7 +78,7 @@ class SharedReading:
         }
 
     def _find(self, name: str) -> tuple[Request, dict[str, Any] | None] | None:
-        with self._sources.ledger.reading() as connection:
+        with self._core.ledger.reading() as connection:
             try:
                 request = store.find(connection, self._org, name) if self._may else None
             except NotFound:
@@ -91,25 +91,25 @@ class SharedReading:
         wanted = (table.c.grantee if side == ASKER else table.c.owner) == self._org
         if before is not None:
             wanted &= table.c["index"] < before
-        with self._sources.ledger.reading() as connection:
+        with self._core.ledger.reading() as connection:
             rows = connection.execute(select(table).where(wanted).order_by(table.c["index"].desc()).limit(first))
             return [grant_shape(dict(row), time.time()) for row in rows.mappings()] if self._may else []
 
     def groups(self) -> list[Shape]:
         """The sharing groups that the caller's organisation has founded, belongs to or is invited to."""
         now = time.time()
-        with self._sources.ledger.reading() as connection:
-            return [group_shape(connection, name, self._org, now) for name in _groups_of(connection, self._org, now)]
+        with self._core.ledger.reading() as connection:
+            return group_shapes(connection, _groups_of(connection, self._org, now), self._org, now)
 
     def _request(self, request: Request, grant: Shape | None, now: float) -> Shape:
-        handles = self._sources.handles(self._org)
+        handles = self._core.handles(self._org)
         own = request.asked.get("records", ()) if request.side(self._org) == ASKER else ()
         return request_shape(request, grant, now, lambda record: handles.seal(RECORD, record), own)
 
     async def _meant(self, request: Request) -> tuple[list[Shape], bool]:
         if request.side(self._org) != HOLDER:
             return [], False
-        reader, scope = self._sources.reader, own_labels(self._scope)
+        reader, scope = self._core.reader, own_labels(self._scope)
         records, more = await meant(reader, scope, request, self._now)
         facts = await reader.records(scope, records, self._now)
 
@@ -125,7 +125,7 @@ class SharedReading:
         # The keys themselves are identity, attributes or not.
         said = {"identity", *(attribute["group"] for claim in records for attribute in claim["attributes"])}
         return {
-            "handle": self._sources.handles(self._org).seal(RECORD, record),
+            "handle": self._core.handles(self._org).seal(RECORD, record),
             "submission": record >> ROW_BITS,
             "row": record & ROW_MASK,
             "handling": {"scheme": label.handling.scheme, "code": label.handling.code},
@@ -228,12 +228,20 @@ def _event_shape(event: Any) -> Shape:
     }
 
 
-def group_shape(connection: Connection, name: str, org: str, now: float) -> Shape:
-    """A sharing group as one that belongs to it or is invited to it sees it; members are shown to members only."""
+def group_shapes(connection: Connection, names: Sequence[str], org: str, now: float) -> list[Shape]:
+    """Sharing groups, in the order of ``names``, as one that belongs to them or is invited to them sees them."""
     groups, members = tables.sharing_groups, tables.memberships
-    group = connection.execute(select(groups).where(groups.c.id == name)).mappings().one()
-    chosen = select(members).where(members.c.group == name).order_by(members.c.org)
-    rows = [dict(row) for row in connection.execute(chosen).mappings()]
+    found = connection.execute(select(groups).where(groups.c.id.in_(names))).mappings()
+    known = {group["id"]: dict(group) for group in found}
+    belongs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    chosen = select(members).where(members.c.group.in_(names)).order_by(members.c.group, members.c.org)
+    for row in connection.execute(chosen).mappings():
+        belongs[row["group"]].append(dict(row))
+    return [_group_shape(known[name], belongs[name], org, now) for name in names]
+
+
+def _group_shape(group: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], org: str, now: float) -> Shape:
+    """One group; its members are shown to members only."""
     mine = next((row for row in rows if row["org"] == org), None)
     inside = mine is not None and _state(mine, now) == "member"
     shown = [row for row in rows if row["state"] in ("member", "invited")] if inside else [mine] if mine else []

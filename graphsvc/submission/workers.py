@@ -22,7 +22,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 
-from graphsvc.ledger.objects import PayloadStore, open_payloads
+from graphsvc.ledger.objects import PayloadStore
+from graphsvc.ledger.opening import open_payloads
 from graphsvc.ledger.payload import Packer
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput, InvalidManifest, TooLarge, Unavailable

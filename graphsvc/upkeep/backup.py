@@ -33,16 +33,17 @@ from graphsvc.ledger.database import snapshot_head
 from graphsvc.ledger.keyfiles import HANDLES_KEY, signing_key
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
+from graphsvc.ledger.opening import snapshot
 from graphsvc.ledger.payload import mapping_secret, open_mapping
 from graphsvc.ledger.pins import pin
 from graphsvc.ledger.postgres import copy_in
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.ledger.sealedfiles import other_secrets, seal_file, unseal_file
-from graphsvc.ledger.store import snapshot
+from graphsvc.ledger.taken import unreadable
 from graphsvc.lifecycle.replay import replay_erasures
-from graphsvc.lifecycle.store import unreadable
 from graphsvc.model.errors import IntegrityError, InvalidInput, NotFound
 from graphsvc.model.files import is_temporary, sweep, sync_directory, temporary, write_durably
+from graphsvc.model.times import written
 from graphsvc.projection.changes import SUBMISSION
 from graphsvc.settings import Settings
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
@@ -106,7 +107,7 @@ def back_up(settings: Settings, store: PayloadStore, target: Path, progress: Pro
         verify_checkpoint(note, log)
     if note and not (target / "backup.json").exists():
         write_durably(target / "checkpoint", note.encode())
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = written(datetime.now(UTC))
     said = {"v": _VERSION, "format": _FORMAT, "origin": settings.origin, "log": log.vkey, "size": size, "at": now}
     write_durably(target / "backup.json", encode({**said, "files": files}))
     # 4. From here on it is the new one; what the one before had goes.

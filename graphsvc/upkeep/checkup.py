@@ -15,7 +15,7 @@ from typing import Any
 from graphsvc.graph.driver import Graph
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.rowkeys import ERASED_WITHIN_DAYS
-from graphsvc.lifecycle.store import standing
+from graphsvc.ledger.taken import standing
 from graphsvc.model import ranges
 from graphsvc.model.ranges import Ranges
 from graphsvc.projection.apply import Applier

@@ -26,7 +26,8 @@ from sealed_world import SealedWorld
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
-from graphsvc.graph.write import OutOfOrder
+from graphsvc.graph.marks import Marks
+from graphsvc.graph.write import OutOfOrder, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.rowkeys import RowKeys
@@ -101,7 +102,7 @@ def applier_of(
     ledger, keys = Ledger.open(data / "ledger", ORIGIN), RowKeys(data / "keys" / "rows.db")
     graph = Graph.open(uri, auth)
     graph._kinds = frozenset(KINDS)
-    projections = Projections(graph.writer(secret=SECRET), Columns(data / columns))
+    projections = Projections(Writer(graph, Marks(SECRET)), Columns(data / columns))
 
     def close() -> None:
         ledger.close()
@@ -162,7 +163,7 @@ def test_two_appliers_at_once_apply_everything_once(
 
     def run(graph: Graph) -> None:
         applier = Applier(
-            ledger, payloads, Projections(graph.writer(secret=SECRET), Columns(expected.data / "columns"))
+            ledger, payloads, Projections(Writer(graph, Marks(SECRET)), Columns(expected.data / "columns"))
         )
         gate.wait()
         while True:
@@ -201,7 +202,7 @@ def test_an_applier_that_slept_goes_on_with_the_labels_of_now(
         other = Graph.open(neo4j_server.uri, neo4j_server.auth)
         other._kinds = frozenset(KINDS)
         payloads = Payloads(FilePayloadStore(expected.data / "payloads"), RowKeys(expected.data / "keys" / "rows.db"))
-        Applier(ledger, payloads, Projections(other.writer(secret=SECRET), applier._projections.columns)).catch_up()
+        Applier(ledger, payloads, Projections(Writer(other, Marks(SECRET)), applier._projections.columns)).catch_up()
         other.close()
     applier.catch_up()
     close()

@@ -18,6 +18,8 @@ from test_appliers import BATCH, KINDS, SECRET, DraftWorld
 from graphsvc.columns.store import Columns
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import fingerprint
+from graphsvc.graph.marks import Marks
+from graphsvc.graph.write import Writer
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.local.neo4j import Neo4jChild
@@ -48,7 +50,7 @@ class Turns(DraftWorld):
 
     def applier(self, columns: str = "columns") -> Applier:
         """One that has just been started."""
-        writer, store = self.graph.writer(secret=SECRET), Columns(self.data / columns)
+        writer, store = Writer(self.graph, Marks(SECRET)), Columns(self.data / columns)
         made = Applier(self.ledger, Payloads(self.store, self.keys), Projections(writer, store))
 
         def around(action: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,7 +197,7 @@ class Story:
 
 def claims(turns: Turns) -> list[Any]:
     """What the columns hold in the end, with keys and labels for the numbers that the graph has for them."""
-    labels = dict(turns.graph.writer(secret=SECRET).labels())
+    labels = dict(Writer(turns.graph, Marks(SECRET)).labels())
     found = Columns(turns.data / "columns").select(scope(labels), 0)
     with turns.graph.session() as session:
         keys = dict(session.run("MATCH (e:Entity) RETURN e.id, e.key").values())

@@ -16,12 +16,12 @@ from graph_world import NOW, SECRET, draft, label, node, scope
 
 from graphsvc.graph import statements
 from graphsvc.graph.driver import Graph, with_one_map
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.queries import MAX_HOPS
 from graphsvc.graph.read import Reader
-from graphsvc.graph.write import Step
+from graphsvc.graph.write import Step, Writer
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.labels import label_key
-from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
 
 HIDDEN, VISIBLE, SPREAD = 2_000, 4, 20
@@ -75,7 +75,7 @@ def load(graph: Graph, lids: Sequence[int], expires: str | None = None) -> dict[
         session.run(statements.CREATE_LABELS, labels=[[n, label_key(one)] for n, one in LABELS.items()]).consume()
     drafts = [*star(FREE, 0, VISIBLE, [SEEN]), *star(LADEN, VISIBLE, VISIBLE, [SEEN])]
     drafts += star(LADEN, 2 * VISIBLE, HIDDEN, lids, expires)
-    pairs = zip(drafts, graph.writer(load_schema(), SECRET).apply(Step(0), drafts, 0).ids, strict=True)
+    pairs = zip(drafts, Writer(graph, Marks(SECRET)).apply(Step(0), drafts, 0).ids, strict=True)
     return {one.key: n for draft, ids in pairs for one, n in zip(draft.entities, ids, strict=True)}
 
 

@@ -14,7 +14,6 @@ import httpx2
 import orjson
 import pytest
 
-from graphsvc.app import LocalService, run_local
 from graphsvc.client.service import footing_headers
 from graphsvc.client.tokens import TokenProvider
 from graphsvc.demo.cast import CLIENTS, OPERATOR, feed_of
@@ -22,10 +21,11 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.local.identity import DevelopmentClient
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.local.run import LocalService, run_local
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.model.product import product_data
-from graphsvc.sharing.labels import move_label
+from tests.label_moves import move_label
 from tests.leaks.surface import Document
 from tests.paths.wire import file_of
 

@@ -16,7 +16,8 @@ import orjson
 from graphql import GraphQLField, GraphQLObjectType, get_named_type
 
 from graphsvc.api.limits import COSTS, MAX_COST, MAX_FIELDS
-from graphsvc.api.schema import core_schema
+from graphsvc.api.schema import core_of
+from graphsvc.app import api_schema
 from tests.leaks.worlds import THINGS, VEILED, key_of
 
 Arguments = Mapping[str, Any]
@@ -244,7 +245,7 @@ def _text(asked: tuple[tuple[str, tuple[str, ...]], ...], selection: str) -> str
 
 def root_fields(root: str) -> dict[str, GraphQLField]:
     """The fields of a root type; none when the schema has no such type."""
-    kind = core_schema().type_map.get(root)
+    kind = core_of(api_schema()).type_map.get(root)
     return kind.fields if isinstance(kind, GraphQLObjectType) else {}
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from starlette.routing import Route
 
-from graphsvc.api.schema import core_schema
+from graphsvc.api.schema import core_of
+from graphsvc.app import api_schema
 from tests.leaks.acts import MUTATIONS
 from tests.leaks.surface import ARGUMENTS, ONCE, QUERIES, ROUTES, Indexes, Seen, Untouched, root_fields
 from tests.leaks.twins import Twins
@@ -34,7 +35,7 @@ def unlisted(queries: Iterable[str], mutations: Iterable[str], routes: Iterable[
 
 def test_every_field_and_route_has_an_entry(twins: Twins) -> None:
     """A new field or route says in ``surface`` how to call it in a world, or why no record can show through it."""
-    assert not core_schema().subscription_type, "say how the twins listen to subscriptions"
+    assert not core_of(api_schema()).subscription_type, "say how the twins listen to subscriptions"
     parts = twins.sides[0].service.parts
     assert parts is not None
     routes = [

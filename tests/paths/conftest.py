@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from graphsvc.app import OPERATOR_CLIENT, LocalService, run_local
 from graphsvc.client import Client, fixed_token
 from graphsvc.demo.cast import CLIENTS, OPERATOR
 from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.local.identity import DevelopmentClient, IdentityServer
+from graphsvc.local.run import OPERATOR_CLIENT, LocalService, run_local
 from graphsvc.model.principals import Footing
 from tests.paths.process import environment
 from tests.paths.wire import MintingIdentity

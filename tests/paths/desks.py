@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.cli.output import DONE
-from graphsvc.cli.profile import ProfileFile, write_profile
+from graphsvc.client.profile import ProfileFile, write_profile
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from tests.commands import Done, Run, running
 from tests.paths.conftest import CASE, FOOTING
 from tests.paths.test_disclosure import STRICT, later, suspect

@@ -17,9 +17,9 @@ import msgspec
 import pyarrow.parquet as pq
 from neo4j import GraphDatabase
 
-from graphsvc.app import LocalService
 from graphsvc.client import Client, ClientCredentials
 from graphsvc.demo.cast import CLIENTS
+from graphsvc.local.run import LocalService
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.trust import Trust, parse_trust
 

@@ -27,12 +27,13 @@ from graphql import (
 )
 
 from graphsvc.api.limits import COSTS
-from graphsvc.api.schema import core_schema
-from graphsvc.app import LocalService
+from graphsvc.api.schema import core_of
+from graphsvc.app import api_schema
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from tests.paths.conftest import CASE
 
-SCHEMA = core_schema()
+SCHEMA = core_of(api_schema())
 JSON = "application/json"
 LONG = "x" * 9_000
 GOOD: Mapping[str, Any] = {"ID": "A" * 34, "String": "x", "Int": 1, "Boolean": True, "Role": "ASKED"}

@@ -14,12 +14,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import SigningKey
 from graphsvc.client.errors import Refused
 from graphsvc.client.manifest import Outgoing, Signed, payload, sign_manifest
 from graphsvc.demo.cast import CLIENTS
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.settings import read_settings
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from tests.disks import mounted

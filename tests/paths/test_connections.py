@@ -12,8 +12,8 @@ import pytest
 
 from graphsvc.api.connections import Bounds
 from graphsvc.api.serving import serve
-from graphsvc.app import LocalService
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.settings import read_settings
 from tests.paths.process import until
 from tests.paths.rawhttp import Line, ask, request

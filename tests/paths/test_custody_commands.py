@@ -11,9 +11,10 @@ from zlib import crc32
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.demo.cast import OPERATOR
 from graphsvc.demo.company import Members
+from graphsvc.lifecycle import subject_access
+from graphsvc.local.run import LocalService
 from tests.commands import Desk, Done, running
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, SITE, account_key, file_of, phone, row
@@ -138,7 +139,7 @@ def test_all_that_is_held_on_somebody(world: World, tmp_path: Path, monkeypatch:
     assert world.owner("subject-access", "Phone").code == (2, "bad_identifier")
     # A cut is said, with how many there are.
     assert (report["recordCount"], report["truncated"]) == (1, False)
-    monkeypatch.setattr(access, "MOST", 0)
+    monkeypatch.setattr(subject_access, "MOST", 0)
     assert world.owner("subject-access", world.account(2), json=False).stdout.strip().endswith("0 of 1 records shown")
     cut, short = world.owner("subject-access", world.account(2), "--html", str(tmp_path / "cut.html")).value, "0 of 1 "
     assert (cut["recordCount"], cut["truncated"], cut["records"]) == (1, True, [])

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import Refused
 from graphsvc.client.acts import GRANTS, REQUEST, REQUESTS, carry_out, head_of
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing

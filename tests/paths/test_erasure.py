@@ -15,13 +15,14 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from graphsvc.app import LocalService, Service
+from graphsvc.app import Service
 from graphsvc.client.errors import Refused
 from graphsvc.columns.store import Columns
 from graphsvc.demo.company import Members
 from graphsvc.ledger import tables
 from graphsvc.ledger.payload import read_drafts
 from graphsvc.lifecycle.destroy import salt_of
+from graphsvc.local.run import LocalService
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.policy.scope import Scope
 from graphsvc_verify.merkle import root
@@ -73,7 +74,7 @@ class World:
 
     def drafts(self) -> list[bytes | None]:
         """Each accepted row's draft as it can be read now."""
-        payloads = self.parts.custody._parts.payloads
+        payloads = self.parts.core.payloads
         body = self.parts.ledger.open_header(self.index)["body"]
         return [
             sealed.draft
@@ -129,7 +130,7 @@ def test_after_an_erasure_it_is_as_if_the_record_had_never_been(world: World) ->
 
 def test_the_others_of_the_submission_still_verify(world: World) -> None:
     world.index = world.submit(rows(world))
-    keys = world.parts.custody._parts.payloads.keys
+    keys = world.parts.core.payloads.keys
     name = world.parts.ledger.open_header(world.index)["body"]["name"]
     assert keys.has(f"seed|{name}")
     world.act("erase", {"submission": world.index, "rows": [0]})
@@ -163,7 +164,7 @@ def test_a_whole_submission_goes_with_what_was_said_of_its_rejected_rows(world: 
         response = connection.execute(select(table.c.response).where(table.c["index"] == world.index)).scalar_one()
     assert response["errors"] == [] and response["notes"] == []
     name = world.parts.ledger.open_header(world.index)["body"]["name"]
-    keys = world.parts.custody._parts.payloads.keys
+    keys = world.parts.core.payloads.keys
     assert not keys.has(f"seed|{name}") and not keys.has(f"salts|{name}")
 
 

@@ -16,15 +16,16 @@ from witness_server import served
 
 from graphsvc.anchoring.witness import Witness
 from graphsvc.anchoring.witnesses import Witnessing, WitnessPolicy
-from graphsvc.answers.ask import Asking, Released, Sources
+from graphsvc.answers.ask import Asking, Released
 from graphsvc.answers.budget import Budget
-from graphsvc.answers.questions import Reading
-from graphsvc.app import LocalService
+from graphsvc.answers.questions import Means, Reading
 from graphsvc.client import Client, Refused
 from graphsvc.client.keys import load_signing_key
 from graphsvc.columns.store import Columns
 from graphsvc.demo.company import Members
 from graphsvc.graph.handles import Handles
+from graphsvc.graph.read import Reader
+from graphsvc.local.run import LocalService
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.principals import Principal
 from graphsvc.model.product import product_data
@@ -237,10 +238,10 @@ def test_an_answer_waits_for_its_witnesses(members: Members, local_service: Loca
     def ask(witnessing: Witnessing) -> Released:
         handles = Handles(b".".ljust(64, b"."))
         columns = Columns(tmp_path / "columns")
-        reader = parts.graph.reader(schema)
-        own = (decider, schema, lambda org: handles, Entitled(parts.ledger), budget, parts.custody, witnessing)
-        sources = Sources(parts.ledger, reader, columns, parts.applier, *own)
-        return asyncio.run(Asking(sources).run(principal, FOOTING, b"question", work))
+        reader = Reader(parts.graph)
+        own = {"reader": reader, "columns": columns, "decider": decider, "schema": schema}
+        core = replace(parts.core, **own, handles=lambda org: handles, entitled=Entitled(parts.ledger))
+        return asyncio.run(Asking(Means(core, budget), witnessing).run(principal, FOOTING, b"question", work))
 
     witness = Witness(tmp_path / "witness", "witness.example/w", [parts.ledger.log_key])
     with served(witness) as url:

@@ -12,10 +12,10 @@ import httpx2
 import msgspec
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client.answers import Answer
 from graphsvc.client.service import footing_headers
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.model.principals import Footing
 from tests.commands import Desk, running
 from tests.paths.conftest import FOOTING

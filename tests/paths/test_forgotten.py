@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from graphsvc.app import LocalService, run_local
 from graphsvc.client import Outgoing
 from graphsvc.demo.cast import CLIENTS, OPERATOR
 from graphsvc.demo.company import Members
@@ -24,6 +23,7 @@ from graphsvc.ledger.payload import mapping_secret, open_mapping
 from graphsvc.ledger.sqlite import SqliteStore
 from graphsvc.lifecycle.destroy import salt_of
 from graphsvc.local import renewal
+from graphsvc.local.run import LocalService, run_local
 from graphsvc.model.principals import Footing
 from graphsvc.projection.rebuild import made_at
 from graphsvc.settings import Settings
@@ -116,7 +116,7 @@ def stays(world: World, index: int) -> tuple[Fingerprint, list[Any]]:
     with world.parts.ledger.reading() as connection:
         table = tables.submissions
         leaves = connection.execute(select(table.c.leaves).where(table.c["index"] == index)).scalar_one()
-    keys = world.parts.custody._parts.payloads.keys
+    keys = world.parts.core.payloads.keys
     name = world.parts.ledger.open_header(index)["body"]["name"]
     salt = salt_of(keys, name, 2)
     assert salt is not None and hashlib.sha256(b"\x00" + salt + ROWS[2]).digest() == leaves[64:96]
@@ -141,7 +141,7 @@ def test_after_an_erasure_no_byte_of_it_is_left(environment: pytest.MonkeyPatch,
         before = found_in(data)
         assert before and all("/neo4j/" in place for place in before), before
         assert found_in(world.backup("older")) == {}, "a backup is sealed"
-        keys, store = world.parts.custody._parts.payloads.keys, world.parts.custody._parts.payloads.store
+        keys, store = world.parts.core.payloads.keys, world.parts.core.payloads.store
         name = world.parts.ledger.open_header(index)["body"]["name"]
         assert open_mapping(store, name, keys.open(mapping_secret(name))) == MAPPING.encode()
         # 2. Erased: gone for whoever asks, and the mapping with it.

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import Client, Outgoing, Refused, fixed_token, sending
 from graphsvc.client.acts import GROUPS, carry_out, head_of
 from graphsvc.client.service import Submitted
 from graphsvc.demo.cast import CLIENTS
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from tests.paths.conftest import FOOTING
 from tests.paths.test_disclosure import STRICT, later, move_clock, refused
 from tests.paths.wire import MintingIdentity, account_key, file_of, row

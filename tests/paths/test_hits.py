@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import Client
 from graphsvc.client.answers import Answer
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing

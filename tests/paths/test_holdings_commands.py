@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.cli.output import BAD_INPUT, DONE, REFUSED, table
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.policy.rules import digest_of
 from tests.commands import Run
 from tests.paths.desks import ON, Desks, desks, run  # noqa: F401 - fixtures

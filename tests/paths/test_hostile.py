@@ -14,9 +14,9 @@ import pytest
 import yaml
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLNonNull, build_schema
 
-from graphsvc.app import LocalService
 from graphsvc.client.manifest import Outgoing, payload, sign_manifest
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.deeds import SUBMISSION
 from tests.paths.conftest import CASE

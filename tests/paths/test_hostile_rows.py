@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import Outgoing
 from graphsvc.client.errors import Refused
 from graphsvc.client.manifest import payload, sign_manifest
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROWS
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, post, row
 

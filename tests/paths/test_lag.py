@@ -15,10 +15,11 @@ import pytest
 
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
-from graphsvc.app import LocalService, Service
+from graphsvc.app import Service, api_schema
 from graphsvc.client.answers import Answer
 from graphsvc.demo.cast import CLIENTS
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.members.admission import Administering
 from graphsvc.model import bounds
 from graphsvc.model.schema import load_schema
@@ -169,8 +170,8 @@ def test_readiness_has_a_bound_and_says_how_far_behind(halted: Halted, late: int
     schema = load_schema()
     administering = Administering(parts.ledger, parts.applier, schema, checkup)
     nothing: Any = None
-    ports = Ports(nothing, nothing, nothing, nothing, administering, nothing, nothing)
-    app = build_api(ports, Settings(Path("/nowhere")))
+    ports = Ports(*[nothing] * 4, administering, *[nothing] * 3)
+    app = build_api(api_schema(), ports, Settings(Path("/nowhere")))
 
     async def ask() -> httpx2.Response:
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://api") as client:

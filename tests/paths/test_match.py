@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from fastapi import FastAPI
 from neo4j import GraphDatabase
 
 from graphsvc.acts.signed import Acting
-from graphsvc.answers.ask import Asking, Sources
+from graphsvc.answers.ask import Asking
 from graphsvc.answers.budget import Budget
+from graphsvc.answers.questions import Means
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
-from graphsvc.app import LocalService, Service
+from graphsvc.app import Service, api_schema
 from graphsvc.auth import Authenticator, FetchedKeys
 from graphsvc.client import Client
 from graphsvc.client.errors import Refused
@@ -35,7 +36,10 @@ from graphsvc.columns.store import Columns
 from graphsvc.demo.company import Members
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
+from graphsvc.graph.read import Reader
+from graphsvc.local.run import LocalService
 from graphsvc.members.admission import Administering
+from graphsvc.members.membership import Membership
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.product import product_data
@@ -175,12 +179,13 @@ class Rationed:
         schema = load_schema()
         self.budget = Budget(self.folder / "budget.db", bytes(32), lambda: Limits(self.limit))
         self.stack.callback(self.budget.close)
-        reader = (self.reader or parts.graph).reader(schema)
+        reader = Reader(self.reader or parts.graph)
         decider = Decider(load_policies(product_data("policies")))
         handles = Handles(bytes(range(64)))
         columns = Columns(data / "columns")
-        rest = (decider, schema, lambda _: handles, Entitled(parts.ledger), self.budget, parts.custody)
-        asking = Asking(Sources(parts.ledger, reader, columns, parts.applier, *rest))
+        own = {"reader": reader, "columns": columns, "decider": decider, "schema": schema}
+        core = replace(parts.core, **own, handles=lambda _: handles, entitled=Entitled(parts.ledger))
+        asking = Asking(Means(core, self.budget))
         keys = FetchedKeys(f"{self.identity.issuer}/jwks")
         authenticator = Authenticator(self.identity.issuer, "graphsvc", keys, parts.ledger.organisations().get)
         administering = Administering(
@@ -188,9 +193,11 @@ class Rationed:
         )
         submitting: Any = None  # nothing is submitted here
         ports = Ports(
-            authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {}), parts.custody
+            *(authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {})),
+            keeping=parts.custody,
+            membership=Membership(parts.core),
         )
-        self.app = build_api(ports, Settings(self.folder))
+        self.app = build_api(api_schema(), ports, Settings(self.folder))
 
     def post(self, query: str, **variables: Any) -> httpx2.Response:
         headers = {**footing_headers(FOOTING), "authorization": f"Bearer {self.members.token(INVESTIGATOR)}"}

@@ -10,7 +10,6 @@ from zlib import crc32
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import Client, Refused, fixed_token
 from graphsvc.client.acts import carry_out, head_of, sign_act
 from graphsvc.client.custody import notices
@@ -18,7 +17,9 @@ from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey, save_signing_key
 from graphsvc.demo.cast import OPERATOR
 from graphsvc.demo.company import Members
+from graphsvc.lifecycle.store import book_of
 from graphsvc.local.identity import DevelopmentClient
+from graphsvc.local.run import LocalService
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.principals import Footing
 from graphsvc_verify.canonical import b64u
@@ -193,4 +194,4 @@ def test_who_leaves_and_takes_its_records_back(world: World) -> None:
     assert (notice["owner"], notice["cause"], notice["count"]) == (world.org, "departed", 1)
     assert world.service.parts is not None
     world.service.parts.applier.notify()
-    assert world.service.parts.custody._parts.book.recalled(world.org) == ((index, 0, 0),)
+    assert book_of(world.service.parts.core).recalled(world.org) == ((index, 0, 0),)

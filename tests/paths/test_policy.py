@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import Client
 from graphsvc.client.acts import VERSIONS, WHY, carry_out, head_of, sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.errors import Refused
 from graphsvc.client.keys import SigningKey, save_signing_key
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.model.principals import Footing
 from graphsvc_verify.canonical import parse
 from tests.paths.conftest import FOOTING

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from graphsvc.app import LocalService, Service
+from graphsvc.app import Service
 from graphsvc.client import Outgoing
 from graphsvc.client.acts import PRESERVATIONS, REQUEST
 from graphsvc.client.errors import Refused
 from graphsvc.client.service import Submitted
 from graphsvc.demo.cast import OPERATOR
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.sharing.states import (
     ACKNOWLEDGED,
     ANSWERED,

@@ -14,7 +14,6 @@ import pytest
 from sealed_drafts import enter_drafts
 from typer.testing import CliRunner
 
-from graphsvc.app import LocalService, run_local
 from graphsvc.cli import app
 from graphsvc.columns.store import Columns
 from graphsvc.demo.cast import CLIENTS, OPERATOR
@@ -22,8 +21,9 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import Fingerprint, fingerprint
-from graphsvc.lifecycle.store import standing
+from graphsvc.ledger.taken import standing
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.local.run import LocalService, run_local
 from graphsvc.model import bounds
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
@@ -31,7 +31,7 @@ from graphsvc.model.places import record_int
 from graphsvc.model.principals import Footing, Principal
 from graphsvc.policy.scope import Scope
 from graphsvc.projection import rebuild
-from graphsvc.sharing.labels import move_label
+from tests.label_moves import move_label
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, row
 
 BY_NAME = {one.org: one for one in ORGANISATIONS}
@@ -90,7 +90,7 @@ class World:
             )
             for number, (account, phone, *more) in enumerate(said)
         ]
-        parts = self.parts.custody._parts.payloads
+        parts = self.parts.core.payloads
 
         def spoil(pack: str) -> None:
             if lose:
@@ -207,7 +207,7 @@ def be_set_aside(world: World) -> None:
     world.reapply(lost, None)
     assert world.aside(lost) == []
     records = [record_int(lost, number) for number in range(4)]
-    assert world.parts.custody._parts.holdings.states(records).keys() == {records[at] for at in (0, 2, 3)}
+    assert world.parts.core.holdings.states(records).keys() == {records[at] for at in (0, 2, 3)}
     world.reapply(bad, None)  # as bad as before: set aside again
     assert world.aside(bad) == [("bad_value", 1, 1)]
     # Who brought a thing goes; of those who named it too, one came later than its submission says.

@@ -11,12 +11,13 @@ from zlib import crc32
 
 import pytest
 
-from graphsvc.app import LocalService, Service
+from graphsvc.app import Service
 from graphsvc.client.acts import carry_out, head_of
 from graphsvc.client.errors import Refused
 from graphsvc.demo.company import Members
 from graphsvc.lifecycle import correct, recall
 from graphsvc.lifecycle.recall import Decision
+from graphsvc.local.run import LocalService
 from graphsvc.model import ranges
 from graphsvc.model.principals import Footing
 from graphsvc.projection.changes import WITHDRAWAL
@@ -246,7 +247,7 @@ def test_a_correction_takes_the_old_record_back(world: World) -> None:
 def test_what_a_crash_cut_off_is_finished(world: World) -> None:
     """Entries without what follows them, as a crash leaves them: the worker's first round does the rest."""
     world.search(POLICE, 1)
-    parts = world.parts.custody._parts
+    parts = world.parts.core
     decision = Decision("pasar", "recalled", "dpo", "cut off", "2099-01-01T00:00:00Z")
     lost = asyncio.run(recall.withdraw(parts, decision, ((world.index, 1, 1),)))
     assert recall.untold(parts) == [lost.index]

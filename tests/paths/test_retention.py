@@ -14,14 +14,15 @@ from zlib import crc32
 
 import pytest
 
-from graphsvc.app import LocalService, Service
+from graphsvc.app import Service
 from graphsvc.client.errors import Refused
 from graphsvc.demo.cast import OPERATOR
 from graphsvc.demo.company import Members
 from graphsvc.ledger.payload import read_drafts
 from graphsvc.lifecycle.purge import purge
 from graphsvc.lifecycle.retention import Rule, load_rules
-from graphsvc.lifecycle.store import RECALLED
+from graphsvc.lifecycle.store import RECALLED, book_of
+from graphsvc.local.run import LocalService
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label
@@ -72,7 +73,7 @@ class World:
         return found
 
     def readable(self, index: int) -> list[bool]:
-        payloads = self.parts.custody._parts.payloads
+        payloads = self.parts.core.payloads
         body = self.parts.ledger.open_header(index)["body"]
         return [
             sealed.draft is not None
@@ -123,7 +124,7 @@ def test_what_is_over_age_goes_by_the_strictest_rule_that_fits(world: World) -> 
     other = world.submit(1)
     rules = [Rule("old", 700, legal_basis="vital-interest"), Rule("at-once", 0, "pasar", legal_basis="vital-interest")]
     custody = world.parts.custody
-    report = asyncio.run(purge(custody._parts, custody._erasing, rules))
+    report = asyncio.run(purge(custody._core, custody._erasing, rules))
     assert [(found["owner"], found["overAge"]) for found in report["owners"]] == [("pasar", 2)]
     assert world.readable(one) == [False, False] and world.readable(other) == [True]
     assert world.search(0) != [] and world.in_graph(one) == 0
@@ -148,7 +149,7 @@ def test_what_was_recalled_goes_and_what_was_shown_in_a_held_case_stays(world: W
     assert world.purge(dry_run=True)["recalled"] == 1
     assert world.purge()["records"] == 1 and world.readable(index) == [False, True, True]
     assert world.purge()["records"] == 0
-    book = world.parts.custody._parts.book
+    book = book_of(world.parts.core)
     assert book.gone([index], (RECALLED,)) == ((index, 0, 0),) and book.recalled("pasar") == ()
     with pytest.raises(Refused, match="operator"):
         client.purge(dry_run=True)

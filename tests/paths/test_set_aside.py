@@ -14,13 +14,15 @@ import httpx2
 import pytest
 from sealed_drafts import enter_drafts
 
-from graphsvc.app import LocalService, Service
+from graphsvc.answers import own
+from graphsvc.app import Service
 from graphsvc.client.errors import Refused
 from graphsvc.demo.cast import OPERATOR
 from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
+from graphsvc.ledger.taken import standing
 from graphsvc.lifecycle.retention import Rule, due
-from graphsvc.lifecycle.store import standing
+from graphsvc.local.run import LocalService
 from graphsvc.model import ranges
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
@@ -66,7 +68,7 @@ class World:
     name: str
 
     def seal(self, org: str, drafts: list[CleanDraft | bytes]) -> int:
-        payloads = self.parts.custody._parts.payloads
+        payloads = self.parts.core.payloads
         index = enter_drafts(self.parts.ledger, (payloads.store, payloads.keys), org, drafts)
         self.settled(index)
         return index
@@ -145,7 +147,7 @@ def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(
     assert sorted((one["code"], one["first"], one["last"]) for one in listed["setAside"]) == aside
     assert not listed["moreSetAside"]
     with monkeypatch.context() as few:
-        few.setattr(reading, "MOST_ASIDE", 1)
+        few.setattr(own, "MOST_ASIDE", 1)
         listed = world.listed("swiftline.officer", index)
     assert listed["moreSetAside"] and len(listed["setAside"]) == len({code for code, *_ in aside})
     told = [(entry, facts) for entry, facts in world.told(org, "set-aside") if facts["submission"] == index]
@@ -190,7 +192,7 @@ def test_what_is_set_aside_can_be_recalled_held_erased_and_accounted_for(world: 
     # A purge takes what is over age, though no graph knows of it.
     rules = [Rule(id="short", max_age_days=0, owner=org)]
     later = time.time() + 60
-    found = next(one for one in due(world.parts.custody._parts, rules, later) if one.owner == org)
+    found = next(one for one in due(world.parts.core, rules, later) if one.owner == org)
     assert ranges.of_submission(found.over_age, index) == ((index, 3, 5),)
     assert ranges.of_submission(found.purged, index) == ((index, 0, 0), (index, 2, 2), (index, 4, 5))
 

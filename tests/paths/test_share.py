@@ -12,17 +12,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from graphsvc.answers.ask import Asking, Sources
+from graphsvc.answers.ask import Asking
 from graphsvc.answers.budget import Budget
-from graphsvc.answers.questions import Reading
-from graphsvc.app import LocalService, Service
+from graphsvc.answers.questions import Means, Reading
+from graphsvc.app import Service
 from graphsvc.client import Client
 from graphsvc.columns.store import Columns
 from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.handles import Handles
+from graphsvc.graph.read import Reader
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.scopeheads import EVERYBODY
+from graphsvc.local.run import LocalService
 from graphsvc.model.errors import Denied, NotFound, ScopeMoved
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Principal
@@ -32,8 +34,8 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.sharing.entitlements import Entitled
-from graphsvc.sharing.labels import move_label
 from graphsvc_verify.receipt import check_receipt
+from tests.label_moves import move_label
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, row
 
@@ -163,16 +165,11 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
     schema, decider = load_schema(), Decider(load_policies(product_data("policies")))
     handles = {one.org: Handles(one.org.encode().ljust(64, b".")) for one in ORGANISATIONS}
     columns = Columns(world.data / "columns")
-    reader = parts.graph.reader(schema)
+    reader = Reader(parts.graph)
     budget = Budget(world.data / "other-budget.db", bytes(32), lambda: Limits(10))
-    asking = Asking(
-        Sources(
-            *(parts.ledger, reader, columns, parts.applier, decider, schema, handles.__getitem__),
-            Entitled(parts.ledger),
-            budget,
-            parts.custody,
-        )
-    )
+    own = {"reader": reader, "columns": columns, "decider": decider, "schema": schema}
+    core = replace(parts.core, **own, handles=handles.__getitem__, entitled=Entitled(parts.ledger))
+    asking = Asking(Means(core, budget))
 
     async def work(reading: Reading) -> bytes:
         key: dict[str, Any] = {part["name"]: part["value"] for part in account_key(world.account)["parts"]}

@@ -18,13 +18,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from graphsvc.app import LocalService
 from graphsvc.client import Client
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
 from graphsvc.client.package import take_package
 from graphsvc.client.signing import ReadSigner
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.keychain import OPERATOR, SIGNED
 from graphsvc_verify.package import check_package

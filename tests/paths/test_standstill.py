@@ -14,9 +14,9 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, event
 
-from graphsvc.app import LocalService
 from graphsvc.demo.company import Members
 from graphsvc.graph.driver import Graph
+from graphsvc.local.run import LocalService
 from graphsvc.model.principals import ACT, Footing
 from graphsvc.model.room import CODE
 from tests.paths.conftest import FOOTING

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from graphsvc.app import LocalService
 from graphsvc.client import Outgoing
 from graphsvc.demo.company import Members
 from graphsvc.demo.demo import tell
 from graphsvc.demo.scenario import make_scenario
 from graphsvc.demo.stage import Stage
 from graphsvc.demo.story import Story
+from graphsvc.local.run import LocalService
 from tests.paths.process import environment
 from tests.paths.wire import DEFAULTS, file_of, row
 

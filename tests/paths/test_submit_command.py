@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client import Outgoing, Refused
 from graphsvc.client.keys import save_signing_key
 from graphsvc.client.manifest import sign_manifest
 from graphsvc.client.service import OUTCOME
 from graphsvc.demo.company import Members
+from graphsvc.local.run import LocalService
 from graphsvc.model.principals import Principal
 from tests.commands import Desk, Done, running
 from tests.paths.wire import DEFAULTS, file_of, phone, post, row

@@ -6,28 +6,40 @@ come first.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from graphsvc.app import LocalService
 from graphsvc.client.errors import Refused
 from graphsvc.demo.company import Members
 from graphsvc.demo.questions import REGISTER_CASE
 from graphsvc.demo.story import CASE
-from tests.paths.pages import put_commands
+from graphsvc.local.run import LocalService
+from tests.paths.process import environment
 from tests.paths.wire import DEFAULTS
 
 SCRIPTS = ("f35_region_precedence", "f36_no_row_accepted", "f38_many_records")
+
+
+def put_commands(folder: Path) -> Mapping[str, str]:
+    """Put ``graphsvc`` and ``python`` into ``folder``; returns the environment in which they are found first."""
+    folder.mkdir()
+    for name, words in (("graphsvc", f"{sys.executable} -m graphsvc"), ("python", sys.executable)):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        script.chmod(0o755)
+    return {**environment(), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "160"}
 
 
 @pytest.fixture
 def state(members: Members, local_service: LocalService, tmp_path: Path) -> Path:
     """A state directory like that of the demo."""
     for org in ("pasar", "customs-cn"):
-        members.write_profile(org, f"{org}.feed", DEFAULTS)
+        members.write_profile(f"{org}.feed", DEFAULTS)
     case = {"reference": CASE, "title": "Written cases", "legalBasis": "mutual-assistance"}
     try:
         members.client("police-ke.investigator").query(REGISTER_CASE, case)

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from graphsvc.api.documents import Documents, Refused
 from graphsvc.api.execution import Question, answer
-from graphsvc.api.roots import Context
-from graphsvc.api.schema import api_schema, core_schema
+from graphsvc.api.fields import Context
+from graphsvc.api.schema import core_of
+from graphsvc.app import api_schema
 from graphsvc.model.errors import GraphsvcError, InvalidQuery, Unavailable
 from graphsvc.model.principals import Organisation, Principal
 
-SCHEMA = core_schema()
+SCHEMA = core_of(api_schema())
 PRINCIPAL = Principal(Organisation("pasar", "company", "ID", "Pasar"), "ratna")
 ROOTS = {
     "entity": '(handle: "h")',
@@ -49,6 +50,10 @@ class Given:
     """Answers every question with what it was given, in order."""
 
     values: dict[str, Any]
+
+    def of(self, _view: object) -> Any:
+        """The same, whatever is asked of it."""
+        return self
 
     def __getattr__(self, name: str) -> Any:
         async def read(*_: Any) -> Any:

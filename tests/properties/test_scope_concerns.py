@@ -24,10 +24,10 @@ import pytest
 from sqlalchemy import Connection, insert, update
 
 from graphsvc.acts.signed import Acted, Acting, SignedAct
-from graphsvc.answers.ask import Asking, Sources
 from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
+from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
@@ -82,20 +82,17 @@ class World:
         self.entitled = Entitled(self.ledger)
         unused: Any = None
         decider = Decider(load_policies(product_data("policies")))
-        sources = Sources(
-            ledger=self.ledger,
+        self.core = Core(
+            *(self.ledger, unused, self.applier),
             reader=unused,
+            holdings=unused,
             columns=unused,
-            applier=self.applier,
             decider=decider,
             schema=unused,
             handles=unused,
             # Read anew each time: what is kept between questions hangs on the same rule.
             entitled=lambda *asked: Entitled(self.ledger)(*asked),
-            budget=unused,
-            custody=unused,
         )
-        self.asking = Asking(sources)
         self.desk = Desk(self.ledger, lambda: None)
         groups = Groups(self.desk, unused)
         self.members_acts = {
@@ -124,7 +121,7 @@ class World:
     def scopes(self) -> dict[tuple[str, bool], Scope]:
         """The scope of an investigator of each organisation, with a footing stated and without."""
         return {
-            (org, stated): self.asking.scope(
+            (org, stated): self.core.scope(
                 Principal(self.ledger.organisations()[org], "p", ("investigator", "analyst")),
                 FOOTING if stated else Footing(),
             )

@@ -20,8 +20,8 @@ from sqlalchemy import create_engine, text
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
+from graphsvc.ledger.opening import open_store
 from graphsvc.ledger.postgres import PostgresStore
-from graphsvc.ledger.store import open_store
 from graphsvc.model.errors import Conflict, IntegrityError, InvalidInput, Unavailable
 from graphsvc.settings import Settings
 from graphsvc.upkeep.backup import back_up, restore, save_secrets

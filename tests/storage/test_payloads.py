@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.ledger.objects import FilePayloadStore, PayloadStore, open_payloads
+from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
+from graphsvc.ledger.opening import open_payloads
 from graphsvc.model.errors import IntegrityError, InvalidInput
 from graphsvc.model.files import temporary
 from graphsvc_verify.canonical import digest

@@ -13,8 +13,9 @@ from api_world import World
 
 from graphsvc.api.documents import Documents
 from graphsvc.api.execution import Answer, Question, answer
-from graphsvc.api.roots import Context
-from graphsvc.api.schema import api_schema, core_schema
+from graphsvc.api.fields import Context
+from graphsvc.api.schema import core_of
+from graphsvc.app import api_schema
 from graphsvc.model.errors import TooLarge
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.model.room import CODE, ROOM, Room, too_large
@@ -36,6 +37,10 @@ class Gives:
         self._values = values
         self.asked: list[str] = []
 
+    def of(self, _view: object) -> Any:
+        """The same, whatever is asked of it."""
+        return self
+
     def __getattr__(self, name: str) -> Any:
         async def read(*_: Any) -> Any:
             self.asked.append(name)
@@ -54,7 +59,7 @@ def ask(query: str, reading: Any, planned: bool = True) -> Answer:
     if not planned:
         prepared = dataclasses.replace(prepared, plan=None)
     question = Question(prepared, {}, documents.variables(prepared, {}))
-    return asyncio.run(answer(core_schema(), question, Context(PRINCIPAL, reading)))
+    return asyncio.run(answer(core_of(api_schema()), question, Context(PRINCIPAL, reading)))
 
 
 @pytest.mark.parametrize("planned", [True, False], ids=["plan", "graphql-core"])
@@ -95,7 +100,7 @@ def test_a_large_answer_is_rendered_while_others_are_served(planned: bool) -> No
             prepared = dataclasses.replace(prepared, plan=None)
         question = Question(prepared, {}, documents.variables(prepared, {}))
         large = {"entities": [{**ENTITY, "records": []} for _ in range(40_000 if planned else 8_000)]}
-        asked = asyncio.create_task(answer(core_schema(), question, Context(PRINCIPAL, Gives(expand=large))))
+        asked = asyncio.create_task(answer(core_of(api_schema()), question, Context(PRINCIPAL, Gives(expand=large))))
         while not asked.done():
             await asyncio.sleep(0)
             beats += 1

@@ -10,7 +10,7 @@ import pytest
 from api_world import RECEIPT, World
 from graphql import get_introspection_query
 
-from graphsvc.api.generate import sdl
+from graphsvc.cli.generate import sdl
 from graphsvc.model.errors import Denied, InvalidQuery, ScopeMoved, Unavailable
 from graphsvc.model.principals import Footing
 
@@ -289,4 +289,4 @@ def test_footing_headers_are_short_ascii(world: World, value: str) -> None:
 
 def test_the_exported_schema_is_up_to_date() -> None:
     root = Path(__file__).parents[2]
-    assert (root / "schema" / "api.graphql").read_text(encoding="utf-8") == sdl(), "run python -m graphsvc.api.generate"
+    assert (root / "schema" / "api.graphql").read_text(encoding="utf-8") == sdl(), "run python -m graphsvc.cli.generate"

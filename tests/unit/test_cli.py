@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from graphsvc.cli.profile import ProfileFile, read_profile, write_profile
 from graphsvc.cli.targets import Named
 from graphsvc.client import SigningKey
+from graphsvc.client.profile import ProfileFile, read_profile, write_profile
 from graphsvc.demo.scenario import Scenario, make_scenario
 from graphsvc.lifecycle.bodies import Target
 from graphsvc.model.errors import InvalidInput

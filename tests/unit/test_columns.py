@@ -11,12 +11,13 @@ import pytest
 from graphsvc.answers.rings import Apart, take_apart
 from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns, Watermark
-from graphsvc.model.claims import NEVER, UNKNOWN, epoch
+from graphsvc.model.claims import NEVER, UNKNOWN
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.files import temporary
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc.model.times import epoch
 from graphsvc.policy.scope import Scope
 
 LABEL = Label("pasar", "company", "ID", Handling("tlp-2.0", "GREEN"), "GREEN", "consent")

@@ -13,9 +13,9 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from rich.console import Console
 
-from graphsvc.app import LocalService
 from graphsvc.cli.run import tell_service
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer, Kept, listen, read_kept
+from graphsvc.local.run import LocalService
 
 Provider = tuple[IdentityServer, DevelopmentIdentity]
 CLIENT = DevelopmentClient("desk", "pasar", "ratna", ("analyst",))

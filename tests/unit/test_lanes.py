@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from graphsvc.answers.ask import LONG, WIDE
 from graphsvc.answers.lanes import BUSY, Lane
+from graphsvc.answers.questions import LONG, WIDE
 from graphsvc.graph.driver import READERS
 from graphsvc.model.errors import Unavailable
 

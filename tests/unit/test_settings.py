@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphsvc.app import run_local
+from graphsvc.local.run import run_local
 from graphsvc.model.errors import InvalidInput
 from graphsvc.settings import Settings, read_settings
 

@@ -16,13 +16,14 @@ from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 
 from graphsvc import cli
-from graphsvc.app import _last_port, _people, _Secrets
+from graphsvc.app import _Secrets
 from graphsvc.ledger.keyfiles import secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.ledger.store import told_plainly
 from graphsvc.local.jars import _sweep
+from graphsvc.local.run import _last_port, _people
 from graphsvc.model.errors import GraphsvcError, IntegrityError, InvalidInput, Unavailable
 from graphsvc.model.files import is_temporary, sweep, temporary, write_durably
 from graphsvc.projection.rebuild import EMPTY, SWAP, finish

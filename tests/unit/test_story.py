@@ -8,7 +8,8 @@ import pytest
 from graphql import parse, validate
 from rich.console import Console
 
-from graphsvc.api.schema import core_schema
+from graphsvc.api.schema import core_of
+from graphsvc.app import api_schema
 from graphsvc.demo import questions, tales
 from graphsvc.demo.scenario.truth import Claims, PlantedRing
 from graphsvc.demo.stage import Stage
@@ -18,7 +19,7 @@ QUESTIONS = {name: text for name, text in vars(questions).items() if name.isuppe
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_questions_fit_the_schema(name: str) -> None:
-    assert validate(core_schema(), parse(QUESTIONS[name])) == []
+    assert validate(core_of(api_schema()), parse(QUESTIONS[name])) == []
 
 
 def test_a_stage_holds_only_if_every_check_did() -> None:

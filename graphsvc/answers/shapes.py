@@ -5,22 +5,9 @@ A class's docstring is its description in the schema.
 
 from __future__ import annotations
 
-from typing import TypeVar, dataclass_transform
-
 import strawberry
 
-C = TypeVar("C", bound=type)
-
-
-def shape(declared: C) -> C:
-    """An output type described by its docstring."""
-    return strawberry.type(declared, description=declared.__doc__)
-
-
-@dataclass_transform(field_specifiers=(strawberry.field,))
-def given(declared: C) -> C:
-    """An input type described by its docstring."""
-    return strawberry.input(declared, description=declared.__doc__)
+from graphsvc.api.fields import given, shape
 
 
 @shape

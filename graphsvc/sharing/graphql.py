@@ -7,35 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import Any, Protocol
 
 import strawberry
 
+from graphsvc.answers.graphql import reading_of
+from graphsvc.answers.shapes import Entity, Handling
+from graphsvc.api.fields import MAX_NAME, MAX_PAGE, Info, act_field, index_of, shape, text_of, within
 from graphsvc.api.ports import Shape
-from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, act_field
-from graphsvc.api.shapes import Entity, Handling, shape
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.sharing.states import ASKER, DISCLOSURE, HOLDER, PRESERVATION, STATES
-
-
-class SharedReading(Protocol):
-    """Reads of sharing, within a reading. Absent, and of others, look alike: None or empty. All but one block."""
-
-    def requests(self, kind: str, side: str, state: str | None, first: int, before: int | None, /) -> list[Shape]:
-        """Requests of a kind, newest first."""
-        ...
-
-    async def request(self, name: str, /) -> Shape | None:
-        """One request with history and, for its holder, the records meant."""
-        ...
-
-    def grants(self, side: str, first: int, before: int | None, /) -> list[Shape]:
-        """Grants got or given, newest first."""
-        ...
-
-    def groups(self) -> list[Shape]:
-        """The sharing groups of the caller's organisation."""
-        ...
+from graphsvc.sharing.views import SharedReading
 
 
 @strawberry.enum(description="On which side of a request: the organisation has asked, or it holds what is asked for.")
@@ -186,13 +167,13 @@ async def preservation_requests(
 
 async def disclosure_request(info: Info, id: strawberry.ID) -> Shape | None:
     """One request of either kind."""
-    name = _text("id", id, MAX_NAME)
+    name = text_of("id", id, MAX_NAME)
     return await info.context.in_turn(_sharing(info).request(name))
 
 
 async def grants(info: Info, role: Role, first: int = 50, before: int | None = None) -> list[Shape]:
     """Grants, newest first."""
-    window = _within("first", first, 1, MAX_PAGE), _index("before", before)
+    window = within("first", first, 1, MAX_PAGE), index_of("before", before)
     return await info.context.in_turn(asyncio.to_thread(_sharing(info).grants, role.value, *window))
 
 
@@ -205,14 +186,12 @@ async def _requests(info: Info, kind: str, asked: tuple[Role, str | None, int, i
     role, state, first, before = asked
     if state is not None and state not in STATES:
         raise InvalidQuery(f"states are: {', '.join(STATES)}", code="out_of_range", where="state")
-    window = _within("first", first, 1, MAX_PAGE), _index("before", before)
+    window = within("first", first, 1, MAX_PAGE), index_of("before", before)
     return await info.context.in_turn(asyncio.to_thread(_sharing(info).requests, kind, role.value, state, *window))
 
 
 def _sharing(info: Info) -> SharedReading:
-    reading: Any = info.context.scoped.sharing
-    found: SharedReading = reading
-    return found
+    return reading_of(info).of(SharedReading)
 
 
 @shape

@@ -6,33 +6,14 @@ Every change is a signed act (``docs/formats.md``, Acts): a mutation takes the c
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
 import strawberry
 
+from graphsvc.answers.graphql import identifier_of, reading_of
+from graphsvc.answers.shapes import Attribute, Handling, KeyPart
+from graphsvc.api.fields import MAX_PAGE, Info, act_field, index_of, shape, within
 from graphsvc.api.ports import Shape
-from graphsvc.api.roots import MAX_PAGE, Info, _identifier, _index, _within, act_field
-from graphsvc.api.shapes import Attribute, Handling, KeyPart, shape
-
-
-class CustodyReading(Protocol):
-    """Reads of custody, within a reading; what the caller's role may not read is empty or None. They block."""
-
-    def recalls(self, first: int, before: int | None, /) -> list[Shape]:
-        """What the organisation took back or erased, newest first."""
-        ...
-
-    def notices(self, open_only: bool, first: int, before: int | None, /) -> list[Shape]:
-        """What the organisation was told, newest first."""
-        ...
-
-    def holds(self, open_only: bool, /) -> list[Shape]:
-        """The organisation's legal holds, newest first."""
-        ...
-
-    def subject_access(self, kind: str, parts: dict[str, str], /) -> Shape | None:
-        """All that the organisation holds on an entity."""
-        ...
+from graphsvc.lifecycle.views import CustodyReading
 
 
 @shape
@@ -243,14 +224,14 @@ class OrganisationChange:
 
 async def recalls(info: Info, first: int = 50, before: int | None = None) -> list[Shape]:
     """What the caller's organisation took back."""
-    count, index = _within("first", first, 1, MAX_PAGE), _index("before", before)
+    count, index = within("first", first, 1, MAX_PAGE), index_of("before", before)
     custody = _custody(info)
     return await info.context.in_turn(asyncio.to_thread(custody.recalls, count, index))
 
 
 async def recall_notices(info: Info, open: bool = True, first: int = 50, before: int | None = None) -> list[Shape]:
     """What the caller's organisation was told."""
-    count, index = _within("first", first, 1, MAX_PAGE), _index("before", before)
+    count, index = within("first", first, 1, MAX_PAGE), index_of("before", before)
     custody = _custody(info)
     return await info.context.in_turn(asyncio.to_thread(custody.notices, open is not False, count, index))
 
@@ -263,13 +244,12 @@ async def holds(info: Info, open: bool = True) -> list[Shape]:
 
 async def subject_access(info: Info, kind: str, parts: list[KeyPart]) -> Shape | None:
     """All that the caller's organisation holds on an entity."""
-    stated, custody = _identifier(kind, parts, ""), _custody(info)
+    stated, custody = identifier_of(kind, parts, ""), _custody(info)
     return await info.context.in_turn(asyncio.to_thread(custody.subject_access, stated.kind, stated.parts))
 
 
 def _custody(info: Info) -> CustodyReading:
-    found: CustodyReading = info.context.scoped.custody
-    return found
+    return reading_of(info).of(CustodyReading)
 
 
 @shape

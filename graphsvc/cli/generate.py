@@ -1,11 +1,11 @@
-"""``python -m graphsvc.api.generate [--check]`` writes ``schema/api.graphql``, or checks that it is up to date."""
+"""``python -m graphsvc.cli.generate [--check]`` writes ``schema/api.graphql``, or checks that it is up to date."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from graphsvc.api.schema import api_schema
+from graphsvc.app import api_schema
 from graphsvc.model.product import product_data
 
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     if "--check" in arguments:
         if target.is_file() and target.read_text(encoding="utf-8") == text:
             return 0
-        sys.stderr.write("schema/api.graphql is not up to date: run python -m graphsvc.api.generate\n")
+        sys.stderr.write("schema/api.graphql is not up to date: run python -m graphsvc.cli.generate\n")
         return 1
     target.write_text(text, encoding="utf-8")
     return 0

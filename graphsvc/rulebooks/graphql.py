@@ -6,28 +6,16 @@ Every change is a signed act (``docs/formats.md``, Acts): a mutation takes the c
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
 
 import strawberry
 
+from graphsvc.answers.graphql import reading_of
+from graphsvc.api.fields import MAX_NAME, MAX_PAGE, Info, act_field, given, index_of, shape, text_of, within
 from graphsvc.api.ports import Shape
-from graphsvc.api.roots import MAX_NAME, MAX_PAGE, Info, _index, _text, _within, act_field
-from graphsvc.api.shapes import given, shape
 from graphsvc.model.errors import InvalidQuery
+from graphsvc.rulebooks.views import GovernedReading
 
 MAX_ROLES = 8
-
-
-class GovernedReading(Protocol):
-    """Reads of policies, within a reading. Absent, and of others, look alike: None or empty. Versions block."""
-
-    def versions(self, part: str | None, first: int, /) -> list[Shape]:
-        """Versions and proposals, newest first."""
-        ...
-
-    async def why(self, record: str | None, place: tuple[int, int] | None, reader: Shape, /) -> Shape | None:
-        """Every decision on one record, with the rules that take it."""
-        ...
 
 
 @shape
@@ -115,8 +103,8 @@ class ReaderInput:
 
 async def policy_versions(info: Info, part: str | None = None, first: int = 50) -> list[Shape]:
     """Versions of the policies, newest first."""
-    name = None if part is None else _text("part", part, MAX_NAME)
-    count = _within("first", first, 1, MAX_PAGE)
+    name = None if part is None else text_of("part", part, MAX_NAME)
+    count = within("first", first, 1, MAX_PAGE)
     return await info.context.in_turn(asyncio.to_thread(_governing(info).versions, name, count))
 
 
@@ -128,12 +116,12 @@ async def explain_access(
     reader: ReaderInput | None = None,
 ) -> Shape | None:
     """Why the caller, or a reader of an own record, may do what with it."""
-    handle = None if record is None else _text("record", record)
+    handle = None if record is None else text_of("record", record)
     place = None
     if handle is None:
         if submission is None or row is None:
             raise InvalidQuery("name a record, or a submission and a row", code="out_of_range", where="record")
-        place = _index("submission", submission) or 0, _within("row", row, 0, 2**28 - 1)
+        place = index_of("submission", submission) or 0, within("row", row, 0, 2**28 - 1)
     context = info.context
     return await context.in_turn(_governing(info).why(handle, place, _reader(reader)))
 
@@ -141,18 +129,16 @@ async def explain_access(
 def _reader(reader: ReaderInput | None) -> Shape:
     if reader is None:
         return {}
-    _within("reader/roles", len(reader.roles), 0, MAX_ROLES)
+    within("reader/roles", len(reader.roles), 0, MAX_ROLES)
     said = {name: getattr(reader, name) for name in ("org", "kind", "purpose", "legal_basis", "case", "signed")}
     for name, value in said.items():
         if isinstance(value, str) and value:
-            _text(f"reader/{name}", value, 200)
-    return {**said, "roles": [_text("reader/roles", role, MAX_NAME) for role in reader.roles]}
+            text_of(f"reader/{name}", value, 200)
+    return {**said, "roles": [text_of("reader/roles", role, MAX_NAME) for role in reader.roles]}
 
 
 def _governing(info: Info) -> GovernedReading:
-    reading: Any = info.context.scoped.governing
-    found: GovernedReading = reading
-    return found
+    return reading_of(info).of(GovernedReading)
 
 
 @shape

@@ -1,0 +1,52 @@
+"""The running parts, once: what every path through the service works with. It knows no path, and no power of anyone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from graphsvc.columns.store import Columns
+from graphsvc.graph.handles import Handles
+from graphsvc.graph.holdings import Holdings
+from graphsvc.graph.read import Reader
+from graphsvc.ledger.log import Ledger
+from graphsvc.model.labels import Label
+from graphsvc.model.principals import Entitlements, Footing, Principal
+from graphsvc.model.schema import Schema
+from graphsvc.policy.decide import Decider
+from graphsvc.policy.scope import Scope
+from graphsvc.projection.apply import Applier, Payloads
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The parts of one service. ``handles`` are those of an organisation, ``entitled`` what a reader was given."""
+
+    ledger: Ledger
+    payloads: Payloads
+    applier: Applier
+    reader: Reader
+    holdings: Holdings
+    columns: Columns
+    decider: Decider
+    schema: Schema
+    handles: Callable[[str], Handles]
+    entitled: Callable[[Principal, Footing, float], Entitlements]
+
+    def scope(self, principal: Principal, footing: Footing) -> Scope:
+        """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off."""
+        at = self.ledger.head - 1
+        registered = bool(footing.case) and self.ledger.has_case(principal.org, footing.case)
+        entitlements = self.entitled(principal, footing, time.time())
+        scope = self.decider.scope(principal, footing, registered, entitlements, self.applier.labels, at)
+
+        def alike(before: Label, label: Label) -> bool:
+            return self.decider.alike(principal, footing, registered, entitlements, (before, label))
+
+        withdrawn, leaving = self.applier.withdrawn(at, alike)
+        return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
+
+    def labels_of(self, org: str) -> Mapping[int, Label]:
+        """An owner's labels by number."""
+        return {lid: label for lid, label in self.applier.labels.items() if label.owner == org}
