@@ -37,7 +37,7 @@ def pair(
             placed = twins.load([*KNOWN, *draw_worlds(3, 11)])
             with pytest.MonkeyPatch.context() as patch:
                 # What was granted until tomorrow has ended.
-                for part in ("ask", "share.desk", "share.groups", "share.listing"):
+                for part in ("core", "answers.ask", "sharing.desk", "sharing.groups", "sharing.views"):
                     patch.setattr(f"graphsvc.{part}.time", SimpleNamespace(time=lambda: time.time() + 2 * 86_400))
                 yield twins, placed
     finally:

@@ -136,7 +136,7 @@ def test_a_path_through_a_crowd_says_what_it_leaves_out(crowd: Crowd) -> None:
 
 
 def test_the_command_says_how_many_are_shown(crowd: Crowd, members: Members, run: Run, tmp_path: Path) -> None:
-    profile = members.write_profile("police-ke", "police-ke.investigator", DEFAULTS)
+    profile = members.write_profile("police-ke.investigator", DEFAULTS)
     question = tmp_path / "question.graphql"
     question.write_text(SEARCH)
     footing = ("--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case)

@@ -118,7 +118,7 @@ def world(local_service: LocalService, members: Members, tmp_path: Path) -> Iter
 def move_clock(monkeypatch: pytest.MonkeyPatch, **ahead: int) -> None:
     """Let the parts that scopes and states are made by stand at a later moment; tokens stay good."""
     offset = timedelta(**ahead).total_seconds()
-    for part in ("ask", "share.desk", "share.groups", "share.listing"):
+    for part in ("core", "answers.ask", "sharing.desk", "sharing.groups", "sharing.views"):
         monkeypatch.setattr(f"graphsvc.{part}.time", SimpleNamespace(time=lambda: time.time() + offset))
 
 
