@@ -32,19 +32,22 @@ class Core:
     decider: Decider
     schema: Schema
     handles: Callable[[str], Handles]
-    entitled: Callable[[Principal, Footing, float], Entitlements]
+    entitled: Callable[..., Entitlements]
 
-    def scope(self, principal: Principal, footing: Footing) -> Scope:
-        """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off."""
+    def scope(self, principal: Principal, footing: Footing, at_hand: bool = False) -> Scope:
+        """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off.
+
+        ``at_hand``: raises NotAtHand where something of it would have to be read first.
+        """
         at = self.ledger.head - 1
         registered = bool(footing.case) and self.ledger.has_case(principal.org, footing.case)
-        entitlements = self.entitled(principal, footing, time.time())
+        entitlements = self.entitled(principal, footing, time.time(), at_hand)
         scope = self.decider.scope(principal, footing, registered, entitlements, self.applier.labels, at)
 
         def alike(before: Label, label: Label) -> bool:
             return self.decider.alike(principal, footing, registered, entitlements, (before, label))
 
-        withdrawn, leaving = self.applier.withdrawn(at, alike)
+        withdrawn, leaving = self.applier.withdrawn(at, alike, at_hand)
         return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
 
     def labels_of(self, org: str) -> Mapping[int, Label]:

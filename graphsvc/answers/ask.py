@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.own import cases_of, submissions_since
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.signedreads import check_signed
-from graphsvc.model.errors import ScopeMoved, Unavailable
+from graphsvc.model.errors import NotAtHand, ScopeMoved, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.principals import Footing, Principal
@@ -148,7 +149,9 @@ class Asking:
         event, labels, known = ledger.last_scope_event, applier.labels, self._at_hand
         unmoved = applier.progress.unmoved(event)
         if unmoved and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
-            return self._core.scope(principal, footing)
+            # An event may come at any moment: then it is made anew, where waiting for the disk holds nobody up.
+            with suppress(NotAtHand):
+                return self._core.scope(principal, footing, at_hand=True)
 
         def made() -> Scope:
             org, codelists = principal.org, self._core.schema.codelists

@@ -113,6 +113,10 @@ class TooMany(GraphsvcError):
         self.retry_after = retry_after
 
 
+class NotAtHand(Exception):
+    """What is asked for is not in memory, and whoever asks must not wait for a disk: ask again where one may."""
+
+
 class NotFound(GraphsvcError):
     """Absent, forbidden, expired, recalled or foreign: all look alike."""
 

@@ -25,7 +25,7 @@ from graphsvc.graph.write import Applied, Step, Watermark, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys
 from graphsvc.ledger.taken import PAYLOAD
-from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
+from graphsvc.model.errors import GraphsvcError, IntegrityError, NotAtHand, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS
 from graphsvc.projection import batches
@@ -167,17 +167,23 @@ class Applier:
                 self._waiting = [one for one in self._waiting if one is not waiter]
 
     def withdrawn(
-        self, at: int, alike: Callable[[Label, Label], bool] = lambda _before, _label: False
+        self,
+        at: int,
+        alike: Callable[[Label, Label], bool] = lambda _before, _label: False,
+        at_hand: bool = False,
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """What entries up to ``at`` have moved or withdrawn but the graph still has: hidden from a scope.
 
         Records by their integers; where an entry names more than :data:`LISTED`, their submissions as a whole. Records
         stay to be seen where ``alike`` says that the reader is decided alike under the label before and the one after,
-        and the two show it the same: of several moves of one record, each must leave it so.
+        and the two show it the same: of several moves of one record, each must leave it so. ``at_hand``: raises
+        NotAtHand rather than read the ledger.
         """
         progress = self.progress
         if progress.unmoved(self._ledger.last_scope_event):
             return (), ()
+        if at_hand:
+            raise NotAtHand
         pending = [*progress.changes(at), *self._ledger.indexes(progress.head, at + 1, CHANGES)]
         # Kept: every question asks until they are applied.
         known = self._leaving

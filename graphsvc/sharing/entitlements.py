@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
+from graphsvc.model.errors import NotAtHand
 from graphsvc.model.principals import FOREVER, Entitlements, Footing, Principal
 from graphsvc.model.times import seconds
 
@@ -46,9 +47,12 @@ class Entitled:
         self._ledger = ledger
         self._known: dict[str, tuple[int, _Given]] = {}
 
-    def __call__(self, principal: Principal, footing: Footing, now: float) -> Entitlements:
-        """What the caller was given that is in force at ``now`` (epoch seconds) and serves this footing."""
-        given = self._given(principal.org)
+    def __call__(self, principal: Principal, footing: Footing, now: float, at_hand: bool = False) -> Entitlements:
+        """What the caller was given that is in force at ``now`` (epoch seconds) and serves this footing.
+
+        ``at_hand``: raises NotAtHand rather than read.
+        """
+        given = self._given(principal.org, at_hand)
         if not given.memberships and not given.grants:
             return _NOTHING
         groups = [(group, until) for group, until in given.memberships if now < until]
@@ -63,11 +67,13 @@ class Entitled:
         """The sharing groups that an organisation belongs to at ``now``."""
         return frozenset(group for group, until in self._given(org).memberships if now < until)
 
-    def _given(self, org: str) -> _Given:
+    def _given(self, org: str, at_hand: bool = False) -> _Given:
         event = self._ledger.scope_event_of(org)
         known = self._known.get(org)
         if known is not None and known[0] == event:
             return known[1]
+        if at_hand:
+            raise NotAtHand
         # An event that is not durable yet is not in the tables: what is read now must not be kept as what it made.
         durable = event < self._ledger.head
         given = self._read(org)

@@ -118,18 +118,18 @@ def test_whom_a_move_does_not_concern_sees_the_record_until_it_is_applied(
 ) -> None:
     assert local_service.parts is not None
     applier, gate = local_service.parts.applier, threading.Event()
-    apply_change = applier._apply_change
+    change = applier._change
 
-    def held_up(*given: Any) -> None:
+    def held_up(*given: Any) -> Iterator[bool]:
         gate.wait(30)
-        apply_change(*given)
+        yield from change(*given)
 
     world.join()
     index, other = world.submit().index, f"{world.group[:30]}-other"
     world.members.act(CUSTOMS, "group-create", other, {"purpose": "customs alone"})
     owner = world.seen(name=CUSTOMS)
     assert len(owner) == 1 and world.seen() == []
-    monkeypatch.setattr(applier, "_apply_change", held_up)
+    monkeypatch.setattr(applier, "_change", held_up)
     try:
         # It opens to the police once applied; to the owner it was open and stays so.
         world.act(CUSTOMS, "records-share", submission=index)

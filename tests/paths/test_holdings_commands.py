@@ -46,7 +46,7 @@ def test_who_was_shown_what(desks: Desks) -> None:
     question.write_text(f'{{ search(kind: "Phone", parts: {number}) {{ records {{ submission }} }} }}')
     asked = desks.customs.get("ask", str(question))
     (own,) = [one for one in desks.customs.get("access-log")["entries"] if one["index"] == asked["index"]]
-    assert own["reader"] == "customs-cn" and {"submission": desks.index, "row": 0} in own["records"]
+    assert own["reader"] == "customs-cn" and {"submission": desks.index, "row": 0, "hit": False} in own["records"]
     assert own["at"] in desks.customs.types("access-log", "--first", "500").stdout
     assert asked["index"] not in {one["index"] for one in desks.pasar.get("access-log")["entries"]}
 
