@@ -21,7 +21,7 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Footing
 from tests.paths.conftest import CASE, FOOTING
-from tests.paths.wire import SEARCH, file_of, phone, row
+from tests.paths.wire import SEARCH, caught_up, file_of, phone, row
 
 ASKER, HOLDER = "police-ke.investigator", "customs-cn.officer"
 STRICT = Defaults(handling=Handling("tlp-2.0", "AMBER+STRICT"), legal_basis="customs-law", pap="GREEN")
@@ -99,7 +99,7 @@ class World:
         """What customs' records show a reader about a phone."""
         key = {"kind": "Phone", "parts": [{"name": "value", "value": phone(self.number + n)}]}
         client = self.members.client(name)
-        found = client.query(SEEN, key, footing, head_of(client) if wait else None).data["search"]
+        found = client.query(SEEN, key, footing, caught_up(client) if wait else None).data["search"]
         return [record for one in found for record in one["records"] if record["owner"] == "customs-cn"]
 
 
@@ -322,7 +322,7 @@ def test_what_is_granted_without_identity_joins_nothing_that_the_asker_can_name(
 
     def around() -> tuple[str, set[str], set[str]]:
         """The phone's handle, who speaks of what is around it, and what keys that has."""
-        (found,) = client.query(SEARCH, key, FOOTING, head_of(client)).data["search"]
+        (found,) = client.query(SEARCH, key, FOOTING, caught_up(client)).data["search"]
         network = client.query(AROUND, {"start": found["handle"], "after": None}, FOOTING).data["expand"]["entities"]
         owners = {record["owner"] for entity in network for record in entity["records"]}
         return found["handle"], owners, {entity["key"] for entity in network}

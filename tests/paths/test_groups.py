@@ -22,7 +22,7 @@ from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from tests.paths.conftest import FOOTING
 from tests.paths.test_disclosure import STRICT, later, move_clock, refused
-from tests.paths.wire import MintingIdentity, account_key, file_of, row
+from tests.paths.wire import MintingIdentity, account_key, caught_up, file_of, row
 
 POLICE, CUSTOMS, PASAR = "police-ke.investigator", "customs-cn.officer", "pasar.officer"
 SEEN = """query($kind: String!, $parts: [KeyPart!]!, $after: Int) {
@@ -51,7 +51,7 @@ class World:
     def seen(self, n: int = 0, name: str = POLICE, wait: bool = True) -> list[str]:
         """Handles of the records that a reader sees of the file's row ``n``."""
         client = self.members.client(name)
-        after = head_of(client) if wait else None
+        after = caught_up(client) if wait else None
         found = client.query(SEEN, account_key(f"{self.group}-{n}"), FOOTING, after)
         return [record["handle"] for one in found.data["search"] for record in one["records"]]
 
@@ -202,7 +202,7 @@ def test_who_founds_groups_without_end_stops_nobody_elses_reads(world: World, mo
     world.join()
     world.submit("customs-cn", world.group)
     client = world.members.client(CUSTOMS)
-    first = client.query(SEEN, account_key(f"{world.group}-0"), FOOTING, head_of(client)).data["search"]
+    first = client.query(SEEN, account_key(f"{world.group}-0"), FOOTING, caught_up(client)).data["search"]
     monkeypatch.setattr(sending, "ATTEMPTS", 1)
     begun, stop, founded = threading.Event(), threading.Event(), list[str]()
 

@@ -26,7 +26,7 @@ from graphsvc_verify.canonical import b64u
 from tests.commands import Desk, Done, running
 from tests.paths.conftest import CASE, FOOTING
 from tests.paths.test_disclosure import SEEN, STRICT, later, suspect
-from tests.paths.wire import DEFAULTS, MintingIdentity, file_of, phone
+from tests.paths.wire import DEFAULTS, MintingIdentity, caught_up, file_of, phone
 
 POLICE, CUSTOMS = "police-ke.investigator", "customs-cn.officer"
 GROUPS = "{ sharingGroups { id members { org state } } }"
@@ -78,7 +78,7 @@ class World:
         """What a reader, else the police, sees of an owner's record about phone ``n``."""
         reader = client or self.members.client(POLICE)
         key = {"kind": "Phone", "parts": [{"name": "value", "value": phone(self.number + n)}]}
-        found = reader.query(SEEN, key, footing, head_of(reader)).data["search"]
+        found = reader.query(SEEN, key, footing, caught_up(reader)).data["search"]
         return [record for one in found for record in one["records"] if record["owner"] == (owner or self.org)]
 
     def wanted(self, holder: str, n: int, case: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import httpx2
 from joserfc import jwt
 
-from graphsvc.client import Outgoing
+from graphsvc.client import Client, Outgoing
+from graphsvc.client.acts import HEAD, head_of
 from graphsvc.client.manifest import Signed
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity
 from graphsvc.model.drafts import Defaults
@@ -73,3 +75,12 @@ def post(
         ]
         headers = {"idempotency-key": key or signed.idempotency_key, "authorization": f"Bearer {token}"}
         return httpx2.post(f"{url}/v1/submissions{query}", files=parts, headers=headers, timeout=60)
+
+
+def caught_up(client: Client, seconds: float = 60.0) -> int:
+    """The last index that the caller can know of, once all entries up to it are in the graph, whosever they are."""
+    head, until = head_of(client), time.monotonic() + seconds
+    while client.query(HEAD).applied_index < head:
+        assert time.monotonic() < until, "the applier does not catch up"
+        time.sleep(0.02)
+    return head
