@@ -202,6 +202,14 @@ def read_of(
     )
 
 
+def for_export(draft: EntryDraft) -> EntryDraft:
+    """A read whose answer goes into a file: header and sections say so."""
+    draft.body = {"export": True}
+    for part in draft.owners:
+        part.facts["export"] = True
+    return draft
+
+
 def shown(owner: str, count: int) -> list[Disclosure]:
     return [
         Disclosure(7 + i % 2, i, handle(owner, i), ("identity",) if i % 3 else ("content", "identity"))

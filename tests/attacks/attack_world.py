@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from ledger_actors import Member, handle, opened, over_wire, read_of, shown, trust_of
+from ledger_actors import Member, for_export, handle, opened, over_wire, read_of, shown, trust_of
 
 from graphsvc.ledger.log import Ledger
 from graphsvc_verify.canonical import b64u
@@ -63,9 +63,9 @@ class World:
         self.ask(3, signed=self.reader.signed_read(self.ledger))
 
     def ask(self, count: int = 2, *, signed: SignedRead | None = None) -> bytes:
-        """A read of ``count`` records by the police, signed or not; returns and keeps the answer as it left."""
+        """A read of ``count`` records by the police, for a file, signed or not; keeps the answer as it left."""
         data = data_of(OWNER, count)
-        draft = read_of(READER, {OWNER: count}, self.ledger.head - 1, data)
+        draft = for_export(read_of(READER, {OWNER: count}, self.ledger.head - 1, data))
         draft.signed = signed
         appended = self.ledger.append(draft).result()
         tail = json.dumps({"receipt": appended.receipt, "appliedIndex": 1}).encode()

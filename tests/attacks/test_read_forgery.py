@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from attack_world import OWNER, READER, World, data_of
-from ledger_actors import QUESTION, Member, enter, over_wire, read_of
+from ledger_actors import QUESTION, Member, enter, for_export, over_wire, read_of
 from sqlalchemy import delete
 
 from graphsvc.ledger import tables
@@ -27,7 +27,7 @@ Change = Callable[[EntryDraft], None]
 
 def entered(world: World, signed: SignedRead | None, change: Change = lambda _: None, reader: str = READER) -> int:
     """What the operator's own code writes, unchecked: a read of the owner's records with ``signed`` in it."""
-    draft = read_of(reader, {OWNER: 2}, world.ledger.head - 1, data_of(OWNER, 2))
+    draft = for_export(read_of(reader, {OWNER: 2}, world.ledger.head - 1, data_of(OWNER, 2)))
     draft.signed = signed
     change(draft)
     return enter(world.ledger, draft).index

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from attack_world import OWNER, READER, World, data_of
-from ledger_actors import enter, over_wire, read_of, shown
+from ledger_actors import enter, for_export, over_wire, read_of, shown
 
 from graphsvc.ledger.entry import EntryDraft, Hits, OwnerPart, Prepared
 from graphsvc_verify.canonical import b64u
@@ -145,8 +145,7 @@ def test_a_section_under_the_line_of_a_dummy_is_refused_by_its_owner(world: Worl
 
 def test_a_reader_finds_both_stories_in_its_own_scan(world: World) -> None:
     """The header alone is enough: the reader need not have kept the receipt."""
-    draft = draft_of(world, told(case="K-2", export=True))
-    draft.body = {"export": True}
+    draft = for_export(draft_of(world, told(case="K-2")))
     appended = enter(world.ledger, draft)
     with pytest.raises(VerifyError) as caught:
         scan_log(fetch_from(world), world.trust(), READER, [world.reader.hpke])
