@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from graphsvc.answers import rings
-from graphsvc.answers.questions import Reading
+from graphsvc.answers.own import OwnReading
+from graphsvc.answers.questions import Means, Reading
 from graphsvc.answers.rendering import Shapes
 from graphsvc.columns.store import Columns
 from graphsvc.graph import queries, read
@@ -52,8 +53,8 @@ def knowing_all_labels(patch: Patch) -> None:
     """What is shown by mistake is shown in full: no second line stops it with a failure."""
     plain = Reading.__init__
 
-    def init(self: Reading, sources: Any, scope: Any, *more: Any) -> None:
-        plain(self, sources, replace(scope, labels=sources.applier.labels), *more)
+    def init(self: Reading, means: Means, scope: Any, *more: Any) -> None:
+        plain(self, means, replace(scope, labels=means.core.applier.labels), *more)
 
     patch.setattr(Reading, "__init__", init)
 
@@ -138,7 +139,7 @@ def error_that_tells(patch: Patch) -> None:
 
     async def search(self: Reading, kind: str, parts: Mapping[str, str], *more: Any) -> Any:
         found = await plain(self, kind, parts, *more)
-        there = await self._sources.reader.match(_seeing_all(self), [self._key(kind, parts)], self._now)
+        there = await self.core.reader.match(_seeing_all(self), [self._key(kind, parts)], self.now)
         if there and not found:
             raise InvalidQuery("that entity is not yours to see")
         return found
@@ -172,8 +173,8 @@ def expired_grant(patch: Patch) -> None:
     # The moment is asked for and not looked at.
     plain = Entitled.__call__
 
-    def entitled(self: Entitled, principal: Any, footing: Any, now: float) -> Any:
-        return msgspec.structs.replace(plain(self, principal, footing, 0), valid_until=FOREVER)
+    def entitled(self: Entitled, principal: Any, footing: Any, now: float, at_hand: bool = False) -> Any:
+        return msgspec.structs.replace(plain(self, principal, footing, 0, at_hand), valid_until=FOREVER)
 
     patch.setattr(Entitled, "__call__", entitled)
 
@@ -201,13 +202,14 @@ def ring_over_what_may_not_be_analysed(patch: Patch) -> None:
 
 
 def submissions_of_everybody(patch: Patch) -> None:
-    plain = Reading.submissions
+    plain = OwnReading.submissions
 
-    async def submissions(self: Reading, first: int, after: int | None) -> Any:
-        owners = ("customs-cn", "pasar", "tide")
-        return [row for org in owners for row in await plain(_with_scope(self, _as(self, org)), first, None)]
+    async def submissions(self: OwnReading, first: int, after: int | None) -> Any:
+        mine = self._reading
+        readings = [_with_scope(mine, _as(mine, org)) for org in ("customs-cn", "pasar", "tide")]
+        return [row for one in readings for row in await plain(OwnReading(one), first, None)]
 
-    patch.setattr(Reading, "submissions", submissions)
+    patch.setattr(OwnReading, "submissions", submissions)
 
 
 def handle_made_of_a_number(patch: Patch) -> None:
@@ -296,17 +298,17 @@ def test_a_planted_bypass_is_found_by_a_move(
 
 
 def _seeing_all(reading: Reading) -> Any:
-    labels = reading._sources.applier.labels
+    labels = reading.core.applier.labels
     every = tuple(sorted(labels))
-    return replace(reading._scope, labels=labels, lids=dict.fromkeys(reading._scope.lids, every))
+    return replace(reading.scope, labels=labels, lids=dict.fromkeys(reading.scope.lids, every))
 
 
 def _as(reading: Reading, org: str) -> Any:
-    scope = reading._scope
-    organisation = reading._sources.ledger.organisations()[org]
+    scope = reading.scope
+    organisation = reading.core.ledger.organisations()[org]
     principal = type(scope.principal)(organisation, scope.principal.person, scope.principal.roles)
     return replace(scope, principal=principal)
 
 
 def _with_scope(reading: Reading, scope: Any) -> Reading:
-    return Reading(reading._sources, scope)
+    return Reading(reading._means, scope)
