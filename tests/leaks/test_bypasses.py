@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from hashlib import sha256
@@ -148,13 +148,8 @@ def error_that_tells(patch: Patch) -> None:
 
 
 def contact_of_a_hidden_match(patch: Patch) -> None:
-    plain = Reading._contacts
-
-    def contacts(self: Reading, lids: Iterable[int]) -> Any:
-        return plain(_with_scope(self, _seeing_all(self)), lids)
-
     altered(patch, "l IN $match", "true", ["MATCH"], expanding=False)
-    patch.setattr(Reading, "_contacts", contacts)
+    knowing_all_labels(patch)
 
 
 def cache_without_purpose(patch: Patch) -> None:
