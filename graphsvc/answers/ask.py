@@ -108,7 +108,7 @@ class Asking:
                 # Read again as far as it may be exported: what was seen the first time beside that is left out.
                 reading = Reading(self._means, scope.for_export(), pending)
                 data = await work(reading)
-                withheld = reading.noted.leave_out(readings[0].noted.kept)
+                withheld = reading.shapes.leave_out(readings[0].shapes.kept)
                 readings.append(reading)
             if not all(one.was_reached(progress) for one in readings) or time.time() >= scope.valid_until:
                 # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
@@ -128,7 +128,7 @@ class Asking:
             # 5. Seen by other parties, where that is demanded (witnessing).
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
-            only_own, cut = reading.only_own("view"), tuple(reading.cut.lists())
+            only_own, cut = reading.only_own("view"), tuple(reading.shapes.cut.lists())
             return Released(data, appended.encoded, progress.applied, pending, only_own, cut, withheld)
         raise Unavailable("access rules are changing; ask again", code="scope_moved")
 
@@ -178,7 +178,7 @@ class Asking:
 
 
 async def _drafted(scope: Scope, question: bytes, data: bytes, reading: Reading) -> EntryDraft:
-    many = sum(map(len, reading.noted.shown.values())) > MANY
+    many = sum(map(len, reading.shapes.shown.values())) > MANY
     asked = scope, question, data, reading
     return await asyncio.to_thread(_entry, *asked) if many else _entry(*asked)
 
@@ -189,7 +189,7 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
     stated = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
     body = {"export": True} if footing.export else {}
     facts = read_facts({"who": who, **stated, "policy": scope.policy, "body": body})
-    shown, hits = reading.noted.shown, reading.noted.hits()
+    shown, hits = reading.shapes.shown, reading.shapes.hits()
     owners = [
         OwnerPart(owner, facts, _disclosures(shown.get(owner, {})), hits.get(owner))
         for owner in sorted({*shown, *hits})

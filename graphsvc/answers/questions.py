@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.lanes import Lane
-from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Cut, Shapes
+from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Shapes
 from graphsvc.answers.rings import Apart, find_rings
 from graphsvc.core import Core
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
@@ -80,6 +80,7 @@ class Reading:
         self._pending = pending
         self._handles = self.core.handles(scope.principal.org)
         self.shapes = Shapes(scope, self._handles, self.core.schema, Room())
+        """Notes what is shown, or told by a hit, record by record, and what is left out of what may be seen."""
         self._reached = -1
 
     def was_reached(self, progress: Progress) -> bool:
@@ -89,16 +90,6 @@ class Reading:
     @property
     def _org(self) -> str:
         return self.scope.principal.org
-
-    @property
-    def noted(self) -> Shapes:
-        """What is shown so far, or told by a hit, record by record."""
-        return self.shapes
-
-    @property
-    def cut(self) -> Cut:
-        """What was left out so far of what may be seen."""
-        return self.shapes.cut
 
     def only_own(self, action: str) -> bool:
         """Whether nobody's records but the caller's own are in scope for an action."""

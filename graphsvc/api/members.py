@@ -12,6 +12,7 @@ from graphsvc.api.ports import Authenticating, Keeping, Membership
 from graphsvc.api.requests import caller, json_response
 from graphsvc.api.turns import ActTurns
 from graphsvc.model.errors import InvalidInput, NotFound
+from graphsvc.model.places import ROW_MASK
 
 _REASON = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 
@@ -73,7 +74,7 @@ class MemberRoutes:
         entry, rows = body.get("entry", -1), body.get("rows")
         if not _are_indexes([entry]) or entry >= 2**31:
             raise InvalidInput("the ledger index of a submission is needed", code="invalid_request", where="/entry")
-        if rows is not None and (not _are_indexes(rows) or not rows or max(rows) >= 2**28):
+        if rows is not None and (not _are_indexes(rows) or not rows or max(rows) > ROW_MASK):
             message = f"up to {MAX_INDEXES} rows are needed, or null for all"
             raise InvalidInput(message, code="invalid_request", where="/rows")
         acted = await self._keeping.reapply(principal, entry, rows)

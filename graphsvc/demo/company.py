@@ -13,7 +13,7 @@ from graphsvc.client.acts import carry_out, head_of, sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import HpkeKey, SigningKey, save_hpke_key, save_signing_key, write_private
 from graphsvc.client.profile import ProfileFile, write_profile
-from graphsvc.demo.cast import people_of
+from graphsvc.demo.cast import feed_of, people_of
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.canonical import b64u
@@ -132,7 +132,7 @@ class Members:
             signing_key=key,
         )
         write_profile(folder / f"{part}.json", profile)
-        if part == "feed":
+        if name == feed_of(org):
             write_profile(folder / "profile.json", profile)
         return folder / f"{part}.json"
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from graphsvc.ledger.chunks import chunks
 from graphsvc.ledger.tables import acts, disclosures, entries, key_events, keys, objects, reads, sections
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Denied, NotFound
@@ -26,7 +27,6 @@ from graphsvc_verify.stamps import TYPE, read_stamp
 
 MAX_PAGE = 1000
 MAX_RECORDS = 20_000
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
     room = max(window.records, upto[0]) if upto else 0
     page = [index for (index, _), held in zip(listed, upto, strict=True) if held <= room][:limit]
     found = []
-    for chunk in _chunks(page):
+    for chunk in chunks(page):
         records = _records(connection, owner, chunk)
         signed = set(connection.execute(select(acts.c["index"]).where(acts.c["index"].in_(chunk))).scalars())
         query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
@@ -108,7 +108,7 @@ def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
     issued = connection.execute(select(acts.c["index"]).where(acts.c.iss == owner).distinct()).scalars()
     wanted = sorted({*own, *issued})
     found = []
-    for chunk in _chunks(wanted):
+    for chunk in chunks(wanted):
         query = select(entries.c["index"], entries.c.type, entries.c.t).where(entries.c["index"].in_(chunk))
         found += [OwnerEntry(index, kind, t, own.get(index)) for index, kind, t in connection.execute(query)]
     return sorted(found, key=lambda entry: entry.index)
@@ -156,7 +156,7 @@ def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, s
         return own
     _check_exported(connection, owner, sorted(set(indexes)))
     others = {index for index in indexes if index not in own}
-    for chunk in _chunks(sorted(others)):
+    for chunk in chunks(sorted(others)):
         query = select(reads.c["index"]).where(reads.c["index"].in_(chunk), reads.c.org == owner)
         others.difference_update(index for index in connection.execute(query).scalars() if index < size)
     if others:
@@ -166,7 +166,7 @@ def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, s
 
 def _check_exported(connection: Connection, org: str, indexes: list[int]) -> None:
     shown = disclosures.c
-    for chunk in _chunks(indexes):
+    for chunk in chunks(indexes):
         query = (
             select(reads.c["index"])
             .join(disclosures, shown["index"] == reads.c["index"])
@@ -264,7 +264,7 @@ def _stamps(
 
 def _leaves(connection: Connection, indexes: list[int]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
-    for chunk in _chunks(indexes):
+    for chunk in chunks(indexes):
         query = select(entries.c["index"], entries.c.leaf).where(entries.c["index"].in_(chunk))
         found.update(connection.execute(query.order_by(entries.c["index"])).all())
     return found
@@ -272,7 +272,7 @@ def _leaves(connection: Connection, indexes: list[int]) -> dict[int, bytes]:
 
 def _objects(connection: Connection, names: set[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for chunk in _chunks(sorted(names)):
+    for chunk in chunks(sorted(names)):
         query = select(objects.c.digest, objects.c.bytes).where(objects.c.digest.in_(chunk))
         found.update(connection.execute(query).all())
     return found
@@ -290,10 +290,10 @@ def _names(leaf: dict[str, Any]) -> set[str]:
     return names
 
 
-def _records(connection: Connection, owner: str, indexes: list[int]) -> dict[int, list[tuple[int, int, bool]]]:
+def _records(connection: Connection, owner: str, indexes: Sequence[int]) -> dict[int, list[tuple[int, int, bool]]]:
     found: dict[int, list[tuple[int, int, bool]]] = {}
     table = disclosures.c
-    for chunk in _chunks(indexes):
+    for chunk in chunks(indexes):
         query = select(table["index"], table.submission, table.hit, table.rows).where(
             table.owner == owner, table["index"].in_(chunk)
         )
@@ -301,7 +301,3 @@ def _records(connection: Connection, owner: str, indexes: list[int]) -> dict[int
             rows = struct.unpack(f">{len(packed) // 4}I", packed)
             found.setdefault(index, []).extend((submission, row, hit) for row in rows)
     return {index: sorted(records) for index, records in found.items()}
-
-
-def _chunks(items: list[T]) -> Iterable[list[T]]:
-    return (items[start : start + 500] for start in range(0, len(items), 500))

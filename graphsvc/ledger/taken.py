@@ -10,23 +10,23 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from graphsvc.ledger import tables
+from graphsvc.ledger.chunks import chunks
 from graphsvc.model import ranges
 from graphsvc.model.ranges import Ranges
 
 PAYLOAD = "payload"
 """The code of rows whose pack, or whose whole entry, can't be read."""
-_CHUNK = 500
 
 
 def gone(connection: Connection, submissions: Sequence[int], causes: Sequence[str] | None) -> Ranges:
     """What was taken out of some submissions, for one of ``causes`` (None: any), as the connection sees it."""
     table, rows = tables.withdrawals, tables.withdrawn
     found: list[Ranges] = []
-    for start in range(0, len(submissions), _CHUNK):
+    for chunk in chunks(submissions):
         query = (
             select(rows.c.submission, rows.c.rows)
             .join(table, table.c["index"] == rows.c["index"])
-            .where(rows.c.submission.in_(submissions[start : start + _CHUNK]))
+            .where(rows.c.submission.in_(chunk))
         )
         if causes is not None:
             query = query.where(table.c.cause.in_(causes))

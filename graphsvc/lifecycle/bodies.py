@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from graphsvc.model.labels import Handling
+from graphsvc.model.places import ROW_BITS
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Index = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-Row = Annotated[int, msgspec.Meta(ge=0, lt=2**28)]
+Row = Annotated[int, msgspec.Meta(ge=0, lt=1 << ROW_BITS)]
 Time = Annotated[str, msgspec.Meta(pattern=r"\A\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z\Z")]
 Version = Literal[1]
 

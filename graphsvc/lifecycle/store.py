@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from graphsvc.core import Core
 from graphsvc.ledger import tables
+from graphsvc.ledger.chunks import chunks
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, pack_rows
 from graphsvc.ledger.taken import gone, standing, unreadable
@@ -27,7 +28,6 @@ DESTROYING = (ERASED, PURGED)
 """Causes after which nothing of a record is left."""
 TOLD = (RECALLED, CORRECTED, DEPARTED, ERASED)
 """Causes of which those who saw a record are told."""
-_CHUNK = 500
 
 
 @dataclass(slots=True)
@@ -165,8 +165,8 @@ class Book:
         found: dict[int, dict[str, Any]] = {}
         table = tables.reads
         with self._ledger.reading() as connection:
-            for start in range(0, len(indexes), _CHUNK):
-                query = select(table).where(table.c["index"].in_(indexes[start : start + _CHUNK]))
+            for chunk in chunks(indexes):
+                query = select(table).where(table.c["index"].in_(chunk))
                 found |= {row["index"]: dict(row) for row in connection.execute(query).mappings()}
         return found
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from graphsvc.model.labels import Handling, Label
+from graphsvc.model.places import ROW_BITS
 
 
 class Grading(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,7 +60,7 @@ class Superseded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An older record of the same contributor: its submission's ledger index, and its row there."""
 
     submission: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-    row: Annotated[int, msgspec.Meta(ge=0, lt=2**28)]
+    row: Annotated[int, msgspec.Meta(ge=0, lt=1 << ROW_BITS)]
 
 
 class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

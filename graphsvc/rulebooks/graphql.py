@@ -13,6 +13,7 @@ from graphsvc.answers.graphql import reading_of
 from graphsvc.api.fields import MAX_NAME, MAX_PAGE, Info, act_field, given, index_of, shape, text_of, within
 from graphsvc.api.ports import Shape
 from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.places import ROW_MASK
 from graphsvc.rulebooks.views import GovernedReading
 
 MAX_ROLES = 8
@@ -121,7 +122,7 @@ async def explain_access(
     if handle is None:
         if submission is None or row is None:
             raise InvalidQuery("name a record, or a submission and a row", code="out_of_range", where="record")
-        place = index_of("submission", submission) or 0, within("row", row, 0, 2**28 - 1)
+        place = index_of("submission", submission) or 0, within("row", row, 0, ROW_MASK)
     context = info.context
     return await context.in_turn(_governing(info).why(handle, place, _reader(reader)))
 

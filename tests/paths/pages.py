@@ -127,6 +127,15 @@ def pattern(expected: str) -> re.Pattern[str]:
     return re.compile("".join(lines))
 
 
+def put_commands(folder: Path) -> dict[str, str]:
+    """Put ``graphsvc`` and ``python`` into ``folder``; returns the environment in which they are found first."""
+    for name, words in (("graphsvc", f"{sys.executable} -m graphsvc"), ("python", sys.executable)):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        script.chmod(0o755)
+    return {**environment(), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
 class Terminal:
     """A terminal in ``folder``, with ``graphsvc``, ``python`` and variables; its own files are in ``aside``."""
 
@@ -134,16 +143,8 @@ class Terminal:
         aside.mkdir()
         self._state, self._where = aside / "state", aside / "where"
         self._where.write_text(str(folder))
-        for name, words in (("graphsvc", f"{sys.executable} -m graphsvc"), ("python", sys.executable)):
-            script = aside / name
-            script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-            script.chmod(0o755)
-        self._variables = {
-            **environment(),
-            **variables,
-            "PATH": f"{aside}{os.pathsep}{os.environ['PATH']}",
-            "COLUMNS": "200",
-        }
+        commands = put_commands(aside)
+        self._variables = {**commands, **variables, "PATH": commands["PATH"], "COLUMNS": "200"}
 
     @property
     def folder(self) -> Path:

@@ -6,10 +6,8 @@ come first.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,20 +17,10 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.questions import REGISTER_CASE
 from graphsvc.demo.story import CASE
 from graphsvc.local.run import LocalService
-from tests.paths.process import environment
+from tests.paths.pages import put_commands
 from tests.paths.wire import DEFAULTS
 
 SCRIPTS = ("f35_region_precedence", "f36_no_row_accepted", "f38_many_records")
-
-
-def put_commands(folder: Path) -> Mapping[str, str]:
-    """Put ``graphsvc`` and ``python`` into ``folder``; returns the environment in which they are found first."""
-    folder.mkdir()
-    for name, words in (("graphsvc", f"{sys.executable} -m graphsvc"), ("python", sys.executable)):
-        script = folder / name
-        script.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-        script.chmod(0o755)
-    return {**environment(), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "160"}
 
 
 @pytest.fixture
@@ -57,7 +45,8 @@ def test_a_written_case_passes(test_data: Path, state: Path, local_service: Loca
     if not script.is_file():
         pytest.skip("no field cases beside the test data")
     commands = state / "bin"
-    variables = {**put_commands(commands), "GRAPHSVC": str(commands / "graphsvc"), "H": str(state)}
+    commands.mkdir()
+    variables = {**put_commands(commands), "COLUMNS": "160", "GRAPHSVC": str(commands / "graphsvc"), "H": str(state)}
     done = subprocess.run(
         [sys.executable, str(script)],
         env={**variables, "U": local_service.url},
