@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from graphsvc.ledger.chunks import chunks
-from graphsvc.ledger.tables import acts, disclosures, entries, key_events, keys, objects, reads, sections
+from graphsvc.ledger.tables import acts, disclosures, entries, key_events, keys, later, objects, reads, sections
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Denied, NotFound
 from graphsvc_verify.canonical import b64u, decode
@@ -31,12 +31,16 @@ MAX_RECORDS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class OwnerEntry:
-    """An entry that holds a section of an owner, or (``seq`` None) an act of its own."""
+    """An entry that holds a section of an owner, or (``seq`` None) an act of its own, or what it was told of late.
+
+    ``told`` is the entry that told it of that.
+    """
 
     index: int
     type: str
     t: str
     seq: int | None
+    told: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,10 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
 
     ``size`` is the number of entries in the log.
 
-    Each is {index, t, reader, person, purpose, basis, case, policy, export, signed, records: [(submission, row,
-    hit)]}; ``hit``: nothing of the record was shown but that there is one; ``signed``
-    says whether the reader's organisation signed its request, so that it is not the operator alone who says so.
+    Each is {index, t, reader, person, purpose, basis, case, policy, export, signed, late, records: [(submission, row,
+    hit)]}; ``hit``: nothing of the record was shown but that there is one; ``signed`` says whether the reader's
+    organisation signed its request, so that it is not the operator alone who says so; ``late`` where the owner was not
+    told at once (:func:`told_late`).
     """
     low = 0 if window.since is None else _first_at(connection, window.since, size, after=False)
     high = size if window.until is None else _first_at(connection, window.until, size, after=True)
@@ -82,12 +87,13 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
     for chunk in chunks(page):
         records = _records(connection, owner, chunk)
         signed = set(connection.execute(select(acts.c["index"]).where(acts.c["index"].in_(chunk))).scalars())
+        late = told_late(connection, owner, chunk)
         query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
         for row in connection.execute(query).mappings():
             names = ("index", "t", "person", "purpose", "basis", "case", "policy", "export")
             access = {name: row[name] for name in names}
             own = {"reader": row["org"], "signed": row["index"] in signed, "records": records[row["index"]]}
-            found.append({**access, **own})
+            found.append({**access, **own, "late": late.get(row["index"])})
     return found, len(page) < len(listed)
 
 
@@ -102,15 +108,30 @@ def _first_at(connection: Connection, t: str, size: int, after: bool) -> int:
     return search(range(size), datetime.fromisoformat(t), key=time_of)
 
 
+def told_late(connection: Connection, owner: str, indexes: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
+    """By question (None: all) what the owner was told of late: {index, at, rule, law} of the entry that told it."""
+    own = (later.c.owner == owner) & later.c.told.is_not(None)
+    said = (later.c.told, entries.c.t, later.c.rule, later.c.law)
+    query = select(later.c["index"], *said).join(entries, entries.c["index"] == later.c.told).where(own).distinct()
+    found: dict[int, dict[str, Any]] = {}
+    for chunk in [None] if indexes is None else chunks(list(indexes)):
+        chosen = query if chunk is None else query.where(later.c["index"].in_(chunk))
+        for index, told, t, rule, law in connection.execute(chosen):
+            found[index] = {"index": told, "at": t, "rule": rule, "law": law}
+    return found
+
+
 def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
-    """All entries with a section of ``owner``, and those with an act that it issued, in ledger order."""
+    """All entries with a section of ``owner``, an act that it issued, or what it was told of late, in ledger order."""
     own = dict(connection.execute(select(sections.c["index"], sections.c.seq).where(sections.c.owner == owner)).all())
     issued = connection.execute(select(acts.c["index"]).where(acts.c.iss == owner).distinct()).scalars()
-    wanted = sorted({*own, *issued})
+    late = {index: told["index"] for index, told in told_late(connection, owner).items()}
+    wanted = sorted({*own, *issued, *late})
     found = []
     for chunk in chunks(wanted):
         query = select(entries.c["index"], entries.c.type, entries.c.t).where(entries.c["index"].in_(chunk))
-        found += [OwnerEntry(index, kind, t, own.get(index)) for index, kind, t in connection.execute(query)]
+        rows = connection.execute(query)
+        found += [OwnerEntry(index, kind, t, own.get(index), late.get(index)) for index, kind, t in rows]
     return sorted(found, key=lambda entry: entry.index)
 
 
@@ -151,7 +172,9 @@ def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, s
     Raises NotFound for an entry that is neither, or lies beyond ``size``; Denied for an own read that showed records of
     others and was not for export.
     """
-    own = {entry.index for entry in owner_entries(connection, owner) if entry.index < size}
+    all_of_it = owner_entries(connection, owner)
+    # What is told by an entry beyond the tree is not told yet in it.
+    own = {one.index for one in all_of_it if one.index < size and (one.seq is not None or (one.told or 0) < size)}
     if indexes is None:
         return own
     _check_exported(connection, owner, sorted(set(indexes)))
@@ -161,7 +184,9 @@ def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, s
         others.difference_update(index for index in connection.execute(query).scalars() if index < size)
     if others:
         raise NotFound("no such entry")
-    return indexes
+    # The key to what was told late is in another entry.
+    told = {one.index: one.told for one in all_of_it if one.told is not None and one.told < size}
+    return {*indexes, *(told[index] for index in indexes if index in told)}
 
 
 def _check_exported(connection: Connection, org: str, indexes: list[int]) -> None:

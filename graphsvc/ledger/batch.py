@@ -38,6 +38,7 @@ _COLUMNS = {
     "objects": ("digest", "public", "bytes"),
     "reads": ("index", "t", "org", "person", "purpose", "basis", "case", "policy", "export"),
     "disclosures": ("owner", "index", "submission", "hit", "rows"),
+    "later": ("index", "owner", "submission", "rule", "law", "due", "rows", "told"),
     "tiles": ("level", "n", "data"),
     "checkpoints": ("size", "root", "note", "t", "epoch", "key_head", "scope_head"),
 }
@@ -187,7 +188,8 @@ class Batch:
 
     def _numbers(self, *drafts: EntryDraft) -> dict[str, tuple[int, int | None]]:
         numbers = self._state.numbers
-        return {part.owner: numbers.get(part.owner, (0, None)) for draft in drafts for part in draft.owners}
+        told = (part.owner for draft in drafts for part in draft.owners if part.late is None)
+        return {owner: numbers.get(owner, (0, None)) for owner in told}
 
     def _store(self, prepared: Prepared, public: dict[str, bytes], t: str) -> Added:
         state = self._state
@@ -229,6 +231,10 @@ class Batch:
         self._rows["disclosures"] += [
             (owner, index, submission, hit, rows) for owner, submission, hit, rows in finished.shown
         ]
+        self._rows["later"] += [
+            (index, owner, submission, late.rule, late.law, late.due, rows, None)
+            for owner, late, submission, rows in finished.later
+        ]
 
     def _hold(self, prepared: Prepared, t: str) -> None:
         """Hold an entry against its act as any verifier will: by the keys in force here, at its own index and time.
@@ -242,7 +248,7 @@ class Batch:
         if not prepared.acts:
             return
         place = verifying.Place(state.tree.size, t, state.signer.public.name)
-        sections = {part.owner: decode(encode(part.facts)) for part in prepared.draft.owners}
+        sections = {part.owner: decode(encode(part.facts)) for part in prepared.draft.owners if part.late is None}
         try:
             header = decode(open_box(prepared.header_key, prepared.header_box))
             for act in prepared.acts:

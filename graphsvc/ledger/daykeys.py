@@ -29,8 +29,13 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import SUITE, public_key, sealing_info
 from graphsvc_verify.keyed import Keyed
 
-OVERSIGHT = "oversight"
+LATER, OVERSIGHT = "later", "oversight"
 _EPOCH = re.compile(r"[0-9]+\.json")
+
+
+def later_role(owner: str) -> str:
+    """The role of the section with what an owner is told late of an entry: found and opened with oversight's keys."""
+    return f"{LATER} {owner}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,14 @@ class DayKeys:
         tag = tag_under(pair.tagging, OVERSIGHT, leaf.nonce)
         key = section_key(pair.key, leaf.nonce, section_info(self._origin, OVERSIGHT, tag, leaf.epoch))
         return unb64u(open_section(leaf, b64u(tag), key, objects)["headerKey"], 32)
+
+    def later_key(self, leaf: Leaf, owner: str) -> tuple[str, bytes]:
+        """Tag (base64url) and key of what an owner is told late of an entry. Raises IntegrityError."""
+        pair = self.oversight(leaf.epoch)
+        role = later_role(owner)
+        tag = tag_under(pair.tagging, role, leaf.nonce)
+        key = section_key(pair.key, leaf.nonce, section_info(self._origin, role, tag, leaf.epoch))
+        return b64u(tag), key
 
     def _read_oversight(self, index: int) -> DayKey:
         try:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from graphsvc.ledger.daykeys import OVERSIGHT, later_role
 from graphsvc.ledger.registry import Registry
 from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import InvalidInput
@@ -23,7 +24,7 @@ from graphsvc_verify.deeds import check_id
 from graphsvc_verify.disclosures import HIT, commitments, disclosure_leaf, facts_root, groups_json, hits_commitment
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import read_act
-from graphsvc_verify.lines import READ, owner_line, read_salt
+from graphsvc_verify.lines import READ, later_salt, owner_line, read_salt
 from graphsvc_verify.merkle import root
 from graphsvc_verify.receipt import answer_digest, query_digest
 from graphsvc_verify.signedread import SignedRead
@@ -50,19 +51,37 @@ class Hits(msgspec.Struct, frozen=True):
     more: bool = False
 
 
+class Late(msgspec.Struct, frozen=True):
+    """By which rule, resting on which law, an owner is told late: from the day ``due`` on (UTC); empty: never."""
+
+    rule: str
+    law: str
+    due: str
+
+    def value(self) -> dict[str, str | None]:
+        """As header and facts say it."""
+        return {"rule": self.rule, "law": self.law, "due": self.due or None}
+
+
 @dataclass(frozen=True, slots=True)
 class OwnerPart:
-    """What one owner is told: facts (name → JSON value), what was shown of its records, and which were only hit."""
+    """What one owner is told: facts (name → JSON value), what was shown of its records, and which were only hit.
+
+    ``late``: it is not told now. Then there are hits alone; of what was shown the owner has another part.
+    """
 
     owner: str
     facts: dict[str, Any]
     disclosures: list[Disclosure]
     hits: Hits | None = None
+    late: Late | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SectionDraft:
     """A section before it is sealed. ``content`` is canonical JSON, for an owner in two parts around its numbering.
+
+    The role :data:`LATER` is what an owner is told late: sealed to oversight, without a number.
 
     ``line`` ties an owner's to the header; empty for all others.
     """
@@ -88,12 +107,14 @@ class OwnerOpening:
     """What a receipt says of one owner: each leaf's c, handle and groups, in the root's order.
 
     ``rows`` of submissions were shown, ``hit`` ones only hit: for the ledger's own index, not for the receipt.
+    ``late`` where the owner is not told now.
     """
 
     owner: str
     leaves: list[tuple[bytes, str, tuple[str, ...]]]
     rows: dict[int, list[int]]
     hit: dict[int, list[int]]
+    late: Late | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +210,16 @@ class EntryDraft:
         nonce, header_key = random[:32], random[32:64]
         asked = self._asked(random[64:96]) if self.asked is None else self.asked
         owners, sections, openings = [], [], []
-        if len({part.owner for part in self.owners}) != len(self.owners):
+        if len({(part.owner, part.late is None) for part in self.owners}) != len(self.owners):
             raise InvalidInput("an owner is named twice in one entry")
         for number, part in enumerate(self.owners):
             drawn = random[96 + 64 * number :][:64]
             # What an owner is told of a read, the reader checks as well: so it must know the salt.
-            salt = read_salt(header_key, part.owner) if self.type == READ else drawn[32:]
+            salt = drawn[32:]
+            if self.type == READ:
+                salt = (read_salt if part.late is None else later_salt)(header_key, part.owner)
             summary, section, opening = _prepare_owner(part, drawn[:32], salt)
-            owners.append(summary)
+            owners.append((part.late, summary))
             sections.append(section)
             openings.append(opening)
         key = (f'{{"headerKey":"{b64u(header_key)}"}}'.encode(), b"")
@@ -207,7 +230,7 @@ class EntryDraft:
             nonce=nonce,
             header_key=header_key,
             header_box=_header_box(header_key, self._header(asked, owners)),
-            sections=[*sections, SectionDraft("oversight", "oversight", key)],
+            sections=[*sections, SectionDraft(OVERSIGHT, OVERSIGHT, key)],
             openings=openings,
             act_digests=tuple(map(digest, self.public)),
             acts=[*_prepare_acts(self.acts), *([] if self.signed is None else [_signed_read(self.signed)])],
@@ -218,12 +241,15 @@ class EntryDraft:
         query = None if self.query is None else query_digest(self.query, salt)
         return Asked(salt, query, None if self.answer is None else answer_digest(self.answer, salt))
 
-    def _header(self, asked: Asked, owners: Sequence[str]) -> bytes:
+    def _header(self, asked: Asked, parts: Sequence[tuple[Late | None, str]]) -> bytes:
         """The header as canonical JSON; its names are known, so they need no sorting."""
+        owners = [summary for late, summary in parts if late is None]
+        later = _later(parts)
         query, answer = _text(asked.query), _text(asked.answer)
         at = "null" if self.at is None else format(self.at, "d")
         who = "null" if self.who is None else encode(self.who).decode()
-        body = encode(self.body).decode() if self.body else "{}"
+        said = {**self.body, "later": later} if later else self.body
+        body = encode(said).decode() if said else "{}"
         try:
             return (
                 f'{{"answer":{answer},"answerSalt":"{b64u(asked.salt)}","at":{at},"basis":{_text(self.basis)},"body":{body},'
@@ -232,6 +258,15 @@ class EntryDraft:
             ).encode()
         except UnicodeEncodeError:
             raise VerifyError("not_canonical", "a text of an entry is not Unicode") from None
+
+
+def _later(parts: Sequence[tuple[Late | None, str]]) -> list[dict[str, Any]]:
+    """Who is told late, by rule; what follows from a rule stands there once, which keeps the header small."""
+    groups: dict[Late, list[Any]] = {}
+    for late, summary in parts:
+        if late is not None:
+            groups.setdefault(late, []).append(msgspec.json.decode(summary))
+    return [{**late.value(), "owners": owners} for late, owners in groups.items()]
 
 
 def _header_box(key: bytes, header: bytes) -> bytes:
@@ -282,8 +317,12 @@ def _prepare_owner(part: OwnerPart, seed: bytes, facts_salt: bytes) -> tuple[str
     after = f'"seed":"{b64u(seed)}","submissions":[{",".join(map(str, submissions))}]}}'.encode()
     total, facts = b64u(root(hashes)), b64u(facts_root(part.facts, facts_salt))
     summary = f'{{"facts":"{facts}","owner":{quote(part.owner)},"root":"{total}"}}'
-    section = SectionDraft(part.owner, "owner", (before, after), owner_line(part.owner, total, facts))
-    return summary, section, OwnerOpening(part.owner, leaves, rows, hit)
+    line = owner_line(part.owner, total, facts)
+    if part.late is None:
+        section = SectionDraft(part.owner, "owner", (before, after), line)
+    else:
+        section = SectionDraft(OVERSIGHT, later_role(part.owner), (b"%b,%b" % (before, after), b""), line)
+    return summary, section, OwnerOpening(part.owner, leaves, rows, hit, part.late)
 
 
 def _prepare_acts(acts: Sequence[str]) -> list[PreparedAct]:

@@ -88,8 +88,8 @@ class Ledger:
         sweep(directory)
         fresh = self._is_empty() and not (directory / "tiles" / "checkpoint").exists()
         signer = LogSigner(self.origin, signing_key(secrets / "log.key", create=fresh))
-        self._day_keys = DayKeys(secrets, self.origin)
-        self._state = load_state(self._store, signer, self._day_keys, self._clock)
+        self.day_keys = DayKeys(secrets, self.origin)
+        self._state = load_state(self._store, signer, self.day_keys, self._clock)
         self._registry = self._state.registry
         self._head, self._note = self._state.tree.size, self._last_note()
         source = TileSource(self._state.tree, lambda start, stop: (leaf for _, _, leaf in self.entries(start, stop)))
@@ -260,7 +260,7 @@ class Ledger:
     def open_header(self, index: int) -> dict[str, Any]:
         """The header of an entry, opened with the oversight key. Raises NotFound, IntegrityError."""
         leaf, objects = parse_leaf(self.entry(index)), Objects(self.object)
-        return open_header(leaf, self._day_keys.header_key(leaf, objects), objects)
+        return open_header(leaf, self.day_keys.header_key(leaf, objects), objects)
 
     def receipt(self, index: int) -> dict[str, Any]:
         """A receipt for an entry that showed nobody's records, made anew, as for a repeated request.
@@ -270,7 +270,7 @@ class Ledger:
         with self.reading() as connection:
             size, note = self._committed_head(connection)
         leaf = self.entry(index)
-        key = self._day_keys.header_key(parse_leaf(leaf), Objects(self.object))
+        key = self.day_keys.header_key(parse_leaf(leaf), Objects(self.object))
         return renewed_receipt(index, leaf, key, (note, self.inclusion(index, size)), self.object)
 
     def forget(self) -> bool:
@@ -372,14 +372,14 @@ class Ledger:
             with self.reading() as connection:
                 self._registry = self._state.registry = read_registry(connection)
         if batch.epoch_changed and self._state.epoch is not None:
-            self._day_keys.forget_all_but(self._state.epoch.index)
+            self.day_keys.forget_all_but(self._state.epoch.index)
         if batch.note:
             self._note, self._head = batch.note, batch.size
             self._publisher.notify(batch.size, batch.note)
 
     def _restore(self) -> None:
         """The sequencer's state as it is in the database, after a batch that was not committed."""
-        fresh = load_state(self._store, self._state.signer, self._day_keys, self._clock)
+        fresh = load_state(self._store, self._state.signer, self.day_keys, self._clock)
         # All of it, but for what is given once: the sequencer holds this very object.
         for each in fields(State):
             if each.name not in GIVEN:

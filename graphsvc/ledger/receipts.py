@@ -44,14 +44,13 @@ def receipt_members(prepared: Prepared, leaf: bytes, objects: Mapping[str, bytes
 
     ``objects`` is there when the header, or the list of all sections, is too large to stand in the leaf.
     """
-    owners = [
-        {
-            "owner": opening.owner,
-            "leaves": [(b64u(c), handle, groups) for c, handle, groups in opening.leaves],
-        }
-        for opening in prepared.openings
-    ]
-    openings = {"headerKey": b64u(prepared.header_key), "owners": owners}
+    openings: dict[str, Any] = {"headerKey": b64u(prepared.header_key), "owners": []}
+    # In the order of the header, where those that are told late stand rule by rule.
+    for late in dict.fromkeys(opening.late for opening in prepared.openings):
+        for opening in (one for one in prepared.openings if one.late == late):
+            leaves = [(b64u(c), handle, groups) for c, handle, groups in opening.leaves]
+            listed = openings.setdefault("owners" if late is None else "later", [])
+            listed.append({"owner": opening.owner, "leaves": leaves})
     members: dict[str, Any] = {"leaf": b64u(leaf), "openings": openings}
     wanted = needed(leaf) if objects else set()
     outside = {name: b64u(data) for name, data in objects.items() if name in wanted}

@@ -7,13 +7,13 @@ A function of what it is given and of nothing else, so that it can be done in th
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from graphsvc.ledger.daykeys import Epoch
-from graphsvc.ledger.entry import EntryDraft, Prepared
+from graphsvc.ledger.entry import EntryDraft, Late, Prepared
 from graphsvc.ledger.receipts import receipt_members
 from graphsvc.ledger.sealing import Noise, Place, seal_entry
 from graphsvc.model.errors import GraphsvcError, InvalidInput, TooLarge, Unavailable
@@ -39,7 +39,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """An entry that wants no more than to be written.
 
     ``members`` is what its receipt says, ``shown`` which rows of a submission it showed of an owner, or which it only
-    hit (True), packed as big-endian uint32.
+    hit (True), packed as big-endian uint32; ``later`` those hit of which the owner is told late, and why.
     """
 
     leaf: bytes
@@ -47,6 +47,7 @@ class Finished(msgspec.Struct, frozen=True, tag=True, array_like=True):
     objects: dict[str, bytes]
     members: bytes
     shown: list[tuple[str, int, bool, bytes]]
+    later: list[tuple[str, Late, int, bytes]] = []
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -67,13 +68,24 @@ def finish_entry(origin: str, prepared: Prepared, place: Place, numbers: Numbers
     """Seal one entry and make all that is written or told of it. Raises InvalidInput, TooLarge."""
     sealed = seal_entry(origin, prepared, place, numbers, noise)
     shown = [
-        (opening.owner, submission, hit, struct.pack(f">{len(rows)}I", *rows))
+        (opening.owner, submission, hit, _packed(rows))
         for opening in prepared.openings
         for hit, named in ((False, opening.rows), (True, opening.hit))
         for submission, rows in named.items()
+        if opening.late is None
+    ]
+    later = [
+        (opening.owner, opening.late, submission, _packed(rows))
+        for opening in prepared.openings
+        for submission, rows in opening.hit.items()
+        if opening.late is not None
     ]
     members = receipt_members(prepared, sealed.leaf, sealed.objects)
-    return Finished(sealed.leaf, leaf_hash(sealed.leaf), sealed.objects, members, shown)
+    return Finished(sealed.leaf, leaf_hash(sealed.leaf), sealed.objects, members, shown, later)
+
+
+def _packed(rows: Sequence[int]) -> bytes:
+    return struct.pack(f">{len(rows)}I", *rows)
 
 
 def seal_run(run: Run, epoch: Epoch) -> list[Finished | Refused]:
@@ -98,4 +110,4 @@ def seal_run(run: Run, epoch: Epoch) -> list[Finished | Refused]:
 
 def next_numbers(numbers: Numbers, draft: EntryDraft, index: int) -> dict[str, tuple[int, int | None]]:
     """The numbers of a draft's owners once it is entry ``index``."""
-    return {part.owner: (numbers[part.owner][0] + 1, index) for part in draft.owners}
+    return {part.owner: (numbers[part.owner][0] + 1, index) for part in draft.owners if part.late is None}

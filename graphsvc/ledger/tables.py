@@ -223,9 +223,24 @@ disclosures = Table(
 )
 Index("disclosures_submission", disclosures.c.submission)
 """The erasable disclosure index: which rows of a submission an entry showed, packed as big-endian uint32.
+``hit``: of these rows the entry only told that there is something."""
 
-``hit``: of these rows the entry only told that there is something.
-"""
+later = Table(
+    "later",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("rule", String(64), nullable=False),
+    Column("law", Text, nullable=False),
+    Column("due", String(10), nullable=False),
+    Column("rows", LargeBinary, nullable=False),
+    Column("told", _Int),
+    sqlite_with_rowid=False,
+)
+Index("later_due", later.c.told, later.c.due)
+"""Hits told late: rows, from which day on (``due``; empty: never) and in which entry; then they are ``disclosures``,
+so whatever an owner is answered from does not know of them before."""
 
 requests = Table(
     "requests",
@@ -334,9 +349,7 @@ asides = Table(
     sqlite_with_rowid=False,
 )
 """Rows that an entry set aside, by what was wrong with them; those that one brought in again have an empty ``code``.
-
-``rows`` are pairs of big-endian uint32: first and last.
-"""
+``rows`` are pairs of big-endian uint32: first and last."""
 
 notices = Table(
     "notices",

@@ -17,7 +17,7 @@ from graphsvc_verify.archive import MAX_TOTAL, is_archive
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.evidence import FORMAT, EntryReport, EvidenceReport, check_evidence, records_of
+from graphsvc_verify.evidence import FORMAT, EntryReport, EvidenceReport, check_evidence
 from graphsvc_verify.keychain import OPERATOR
 from graphsvc_verify.package import PackageReport, check_package
 from graphsvc_verify.receipt import ReceiptReport, attention_of, check_receipt
@@ -84,6 +84,7 @@ def _receipt_result(report: ReceiptReport) -> dict[str, Any]:
         "basis": header["basis"],
         "case": header["case"],
         "owners": {owner: len(handles) for owner, handles in report.disclosed.items()},
+        "later": {owner: dict(late) for owner, late in report.later.items()},
         "recordsChecked": report.records,
         "attention": attention_of(report),
         "witnesses": _witnesses(report.witnesses),
@@ -106,9 +107,10 @@ def _evidence_result(report: EvidenceReport) -> dict[str, Any]:
                 "assurance": entry.assurance,
                 "acts": entry.acts,
                 "void": entry.void,
-                "facts": None if entry.owner is None else _facts(entry),
-                "records": None if entry.owner is None else _records(entry.owner),
-                "recordsBy": OPERATOR if entry.owner is not None and _records(entry.owner) else None,
+                "facts": None if entry.told is None else _facts(entry),
+                "records": None if entry.records is None else [[s, row, list(g)] for s, row, _, g in entry.records],
+                "recordsBy": OPERATOR if entry.records else None,
+                "late": None if entry.later is None else entry.later["facts"]["late"],
             }
             for entry in report.entries
         ],
@@ -132,13 +134,8 @@ def _witnesses(found: tuple[Cosignature, ...]) -> list[dict[str, str]]:
 
 def _facts(entry: EntryReport) -> dict[str, Any]:
     """Each fact that the owner was told as {value, by}: whose word it is."""
-    told = {} if entry.owner is None else entry.owner["facts"]
+    told = {} if entry.told is None else entry.told["facts"]
     return {name: {"value": told[name], "by": by} for name, by in entry.facts.items()}
-
-
-def _records(section: Any) -> list[list[Any]]:
-    """Each record shown, or hit, as [submission, row, groups]."""
-    return [[submission, row, list(groups)] for submission, row, _, groups in records_of(section)]
 
 
 def _text(result: dict[str, Any]) -> str:
@@ -167,6 +164,9 @@ def _plain(line: str) -> str:
 def _answer_lines(result: dict[str, Any]) -> list[str]:
     lines = [f"  entry {result['index']} ({result['type']}) at {result['t']}"]
     lines += [f"  {owner}: {count} records" for owner, count in result["owners"].items()]
+    for owner, late in result["later"].items():
+        when = "is never told" if late["due"] is None else f"is told on {late['due']} or later"
+        lines.append(f"  {owner}: hits, of which it {when}, by rule {late['rule']}: {late['law']}")
     checked = result["recordsChecked"]
     return [*lines, "  answer not given" if checked is None else f"  records found in the answer: {checked}"]
 
@@ -188,6 +188,8 @@ def _entry_lines(result: dict[str, Any]) -> list[str]:
         lines += [f"    an act in it counts for nothing ({void['code']}): {void['message']}" for void in entry["void"]]
         lines += _fact_lines(entry["facts"] or {})
         lines += [f"    which records: {entry['recordsBy']}"] if entry["recordsBy"] else []
+        if late := entry["late"]:
+            lines.append(f"    told late, on {late['due']} or later, by rule {late['rule']}: {late['law']}")
     return lines + [f"  left out on purpose: owner's entries {first} to {last}" for first, last in result["leftOut"]]
 
 

@@ -8,7 +8,8 @@
      timestamps: [{index, leaf, proof, grown: [hash]}]}
 
 ``opened`` gives section keys S (or the header's key, role ``header``, tag ``""``): each opens one sealed part and
-proves what is in it. Acts are objects, by their digest in the leaf. ``timestamps`` are left out where there are none.
+proves what is in it. Role ``later``: a hit that the owner was told of late, by an entry ``told`` that is here too. Acts
+are objects, by their digest in the leaf. ``timestamps`` are left out where there are none.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from graphsvc_verify.boxes import section_info, section_key, section_tag
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.carried import CONTRADICTIONS, check_carried
 from graphsvc_verify.cosignature import Cosignature
-from graphsvc_verify.disclosures import HIT, commitments, disclosures_root, facts_root, hits_commitment
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.hpkekeys import unwrap_day_key
@@ -36,14 +36,16 @@ from graphsvc_verify.keychain import (
     read_keychain,
 )
 from graphsvc_verify.keyevents import TYPES
-from graphsvc_verify.lines import READ, check_lines, owner_line
+from graphsvc_verify.lines import READ, check_lines
 from graphsvc_verify.meaning import Said
 from graphsvc_verify.merkle import leaf_hash, verify_consistency, verify_inclusion
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import read_objects
+from graphsvc_verify.sections import check_owner_section, records_of
 from graphsvc_verify.signedread import TYP
 from graphsvc_verify.stamps import TYPE, UNCHECKED, LoggedStamp, check_stamp, check_stamp_times
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
+from graphsvc_verify.told import check_told, opened_later, with_later
 from graphsvc_verify.trust import Trust, check_witnessed
 
 FORMAT = "graphsvc-evidence"
@@ -60,7 +62,7 @@ class EntryReport:
     """One entry: what its act proves (``asserted by the operator`` when it carries none that counts), what was opened.
 
     ``void`` are acts in it that count for nothing, as {act, code, message}; ``derived`` the names of the owner's facts
-    that follow from the act.
+    that follow from the act. ``later`` is what the owner was told of late.
     """
 
     index: int
@@ -71,6 +73,18 @@ class EntryReport:
     header: Mapping[str, Any] | None
     void: list[dict[str, str]] = field(default_factory=list)
     derived: frozenset[str] = frozenset()
+    later: Mapping[str, Any] | None = None
+
+    @property
+    def told(self) -> Mapping[str, Any] | None:
+        """The section with what the owner was told first of the entry; ``later`` where that is all."""
+        return self.later if self.owner is None else self.owner
+
+    @property
+    def records(self) -> list[tuple[int, int, str, tuple[str, ...]]] | None:
+        """All that the owner was told was shown or hit (:func:`records_of`); None where nothing is opened."""
+        opened = [section for section in (self.owner, self.later) if section is not None]
+        return [record for section in opened for record in records_of(section)] if opened else None
 
     @property
     def assurance(self) -> str:
@@ -80,7 +94,7 @@ class EntryReport:
     @property
     def facts(self) -> dict[str, str]:
         """By name of each fact that the owner was told: whose word it is."""
-        told = {} if self.owner is None else self.owner["facts"]
+        told = {} if self.told is None else self.told["facts"]
         return {name: self.assurance if name in self.derived else OPERATOR for name in sorted(told)}
 
 
@@ -130,7 +144,7 @@ def open_evidence(evidence: Mapping[str, Any], private: bytes) -> dict[str, Any]
                 s = section_key(key, leaf.nonce, section_info(origin, role, tag, leaf.epoch))
                 opened.append({"role": role, "tag": b64u(tag), "key": b64u(s)})
         entries.append({**item, "opened": opened})
-    return {**evidence, "owner": owner, "entries": entries}
+    return {**evidence, "owner": owner, "entries": with_later(entries, objects)}
 
 
 def _day_keys(
@@ -177,6 +191,7 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
     stamps = [_check_stamp(item, checkpoint, objects, chain, trust) for item in stamped]
     check_stamp_times(times, stamps)
     owner = str(evidence["owner"])
+    check_told(evidence, {one.index: (one.type, one.owner, one.later) for one in entries})
     missing = _check_numbers(owner, entries, bool(evidence["selected"]))
     limits = (said_of_times(witnesses, trust), *([] if trust.witnesses else [NO_WITNESS]), *LIMITS)
     if any(act["typ"] == TYP for entry in entries for act in entry.acts):
@@ -224,14 +239,16 @@ def _check_entry(
     index = int(item["index"])
     check_key_head(chain, index, leaf)
     owner, header = _opened(item["opened"], leaf, objects)
+    later = opened_later(item["opened"], leaf, objects, header)
     # An act that enrols or revokes a key is signed by a root key and was checked with the chain.
     if leaf.type in TYPES.values():
         if index not in chain.order:
             raise VerifyError("key_chain", "a key event is not part of the chain")
         check_event_said(chain, index, header)
         return EntryReport(index, leaf.type, leaf.t, [chain.events[index]], owner, header)
-    report = EntryReport(index, leaf.type, leaf.t, [], owner, header)
-    said = Said(leaf.type, header, {} if owner is None else {owner["owner"]: owner["facts"]})
+    report = EntryReport(index, leaf.type, leaf.t, [], owner, header, later=later)
+    opened = {"": later, **({} if owner is None else {owner["owner"]: owner})}
+    said = Said(leaf.type, header, {name: one["facts"] for name, one in opened.items() if one is not None})
     place = Place(index, leaf.t, checkpoint.origin)
     derived: frozenset[str] = frozenset()
     for name in leaf.acts if leaf.type not in ("keys", TYPE) else ():
@@ -261,6 +278,8 @@ def _opened(
     owner, header, tag = None, None, ""
     for part in parts:
         key = unb64u(part["key"], 32)
+        if part["role"] == "later":
+            continue
         if part["role"] != "header":
             content = open_section(leaf, part["tag"], key, objects)
             if part["role"] == "owner":
@@ -274,52 +293,6 @@ def _opened(
     if owner is not None:
         check_owner_section(owner, sections_of(leaf, objects)[tag]["line"], header)
     return owner, header
-
-
-def check_owner_section(section: Mapping[str, Any], line: str, header: Mapping[str, Any] | None) -> None:
-    """Recompute both roots of an opened owner section; compare with its line in the entry, and with an opened header.
-
-    Raises VerifyError ``wrong_line``, ``wrong_root``, ``missing_owner``.
-    """
-    records = [(section["submissions"][place], row) for place, row, _, _ in section["leaves"]]
-    seed = unb64u(section["seed"], 32)
-    commits = commitments(seed, records)
-    opened = [
-        (c, str(handle), section["groups"][groups])
-        for c, (_, _, handle, groups) in zip(commits, section["leaves"], strict=True)
-    ]
-    if "hits" in section:
-        opened.append((hits_commitment(seed, len(records), hits_of(section), section["hits"]["more"]), "", [HIT]))
-    found = (
-        b64u(disclosures_root(opened)),
-        b64u(facts_root(section["facts"], unb64u(section["factsSalt"], 32))),
-    )
-    if b64u(owner_line(section["owner"], *found)) != line:
-        raise VerifyError("wrong_line", "the owner's section is not the one that the entry's header lists")
-    if header is None:
-        return
-    committed = [(item["root"], item["facts"]) for item in header["owners"] if item["owner"] == section["owner"]]
-    if len(committed) != 1:
-        raise VerifyError("missing_owner", "the header does not commit to this owner")
-    if committed[0] != found:
-        raise VerifyError("wrong_root", "the owner's section is not what the header commits to")
-
-
-def records_of(section: Mapping[str, Any]) -> list[tuple[int, int, str, tuple[str, ...]]]:
-    """What an opened owner section names, as (submission, row, handle, field groups).
-
-    A record that was hit, and not shown, has no handle, and ``hit`` for its groups.
-    """
-    shown = [
-        (section["submissions"][at], row, str(handle), tuple(section["groups"][groups]))
-        for at, row, handle, groups in section["leaves"]
-    ]
-    return [*shown, *((submission, row, "", (HIT,)) for submission, row in hits_of(section))]
-
-
-def hits_of(section: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """The (submission, row) that an opened owner section says were hit."""
-    return [(section["submissions"][place], row) for place, row in section.get("hits", {"records": ()})["records"]]
 
 
 def _check_numbers(owner: str, entries: list[EntryReport], selected: bool) -> list[tuple[int, int]]:

@@ -12,6 +12,9 @@ facts, or one of them refuses. The facts of a read all stand in the header; the 
     HMAC-SHA-256(header key, "facts" ‖ owner)
 
 so the requester also sees that each owner was told of this very reader, purpose, legal basis, case and policy.
+
+Hits that a rule of policy lets their owner be told late, or never, stand in the body of a read's header under ``later``
+(:mod:`graphsvc_verify.telling`). Their line is an owner's, beside a section that the owner can't find yet.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from graphsvc_verify.canonical import b64u, encode, unb64u
 from graphsvc_verify.disclosures import facts_root
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.meaning import read_facts
+from graphsvc_verify.telling import later_of
 
 READ = "read"
 _LINE = b"graphsvc line v1"
@@ -45,14 +49,20 @@ def read_salt(header_key: bytes, owner: str) -> bytes:
     return hmac.digest(header_key, b"facts" + owner.encode(), "sha256")
 
 
+def later_salt(header_key: bytes, owner: str) -> bytes:
+    """The same for what an owner is told later: it may be told something at once by the same entry."""
+    return hmac.digest(header_key, b"later" + owner.encode(), "sha256")
+
+
 def check_lines(header: Mapping[str, Any], key: bytes, sections: Mapping[str, Mapping[str, str]], type_: str) -> None:
     """Account for every section's line by an opened header; for a read also check what its owners were told.
 
     ``sections`` are by base64url tag. Raises VerifyError ``wrong_line``, ``missing_owner``, ``wrong_fact``.
     """
-    owners = header["owners"]
-    left = {b64u(owner_line(item["owner"], item["root"], item["facts"])) for item in owners}
-    if len({item["owner"] for item in owners}) != len(owners):
+    owners, later = header["owners"], later_of(header) if type_ == READ else []
+    listed = [*owners, *(item for item, _ in later)]
+    left = {b64u(owner_line(item["owner"], item["root"], item["facts"])) for item in listed}
+    if any(len({item["owner"] for item in some}) != len(some) for some in (owners, [item for item, _ in later])):
         raise VerifyError("missing_owner", "an owner is named twice")
     for tag, part in sections.items():
         if part["line"] in left:
@@ -63,7 +73,8 @@ def check_lines(header: Mapping[str, Any], key: bytes, sections: Mapping[str, Ma
         raise VerifyError("missing_owner", "an owner that the header lists has no section in the entry")
     if type_ != READ:
         return
-    told = read_facts(header)
-    for item in owners:
-        if b64u(facts_root(told, read_salt(key, item["owner"]))) != item["facts"]:
+    for item, late in [*((item, None) for item in owners), *later]:
+        told = read_facts(header, late)
+        salt = read_salt(key, item["owner"]) if late is None else later_salt(key, item["owner"])
+        if b64u(facts_root(told, salt)) != item["facts"]:
             raise VerifyError("wrong_fact", "an owner is told of another reader, footing or policy than the requester")

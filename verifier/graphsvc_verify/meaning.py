@@ -113,12 +113,16 @@ def signed_facts(facts: Values, deed: Deed, meaning: Meaning, owner: str) -> fro
     return frozenset(facts) & frozenset(meaning.told(owner, deed.org))
 
 
-def read_facts(header: Values) -> dict[str, Any]:
-    """The facts of a read as each owner is told them: they all stand in the header. ``export``: it went into a file."""
+def read_facts(header: Values, late: Values | None = None) -> dict[str, Any]:
+    """The facts of a read as each owner is told them: they all stand in the header. ``export``: it went into a file.
+
+    ``late`` is the rule by which an owner is told later, where there is one.
+    """
     who = header["who"] or {}
     footing = {name: header[name] for name in ("purpose", "basis", "case", "policy")}
-    exported = {"export": True} if header.get("body", {}).get("export") else {}
-    return {"reader": who.get("org"), "person": who.get("person"), **footing, **exported}
+    more: dict[str, Any] = {"export": True} if header.get("body", {}).get("export") else {}
+    more |= {} if late is None else {"late": dict(late)}
+    return {"reader": who.get("org"), "person": who.get("person"), **footing, **more}
 
 
 def _same(expected: Values, found: Values) -> None:

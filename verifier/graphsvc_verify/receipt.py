@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,12 +22,16 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.lines import READ, check_lines
 from graphsvc_verify.note import Checkpoint
 from graphsvc_verify.proof import verify_proof
+from graphsvc_verify.telling import check_late, later_of
 from graphsvc_verify.trust import Trust
 
 LIMITS = (
     "Not detectable from a receipt: which records were hit where an owner is told of hits, and requester and operator "
     "colluding.",
     "The time is asserted by the operator.",
+)
+TOLD_LATER = (
+    "Whether a policy in force has owners told late or never, and whether they then are told, no receipt can tell."
 )
 UNWITNESSED = "Fewer witnesses than needed have signed this receipt's checkpoint yet; take evidence, which needs them."
 
@@ -36,7 +40,8 @@ UNWITNESSED = "Fewer witnesses than needed have signed this receipt's checkpoint
 class ReceiptReport:
     """What a checked receipt proves. ``records`` counts the records found in the answer (None: no answer given).
 
-    ``hits`` are the owners that are told of hits; ``witnesses`` the pinned ones that cosigned its checkpoint.
+    ``hits`` are the owners that are told of hits; ``later`` those of them that are told late, with the {rule, law, due}
+    that the entry gives for it (``due`` None: never); ``witnesses`` the pinned ones that cosigned its checkpoint.
     """
 
     index: int
@@ -48,6 +53,7 @@ class ReceiptReport:
     witnesses: tuple[Cosignature, ...] = ()
     limits: tuple[str, ...] = field(default=LIMITS)
     hits: frozenset[str] = frozenset()
+    later: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def check_receipt(receipt: Any, trust: Trust, data: bytes | None = None) -> ReceiptReport:
@@ -75,7 +81,9 @@ def _check(receipt: Any, trust: Trust, data: bytes | None) -> ReceiptReport:
     key = unb64u(str(openings["headerKey"]), 32)
     header = open_header(leaf, key, objects)
     check_lines(header, key, sections_of(leaf, objects), leaf.type)
-    disclosed, hits = _check_owners(header, openings["owners"])
+    disclosed, hits = _check_owners(header["owners"], openings["owners"])
+    later = _check_later(header, openings.get("later", []), leaf) if leaf.type == READ else {}
+    hits |= later.keys()
     records = None
     if data is not None:
         if leaf.type != READ:
@@ -85,7 +93,8 @@ def _check(receipt: Any, trust: Trust, data: bytes | None) -> ReceiptReport:
         records = check_answer(data, disclosed, hits)
     witnesses = read_cosignatures(checkpoint.note, trust.witnesses)
     limits = LIMITS if len(witnesses) >= trust.needed else (UNWITNESSED, *LIMITS)
-    return ReceiptReport(index, leaf, header, checkpoint, disclosed, records, witnesses, limits, hits)
+    limits = (*limits, TOLD_LATER) if later else limits
+    return ReceiptReport(index, leaf, header, checkpoint, disclosed, records, witnesses, limits, hits, later)
 
 
 def attention_of(report: ReceiptReport) -> str:
@@ -130,11 +139,22 @@ def read_objects(value: Any) -> dict[str, bytes]:
     return {str(name): unb64u(str(text)) for name, text in value.items()}
 
 
+def _check_later(header: Mapping[str, Any], owners: Any, leaf: Leaf) -> dict[str, Mapping[str, Any]]:
+    """The owners that are told of hits later, each with why and when. Raises VerifyError ``bad_late``."""
+    listed = later_of(header)
+    disclosed, hits = _check_owners([item for item, _ in listed], owners)
+    if any(disclosed.values()) or hits != disclosed.keys():
+        raise VerifyError("bad_late", "the entry tells an owner late of what is no hit")
+    for _, late in listed:
+        check_late(late, leaf.t)
+    return {str(item["owner"]): late for item, late in listed}
+
+
 def _check_owners(
-    header: Mapping[str, Any], owners: Any
+    listed: Sequence[Mapping[str, Any]], owners: Any
 ) -> tuple[dict[str, dict[str, frozenset[str]]], frozenset[str]]:
     """What each owner is told was shown, and the owners that are told of hits."""
-    committed = [(item["owner"], item["root"]) for item in header["owners"]]
+    committed = [(item["owner"], item["root"]) for item in listed]
     if not isinstance(owners, list) or [item.get("owner") for item in owners] != [owner for owner, _ in committed]:
         raise VerifyError("missing_owner", "the receipt opens other owners than the entry commits to")
     disclosed, hits = {}, set()

@@ -8,7 +8,7 @@ sections and headers of others it sees noise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphsvc_verify.boxes import section_info, section_key, section_tag
@@ -16,14 +16,16 @@ from graphsvc_verify.canonical import b64u, decode, unb64u
 from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
-from graphsvc_verify.evidence import NO_WITNESS, check_owner_section, records_of
+from graphsvc_verify.evidence import NO_WITNESS
 from graphsvc_verify.hpkekeys import unwrap_day_key
 from graphsvc_verify.keyevents import TYPES
 from graphsvc_verify.lines import check_lines
 from graphsvc_verify.merkle import leaf_hash
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
-from graphsvc_verify.tiles import Fetch, check_tree, read_entries
+from graphsvc_verify.sections import check_owner_section, check_section, records_of
+from graphsvc_verify.tiles import Fetch, check_tree, read_entries, read_entry
 from graphsvc_verify.times import check_time_order, check_witness_times, said_of_times
+from graphsvc_verify.told import Key, keys_told, open_later
 from graphsvc_verify.trust import Trust, check_witnessed
 
 LIMITS = (
@@ -36,15 +38,17 @@ LIMITS = (
 class Seen:
     """One section of the owner: where it stands and what it says; ``records`` are (submission, row, field groups).
 
-    The groups of a record that was hit, and not shown, are ``hit`` alone.
+    The groups of a record that was hit, and not shown, are ``hit`` alone. ``told`` is the entry that told it late;
+    such a section has no number (``seq`` None), that entry's has.
     """
 
     index: int
     type: str
     t: str
-    seq: int
+    seq: int | None
     facts: Mapping[str, Any]
     records: tuple[tuple[int, int, tuple[str, ...]], ...]
+    told: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,8 @@ class _Scan:
         self._epoch: int | None = None
         self._key_head: int | None = None
         self._seen: list[Seen] = []
+        self._late: list[Seen] = []
+        self._hashes: list[bytes] = []
         self._asked: list[Asked] = []
         self._unread: list[tuple[int, int]] = []
         self._acts: set[bytes] = set()
@@ -128,20 +134,21 @@ class _Scan:
         checkpoint = verify_checkpoint(note.decode(), self._trust.log)
         witnesses = check_witnessed(checkpoint, self._trust)
         # 2. Every entry in order: its place in the chains of epochs and key events, and the owner's sections.
-        hashes, times = [], []
+        times = []
         for index, raw in enumerate(read_entries(self._fetch, checkpoint.size)):
-            hashes.append(leaf_hash(raw))
+            self._hashes.append(leaf_hash(raw))
             leaf = parse_leaf(raw)
             times.append((index, leaf.t))
-            self._take(index, leaf)
+            self._take(index, leaf, checkpoint.size)
         # 3. These entries and no others are what the checkpoint signs (tiles).
-        check_tree(self._fetch, hashes, checkpoint, self._trust.checkpoint)
+        check_tree(self._fetch, self._hashes, checkpoint, self._trust.checkpoint)
         check_time_order(times)
         check_witness_times(times, witnesses, self._trust)
         limits = (said_of_times(witnesses, self._trust), *(() if self._trust.witnesses else (NO_WITNESS,)), *LIMITS)
-        return ScanReport(self._owner, checkpoint, self._seen, self._asked, self._unread, witnesses, limits)
+        seen = sorted([*self._seen, *self._late], key=lambda one: one.index)
+        return ScanReport(self._owner, checkpoint, seen, self._asked, self._unread, witnesses, limits)
 
-    def _take(self, index: int, leaf: Leaf) -> None:
+    def _take(self, index: int, leaf: Leaf, size: int) -> None:
         if leaf.type == "keys":
             self._turn(index, leaf)
         if leaf.epoch != self._epoch:
@@ -156,7 +163,8 @@ class _Scan:
             raise VerifyError("act_replayed", f"entry {index} carries an act that an entry before it carries")
         self._acts.update(acts)
         if self._pair is not None:
-            self._open(index, leaf)
+            for key in self._open(index, leaf):
+                self._open_later(index, key, size)
         elif self._unread and self._unread[-1][1] == index - 1:
             self._unread[-1] = (self._unread[-1][0], index)
         else:
@@ -176,7 +184,8 @@ class _Scan:
                 if error.code not in ("no_day_key", "bad_box"):
                     raise
 
-    def _open(self, index: int, leaf: Leaf) -> None:
+    def _open(self, index: int, leaf: Leaf) -> list[Key]:
+        """Take in the owner's sections of an entry; what they give it to open of entries before."""
         header = None
         found = self._section(leaf, "requester")
         if found is not None:
@@ -186,12 +195,29 @@ class _Scan:
             self._asked.append(Asked(index, leaf.type, leaf.t, header))
         found = self._section(leaf, "owner")
         if found is None:
-            return
+            return []
         section, line = found
         check_owner_section(section, line, header)
         self._check_number(index, section)
         records = tuple((submission, row, groups) for submission, row, _, groups in records_of(section))
         self._seen.append(Seen(index, leaf.type, leaf.t, section["ownerSeq"], section["facts"], records))
+        return keys_told(leaf.type, section)
+
+    def _open_later(self, told: int, key: Key, size: int) -> None:
+        """Take in what entry ``told`` tells of an entry before it."""
+        index = key[0]
+        if not 0 <= index < told or any((one.index, one.told is None) == (index, False) for one in self._late):
+            raise VerifyError("not_told", f"entry {told} tells of what is no entry before it, or was told already")
+        raw = read_entry(self._fetch, index, size)
+        if leaf_hash(raw) != self._hashes[index]:
+            raise VerifyError("bad_tile", f"entry {index} is another one when it is read again")
+        leaf = parse_leaf(raw)
+        section, line = open_later(leaf, key, self._objects)
+        check_section(section, line, None)
+        if section["owner"] != self._owner:
+            raise VerifyError("owner_seq", f"entry {told} tells this owner of another one's records")
+        records = tuple((submission, row, groups) for submission, row, _, groups in records_of(section))
+        self._late.append(Seen(index, leaf.type, leaf.t, None, section["facts"], records, told))
 
     def _section(self, leaf: Leaf, role: str) -> tuple[dict[str, Any], str] | None:
         """The owner's section of a role, opened, with its line."""
@@ -209,7 +235,7 @@ class _Scan:
             raise VerifyError("owner_seq", f"entry {index} has a section of another owner under this one's key")
         seq, prev = section["ownerSeq"], section["prev"]
         last = self._seen[-1] if self._seen else None
-        expected = 0 if last is None else last.seq + 1
+        expected = 0 if last is None or last.seq is None else last.seq + 1
         if type(seq) is not int or seq < expected:
             raise VerifyError("owner_seq", f"the owner's numbering goes back at entry {index}")
         if seq == expected:
@@ -239,7 +265,12 @@ def compare_access(report: ScanReport, listed: Sequence[Mapping[str, Any]], low:
     Entries are as the API gives them: ``index``, ``records`` with ``submission`` and ``row``, and what else was asked.
     """
     found = []
-    logged = {seen.index: seen for seen in report.seen if seen.type == "read" and seen.records}
+    logged: dict[int, Seen] = {}
+    for one in report.seen:
+        # What was told after the answer it could not have.
+        if one.type == "read" and one.records and (one.told is None or one.told < high):
+            before = logged.get(one.index, replace(one, records=()))
+            logged[one.index] = replace(before, records=before.records + one.records)
     told = {int(entry["index"]): entry for entry in listed if entry.get("records")}
     for index in sorted(index for index in {*logged, *told} if low <= index < high):
         if index not in told:

@@ -14,9 +14,12 @@ from typing import Any
 
 from graphsvc_verify.answers import records_in
 from graphsvc_verify.canonical import parse
-from graphsvc_verify.evidence import EntryReport, EvidenceReport, records_of
+from graphsvc_verify.evidence import EntryReport, EvidenceReport
+from graphsvc_verify.lines import READ
 from graphsvc_verify.note import split_note
 from graphsvc_verify.receipt import ReceiptReport
+from graphsvc_verify.sections import records_of
+from graphsvc_verify.telling import later_of
 
 VERSION = 1
 _STYLE = (
@@ -67,9 +70,13 @@ def _entries(report: EvidenceReport) -> Iterable[str]:
     columns = ("entry", "time", "kind", "who", "purpose", "legal basis", "case", "records", "signed acts")
     yield _table(columns, (_entry(entry) for entry in report.entries))
     for entry in report.entries:
-        if entry.owner is not None and (records := records_of(entry.owner)):
-            section = entry.owner
-            yield f"<h3>Entry {entry.index}: records of {escape(str(section['owner']))} that were shown or hit</h3>"
+        for section in (entry.owner, entry.later):
+            if section is None or not (records := records_of(section)):
+                continue
+            late = section["facts"].get("late")
+            when = "" if late is None else f"; told on {late['due']} or later, by rule {late['rule']}: {late['law']}"
+            title = f"Entry {entry.index}: records of {section['owner']} that were shown or hit{when}"
+            yield f"<h3>{escape(title)}</h3>"
             facts = [(name, section["facts"][name]) for name in _FACTS if section["facts"].get(name)]
             yield _table((), facts)
             rows = ((*place, handle, ", ".join(groups)) for *place, handle, groups in records)
@@ -77,18 +84,24 @@ def _entries(report: EvidenceReport) -> Iterable[str]:
 
 
 def _entry(entry: EntryReport) -> tuple[object, ...]:
-    said: Mapping[str, Any] = (entry.owner or {}).get("facts", {})
+    said: Mapping[str, Any] = (entry.told or {}).get("facts", {})
     who = " · ".join(str(said[name]) for name in ("reader", "person", "by") if said.get(name))
     stated = [str(said.get(name) or "") for name in ("purpose", "basis", "case")]
     if entry.header is not None:
         party = entry.header.get("who") or {}
         who = " · ".join(str(party[name]) for name in ("org", "person") if party.get(name))
         stated = [str(entry.header.get(name) or "") for name in ("purpose", "basis", "case")]
-    shown = "closed" if entry.owner is None else len(records_of(entry.owner))
-    if entry.owner is None and entry.header is not None:
-        shown = "to " + (", ".join(str(item["owner"]) for item in entry.header["owners"]) or "nobody told")
+    shown: object = "closed" if entry.records is None else len(entry.records)
+    if entry.records is None and entry.header is not None:
+        owners = [str(item["owner"]) for item in entry.header["owners"]]
+        owners += [f"{item['owner']} ({late['due'] or 'never told'})" for item, late in _later(entry)]
+        shown = "to " + (", ".join(owners) or "nobody told")
     acts = "; ".join(f"{act['typ']} by {act['person'] or act['via']} of {act['iss']}" for act in entry.acts)
     return (entry.index, entry.t, entry.type, who, *stated, shown, acts or "none")
+
+
+def _later(entry: EntryReport) -> Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    return later_of(entry.header) if entry.header is not None and entry.type == READ else ()
 
 
 def _answer(name: str, data: bytes, proof: ReceiptReport) -> Iterable[str]:

@@ -25,13 +25,14 @@ def tile_path(level: int | None, n: int, width: int = TILE) -> str:
 def read_entries(fetch: Fetch, size: int) -> Iterator[bytes]:
     """The first ``size`` entries, in order. Raises VerifyError ``no_tile`` or ``bad_tile``."""
     for n, width in _tiles(size):
-        data, at = _fetch(fetch, None, n, width), 0
-        for _ in range(width):
-            end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-            if len(data) < at + 2 or len(data) < end:
-                raise VerifyError("bad_tile", f"entry bundle {n} is cut off")
-            yield data[at + 2 : end]
-            at = end
+        yield from _bundle(fetch, n, width)
+
+
+def read_entry(fetch: Fetch, index: int, size: int) -> bytes:
+    """Entry ``index`` of a log with ``size`` entries. Raises VerifyError ``no_tile`` or ``bad_tile``."""
+    first = index // TILE * TILE
+    bundle = _bundle(fetch, index // TILE, min(TILE, size - first))
+    return next(raw for at, raw in enumerate(bundle, first) if at == index)
 
 
 def check_tree(fetch: Fetch, hashes: list[bytes], checkpoint: Checkpoint, pinned: Checkpoint | None) -> None:
@@ -55,6 +56,16 @@ def check_tree(fetch: Fetch, hashes: list[bytes], checkpoint: Checkpoint, pinned
                 raise VerifyError("bad_tile", f"hash tile {n} of level {level} is not what the entries make")
         row = [root(row[start : start + TILE]) for start in range(0, len(row) // TILE * TILE, TILE)]
         level += 1
+
+
+def _bundle(fetch: Fetch, n: int, width: int) -> Iterator[bytes]:
+    data, at = _fetch(fetch, None, n, width), 0
+    for _ in range(width):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if len(data) < at + 2 or len(data) < end:
+            raise VerifyError("bad_tile", f"entry bundle {n} is cut off")
+        yield data[at + 2 : end]
+        at = end
 
 
 def _tiles(count: int) -> Iterator[tuple[int, int]]:
