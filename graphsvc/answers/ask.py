@@ -18,10 +18,11 @@ import msgspec
 from graphsvc.anchoring.witnesses import Witnessing
 from graphsvc.answers.questions import MANY, Means, Reading
 from graphsvc.answers.rendering import Withheld
-from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
+from graphsvc.ledger.entry import Disclosure, EntryDraft, Late, OwnerPart
 from graphsvc.ledger.own import cases_of, submissions_since
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.signedreads import check_signed
+from graphsvc.ledger.telling import day_after
 from graphsvc.model.errors import NotAtHand, ScopeMoved, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS, ROW_MASK
@@ -189,10 +190,14 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
     stated = {"purpose": footing.purpose, "basis": footing.legal_basis, "case": footing.case}
     body = {"export": True} if footing.export else {}
     facts = read_facts({"who": who, **stated, "policy": scope.policy, "body": body})
-    shown, hits = reading.shapes.shown, reading.shapes.hits()
+    shown, hits, late = reading.shapes.shown, reading.shapes.hits(), _late(scope, reading)
     owners = [
-        OwnerPart(owner, facts, _disclosures(shown.get(owner, {})), hits.get(owner))
+        OwnerPart(owner, facts, _disclosures(shown.get(owner, {})), hits.get(owner) if owner not in late else None)
         for owner in sorted({*shown, *hits})
+        if owner in shown or owner not in late
+    ]
+    owners += [
+        OwnerPart(owner, {**facts, "late": late[owner].value()}, [], hits[owner], late[owner]) for owner in sorted(late)
     ]
     return EntryDraft(
         type=READ,
@@ -212,6 +217,22 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
         sees=scope.owners,
         effects=None,
     )
+
+
+def _late(scope: Scope, reading: Reading) -> dict[str, Late]:
+    """The owners that are not told of their hits now, by the rules of the version that the scope was made by.
+
+    What becomes of those rules later changes nothing: from here on it stands in the entry.
+    """
+    organisations, late = reading.core.ledger.organisations(), dict[str, Late]()
+    for owner in reading.shapes.hits():
+        if owner == scope.principal.org:
+            continue
+        rule = scope.tellings.of(scope.footing, scope.principal.organisation.kind, organisations[owner].kind)
+        if rule is not None:
+            due = "" if rule.delay is None else day_after(time.time(), rule.delay)
+            late[owner] = Late(rule.name, rule.law, due)
+    return late
 
 
 def _disclosures(records: Mapping[int, tuple[str, tuple[str, ...]]]) -> list[Disclosure]:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from graphsvc.answers.questions import Reading, Shape
 from graphsvc.ledger import tables
 from graphsvc.ledger.taken import standing
+from graphsvc.ledger.telling import tell_due
 from graphsvc.model.errors import Denied
 
 MOST_ASIDE = 200
@@ -78,6 +79,7 @@ class OwnReading:
         principal = self._reading.scope.principal
         if "officer" not in principal.roles:
             raise Denied("only data-protection officers read the access log", where="role")
+        await asyncio.to_thread(tell_due, self._core.ledger)
         rows, more = await asyncio.to_thread(self._core.ledger.access_log, principal.org, since, until, first, before)
         entries = [
             {
@@ -91,10 +93,13 @@ class OwnReading:
                 "policy": row["policy"],
                 "signed": row["signed"],
                 "export": row["export"],
+                "late": row["late"],
                 "records": [
                     {"submission": submission, "row": number, "hit": hit} for submission, number, hit in row["records"]
                 ],
             }
             for row in rows
         ]
-        return {"entries": entries, "next_before": entries[-1]["index"] if more else None}
+        next_before = entries[-1]["index"] if more else None
+        told_late = self._reading.scope.tellings.listed()
+        return {"entries": entries, "next_before": next_before, "told_late": told_late}

@@ -278,6 +278,16 @@ class SubmissionRow:
 
 
 @shape
+class ToldLate:
+    """By which rule and law an owner was told late: in which entry, and when."""
+
+    index: int
+    at: str
+    rule: str
+    law: str
+
+
+@shape
 class Access:
     """One read of the caller's organisation's records.
 
@@ -294,15 +304,35 @@ class Access:
     policy: str | None
     signed: bool
     export: bool
+    late: ToldLate | None = strawberry.field(
+        description="Where the owner was not told of hits at once: why, and where."
+    )
     records: list[SubmissionRow]
 
 
 @shape
+class TellingRule:
+    """A rule of policy by which owners are told of hits late, as a law asks; it says nothing of any single hit.
+
+    owners: kinds of organisations, null for all. delay: in days; null: they are never told.
+    """
+
+    rule: str
+    law: str
+    purposes: list[str]
+    legal_bases: list[str]
+    askers: list[str]
+    owners: list[str] | None
+    delay: int | None
+
+
+@shape
 class AccessLog:
-    """Reads, newest first. nextBefore continues; null at the end."""
+    """Reads, newest first. nextBefore continues; null at the end. toldLate: rules in force by which some are late."""
 
     entries: list[Access]
     next_before: int | None
+    told_late: list[TellingRule]
 
 
 @given

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graphsvc.cli.accessreport import counted, write_report
+from graphsvc.cli.accessreport import counted, told_in_general, write_report
 from graphsvc.cli.options import identifier
 from graphsvc.cli.output import table, write_json
 from graphsvc.cli.sharing import JsonFlag, ProfileOption
@@ -52,5 +52,7 @@ def subject_access(
     columns = ("submission", "row", "received", "state", "hold", "handling", "legal basis", "disclosures", "to")
     table(columns, rows)
     typer.echo(counted(report))
+    for line in told_in_general(report):
+        typer.echo(line)
     if html is not None:
         typer.echo(f"{html}: the report with everything that they say")

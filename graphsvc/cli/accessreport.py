@@ -28,6 +28,17 @@ def counted(report: Shape) -> str:
     return f"{listed} of {there} records shown" if report["truncated"] else f"{listed} records"
 
 
+def told_in_general(said: Shape) -> list[str]:
+    """What an access log or a report says of disclosures that are not in it yet, or never will be; a line a rule."""
+    lines = []
+    for rule in said["toldLate"]:
+        when = "not at all" if rule["delay"] is None else f"{rule['delay']} days late"
+        asked = f"{', '.join(rule['askers'])} for {', '.join(rule['purposes'])} on {', '.join(rule['legalBases'])}"
+        whose = f" about records of {', '.join(rule['owners'])}" if rule["owners"] else ""
+        lines.append(f"hits that were told to {asked}{whose} are listed {when}, by rule {rule['rule']}: {rule['law']}")
+    return lines
+
+
 def write_report(report: Shape) -> bytes:
     """The page about a report of :func:`graphsvc.client.custody.subject_access`."""
     records = report["records"]
@@ -45,6 +56,7 @@ def write_report(report: Shape) -> bytes:
         body.append(f"<p><strong>There are more records than one report holds: {counted(report)}.</strong></p>")
     elif not records:
         body.append("<p>The organisation holds no record about this identifier.</p>")
+    body += [f"<p>{escape(line)}</p>" for line in told_in_general(report)]
     head = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from graphsvc.cli.accessreport import told_in_general
 from graphsvc.cli.output import table, write_json
 from graphsvc.cli.sharing import First, JsonFlag, ProfileOption
 from graphsvc.client.profile import read_profile
@@ -102,3 +103,5 @@ def access_log(
     table(columns, rows)
     if found["nextBefore"] is not None:
         typer.echo(f"more with --before {found['nextBefore']}")
+    for line in told_in_general(found):
+        typer.echo(line)

@@ -21,10 +21,11 @@ from graphsvc.model.product import product_data
 from graphsvc.model.yamlfiles import load_yaml
 from graphsvc.policy.diff import Change, Difference
 from graphsvc.policy.evaluate import Profile
-from graphsvc.policy.explain import Explanation
+from graphsvc.policy.explain import Explanation, telling_of
 from graphsvc.policy.explain import explain as explained
 from graphsvc.policy.rules import read_files
 from graphsvc.policy.tables import TableFooting, TableLabel, TableReader, profile_from
+from graphsvc.policy.telling import Telling
 from graphsvc.policy.trial import check_folder, compare, formatted_apart, load_proved
 
 app = typer.Typer(help="Policies: check, explain, compare and roll them out.", no_args_is_help=True)
@@ -140,11 +141,18 @@ def explain(
 
     A rule of the label's owner comes before the rulebook's. For a record of a running service see "policy why".
     """
-    found = explained(load_proved(_folder(directory)), reader.profile(), label.made())
+    policies, profile, made = load_proved(_folder(directory)), reader.profile(), label.made()
+    found = explained(policies, profile, made)
+    telling = telling_of(policies, profile, made)
     if json:
-        write_json({"actions": [_plain(one) for one in found]})
+        write_json({"actions": [_plain(one) for one in found], "hit": telling})
         return
     show_explanation([_plain(one) for one in found])
+    Console(highlight=False, soft_wrap=True).print(f"of a hit the owner is told {_told(telling)}", markup=False)
+
+
+def _told(telling: Telling | None) -> str:
+    return "at once" if telling is None else f"by rule {telling.said()}"
 
 
 def show_explanation(actions: Sequence[dict[str, Any]]) -> None:
@@ -190,14 +198,14 @@ def diff(
         write_json(found)
     else:
         show_difference(found)
-    if found.changes or found.limits:
+    if found.changes or found.limits or found.tellings:
         raise typer.Exit(NOT_HOLDING)
 
 
 def show_difference(found: Difference) -> None:
     """The table of a difference."""
     console = Console(highlight=False)
-    for line in (*found.rules, *found.limits):
+    for line in (*found.rules, *found.limits, *found.tellings):
         console.print(line, markup=False)
     changed = sum(change.decisions for change in found.changes)
     console.print(f"{found.decisions:,} decisions compared, {changed:,} change")

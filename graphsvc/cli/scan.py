@@ -92,6 +92,7 @@ def _value(report: ScanReport, differences: list[Difference] | None) -> dict[str
                 "type": seen.type,
                 "t": seen.t,
                 "ownerSeq": seen.seq,
+                "told": seen.told,
                 "facts": dict(seen.facts),
                 "records": [[submission, row, list(groups)] for submission, row, groups in seen.records],
             }
@@ -108,8 +109,9 @@ def _value(report: ScanReport, differences: list[Difference] | None) -> dict[str
 
 def _tell(report: ScanReport) -> None:
     console = Console(highlight=False)
+    numbered = [one for one in report.seen if one.seq is not None]
     console.print(
-        f"[bold]HOLDS[/bold]  log of {report.checkpoint.size} entries, {len(report.seen)} of them with a "
+        f"[bold]HOLDS[/bold]  log of {report.checkpoint.size} entries, {len(numbered)} of them with a "
         f"section of {report.owner}, numbered without gaps"
     )
     for one in report.witnesses:
@@ -122,6 +124,10 @@ def _tell(report: ScanReport) -> None:
         cells = (str(seen.index), seen.t[:19], seen.type, *facts, policy, str(len(seen.records)))
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)
+    for seen in [one for one in report.seen if one.told is not None]:
+        late = seen.facts["late"]
+        when = f"told late, in entry {seen.told}, by rule {late['rule']}: {late['law']}"
+        console.print(f"  entry {seen.index}: {when}", markup=False)
     names = sorted({f"{one.type}" for one in report.asked})
     console.print(f"in your own name: {len(report.asked)} entries ({', '.join(names) or 'none'}); --json lists them")
     for first, end in report.unread:

@@ -25,6 +25,7 @@ HOLDS = """query($open: Boolean!) { holds(open: $open) {
   index at reason person case records ranges { submission first last } released inForce request until } }"""
 SUBJECT_ACCESS = """query($kind: String!, $parts: [KeyPart!]!) { subjectAccess(kind: $kind, parts: $parts) {
   organisation kind key madeAt recordCount truncated
+  toldLate { rule law purposes legalBases askers owners delay }
   records {
     handle submission row receivedAt state held handling { scheme code } pap legalBasis purposes groups
     raw rawEncoding since until expires

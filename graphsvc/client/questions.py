@@ -10,5 +10,6 @@ SUBMISSIONS = """query($first: Int!) {
   submissions(first: $first) { index receivedAt mediaType rows accepted rejected applied } }"""
 ACCESS_LOG = """query($since: String, $until: String, $first: Int!, $before: Int) {
   accessLog(since: $since, until: $until, first: $first, before: $before) {
-    entries { index at reader person purpose legalBasis case signed export records { submission row hit } }
-    nextBefore } }"""
+    entries { index at reader person purpose legalBasis case signed export
+      late { index at rule law } records { submission row hit } }
+    nextBefore toldLate { rule law purposes legalBases askers owners delay } } }"""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from graphsvc.acts.signed import Acted, Handler, SignedAct
 from graphsvc.core import Core
+from graphsvc.ledger.telling import tell_due
 from graphsvc.lifecycle import acknowledge, correct, hold, reapply, recall
 from graphsvc.lifecycle.erase import Erasing
 from graphsvc.lifecycle.preserve import enter_hold, keys_of, meant
@@ -83,7 +84,8 @@ class Custody:
         await correct.correct(self._core, submission)
 
     async def finish(self) -> None:
-        """Finish what a crash has cut off: corrections, telling."""
+        """Finish what a crash has cut off: corrections, telling of recalls; and tell late what is due by now."""
+        await asyncio.to_thread(tell_due, self._core.ledger)
         for submission in correct.unfinished(self._core):
             await correct.correct(self._core, submission)
         for index in recall.untold(self._core):

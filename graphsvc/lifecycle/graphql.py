@@ -10,7 +10,7 @@ import asyncio
 import strawberry
 
 from graphsvc.answers.graphql import identifier_of, reading_of
-from graphsvc.answers.shapes import Attribute, Handling, KeyPart
+from graphsvc.answers.shapes import Attribute, Handling, KeyPart, TellingRule
 from graphsvc.api.fields import MAX_PAGE, Info, act_field, index_of, shape, within
 from graphsvc.api.ports import Shape
 from graphsvc.lifecycle.views import CustodyReading
@@ -183,6 +183,9 @@ class SubjectAccess:
     records: list[SubjectRecord]
     record_count: int = strawberry.field(description="All records that it holds on it, listed or not.")
     truncated: bool
+    told_late: list[TellingRule] = strawberry.field(
+        description="Rules in force by which some disclosures of the kind 'hit' are told late, or never."
+    )
 
 
 @shape

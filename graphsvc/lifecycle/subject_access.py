@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphsvc.core import Core
 from graphsvc.graph.handles import RECORD
+from graphsvc.ledger.telling import tell_due
 from graphsvc.lifecycle.preserve import holds_now
 from graphsvc.lifecycle.sealed import Opened, open_records
 from graphsvc.lifecycle.store import book_of
@@ -42,6 +43,8 @@ class SubjectAccess:
 
     def report(self, kind: str, parts: Mapping[str, str], shapes: Shapes) -> Shape:
         """The report on the entity that an identifier names; ``shapes`` notes the records. Raises InvalidQuery."""
+        # What is due to be told is told first.
+        tell_due(self._core.ledger)
         # 1. Which entity.
         try:
             key = self._core.schema.key_of(kind, parts, self._org)

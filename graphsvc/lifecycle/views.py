@@ -41,6 +41,7 @@ class CustodyReading:
         self._org = reading.scope.principal.org
         self._roles = set(reading.scope.principal.roles)
         self._shapes = reading.shapes
+        self._tellings = reading.scope.tellings
         self._now = reading.now
 
     def recalls(self, first: int, before: int | None) -> list[Shape]:
@@ -109,7 +110,8 @@ class CustodyReading:
     def subject_access(self, kind: str, parts: Mapping[str, str]) -> Shape | None:
         """All that the organisation holds on an entity, and to whom it was disclosed; for its officers."""
         self._require(OFFICERS)
-        return SubjectAccess(self._core, self._org, self._now).report(kind, parts, self._shapes)
+        report = SubjectAccess(self._core, self._org, self._now).report(kind, parts, self._shapes)
+        return {**report, "told_late": self._tellings.listed()}
 
     def _require(self, roles: frozenset[str]) -> None:
         """Raise Denied without one of ``roles``: an empty answer would say that there is nothing."""

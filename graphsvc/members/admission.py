@@ -14,6 +14,7 @@ from graphsvc.anchoring.witnesses import Witnessing, parts_ready
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
+from graphsvc.ledger.telling import tell_due
 from graphsvc.model.errors import Conflict, Denied, InvalidInput
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.model.schema import Schema
@@ -87,6 +88,7 @@ class Administering:
         """
         if not {"officer", "investigator"} & set(principal.roles):
             raise Denied("only data-protection officers and investigators take evidence")
+        await asyncio.to_thread(tell_due, self._ledger)
         # Proved to a witnessed checkpoint of all there is now, or to the newest where there is none in time.
         head = None if self._witnessing is None else await self._witnessing.wait(self._ledger.head)
         return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since, head)

@@ -96,6 +96,7 @@ class Decider:
             labels=table.labels,
             rules=table.rules,
             owners=table.owners,
+            tellings=policies.tellings,
             packed=table.packed,
         )
 

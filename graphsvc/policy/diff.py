@@ -17,6 +17,7 @@ from graphsvc.policy.describe import class_names
 from graphsvc.policy.grid import ACTS, READS, Bools, Enumeration, Grid
 from graphsvc.policy.limits import changed_limits
 from graphsvc.policy.rules import Policies
+from graphsvc.policy.telling import changed_tellings
 
 Progress = Callable[[int, int], None]
 """Told how many of how many organisations are done."""
@@ -39,7 +40,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """All that changes. ``rules`` are the ids of rules added, taken away or changed, with ``+``, ``-`` or ``~``;
-    ``limits`` the limits of identifiers a day that are others, a line each.
+    ``limits`` the limits of identifiers a day that are others, ``tellings`` the rules by which hits are told
+    late that are.
 
     ``decisions`` is how many were compared; ``classes`` names, by owner and axis, the points of each class.
     """
@@ -51,6 +53,7 @@ class Difference:
     changes: tuple[Change, ...]
     classes: dict[str, dict[str, dict[str, list[dict[str, Any]]]]]
     limits: tuple[str, ...] = ()
+    tellings: tuple[str, ...] = ()
 
 
 def difference(old: Policies, new: Policies, progress: Progress | None = None) -> Difference:
@@ -73,7 +76,9 @@ def difference(old: Policies, new: Policies, progress: Progress | None = None) -
         if progress is not None:
             progress(number + 1, len(owners))
     limits = tuple(changed_limits(old.limits, new.limits))
-    return Difference(old.digest, new.digest, tuple(_rules(old, new)), decisions, tuple(changes), classes, limits)
+    tellings = tuple(changed_tellings(old.tellings, new.tellings))
+    rules = tuple(_rules(old, new))
+    return Difference(old.digest, new.digest, rules, decisions, tuple(changes), classes, limits, tellings)
 
 
 def _changes(before: Grid, after: Grid, actions: Sequence[str]) -> Iterator[Change]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graphsvc.model.labels import Label
+from graphsvc.model.principals import Footing
 from graphsvc.policy.decide import READS, decide
 from graphsvc.policy.evaluate import Decision, Profile, evaluate
 from graphsvc.policy.rules import Policies
+from graphsvc.policy.telling import Telling
 
 ACTS = ("submit", "recall", "disclose", "hold", "administer")
 
@@ -44,6 +46,14 @@ def explain(policies: Policies, profile: Profile, label: Label) -> list[Explanat
         )
         for action, decision in sorted(answers.items(), key=lambda item: _order(item[0]))
     ]
+
+
+def telling_of(policies: Policies, profile: Profile, label: Label) -> Telling | None:
+    """The rule by which the owner of a label would be told late of a hit by a reader; None: it is told at once."""
+    if not profile.stated or label.owner == profile.org:
+        return None
+    footing = Footing(profile.purpose, profile.legal_basis, "stated")
+    return policies.tellings.of(footing, profile.kind, label.owner_kind)
 
 
 def _order(action: str) -> int:

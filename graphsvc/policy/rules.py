@@ -23,6 +23,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.yamlfiles import load_yaml
 from graphsvc.policy.bounds import MAX_FILE, InvalidPolicy, bound_files
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
+from graphsvc.policy.telling import AT_ONCE, TELLING_FILE, Tellings, parse_tellings
 
 SCHEMA_FILE = "schema.cedarschema"
 SHARED_FILE = "shared.cedar"
@@ -34,6 +35,7 @@ MAX_KINDS = 100
 RESERVED = frozenset({"default-deny", "evaluation-error"})
 """Names that the decider gives where no rule of a file does."""
 
+_NO_RULES = frozenset({SCHEMA_FILE, STANDINGS_FILE, LIMITS_FILE, TELLING_FILE})
 _RULE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _OWNER_FILE = re.compile(rf"{OWNERS_FOLDER}/([a-z][a-z0-9-]*)\.cedar")
 _RULEBOOK_FILE = re.compile(rf"{RULEBOOKS_FOLDER}/[a-z0-9][a-z0-9.-]*\.cedar")
@@ -80,7 +82,8 @@ class Rulebook:
 class Policies:
     """All policies of the service, checked. Immutable; ``digest`` (``sha256:<hex>``) is over the bytes of all files.
 
-    ``limits`` is how many identifiers may be asked for, where a file says so. ``files`` are the texts that it was made
+    ``limits`` is how many identifiers may be asked for, where a file says so; ``tellings`` which hits are told late.
+    ``files`` are the texts that it was made
     of, by their path below the policies' folder; those in ``closed`` were not read, and allow nothing.
     """
 
@@ -90,6 +93,7 @@ class Policies:
     owners: Mapping[str, Rulebook]
     standings: Mapping[str, str]
     limits: Limits | None
+    tellings: Tellings
     files: Mapping[str, str]
     closed: frozenset[str] = frozenset()
 
@@ -110,7 +114,7 @@ def load_policies(directory: Path) -> Policies:
 def read_files(directory: Path) -> dict[str, str]:
     """The texts of all files that decide something, by their path below ``directory``. Raises InvalidPolicy."""
     paths = [directory / name for name in (SCHEMA_FILE, SHARED_FILE, STANDINGS_FILE)]
-    paths += [path for path in [directory / LIMITS_FILE] if path.exists()]
+    paths += [path for name in (LIMITS_FILE, TELLING_FILE) if (path := directory / name).exists()]
     for folder in (RULEBOOKS_FOLDER, OWNERS_FOLDER):
         paths += sorted((directory / folder).glob("*.cedar"))
     return {path.relative_to(directory).as_posix(): _read(path) for path in paths}
@@ -141,6 +145,7 @@ def policies_of(files: Mapping[str, str], closed: Collection[str] = ()) -> Polic
         owners=MappingProxyType(own),
         standings=MappingProxyType({} if dark else _standings(known[STANDINGS_FILE])),
         limits=None if dark else _limits(known),
+        tellings=AT_ONCE if dark else _tellings(known),
         files=MappingProxyType(dict(files)),
         closed=frozenset(closed),
     )
@@ -168,7 +173,7 @@ def _schema(files: Mapping[str, str], dark: bool) -> Any:
         if name not in files:
             raise InvalidPolicy("the file is missing", where=name)
     for name in files:
-        if name not in (SCHEMA_FILE, STANDINGS_FILE, LIMITS_FILE) and not is_rulebook(name) and not owner_of(name):
+        if name not in _NO_RULES and not is_rulebook(name) and not owner_of(name):
             raise InvalidPolicy("not the name of a policy file", where=name)
     bound_files(files)
     try:
@@ -287,6 +292,13 @@ def _limits(files: Mapping[str, str]) -> Limits | None:
         return parse_limits(files[LIMITS_FILE]) if LIMITS_FILE in files else None
     except InvalidInput as error:
         raise InvalidPolicy(error.message, where=LIMITS_FILE) from None
+
+
+def _tellings(files: Mapping[str, str]) -> Tellings:
+    try:
+        return parse_tellings(files[TELLING_FILE]) if TELLING_FILE in files else AT_ONCE
+    except InvalidInput as error:
+        raise InvalidPolicy(error.message, where=TELLING_FILE) from None
 
 
 def _read(path: Path) -> str:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from graphsvc.model.labels import GROUPS, Label
 from graphsvc.model.principals import Footing, Principal
+from graphsvc.policy.telling import AT_ONCE, Tellings
 
 ACTIONS = ("view", "match", "analyse", "export")
 """What a reader may do with a label; ``view:<group>`` for each field group comes on top."""
@@ -72,7 +73,8 @@ class Scope:
     that withholds the group, and per (lid, ``export``) the one that lets it be looked at only. ``withdrawn`` are record
     integers revoked, recalled or moved but not yet applied; where they would be very many, ``leaving`` names their
     submissions (ledger indexes), which are then hidden whole.
-    ``owners`` are those of all ``labels``, where they are known.
+    ``owners`` are those of all ``labels``, where they are known. ``tellings`` are the rules of the same version, by
+    which owners are told of hits.
     """
 
     principal: Principal
@@ -86,6 +88,7 @@ class Scope:
     withdrawn: tuple[int, ...] = ()
     leaving: tuple[int, ...] = ()
     owners: frozenset[str] | None = None
+    tellings: Tellings = AT_ONCE
     packed: Packed | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from graphsvc.policy.limits import LIMITS_FILE
 from graphsvc.policy.rules import SCHEMA_FILE, STANDINGS_FILE, digest_of, is_rulebook, owner_of
+from graphsvc.policy.telling import TELLING_FILE
 from graphsvc_verify.meaning import SHARED
 
 BASE, SCHEMA, PROPOSE, ROLL_BACK, APPROVE = "base", "schema", "policy-propose", "policy-rollback", "policy-approve"
@@ -194,6 +195,6 @@ def parts_of(files: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 def part_of(name: str) -> str:
     """The part that a file belongs to; empty for none."""
-    if name in (STANDINGS_FILE, LIMITS_FILE) or is_rulebook(name):
+    if name in (STANDINGS_FILE, LIMITS_FILE, TELLING_FILE) or is_rulebook(name):
         return SHARED
     return "" if name == SCHEMA_FILE else owner_of(name)
