@@ -25,7 +25,7 @@ TELLING_FILE = "telling.yaml"
 MAX_RULES = 50
 """Rules of the file."""
 MAX_LAW = 200
-"""Characters of a rule's law: it stands in every entry that the rule is about, and must not make one larger."""
+"""Bytes of a rule's law: it stands in every entry that the rule is about, and must not make one larger."""
 KINDS = "organisation-kinds"
 LISTS = {"purposes": "purposes", "legal_bases": "legal-bases", "askers": KINDS, "owners": KINDS}
 """The members that say which askings a rule is about, and the code list of each."""
@@ -41,7 +41,7 @@ class Telling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     """
 
     name: Name
-    law: Annotated[str, msgspec.Meta(max_length=MAX_LAW)]
+    law: str
     purposes: Codes
     legal_bases: Codes
     askers: Codes
@@ -131,6 +131,8 @@ def _check(rule: Telling) -> None:
         raise _bad(f"{rule.name}: say either delay, in days, or silent: true")
     if not rule.law.strip() or rule.law != rule.law.strip() or not rule.law.isprintable():
         raise _bad(f"{rule.name}: law names the law that asks for it, in one line")
+    if len(rule.law.encode()) > MAX_LAW:
+        raise _bad(f"{rule.name}: law has more than {MAX_LAW} bytes: name it, and do not quote it")
     for member, listing in LISTS.items():
         codes = _codes(listing)
         named = getattr(rule, member) or ()

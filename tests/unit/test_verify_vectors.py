@@ -20,9 +20,10 @@ from graphsvc_verify.ed25519 import check_public_key, verify_signature
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.httpsig import Covered, byte_sequence, signature_base
 from graphsvc_verify.jws import kid_of
-from graphsvc_verify.meaning import MEANINGS, mean
+from graphsvc_verify.meaning import MEANINGS, mean, read_facts
 from graphsvc_verify.merkle import verify_consistency, verify_inclusion
 from graphsvc_verify.receipt import answer_digest, query_digest
+from graphsvc_verify.sections import check_section
 from graphsvc_verify.signedread import SignedRead
 
 DATA = Path(os.environ.get("GRAPHSVC_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "crypto"
@@ -142,6 +143,7 @@ def make_vectors() -> dict[str, Any]:
             "commitments": [b64u(c) for c in commits],
             "roots": [b64u(disclosures.disclosures_root(leaves[:count])) for count in range(4)],
         },
+        "hits": make_hits(),
         "facts": {"salt": b64u(salt), "facts": facts, "root": b64u(disclosures.facts_root(facts, salt))},
         "header": {
             "key": b64u(secret("header key")),
@@ -167,6 +169,40 @@ def make_lines(facts: dict[str, Any]) -> dict[str, Any]:
         "owner": {"owner": "pasar", "root": root, "facts": told, "line": b64u(lines.owner_line("pasar", root, told))},
         "other": {"tag": b64u(tag), "headerKey": b64u(key), "line": b64u(lines.other_line(key, tag))},
         "readSalt": {"owner": "pasar", "headerKey": b64u(key), "salt": b64u(lines.read_salt(key, "pasar"))},
+        "laterSalt": {"owner": "pasar", "headerKey": b64u(key), "salt": b64u(lines.later_salt(key, "pasar"))},
+    }
+
+
+def make_hits() -> dict[str, Any]:
+    """The leaf of an owner's hits, alone and after records shown; and an owner that is told of its own late.
+
+    ``later`` is what the header's body says; the facts are those of a read with ``late``, under "laterSalt" of "lines".
+    """
+    seed, hit = secret("seed"), [(7, 0), (7, 12), (9, 3)]
+    shown = disclosures.commitments(seed, [(7, 1), (8, 2)])
+    cases = []
+    for before, more in ((0, False), (2, False), (2, True)):
+        c = disclosures.hits_commitment(seed, before, hit, more)
+        leaves = [(one, f"h-{n}", ["identity"]) for n, one in enumerate(shown[:before])]
+        root = disclosures.disclosures_root([*leaves, (c, "", [disclosures.HIT])])
+        leaf = disclosures.disclosure_leaf(c, '""', disclosures.groups_json([disclosures.HIT]))
+        cases.append({"shown": before, "more": more, "commitment": b64u(c), "leaf": b64u(leaf), "root": b64u(root)})
+    late = {"rule": "covert", "law": "Act, section 1", "due": "2026-12-31"}
+    header = {
+        **{"who": {"org": "police-ke", "person": "officer-1"}, "purpose": "investigation", "basis": "court-order"},
+        **{"case": "K-1", "policy": digest(b"policy"), "body": {}},
+    }
+    facts = read_facts(header, late)
+    told = b64u(disclosures.facts_root(facts, lines.later_salt(secret("header key"), "pasar")))
+    root = cases[0]["root"]
+    return {
+        "seed": b64u(seed),
+        "records": [list(record) for record in hit],
+        "shown": [[7, 1, "h-0", ["identity"]], [8, 2, "h-1", ["identity"]]],
+        "leaves": cases,
+        "later": [{**late, "owners": [{"owner": "pasar", "root": root, "facts": told}]}],
+        "laterFacts": facts,
+        "laterLine": b64u(lines.owner_line("pasar", str(root), told)),
     }
 
 
@@ -248,6 +284,25 @@ def test_our_vectors_open() -> None:
     vectors = json.loads(OURS.read_text(encoding="utf-8"))
     for part, key in ((vectors["section"], "sectionKey"), (vectors["header"], "key")):
         assert boxes.open_box(unb64u(part[key]), unb64u(part["box"])).decode() == part["content"]
+
+
+def test_our_hits_are_what_a_verifier_finds() -> None:
+    vectors = json.loads(OURS.read_text(encoding="utf-8"))
+    hits, salt = vectors["hits"], vectors["lines"]["laterSalt"]["salt"]
+    places = [[[7, 9].index(submission), row] for submission, row in hits["records"]]
+    for case in hits["leaves"]:
+        leaves = [[[7, 9, 8].index(s), row, handle, 0] for s, row, handle, _ in hits["shown"][: case["shown"]]]
+        section = {
+            **{"owner": "pasar", "facts": hits["laterFacts"], "factsSalt": salt, "seed": hits["seed"]},
+            **{"submissions": [7, 9, 8], "groups": [["identity"]], "leaves": leaves},
+            "hits": {"records": places, "more": case["more"]},
+        }
+        facts = hits["later"][0]["owners"][0]["facts"]
+        line = b64u(lines.owner_line("pasar", case["root"], facts))
+        check_section(section, line, [{"owner": "pasar", "root": case["root"], "facts": facts}])
+        assert (line == hits["laterLine"]) is (case["shown"] == 0)
+        with pytest.raises(VerifyError, match="wrong_line"):
+            check_section({**section, "hits": {"records": places[1:], "more": case["more"]}}, line, None)
 
 
 @pytest.mark.parametrize("at", [0, 31, 32, 36, 100, 511])
