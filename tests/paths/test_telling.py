@@ -129,7 +129,7 @@ class Places:
         words = () if index is None else ("--index", str(index))
         done = self.desk("pasar.officer", "evidence", "--key", self.key, *words, "--out", path)
         if done.returncode:
-            assert done.code == (1, "not_found")
+            assert done.code == (3, "not_found")
             return []
         found: list[dict[str, Any]] = self.desk(
             "pasar.officer", "verify", path, "--trust", str(self.world.members.trust_file)

@@ -15,12 +15,13 @@ from ledger_actors import ORIGIN, Member, carrying, opened, over_wire, read_of, 
 
 from graphsvc.ledger import sealer
 from graphsvc.ledger.daykeys import DayKey, Epoch
-from graphsvc.ledger.entry import EntryDraft
+from graphsvc.ledger.entry import EntryDraft, Hits, Late, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.runs import Finished, Refused, Run, seal_run
 from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.ledger.sealer import Sealer
+from graphsvc.ledger.telling import tell_due
 from graphsvc.model.errors import GraphsvcError, InvalidInput, ScopeMoved, Unavailable
 from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.evidence import check_evidence, open_evidence
@@ -88,6 +89,23 @@ def test_reads_of_many_callers_hold_and_owners_count_on(world: World, monkeypatc
     check(world, outcomes)
     assert len({one.index for one in outcomes if isinstance(one, Appended)}) == 200
     assert seqs(ledger) == list(range(before + 200))
+
+
+def test_hits_that_are_told_late_are_sealed_there_as_here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, members = world
+    started(ledger, monkeypatch)
+    drafts, late, seen = reads(ledger, 6), Late("covert", "a law", "2026-01-01"), seqs(ledger)
+    for n, draft in enumerate(drafts):
+        facts = {**draft.owners[0].facts, "late": late.value()}
+        draft.owners = [draft.owners[1], OwnerPart("pasar", facts, [], Hits([(7, n)], more=True), late)]
+    outcomes = [one for one in ask_together(ledger, drafts) if isinstance(one, Appended)]
+    reports = [check_receipt(over_wire(one.receipt), trust_of(ledger, members), DATA) for one in outcomes]
+    assert [dict(report.later) for report in reports] == [{"pasar": late.value()}] * 6 and seqs(ledger) == seen
+    tell_due(ledger)
+    check(world, outcomes)
+    assert [one["records"] for one in ledger.access_log("pasar", limit=6)[0]] == [[(7, n, True)] for n in range(6)][
+        ::-1
+    ]
 
 
 def test_one_that_is_refused_takes_no_place_from_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
