@@ -85,11 +85,11 @@ class Custody:
 
     async def finish(self) -> None:
         """Finish what a crash has cut off: corrections, telling of recalls; and tell late what is due by now."""
-        await asyncio.to_thread(tell_due, self._core.ledger)
         for submission in correct.unfinished(self._core):
             await correct.correct(self._core, submission)
         for index in recall.untold(self._core):
             await recall.tell(self._core, index)
+        await asyncio.to_thread(tell_due, self._core.ledger)
 
     async def run_once(self) -> None:
         """Purge what is due, and leave nothing of it in the database."""
