@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from graphsvc.ledger.tables import metadata, schema_info
 from graphsvc.model.errors import IntegrityError, Unavailable
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Changes with every change of a table that an older database does not have; see ADR 0032."""
 _TOGETHER = 64
 """Rows a statement at most; a power of two."""

@@ -380,6 +380,17 @@ corrections = Table(
 )
 """Submissions whose rows supersede older records, as [row, submission, row], and the entry that withdrew those."""
 
+references = Table(
+    "own_references",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("submission", _Int, nullable=False),
+    Column("row", _Int, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("own_references_record", references.c.submission, references.c.row)
+"""The record that was last submitted under each own reference: digests are keyed by organisation."""
+
 departures = Table(
     "departures",
     metadata,
