@@ -6,13 +6,14 @@ erases. A record that was taken back frees its reference; only its digest stays 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from graphsvc.ledger import tables
 from graphsvc.ledger.chunks import chunks
-from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.taken import gone
 from graphsvc.model import ranges
 from graphsvc.model.ranges import Ranges
@@ -20,6 +21,8 @@ from graphsvc.model.ranges import Ranges
 Named = Sequence[tuple[int, bytes]]
 """Rows with the digests of their references."""
 _COLUMNS = ("digest", "submission", "row")
+_ITEM = struct.Struct(">I32s")
+"""One of a submission's rows with the digest of its reference."""
 
 
 def standing(connection: Connection, named: Named) -> Iterator[tuple[int, int, int]]:
@@ -54,19 +57,48 @@ def last_change(connection: Connection, org: str) -> int:
 
 def enter(connection: Connection, index: int, named: Named) -> None:
     """Write down, with the entry of submission ``index``, which of its rows the references name from now on."""
-    table = tables.references
-    for chunk in chunks([digest for _, digest in named]):
-        connection.execute(delete(table).where(table.c.digest.in_(chunk)))
+    if not named:
+        return
+    packed = b"".join(_ITEM.pack(row, digest) for row, digest in sorted(named))
+    connection.execute(insert(tables.referring), {"submission": index, "digests": packed})
     # In the order of the digests: each page of the index is touched once.
-    insert_rows(connection, table, _COLUMNS, sorted((digest, index, row) for row, digest in named))
+    _set(connection, sorted((digest, index, row) for row, digest in named))
 
 
 def forget(connection: Connection, erased: Ranges) -> None:
     """Take the digests of rows out, in the transaction of the entry that erases the rows."""
+    table, lists = tables.references, tables.referring
+    for submission, rows in ranges.by_submission(erased).items():
+        place = lists.c.submission == submission
+        packed = connection.execute(select(lists.c.digests).where(place)).scalar()
+        if packed is None:
+            continue
+        among, left, gone_ = ranges.among(rows), bytearray(), []
+        for row, digest in _ITEM.iter_unpack(packed):
+            if among(row):
+                gone_.append(digest)
+            else:
+                left += _ITEM.pack(row, digest)
+        for chunk in chunks(gone_):
+            # What names a newer record by now stays.
+            own = table.c.digest.in_(chunk) & (table.c.submission == submission)
+            connection.execute(delete(table).where(own))
+        change = update(lists).values(digests=bytes(left)) if left else delete(lists)
+        connection.execute(change.where(place))
+
+
+def _set(connection: Connection, rows: list[tuple[bytes, int, int]]) -> None:
+    """Let digests name records. One call of the driver: it holds up everybody's entries."""
+    made = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     table = tables.references
-    for submission, first, last in erased:
-        place = (table.c.submission == submission) & table.c.row.between(first, last)
-        connection.execute(delete(table).where(place))
+    new = made(table)
+    statement = new.on_conflict_do_update(
+        index_elements=[table.c.digest], set_={"submission": new.excluded.submission, "row": new.excluded.row}
+    )
+    if connection.dialect.name != "sqlite":
+        connection.execute(statement, [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+        return
+    connection.exec_driver_sql(str(statement.compile(dialect=connection.dialect)), rows)
 
 
 class _Standing:

@@ -388,8 +388,15 @@ references = Table(
     Column("row", _Int, nullable=False),
     sqlite_with_rowid=False,
 )
-Index("own_references_record", references.c.submission, references.c.row)
 """The record that was last submitted under each own reference: digests are keyed by organisation."""
+
+referring = Table(
+    "referring",
+    metadata,
+    Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("digests", LargeBinary, nullable=False),
+)
+"""Rows of a submission with the digests of their references, for an erasure to find them: uint32 and 32 bytes each."""
 
 departures = Table(
     "departures",

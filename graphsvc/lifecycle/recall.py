@@ -109,7 +109,8 @@ def withdrawal_entry(
             {"submission": one, "index": index, "rows": ranges.pack(rows)}
             for one, rows in ranges.by_submission(named).items()
         ]
-        connection.execute(insert(tables.withdrawn), rows)
+        if rows:
+            connection.execute(insert(tables.withdrawn), rows)
 
     facts, own = decision.said()
     return EntryDraft(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -107,11 +108,13 @@ class World:
         return {(record >> 28, record & (1 << 28) - 1) for record in found}
 
     def indexed(self) -> set[Place]:
-        """What the index of references knows of these submissions."""
-        table = tables.references
+        """The rows of these submissions whose digests are kept."""
+        table, lists = tables.references, tables.referring
         with self.parts.ledger.reading() as connection:
             query = select(table.c.submission, table.c.row).where(table.c.submission.in_(self.sent))
-            return {(submission, number) for submission, number in connection.execute(query)}
+            found = {(submission, number) for submission, number in connection.execute(query)}
+            packed = connection.execute(select(lists).where(lists.c.submission.in_(self.sent))).all()
+        return found | {(index, number) for index, items in packed for number, _ in struct.iter_unpack(">I32s", items)}
 
 
 @pytest.fixture
@@ -311,6 +314,28 @@ def test_what_a_crash_cut_off_after_the_entry_is_finished(world: World, monkeypa
     assert world.standing() == {(first.index, 0), (submission, 0)}
     asyncio.run(world.parts.custody.finish())
     assert world.standing() == {(submission, 0)} == world.in_graph()
+
+
+def test_what_is_recalled_before_the_crash_is_finished_is_not_taken_back_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that was superseded has gone already: there is nothing left to take back, and the service goes on."""
+    first = world.send([world.row(0)])
+
+    async def cut_off(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(correct, "correct", cut_off)
+        with pytest.raises(Exception):  # noqa: B017 — the connection is gone, or the answer is an error
+            world.send([world.row(0, "-new")])
+    [submission] = correct.unfinished(world.parts.core)
+    world.sent.append(submission)
+    world.act("recall", first.index, [0])
+    asyncio.run(world.parts.custody.finish())
+    assert not correct.unfinished(world.parts.core)
+    assert world.standing() == {(submission, 0)} == world.in_graph()
+    assert world.send([world.row(0)]).superseded == 1
 
 
 def test_a_service_that_makes_up_what_is_superseded_is_caught(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

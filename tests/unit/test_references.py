@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sealed_world import SealedWorld
+from sqlalchemy import Connection, insert, select
 
 from graphsvc.client.check import check_file
 from graphsvc.client.manifest import Outgoing
 from graphsvc.client.superseding import check_superseding
+from graphsvc.ledger import tables
+from graphsvc.ledger.entry import EntryDraft, OwnerPart
+from graphsvc.ledger.scopeheads import EVERYBODY
+from graphsvc.lifecycle.destroy import forget_rows
+from graphsvc.lifecycle.recall import Decision, withdrawal_entry
+from graphsvc.lifecycle.store import RECALLED
+from graphsvc.model import ranges
 from graphsvc.model.cleaning import clean_draft
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem, Superseded
-from graphsvc.model.errors import InvalidInput
+from graphsvc.model.errors import Conflict, InvalidInput
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References, own_reference, reference_key
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import load_schema
-from graphsvc.submission.intake import draft_contents
+from graphsvc.projection.changes import WITHDRAWAL
+from graphsvc.submission.intake import Intake, draft_contents
+from graphsvc.submission.superseding import Superseded as Found
+from graphsvc.submission.superseding import find_superseded
 from graphsvc_verify.corrections import check_corrections
 from graphsvc_verify.deeds import Deed
 from graphsvc_verify.errors import VerifyError
@@ -133,6 +146,111 @@ def test_the_local_check_finds_doubles(tmp_path: Path) -> None:
     checked = check_file(outgoing, SCHEMA, PASAR)
     assert (checked.accepted, checked.refused) == (2, (3,))
     assert checked.problems[0].code == "double_reference"
+
+
+class Log:
+    """A ledger of submissions and withdrawals that hold references only, without HTTP and without a graph."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world = SealedWorld(folder)
+        self.ledger = self.world.ledger
+
+    def look(self, **rows: str) -> tuple[Intake, Found]:
+        """Rows by number, as ``r0="A"``, and what they supersede now."""
+        key = References(bytes(32))
+        intake = Intake(references=[(int(row[1:]), key.take(int(row[1:]), word)) for row, word in rows.items()])
+        return intake, find_superseded(self.ledger, "pasar", intake)
+
+    def enter(self, intake: Intake, superseded: Found) -> int:
+        def effects(connection: Connection, index: int, t: str) -> None:
+            superseded.hold(connection, "pasar", intake)
+            superseded.enter(connection, index, ("pasar", "feed"), intake)
+            row = {"index": index, "org": "pasar", "t": t, "media_type": "x", "manifest": "", "objects": []}
+            connection.execute(insert(tables.submissions), {**row, "rows": 9, "accepted": 9, "rejected": 0})
+
+        return self._append("submission", effects)
+
+    def send(self, **rows: str) -> int:
+        return self.enter(*self.look(**rows))
+
+    def erase(self, submission: int, *rows: int) -> None:
+        def effects(connection: Connection, _index: int, _t: str) -> None:
+            forget_rows(connection, ranges.of_rows(submission, rows))
+
+        self._append("erasure", effects)
+
+    def recall(self, submission: int, *rows: int) -> None:
+        decision = Decision("pasar", RECALLED, "dpo", "wrong", "2099-01-01T00:00:00Z")
+        self.ledger.append(
+            withdrawal_entry(decision, ranges.of_rows(submission, rows), WITHDRAWAL, {}, len(rows))
+        ).result()
+
+    def _append(self, kind: str, effects: Any) -> int:
+        part = OwnerPart("pasar", {"action": kind}, [])
+        concerns = EVERYBODY if kind == "erasure" else None
+        draft = EntryDraft(type=kind, requester="pasar", owners=[part], effects=effects, concerns=concerns)
+        return self.ledger.append(draft).result().index
+
+    def digests(self) -> int:
+        """How many there are, in the index and in the lists by submission."""
+        with self.ledger.reading() as connection:
+            lists = connection.execute(select(tables.referring.c.digests)).scalars()
+            index = connection.execute(select(tables.references.c.digest)).scalars().all()
+            return len(index) + sum(len(one) // 36 for one in lists)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    made = Log(tmp_path)
+    yield made
+    made.world.close()
+
+
+def test_the_index_names_the_record_that_was_sent_last(log: Log) -> None:
+    first = log.send(r0="A", r1="B", r2="C")
+    assert log.look(r5="B", r6="D")[1].pairs == ((5, first, 1),)
+    second = log.send(r5="B")
+    assert log.look(r0="A", r1="B")[1].pairs == ((0, first, 0), (1, second, 5))
+    log.recall(second, 5)
+    assert log.look(r1="B")[1].pairs == (), "not the one before it either: that was taken back with the correction"
+
+
+def test_an_erasure_forgets_the_digests_of_what_it_erases(log: Log) -> None:
+    first = log.send(r0="A", r1="B", r2="C")
+    second = log.send(r0="B")
+    assert log.digests() == 3 + 3 + 1
+    log.erase(first, 0, 1)
+    # What was superseded is forgotten with its row; the newer record keeps its reference.
+    assert log.digests() == 2 + 1 + 1
+    assert log.look(r0="A", r1="B", r2="C")[1].pairs == ((1, second, 0), (2, first, 2))
+    log.erase(first, 2)
+    log.erase(second, 0)
+    assert log.digests() == 0
+
+
+def test_what_has_changed_since_the_look_is_not_entered(log: Log) -> None:
+    first = log.send(r0="A")
+    # Something of its own came between, but not of these: nothing is to be done again.
+    looked = log.look(r0="A")
+    log.send(r0="Z")
+    second = log.enter(*looked)
+    for kind in ("send", "recall"):
+        looked = log.look(r0="A")
+        if kind == "send":
+            log.send(r0="A")
+        else:
+            log.recall(second, 0)
+        with pytest.raises(Conflict) as refused:
+            log.enter(*looked)
+        assert refused.value.code == "references_moved"
+        second = log.send(r0="A")
+    assert first < second and log.look(r0="A")[1].pairs == ((0, second, 0),)
+    # And by place.
+    intake = Intake(supersedes=[(0, second, 0)])
+    looked = (intake, find_superseded(log.ledger, "pasar", intake))
+    log.recall(second, 0)
+    with pytest.raises(Conflict):
+        log.enter(*looked)
 
 
 ROW = '{"entities": [], "supersedes": %s}\n'
