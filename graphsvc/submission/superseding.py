@@ -37,7 +37,7 @@ class Superseded:
 
     def hold(self, connection: Connection, org: str, intake: Intake) -> None:
         """Within the entry's transaction: it is still so. Raises Conflict :data:`MOVED`."""
-        if references.last_change(connection, org) == self.at:
+        if not _names(intake) or references.last_change(connection, org) == self.at:
             return
         by_place = ((submission, row) for _, submission, row in intake.supersedes)
         if not references.are_there(connection, by_place) or _pairs(connection, intake) != self.pairs:
@@ -52,9 +52,16 @@ class Superseded:
 
 def find_superseded(ledger: Ledger, org: str, intake: Intake) -> Superseded:
     """What the accepted rows supersede as the ledger is now. Blocks."""
+    if not _names(intake):
+        return Superseded((), -1)
     with ledger.reading() as connection:
         at = references.last_change(connection, org)
         return Superseded(_pairs(connection, intake), at)
+
+
+def _names(intake: Intake) -> bool:
+    """Whether any row names a place or has a reference."""
+    return bool(intake.supersedes or intake.references)
 
 
 def _pairs(connection: Connection, intake: Intake) -> tuple[Superseding, ...]:

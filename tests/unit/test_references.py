@@ -151,8 +151,8 @@ def test_the_local_check_finds_doubles(tmp_path: Path) -> None:
 class Log:
     """A ledger of submissions and withdrawals that hold references only, without HTTP and without a graph."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world = SealedWorld(folder)
+    def __init__(self, folder: Path, database: str) -> None:
+        self.world = SealedWorld(folder, database=database)
         self.ledger = self.world.ledger
 
     def look(self, **rows: str) -> tuple[Intake, Found]:
@@ -200,8 +200,9 @@ class Log:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    made = Log(tmp_path)
+def log(tmp_path: Path, database: str) -> Iterator[Log]:
+    """On either database."""
+    made = Log(tmp_path, database)
     yield made
     made.world.close()
 
