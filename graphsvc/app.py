@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import strawberry
@@ -49,6 +49,7 @@ from graphsvc.members.membership import Membership
 from graphsvc.model.files import sweep
 from graphsvc.model.principals import Organisation
 from graphsvc.model.product import product_data
+from graphsvc.model.references import reference_key
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
@@ -127,7 +128,8 @@ def run_service(
         ledger, applier, schema = core.ledger, core.applier, core.schema
         groups = opened.entitled.groups
         intakes = Intakes(
-            *(ledger, core.payloads, applier, workers, schema, settings, groups, governing, custody.corrected)
+            *(ledger, core.payloads, applier, workers, schema, settings, groups, governing, custody.corrected),
+            opened.reference_key,
         )
         submitting = stack.enter_context(closing(Submitting(intakes)))
         checkup = Checkup(ledger, applier, opened.graph, settings.data, float(settings.max_lag))
@@ -155,6 +157,7 @@ class _Opened:
     entitled: Entitled
     budget: Budget
     witnessing: Witnessing | None
+    reference_key: Callable[[str], bytes]
 
 
 def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -> _Opened:
@@ -184,7 +187,8 @@ def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -
     reader.plan_ahead()
     handles, entitled = _handle_keys(secrets.handles), Entitled(ledger)
     core = Core(ledger, payloads, applier, reader, Holdings(graph), columns, decider, schema, handles, entitled)
-    return _Opened(core, graph, governing, entitled, budget, witnessing)
+    references = partial(reference_key, secrets.handles)
+    return _Opened(core, graph, governing, entitled, budget, witnessing, references)
 
 
 def _places(settings: Settings) -> Places:

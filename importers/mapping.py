@@ -126,6 +126,12 @@ class OriginRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     reference: Source | None = None
 
 
+class SupersedesRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The contributor's own reference of a row: it supersedes the record that has the same one, if there is one."""
+
+    reference: Source
+
+
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"):
     """What to make of the rows for which ``when`` holds. Several rules may hold for a row: their drafts become one."""
 
@@ -137,6 +143,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     handling: CodeRule | None = None
     grading: GradingRule | None = None
     origin: OriginRule | None = None
+    supersedes: SupersedesRule | None = None
 
     @property
     def conditions(self) -> list[Condition]:
@@ -224,7 +231,7 @@ def sources(rule: Rule) -> Iterator[tuple[str, Source]]:
     for i, link in enumerate(rule.links):
         yield from ((f"/links/{i}/attributes/{name}", value) for name, value in link.attributes.items())
         yield from _of_struct(link.observed, f"/links/{i}/observed")
-    for name in ("observed", "handling", "grading", "origin"):
+    for name in ("observed", "handling", "grading", "origin", "supersedes"):
         yield from _of_struct(getattr(rule, name), f"/{name}")
     if rule.expires is not None:
         yield "/expires", rule.expires

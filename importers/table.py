@@ -12,7 +12,7 @@ import msgspec
 
 from graphsvc.model.bounds import MAX_DRAFT
 from graphsvc.model.cleaning import too_many
-from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem
+from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem, Superseded
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling
 from importers.cells import Getter, Lookup, Refused, columns_of, getter_of, path_of, test_of, value_of, word_of
@@ -142,6 +142,8 @@ class _RulePlan:
     entities: tuple[_EntityPlan, ...]
     links: tuple[_LinkPlan, ...]
     fields: Mapping[str, tuple[tuple[str, Getter], ...]]
+    needs_reference: str
+    """The columns of the row's own reference where it must be there, else empty."""
 
 
 def _plan(mapping: TableMapping, lookup: Lookup) -> list[_RulePlan]:
@@ -180,8 +182,13 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> _RulePlan:
     if rule.origin is not None:
         said = {"organisation": rule.origin.organisation, "reference": rule.origin.reference}
         fields["origin"] = bind({name: value for name, value in said.items() if value is not None}, "/origin")
+    needed = ""
+    if rule.supersedes is not None:
+        fields["supersedes"] = bind({"reference": rule.supersedes.reference}, "/supersedes")
+        reference = value_of(rule.supersedes.reference)
+        needed = "" if reference.optional else ", ".join(reference.columns)
     tests = tuple(test_of(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
-    return _RulePlan(tests, tuple(entities), links, fields)
+    return _RulePlan(tests, tuple(entities), links, fields, needed)
 
 
 def _draft(number: int, row: Any, plans: list[_RulePlan], mapping: TableMapping) -> Draft | RowProblem | None:
@@ -256,6 +263,12 @@ class _Making:
             draft.grading = Grading(**found["grading"])
         if found.get("origin"):
             draft.origin = Origin(**found["origin"])
+        if found.get("supersedes"):
+            draft.supersedes = Superseded(reference=found["supersedes"]["reference"])
+        elif plan.needs_reference:
+            # Without one the row would stand beside what it was meant to take the place of.
+            message = f"{plan.needs_reference} is empty: fill it in, or mark the reference optional in the mapping"
+            raise Refused("missing_value", "/supersedes/reference", message)
 
     def _grown(self, *values: dict[str, Any]) -> None:
         many = too_many(len(self.draft.entities), len(self.draft.links))

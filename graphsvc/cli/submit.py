@@ -49,7 +49,7 @@ class Sending:
         Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
     ] = None
     again: Annotated[
-        bool, typer.Option("--again", help="Send what was sent before once more: its records are stored twice.")
+        bool, typer.Option("--again", help="Send what was sent before once more: what has no reference stands twice.")
     ] = False
     patience: Annotated[
         float, typer.Option("--patience", help="Seconds to wait for what the service works on.", min=1)

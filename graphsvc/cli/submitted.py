@@ -40,6 +40,9 @@ def tell_answer(console: Console, answer: Submitted, *, as_json: bool, dry_run: 
         return
     fate = "would be " if dry_run else ""
     console.print(f"{answer.rows} rows: {answer.accepted} {fate}accepted, {answer.rejected} {fate}rejected")
+    if answer.superseded:
+        records = "1 older record" if answer.superseded == 1 else f"{answer.superseded} older records"
+        console.print(f"{records} {fate}superseded")
     if answer.unlinked:
         console.print(f"{'1 value' if answer.unlinked == 1 else f'{answer.unlinked} values'} can't be linked")
         _tell_rows(console, answer.notes, len({note.row for note in answer.notes}))
@@ -56,7 +59,7 @@ def tell_sent(console: Console, before: Submitted, *, as_json: bool) -> None:
         counts = {"rows": before.rows, "accepted": before.accepted, "rejected": before.rejected}
         write_json({"dryRun": False, "alreadySent": True, "index": before.index, **counts})
         return
-    console.print(f"already sent as {before.index}: nothing was sent. --again stores all its records once more")
+    console.print(f"already sent as {before.index}: nothing was sent. --again sends it once more")
 
 
 def _tell_rows(console: Console, problems: Sequence[RowProblem], count: int) -> None:

@@ -9,6 +9,8 @@ from graphsvc.client.manifest import Outgoing, Progress
 from graphsvc.model.cleaning import clean_draft, merge_defaults
 from graphsvc.model.drafts import CleanDraft, RowProblem
 from graphsvc.model.principals import Organisation
+from graphsvc.model.references import References
+from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
 from importers import importer_for, row_kind
 from importers.mapping import load_mapping
@@ -48,6 +50,7 @@ def check_file(
     problems: list[RowProblem] = []
     kept: list[CleanDraft] = []
     unlinked: list[RowProblem] = []
+    references = References(b"")
     mapping = None if outgoing.mapping is None else load_mapping(outgoing.mapping, schema)
     with outgoing.path.open("rb") as file:
         importer = importer_for(outgoing.media_type, mapping, file)
@@ -60,7 +63,7 @@ def check_file(
             if isinstance(draft, RowProblem):
                 found: CleanDraft | list[RowProblem] = [draft]
             else:
-                found = clean_draft(draft, schema, defaults, organisation, noted)
+                found = _once(clean_draft(draft, schema, defaults, organisation, noted), references)
             if isinstance(found, list):
                 refused.append(number)
                 problems += found[: max(0, KEPT - len(problems))]
@@ -71,6 +74,15 @@ def check_file(
             kept += [found] if keep else []
     found_out = (tuple(marked), tuple(problems), tuple(kept), tuple(unlinked), tuple(refused))
     return Checked(rows, accepted, len(refused), *found_out)
+
+
+def _once(found: CleanDraft | list[RowProblem], references: References) -> CleanDraft | list[RowProblem]:
+    if isinstance(found, CleanDraft) and found.reference is not None:
+        try:
+            references.take(found.row, found.reference)
+        except ValueProblem as problem:
+            return [RowProblem(found.row, problem.code, "/supersedes/reference", problem.message)]
+    return found
 
 
 def _counted(rows: Iterator[Row], progress: Progress | None) -> Iterator[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -27,6 +28,7 @@ from graphsvc.client.pins import Pins
 from graphsvc.client.sending import PATIENT, Waiting, settled
 from graphsvc.client.signing import ReadSigner
 from graphsvc.client.submitted import NO_ROW, NothingAccepted, Submitted, read_problem, read_submitted
+from graphsvc.client.superseding import check_superseding
 from graphsvc.client.tokens import TokenProvider
 from graphsvc.model.drafts import RowProblem
 from graphsvc.model.principals import Footing, Organisation
@@ -36,7 +38,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import open_evidence
 from graphsvc_verify.note import verify_checkpoint
 from graphsvc_verify.persons import split_opening
-from graphsvc_verify.receipt import check_receipt
+from graphsvc_verify.receipt import ReceiptReport, check_receipt
 from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
@@ -138,9 +140,9 @@ class Client:
             raise refused
         body = self._json(response)
         # 3. Only a receipt that holds counts as acknowledged.
-        self._carried(body.get("receipt"), signed.manifest)
+        proof = self._carried(body.get("receipt"), signed.manifest)
         pending.done(outgoing.path)
-        return read_submitted(body)
+        return replace(read_submitted(body), superseded=check_superseding(outgoing, proof.index, proof.header))
 
     def dry_run(
         self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None,
@@ -240,11 +242,12 @@ class Client:
         self._pins.hold(answer.proof.checkpoint, self._grown)
         return answer
 
-    def _carried(self, receipt: Any, act: str | None) -> None:
-        """Check a receipt and that its entry carries the act that was sent."""
+    def _carried(self, receipt: Any, act: str | None) -> ReceiptReport:
+        """The receipt, checked, its entry carrying the act that was sent."""
         proof = check_receipt(receipt, self._trust)
         check_carries(proof, act)
         self._pins.hold(proof.checkpoint, self._grown)
+        return proof
 
     def _acted(self, path: str, body: dict[str, Any], act: str | None = None) -> dict[str, Any]:
         content = msgspec.json.encode(body)

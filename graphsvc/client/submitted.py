@@ -17,6 +17,7 @@ class Submitted:
     """What became of a file; ``index`` is -1 where nothing was stored, ``receipt`` was checked.
 
     ``unlinked`` counts values of accepted rows that can't be linked; of the first, ``notes`` say where and why.
+    ``superseded`` counts older records that the rows supersede.
     """
 
     index: int
@@ -27,6 +28,7 @@ class Submitted:
     problems: tuple[RowProblem, ...] = ()
     unlinked: int = 0
     notes: tuple[RowProblem, ...] = ()
+    superseded: int = 0
 
 
 class NothingAccepted(Refused):
@@ -48,6 +50,7 @@ def read_submitted(body: dict[str, Any]) -> Submitted:
         problems=tuple(map(read_problem, body.get("errors") or ())),
         unlinked=int(body.get("unlinked", 0)),
         notes=tuple(map(read_problem, body.get("notes") or ())),
+        superseded=int(body.get("superseded", 0)),
     )
 
 

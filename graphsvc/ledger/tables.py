@@ -5,20 +5,8 @@ Side tables can be rebuilt from the entries; they are there so that nothing has 
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-)
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.types import DateTime
 
 metadata = MetaData()
 
@@ -392,6 +380,24 @@ corrections = Table(
     Column("withdrawal", _Int),
 )
 """Submissions whose rows supersede older records, as [row, submission, row], and the entry that withdrew those."""
+
+references = Table(
+    "own_references",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("submission", _Int, nullable=False),
+    Column("row", _Int, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The record that was last submitted under each own reference: digests are keyed by organisation."""
+
+referring = Table(
+    "referring",
+    metadata,
+    Column("submission", _Int, primary_key=True, autoincrement=False),
+    Column("digests", LargeBinary, nullable=False),
+)
+"""Rows of a submission with the digests of their references, for an erasure to find them: uint32 and 32 bytes each."""
 
 departures = Table(
     "departures",

@@ -7,7 +7,7 @@ told. A crash between the two is finished by the next start (worker).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -27,15 +27,16 @@ REASON = "superseded by a correction"
 
 def check_superseded(book: Book, org: str, pairs: Sequence[Superseding]) -> None:
     """Raise InvalidManifest when a row supersedes what is not there, or not the organisation's, or gone: all alike."""
-    accepted: dict[int, ranges.Ranges] = {}
+    there: dict[int, Callable[[int], bool]] = {}
     for row, submission, old in pairs:
-        if submission not in accepted:
+        if submission not in there:
             try:
                 book.owned(org, submission)
-                accepted[submission] = ranges.minus(book.accepted(submission), book.gone([submission]))
+                rows = ranges.minus(book.accepted(submission), book.gone([submission]))
             except NotFound:
-                accepted[submission] = ()
-        if not ranges.covers(accepted[submission], submission, old):
+                rows = ()
+            there[submission] = ranges.among(rows)
+        if not there[submission](old):
             message = "it supersedes a record that is not there; nothing was kept"
             raise InvalidManifest(message, code="unknown_record", where=f"row {row} /supersedes")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from graphsvc.ledger import tables
+from graphsvc.ledger import references, tables
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, mapping_secret, pack_rows
 from graphsvc.ledger.rowkeys import RowKeys
@@ -69,10 +69,12 @@ def salt_of(keys: RowKeys, name: str, row: int) -> bytes | None:
 def forget_rows(connection: Connection, erased: Ranges) -> None:
     """Take what side tables say of rows out of them, in the transaction of the entry that erases the rows.
 
-    These are the reasons why rows were rejected or values not linked, which may quote them. Which rows were shown to
+    These are the digests of their references, and the reasons why rows were rejected or values not linked, which may
+    quote them. Which rows were shown to
     whom stays: it holds positions only, and the owner must be able to account for it.
     """
     known = tables.idempotency
+    references.forget(connection, erased)
     for submission in ranges.submissions(erased):
         rows = ranges.of_submission(erased, submission)
 

@@ -106,10 +106,11 @@ def withdrawal_entry(
         }
         connection.execute(insert(tables.withdrawals), row)
         rows = [
-            {"submission": one, "index": index, "rows": ranges.pack(ranges.of_submission(named, one))}
-            for one in ranges.submissions(named)
+            {"submission": one, "index": index, "rows": ranges.pack(rows)}
+            for one, rows in ranges.by_submission(named).items()
         ]
-        connection.execute(insert(tables.withdrawn), rows)
+        if rows:
+            connection.execute(insert(tables.withdrawn), rows)
 
     facts, own = decision.said()
     return EntryDraft(

@@ -29,6 +29,7 @@ from graphsvc.model.drafts import (
 from graphsvc.model.hints import hint
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation
+from graphsvc.model.references import own_reference
 from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
 from graphsvc.model.spreadsheets import restored, without_error
@@ -119,6 +120,7 @@ def _cleaned(
             expires = _moment(expires, "/expires", first_moment)
         since, until = _interval(draft.observed, "/observed")
         origin = _origin(draft.origin, defaults.origin, organisation)
+        reference = _reference(draft)
     except _Rejected as rejected:
         work.refuse(rejected)
     entities = work.entities(draft.entities)
@@ -132,7 +134,7 @@ def _cleaned(
         return work.problems
     if notes is not None:
         notes += work.notes
-    facts = (grading, since, until, expires, work.unlinked, CLEANER, origin)
+    facts = (grading, since, until, expires, work.unlinked, CLEANER, origin, reference)
     return CleanDraft(draft.row, label, entities, links, *facts)
 
 
@@ -367,6 +369,14 @@ def _origin(given: Origin | None, default: Origin | None, organisation: Organisa
     if not reference and named in ("", organisation.org):
         return None
     return Origin(named or organisation.org, reference)
+
+
+def _reference(draft: Draft) -> str | None:
+    try:
+        return own_reference(draft.supersedes)
+    except ValueProblem as problem:
+        where = "/supersedes" if problem.code == "bad_supersedes" else "/supersedes/reference"
+        raise _Rejected(problem.code, where, problem.message) from problem
 
 
 def _interval(observed: Observed | None, pointer: str) -> tuple[str | None, str | None]:

@@ -56,11 +56,15 @@ class DraftLink(msgspec.Struct, rename={"source": "from", "target": "to"}, forbi
     observed: Observed | None = None
 
 
-class Superseded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An older record of the same contributor: its submission's ledger index, and its row there."""
+class Superseded(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Older records of the same contributor: by its submission's ledger index and its row there, by reference, or both.
 
-    submission: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-    row: Annotated[int, msgspec.Meta(ge=0, lt=1 << ROW_BITS)]
+    ``reference`` is also the row's own: the next row that supersedes by the same one supersedes this one.
+    """
+
+    submission: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] | None = None
+    row: Annotated[int, msgspec.Meta(ge=0, lt=1 << ROW_BITS)] | None = None
+    reference: str | None = None
 
 
 class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -127,7 +131,8 @@ class CleanDraft(msgspec.Struct):
     """One accepted row, cleaned: becomes one record, its ABOUT claims and its link claims.
 
     ``label`` is complete; ``expires`` is RFC 3339 UTC or None; ``unlinked`` keeps values that could not be
-    normalised, as ``[pointer, code, raw]``: kept and marked, never linked.
+    normalised, as ``[pointer, code, raw]``: kept and marked, never linked. ``reference`` is the contributor's own
+    name of the row, which is in no claim and shown to nobody else.
     """
 
     row: int
@@ -141,3 +146,4 @@ class CleanDraft(msgspec.Struct):
     unlinked: list[list[str]] = []
     cleaner: int = 1
     origin: Origin | None = None
+    reference: str | None = None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROW_CLAIMS
+from graphsvc.model.references import MAX_OWN_REFERENCE
 from graphsvc.model.schema import Attribute, Kind, LinkKind, Schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -54,13 +55,22 @@ def submission_schema(schema: Schema) -> dict[str, Any]:
             "$ref": "#/$defs/origin",
             "description": "Where you have it from: the organisation's slug (left out: your own), and its reference",
         },
-        "supersedes": {
-            **_object({"submission": {"type": "integer"}, "row": {"type": "integer"}}, ["submission", "row"]),
-            "description": "An older record of yours that this one corrects: it is taken back",
-        },
+        "supersedes": _supersedes(),
     }
     head = {"$schema": DIALECT, "title": "One line of a graphsvc submission", "$comment": f"schema {schema.digest}"}
     return head | _object(properties, ["entities"]) | {"$defs": defs}
+
+
+def _supersedes() -> dict[str, Any]:
+    place = {"submission": {"type": "integer", "minimum": 0}, "row": {"type": "integer", "minimum": 0}}
+    own = "Your own name of this row, as the number of an advert: the next row with the same one supersedes this one"
+    reference = {"type": "string", "minLength": 1, "maxLength": MAX_OWN_REFERENCE, "description": own}
+    return {
+        **_object({**place, "reference": reference}, []),
+        "anyOf": [{"required": ["reference"]}, {"required": ["submission", "row"]}],
+        "dependentRequired": {"submission": ["row"], "row": ["submission"]},
+        "description": "Older records of yours that this one corrects, by place or by reference: they are taken back",
+    }
 
 
 def _object(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:

@@ -60,6 +60,11 @@ def of_submission(of: Ranges, submission: int) -> Ranges:
     return tuple(part for part in of if part[0] == submission)
 
 
+def by_submission(of: Ranges) -> dict[int, Ranges]:
+    """What lies in each submission: one pass, however many there are."""
+    return {submission: tuple(parts) for submission, parts in groupby(of, key=itemgetter(0))}
+
+
 def both(one: Ranges, other: Ranges) -> Ranges:
     """The intersection."""
     found: list[Range] = []

@@ -21,6 +21,8 @@ from graphsvc.model.errors import InvalidManifest, TooLarge
 from graphsvc.model.labels import GROUPS, ORIGIN, Label
 from graphsvc.model.merkle import GrowingRoot
 from graphsvc.model.principals import Organisation
+from graphsvc.model.references import MAX_REFERENCES, References
+from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
 from importers import importer_for, row_kind
 from importers.mapping import Mapping
@@ -32,6 +34,8 @@ MAX_SUPERSEDED = 100_000
 """So many older records may be corrected by one submission."""
 STRUCTURE = "structure"
 """The pseudo-group of what is no attribute: kinds, links, label, grading, times."""
+REFERENCE = "reference"
+"""The pseudo-group of the owner's own reference: nobody else is shown it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,16 @@ class Order:
     max_row: int
     rows: int
     """So many rows the manifest states: another one ends the intake."""
+    reference_key: bytes = field(kw_only=True, repr=False)
+    """The key of the organisation's references."""
 
 
 @dataclass(slots=True)
 class Intake:
     """What a pass over the rows gave. ``leaves`` holds 32 bytes a row, in order; roots are 32 bytes.
 
-    ``supersedes``: accepted rows that correct older records, as (row, submission, row). ``unlinked`` counts values of
+    ``supersedes``: accepted rows that correct older records by place, as (row, submission, row); ``references``:
+    accepted rows that have a reference, with its digest. ``unlinked`` counts values of
     accepted rows that have no canonical form; ``notes`` says of the first of them where they stand and why.
     """
 
@@ -72,6 +79,7 @@ class Intake:
     drafts_root: bytes = b""
     draft_leaves: int = 0
     supersedes: list[tuple[int, int, int]] = field(default_factory=list)
+    references: list[tuple[int, bytes]] = field(default_factory=list)
     claims: int = 0
 
 
@@ -87,7 +95,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
         importer = importer_for(order.media_type, order.mapping, body)
         intake.charset = getattr(importer, "charset", "utf-8")
         defaults = merge_defaults(order.defaults, importer.defaults)
-        current = _Current()
+        current, references = _Current(), References(order.reference_key)
         salt = _salts(order.seed)
         rows = iter_rows(body, row_kind(order.media_type), order.max_row, salt)
         for _, found in importer.drafts(current.watch(rows)):
@@ -100,7 +108,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
             rows_root.add(leaf)
             if found is None:
                 continue
-            ready = found if isinstance(found, RowProblem) else _ready(found, order, defaults)
+            ready = found if isinstance(found, RowProblem) else _ready(found, order, defaults, references)
             if not isinstance(ready, _Ready):
                 _reject(intake, ready)
                 continue
@@ -152,6 +160,8 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
             if group == ORIGIN and draft.origin is not None:
                 values["origin"] = [draft.origin.organisation, draft.origin.reference]
             yield group, _content(draft.row, group, values)
+    if draft.reference is not None:
+        yield REFERENCE, _content(draft.row, REFERENCE, {"reference": draft.reference})
 
 
 class _Current:
@@ -171,15 +181,19 @@ def _salts(seed: bytes) -> Callable[[int], bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A row that can be sealed: its clean draft, that draft's bytes, the contents of its proof leaves, its notes."""
+    """A row that can be sealed: its clean draft, that draft's bytes, the contents of its proof leaves, its notes.
+
+    ``reference`` is the digest of its own reference, empty where it has none.
+    """
 
     clean: CleanDraft
     data: bytes
     contents: list[tuple[str, bytes]]
     notes: list[RowProblem]
+    reference: bytes
 
 
-def _ready(draft: Draft, order: Order, defaults: Defaults) -> _Ready | list[RowProblem]:
+def _ready(draft: Draft, order: Order, defaults: Defaults, references: References) -> _Ready | list[RowProblem]:
     """All that may fail for a row is done here, before anything of it is kept."""
     notes: list[RowProblem] = []
     clean = clean_draft(draft, order.schema, defaults, order.organisation, notes)
@@ -198,9 +212,15 @@ def _ready(draft: Draft, order: Order, defaults: Defaults) -> _Ready | list[RowP
         )
         return [RowProblem(draft.row, "too_many_claims", "", message)]
     try:
-        return _Ready(clean, data, list(draft_contents(clean)), notes)
+        contents = list(draft_contents(clean))
     except (TypeError, ValueError):
         return [RowProblem(draft.row, Unfit.code, "", "the row can't be written as canonical JSON: tell the operator")]
+    try:
+        # Last, as only a row that is accepted has its reference.
+        digest = b"" if clean.reference is None else references.take(draft.row, clean.reference)
+    except ValueProblem as problem:
+        return [RowProblem(draft.row, problem.code, "/supersedes/reference", problem.message)]
+    return _Ready(clean, data, contents, notes, digest)
 
 
 def _count(intake: Intake, row: Row, found: Draft | RowProblem, ready: _Ready) -> None:
@@ -212,8 +232,14 @@ def _count(intake: Intake, row: Row, found: Draft | RowProblem, ready: _Ready) -
     if intake.claims > MAX_CLAIMS:
         message = f"the rows make more than {MAX_CLAIMS} claims: split the file"
         raise TooLarge(message, code="too_many_claims", where=f"row {row.number}")
-    if isinstance(found, Draft) and found.supersedes is not None:
-        intake.supersedes.append((row.number, found.supersedes.submission, found.supersedes.row))
+    if ready.reference:
+        intake.references.append((row.number, ready.reference))
+        if len(intake.references) > MAX_REFERENCES:
+            message = f"more than {MAX_REFERENCES} rows have a reference: split the file"
+            raise TooLarge(message, code="too_many_references", where=f"row {row.number}")
+    named = found.supersedes if isinstance(found, Draft) else None
+    if named is not None and named.submission is not None and named.row is not None:
+        intake.supersedes.append((row.number, named.submission, named.row))
         if len(intake.supersedes) > MAX_SUPERSEDED:
             message = f"the rows correct more than {MAX_SUPERSEDED} older records: split the file"
             raise TooLarge(message, code="too_many_corrections", where=f"row {row.number}")

@@ -17,16 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, insert, select
+from sqlalchemy import Column, select
 
 from graphsvc.ledger import tables
-from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
+from graphsvc.ledger.entry import Effects
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import mapping_secret, seal_mapping
-from graphsvc.lifecycle.correct import check_superseded, note_superseded
+from graphsvc.lifecycle.correct import check_superseded
 from graphsvc.lifecycle.store import Book
 from graphsvc.model.bounds import MAX_ROWS
-from graphsvc.model.drafts import RowProblem
 from graphsvc.model.errors import (
     Conflict,
     Denied,
@@ -43,19 +42,19 @@ from graphsvc.policy.rules import digest_of
 from graphsvc.projection.apply import Applier, Payloads
 from graphsvc.rulebooks.decisions import Governing
 from graphsvc.settings import Settings
-from graphsvc.sharing.preservations import answered, note_answer
+from graphsvc.sharing.preservations import answered
 from graphsvc.sharing.store import Request
+from graphsvc.submission.entry import Made, answer_of, entry_of
 from graphsvc.submission.intake import Intake
 from graphsvc.submission.manifest import Manifest, Upload, checked_manifest
+from graphsvc.submission.superseding import MOVED, Superseded, find_superseded
 from graphsvc.submission.workers import Taken, Task, Workers
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.deeds import Deed
-from graphsvc_verify.meaning import mean, submission_name
+from graphsvc_verify.meaning import submission_name
 
 ATTEMPTS = 4
 """How often rows are taken in again because another version of the policies came into force meanwhile."""
-SHOWN_PROBLEMS = 100
-"""So many row problems travel in the answer itself, and as many notes; all of them are behind ``errors``, ``notes``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,8 @@ class Intakes:
     governing: Governing
     corrected: Callable[[int], Awaitable[None]]
     """Takes back what a submission, by its ledger index, supersedes."""
+    reference_key: Callable[[str], bytes]
+    """The key of an organisation's own references."""
 
 
 class Submitting:
@@ -181,8 +182,8 @@ class Submitting:
         if upload.dry_run:
             self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
-            check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, checked.supersedes)
-            return Result(200, {**_answer(_agreeing(checked, manifest)), "dryRun": True})
+            superseded = self._superseded(principal.org, checked)
+            return Result(200, {**answer_of(_agreeing(checked, manifest), superseded), "dryRun": True})
         with _disk_errors():
             for _ in range(ATTEMPTS):
                 try:
@@ -203,18 +204,36 @@ class Submitting:
         taken = parts.workers.take_in(task)
         with parts.payloads.store.or_removed(taken.packs):
             intake = _agreeing(taken.intake, manifest)
-            check_superseded(Book(parts.ledger, parts.payloads.store), principal.org, intake.supersedes)
-            answer = _answer(intake)
+            superseded = self._superseded(principal.org, intake)
             if not intake.accepted:
-                return Result(422, {**answer, "code": "no_row_accepted"})
+                return Result(422, {**answer_of(intake, superseded), "code": "no_row_accepted"})
             # 4. The keys, apart from the packs; until the next step nothing refers to either.
             body = self._kept(task.name, upload, taken)
             # 5. One entry, durable when this returns; its side rows are in the same transaction.
-            draft = _entry(deed, upload, (manifest, intake, body, answer), request, self._still(task))
-            appended = parts.ledger.append(draft).result()
-        # 6. Acknowledge; the applier takes it from the ledger.
-        parts.applier.notify()
-        return Result(201, {**answer, "index": appended.index, "receipt": appended.receipt})
+            for _ in range(ATTEMPTS):
+                answer = answer_of(intake, superseded)
+                made = Made(manifest, intake, superseded, body, answer)
+                draft = entry_of(deed, upload, made, request, self._still(task))
+                try:
+                    appended = parts.ledger.append(draft).result()
+                except Conflict as conflict:
+                    if conflict.code != MOVED:
+                        raise
+                    # Another submission, or a recall, came between: what is superseded now?
+                    superseded = self._superseded(principal.org, intake)
+                    continue
+                # 6. Acknowledge; the applier takes it from the ledger.
+                parts.applier.notify()
+                return Result(201, {**answer, "index": appended.index, "receipt": appended.receipt})
+            raise Unavailable("your organisation's records are changing; send it again", code=MOVED)
+
+    def _superseded(self, org: str, intake: Intake) -> Superseded:
+        """What the rows supersede now. Raises InvalidManifest where one names a place that holds no record."""
+        parts = self._parts
+        # In this order: what changes after the first is held against the entry when it is written.
+        found = find_superseded(parts.ledger, org, intake)
+        check_superseded(Book(parts.ledger, parts.payloads.store), org, intake.supersedes)
+        return found
 
     def _still(self, task: Task) -> Effects:
         """Within the entry's transaction: the policies that the rows were allowed by are still in force."""
@@ -236,6 +255,7 @@ class Submitting:
             policies=dict(policies.files),
             groups=self._parts.groups(principal.org, time.time()),
             closed=policies.closed,
+            reference_key=self._parts.reference_key(principal.org),
         )
 
     def _answered(self, manifest: Manifest) -> Request | None:
@@ -285,7 +305,6 @@ class Submitting:
             "rejected": intake.rejected,
             "charset": intake.charset,
             "schema": self._parts.schema.digest,
-            **({"supersedes": [list(one) for one in intake.supersedes]} if intake.supersedes else {}),
         }
 
 
@@ -296,82 +315,6 @@ def _agreeing(intake: Intake, manifest: Manifest) -> Intake:
     if manifest.rows_root != f"sha256:{intake.rows_root.hex()}":
         raise InvalidManifest("rowsRoot: the rows are not those signed", where="manifest rowsRoot")
     return intake
-
-
-def _answer(intake: Intake) -> dict[str, Any]:
-    return {
-        "rows": intake.rows,
-        "accepted": intake.accepted,
-        "rejected": intake.rejected,
-        "unlinked": intake.unlinked,
-        "charset": intake.charset,
-        "errors": [_problem(problem) for problem in intake.problems[:SHOWN_PROBLEMS]],
-        "notes": [_problem(note) for note in intake.notes[:SHOWN_PROBLEMS]],
-    }
-
-
-def _problem(problem: RowProblem) -> dict[str, Any]:
-    return {"row": problem.row, "code": problem.code, "pointer": problem.pointer, "message": problem.message}
-
-
-def _entry(
-    deed: Deed,
-    upload: Upload,
-    made: tuple[Manifest, Intake, dict[str, Any], dict[str, Any]],
-    request: Request | None,
-    still: Effects,
-) -> EntryDraft:
-    manifest, intake, body, answer = made
-    org, meaning = deed.org, mean(deed)
-
-    def effects(connection: Connection, index: int, t: str) -> None:
-        still(connection, index, t)
-        connection.execute(
-            insert(tables.idempotency),
-            {
-                "org": org,
-                "key": upload.idempotency_key,
-                "digest": digest(upload.manifest.encode()),
-                "index": index,
-                "response": answer,
-            },
-        )
-        connection.execute(
-            insert(tables.submissions),
-            {
-                "index": index,
-                "org": org,
-                "t": t,
-                "media_type": manifest.media_type,
-                "rows": intake.rows,
-                "accepted": intake.accepted,
-                "rejected": intake.rejected,
-                "manifest": upload.manifest,
-                "objects": body["packs"],
-                "leaves": bytes(intake.leaves),
-            },
-        )
-        if intake.problems:
-            problems = [_problem(problem) for problem in intake.problems]
-            connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
-        if intake.notes:
-            connection.execute(insert(tables.unlinked), {"index": index, "notes": list(map(_problem, intake.notes))})
-        if intake.supersedes:
-            note_superseded(connection, index, (org, deed.person or ""), intake.supersedes)
-        if request is not None:
-            note_answer(connection, request, (org, deed.person or ""), (index, t))
-
-    # Whoever asked for it is told that it is there.
-    told = [org, *([] if request is None else [request.asker])]
-    return EntryDraft(
-        type=meaning.type,
-        who={"org": org, "person": deed.person or ""},
-        requester=org,
-        owners=[OwnerPart(owner=one, facts=meaning.told(one, org), disclosures=[]) for one in told],
-        acts=[upload.manifest],
-        body={**body, **meaning.body},
-        effects=effects,
-    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import queue
 import resource
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -65,6 +65,8 @@ class Task:
     """The rows that the manifest states."""
     policies: Mapping[str, str]
     """The texts of the policy files in force."""
+    reference_key: bytes = field(kw_only=True, repr=False)
+    """The key of the organisation's own references."""
     groups: frozenset[str] = frozenset()
     """The sharing groups that the submitter's organisation belongs to."""
     closed: frozenset[str] = frozenset()
@@ -246,6 +248,7 @@ def _take_in(task: Task, schema: Schema, store: PayloadStore) -> Taken:
         groups=task.groups,
         max_row=task.max_row,
         rows=task.rows,
+        reference_key=task.reference_key,
     )
     if not task.name:
         return Taken(take_in(order, None), [], {})

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,3 +182,53 @@ def test_what_was_there_before_is_there_after(world: World) -> None:
     listed = [(one["index"], one["accepted"], one["applied"]) for one in answer.data["submissions"]]
     assert listed == [(sent.index, sent.rows, True) for sent in reversed(world.sent)]
     assert not list((world.data / "spool").iterdir()) and world.up.get("/health/ready").json()["status"] == "ready"
+
+
+@pytest.mark.parametrize("table", ["", "submissions", "withdrawals", "notices"])
+def test_killed_while_a_file_is_sent_again(world: World, table: str) -> None:
+    """At once, or as soon as a step of it is durable: in the end one record of each reference stands, the new one."""
+    count = 400
+
+    def signed(version: str) -> tuple[Outgoing, Signed]:
+        name = f"{table}-{version}"
+        lines = (row(f"{name}-{at}", at, supersedes={"reference": f"{table} {at}"}) for at in range(count))
+        outgoing = file_of(world.folder / f"{name}.ndjson", lines)
+        return outgoing, sign_manifest(outgoing, world.up.service.origin, ORG, world.working)
+
+    def send(what: tuple[Outgoing, Signed]) -> httpx2.Response | None:
+        try:
+            return post(world.up.service.url, world.up.token(FEED), *what)
+        except httpx2.TransportError:
+            return None
+
+    first = send(signed("old"))
+    assert first is not None and (first.status_code, first.json()["superseded"]) == (201, 0)
+    old, what = first.json()["index"], signed("new")
+    ledger = sqlite3.connect(f"file:{world.data / 'ledger' / 'ledger.db'}?mode=ro", uri=True)
+    # That everybody was told is noted beside the withdrawal.
+    column = "told" if table == "notices" else '"index"'
+    steps = f"SELECT count(*) FROM {'withdrawals' if table == 'notices' else table} WHERE {column} > {old}"
+    with ThreadPoolExecutor(1) as pool, closing(ledger):
+        sending = pool.submit(send, what)
+        if table:
+            until(lambda: ledger.execute(steps).fetchone()[0], "it was not entered")
+        world.up.kill()
+        sending.result()
+    world.restart()
+    again = send(what)
+    assert again is not None and again.status_code in (200, 201), again
+    answer = again.json()
+    assert (answer["accepted"], answer["superseded"]) == (count, count)
+    new = answer["index"]
+    until(lambda: world.up.counts(old)["records"] == 0, "what is superseded still stands")
+    until(lambda: world.up.counts(new)["records"] == count, "what supersedes does not stand")
+    assert process.records_in_columns(world.data, new) == [(new << 28) + at for at in range(count)]
+    with world.up.client(OFFICER) as officer:
+        assert officer.query(SEARCH, account_key(f"{table}-old-7"), after=new).data["search"] == []
+
+        def recalls() -> list[dict[str, object]]:
+            found = officer.query("{ recalls(first: 2) { index cause records told } }").data["recalls"]
+            return [one for one in found if one["index"] > old]
+
+        until(lambda: all(one["told"] for one in recalls()), "nobody was told")
+        assert [(one["cause"], one["records"]) for one in recalls()] == [("corrected", count)], "once"

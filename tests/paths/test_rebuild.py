@@ -178,6 +178,7 @@ def happen(world: World) -> None:
     world.act("pasar", "recall", third, 3)  # a label that nothing has any more keeps its number
     world.submit("customs-cn", [row(f"many-{number}", number % 7) for number in range(300)])
     be_set_aside(world)
+    be_superseded(world)
     take_turns(world)
     world.applied(world.parts.ledger.head - 1)
 
@@ -219,6 +220,14 @@ def be_set_aside(world: World) -> None:
     world.act("pasar", "erase", brought, 0)
     world.act("pasar", "erase", locked, 1)  # what came in late goes, and others keep what it named
     world.act("swiftline", "erase", lost, 1)  # recalled while it was set aside
+
+
+def be_superseded(world: World) -> None:
+    """The same file three times, mended each time; of each a row goes in another way."""
+    for version, kind in enumerate(("recall", "erase", "recall")):
+        names = [f"again-{number}-{version % 2}" for number in range(4)]
+        rows = [row(name, 30 + at, supersedes={"reference": f"r{at}"}) for at, name in enumerate(names)]
+        world.act("pasar", kind, world.submit("pasar", rows), version)
 
 
 def take_turns(world: World) -> None:

@@ -99,6 +99,20 @@ def test_values_that_cannot_be_linked_are_told_with_place_and_reason(sender: Sen
     assert refused.value.status == 404
 
 
+def test_it_says_how_many_older_records_are_superseded(sender: Sender) -> None:
+    (sender.folder / "map.yaml").write_text(MAPPING + "    supersedes: {reference: row}\n")
+    lines = [good(), good()]
+    sender.file(*lines)
+    assert sender().value["superseded"] == 0
+    sender.file(*lines, good())
+    assert "2 older records would be superseded" in sender("--dry-run", json=False).stderr
+    assert sender("--dry-run").value["superseded"] == 2
+    assert "2 older records superseded" in sender(json=False).stderr
+    sender.file(lines[0])
+    assert "1 older record superseded" in sender(json=False).stderr
+    assert sender("--again").value["superseded"] == 1
+
+
 def test_the_same_content_is_not_stored_twice_unless_asked_for(sender: Sender) -> None:
     path = sender.file(good(), "x,,")
     first = sender().value

@@ -44,7 +44,7 @@ def task(folder: Path, body: bytes, mapping: bytes | None = MAP, **more: Any) ->
     path.write_bytes(body)
     media = "application/x-ndjson" if mapping is None else "text/csv"
     given = {"rows": body.count(b"\n"), "max_row": 1 << 20, "policies": POLICIES, "name": "pasar|1", **more}
-    return Task(path, media, mapping, bytes(32), DEFAULTS, PASAR, **given)
+    return Task(path, media, mapping, bytes(32), DEFAULTS, PASAR, reference_key=bytes(32), **given)
 
 
 def still_works(one: Workers, folder: Path) -> None:
@@ -89,7 +89,9 @@ def test_a_body_that_needs_too_much_memory_is_refused(one: Workers, tmp_path: Pa
     with body.open("wb") as file:
         file.write(b"id\n")
         file.truncate(300 << 20)
-    huge = Task(body, "text/csv", MAP, bytes(32), DEFAULTS, PASAR, "pasar|2", 1 << 40, 10, POLICIES)
+    huge = Task(
+        body, "text/csv", MAP, bytes(32), DEFAULTS, PASAR, "pasar|2", 1 << 40, 10, POLICIES, reference_key=bytes(32)
+    )
     with pytest.raises(TooLarge) as caught:
         one.take_in(huge)
     assert caught.value.code == "too_much_memory"

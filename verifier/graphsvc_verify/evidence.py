@@ -22,6 +22,7 @@ from typing import Any
 from graphsvc_verify.boxes import section_info, section_key, section_tag
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.carried import CONTRADICTIONS, check_carried
+from graphsvc_verify.corrections import check_corrections
 from graphsvc_verify.cosignature import Cosignature
 from graphsvc_verify.entry import Leaf, fetch, open_header, open_section, parse_leaf, sections_of
 from graphsvc_verify.errors import VerifyError
@@ -179,6 +180,7 @@ def _check(evidence: Any, trust: Trust) -> EvidenceReport:
         entries.append(_check_entry(item, checkpoint, objects, chain))
     if any(first.index == second.index for first, second in pairwise(entries)):
         raise VerifyError("bad_evidence", "an entry is there twice")
+    check_corrections({entry.index: (entry.type, entry.header) for entry in entries if entry.header is not None})
     times = [(entry.index, entry.t) for entry in entries] + [(event.index, event.leaf.t) for event in events]
     epochs = {item["index"]: _proved(item, checkpoint) for item in evidence["epochs"]}
     if any(leaf.type != "keys" for leaf in epochs.values()):

@@ -305,6 +305,7 @@ def _submission(deed: Deed) -> Meaning:
         own={**_held(deed, "person"), "manifest": deed.name},
         others={"by": deed.org, "on": answers},
         parties=frozenset((deed.org,)) if answers is None else None,
+        fits=lambda body: all(0 <= row < deed.said["rows"] for row, _, _ in body.get("supersedes", ())),
     )
 
 
