@@ -1,4 +1,4 @@
-"""Both sides at once: load worlds into them, ask them the same, and say where the answers part."""
+"""Both sides at once: load worlds into them, ask them the same, and say where the answers differ."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OWNERS = ("customs-cn", "pasar", "tide", "police-ke", "drift", "swiftline")
 
 @dataclass(frozen=True)
 class Leak:
-    """Two twins whose answers part."""
+    """Two twins whose answers differ."""
 
     space: int
     world: World | None
@@ -95,13 +95,13 @@ class Twins:
         yield from mask(self)
 
     def warm(self, footing: Footing) -> None:
-        """Have the investigator ask something on another footing before."""
+        """Have the investigator ask something on ``footing`` first, so that its decisions are cached."""
         for side in self.sides:
             asked = documents({"match": QUERIES["match"]}, Seen(0, self.at))
             side.ask(INVESTIGATOR, footing, next(asked))
 
     def once(self) -> Iterator[Leak]:
-        """What spans all worlds."""
+        """Ask once what spans all worlds; yields what differs."""
         first = self.both(lambda _, side: self._handles(side, 1))
         for seen, requests in zip(first, self.requests, strict=True):
             seen.handles |= dict(zip(("own request", "foreign request"), requests, strict=True))
@@ -144,7 +144,7 @@ class Twins:
             yield self.both(lambda twin, side, pair=pair: side.ask(who, footing, pair[twin]))
 
     def level(self) -> None:
-        """Have both ledgers at one head: where one side was asked again, since it was busy, it has an entry more."""
+        """Bring both ledgers to one head: a side that was busy and was asked again has an entry more."""
         asked = Document("{ budget { limit } }", {})
         heads = self.both(lambda _, side: int(side.ask(ANALYST, FOOTING, asked)["extensions"]["receipt"]["index"]))
         for side, head in zip(self.sides, heads, strict=True):
@@ -158,7 +158,7 @@ class Twins:
     def compare(
         self, pair: Sequence[dict[str, Any]], what: str, space: int, world: World | None, nameless: bool = False
     ) -> Iterator[Leak]:
-        """A leak where two answers part. ``nameless``: the things in them are others in each twin."""
+        """A leak where two answers differ. ``nameless``: all things in them are masked; see :func:`renamed`."""
         self.compared += 1
         for answer in pair:
             for name in HEADERS:
