@@ -15,7 +15,7 @@ from graphsvc.ledger.log import Ledger
 
 
 class Counted:
-    """What stands for an entry."""
+    """Stands in for a ledger entry."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -23,12 +23,12 @@ class Counted:
 
 
 class CountingLedger(Ledger):
-    """Counts reads; everything else is entered."""
+    """A ledger that only counts reads and enters everything else."""
 
     count = 0
 
     def append_soon(self, draft: EntryDraft) -> asyncio.Future[Any]:
-        """Count a read."""
+        """Count a read without an entry; append anything else."""
         if not draft.read:
             return super().append_soon(draft)
         self.count += 1

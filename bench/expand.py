@@ -34,6 +34,7 @@ from graphsvc.graph.write import Writer
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.product import product_data
+from graphsvc.model.room import ROOM
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 
@@ -41,11 +42,11 @@ CLIENTS, ASKED, WARM, TURNS, LIMIT = 8, 1_600, 800, 3, 300
 INVESTIGATOR = "police-ke.investigator"
 CASE = "BENCH/1"
 DENSITIES = ((5, 3), (6, 5))
-"""(seed, rows a thing is in): ordinary things, and busy ones."""
+"""(seed, how many rows an entity is in on average): ordinary entities, and busy ones."""
 FOOTING = Footing("investigation", "law-enforcement", CASE)
 EXPAND = """query($start: ID!) { expand(start: $start, hops: 2, limit: 300) { truncated
   entities { handle kind key records { handle owner handling { scheme code } grading { source information }
-    attributes { name group value } withheld { group owner rule } } }
+    attributes { name fieldGroup value } withheld { fieldGroup owner rule } } }
   links { kind source target since until record { handle owner handling { code } } } } }"""
 SEARCH = 'query($p: [KeyPart!]!) { search(kind: "Account", parts: $p) { handle key } }'
 REGISTER = """mutation($r: String!) {
@@ -56,7 +57,7 @@ Ask = Callable[[int], int]
 
 
 def load(members: Members, folder: Path, seed: int, often: int) -> None:
-    """Rows as those of the ingest benchmark, each thing in ``often`` of them on the average, applied."""
+    """Submit the ingest benchmark's rows, each entity in ``often`` of them on average; returns once applied."""
     client, key = members.client("pasar.feed"), members.by_name["pasar"].working
     last = -1
     for path in write_files(folder, seed, often):
@@ -65,7 +66,7 @@ def load(members: Members, folder: Path, seed: int, often: int) -> None:
 
 
 def find_starts(members: Members, driver: Driver, seed: int) -> list[tuple[str, str]]:
-    """Start entities as (mark, handle): accounts as the investigator may find them."""
+    """Start entities as (mark, handle): accounts, with the handles that the investigator knows them by."""
     investigator = members.client(INVESTIGATOR)
     named = "MATCH (e:Account) WHERE e.key STARTS WITH $start WITH e ORDER BY e.key LIMIT 4000 RETURN e.key, e.mark"
     with driver.session() as session:
@@ -88,13 +89,13 @@ def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     decider = Decider(load_policies(product_data("policies")))
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
-    view = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks(IDENTIFIED)}
+    view = {"now": int(time.time()), "room": ROOM, "hidden": [], "hiddenIn": [], **scope.masks(IDENTIFIED)}
     order = {"factor": 1, "other": 0, "place": list(range(len(scope.viewed)))}
     return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS, **order}
 
 
 def raw_asker(driver: Driver, starts: Sequence[tuple[str, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:
-    """A client of the plain driver."""
+    """What makes clients of the plain driver."""
     statement = queries.expand(2, False)
 
     def connect() -> Ask:
@@ -109,7 +110,7 @@ def raw_asker(driver: Driver, starts: Sequence[tuple[str, str]], parameters: dic
 
 
 def http_asker(url: str, token: str, starts: Sequence[tuple[str, str]]) -> Callable[[], Ask]:
-    """A client of the service, on a connection of its own."""
+    """What makes clients of the service, each on a connection of its own."""
     headers = {
         "authorization": f"Bearer {token}",
         "content-type": "application/json",
@@ -134,7 +135,7 @@ def http_asker(url: str, token: str, starts: Sequence[tuple[str, str]]) -> Calla
 
 
 def drive(connect: Callable[[], Ask], count: int, clients: int = CLIENTS) -> tuple[float, float, int]:
-    """Ask ``count`` times by all clients: requests a second, median seconds, link claims in all."""
+    """Ask ``count`` times with all clients; returns requests per second, median seconds, link claims in all."""
     times: list[float] = []
     links: list[int] = []
     gate = threading.Barrier(clients + 1)
@@ -159,7 +160,7 @@ def drive(connect: Callable[[], Ask], count: int, clients: int = CLIENTS) -> tup
 
 
 def compare(raw: Callable[[], Ask], ours: Callable[[], Ask]) -> tuple[float, float, float]:
-    """Throughput and median, as ratios to raw, and link claims an answer; the sides take turns."""
+    """Throughput and median, as ratios to raw, and link claims per answer; the sides take turns."""
     for connect in (raw, ours):
         drive(connect, WARM)
     seen = [(drive(raw, ASKED), drive(ours, ASKED)) for _ in range(TURNS)]
@@ -170,7 +171,7 @@ def compare(raw: Callable[[], Ask], ours: Callable[[], Ask]) -> tuple[float, flo
 
 
 def main() -> None:
-    """Run it and say what was seen."""
+    """Run the benchmark and report its figures."""
     seen = []
     with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name:
         folder = Path(name)

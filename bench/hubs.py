@@ -1,7 +1,8 @@
 """A graph with hubs, written in a minute or two by the product's own offline import.
 
-Each hub is one half of a pair: two telephone numbers that are alike in all that a foreign reader may see, behind one
-of which stand 300,000 claims that it may not. Beside them lies a network of accounts and telephones under many labels.
+Hubs come in pairs of telephone numbers. A reader of another organisation sees the same of both; behind the busy one are
+300,000 more claims, which that reader may not see. Beside the hubs is a network of accounts and telephones under many
+labels.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from graphsvc.model.places import record_int
 from graphsvc.model.schema import load_schema
 
 HIDDEN, VISIBLE, DENSITIES = 300_000, 40, (10, 300)
-"""Claims hidden behind a hub; claims that may be seen of either half; over how many labels the hidden ones are."""
+"""Claims hidden behind a busy hub; claims to be seen of either hub of a pair; how many labels the hidden ones have."""
 ROWS, THINGS, SPREAD = 420_000, 250_000, 40
-"""The network: rows of an account and a telephone, how many of either there are to draw from, labels."""
+"""The network: rows of an account and a telephone each, how many of either to draw from, labels."""
 BATCH = 20_000
 PURPOSES = ("investigation", "analysis", "prosecution", "interdiction", "protection", "screening")
 BASES = (
@@ -38,7 +39,7 @@ MARKS = Marks(b"bench")
 
 @dataclass(slots=True)
 class World:
-    """What was written: integers of entities by key, the labels by number, and each pair's keys (plain, busy)."""
+    """What was written: integers of entities by key, labels by number, each pair's keys (plain, busy) by density."""
 
     entities: int = 0
     ids: dict[str, int] = field(default_factory=dict)
@@ -66,7 +67,7 @@ def imported(folder: Path, heap: str, pagecache: str) -> Iterator[tuple[Neo4jChi
     with DraftFiles(files, 0, MARKS) as out:
         _write_pairs(out, world, entities)
         _write_network(out, world, entities)
-    # No entry of a ledger is said to be applied: a service that begins with an empty one goes on from there.
+    # -1: no ledger entry counts as applied, so that a service with an empty ledger can start on this graph.
     world.entities = write_rest(files, entities, {one: lid for lid, one in world.labels.items()}, -1, MARKS)
     child.import_files(import_arguments(files))
     shutil.rmtree(files)
@@ -109,7 +110,7 @@ def _write_star(
     lids: list[int],
     entities: list[tuple[int, str, str, str]],
 ) -> None:
-    """One account a claim, each said by a record of its own; ordinals as the writer gives them."""
+    """Write one account per claim, each in a record of its own, with numbers as the writer gives them."""
     for start in range(0, len(lids), BATCH):
         drafts, ids = [], []
         for row, lid in enumerate(lids[start : start + BATCH], start):

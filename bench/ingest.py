@@ -42,7 +42,7 @@ APPLIED = "query($a: Int) { submissions(first: 500, after: $a) { index applied }
 
 
 def rows(seed: int, count: int, often: int = 2) -> Iterator[dict[str, Any]]:
-    """Account–phone links as a marketplace has them; each thing occurs ``often`` times on the average."""
+    """Account–phone links as a marketplace has them; each entity occurs ``often`` times on average."""
     random_ = random.Random(seed)
     for n in range(count):
         account = random_.randrange(count // often)
@@ -59,7 +59,7 @@ def rows(seed: int, count: int, often: int = 2) -> Iterator[dict[str, Any]]:
 
 
 def write_files(folder: Path, seed: int, often: int = 2) -> list[Path]:
-    """The rows as NDJSON files."""
+    """Write the rows as NDJSON files."""
     made, per = list(rows(seed, ROWS, often)), ROWS // FILES
     paths = []
     for part in range(FILES):
@@ -88,7 +88,7 @@ def prepared_batches(seed: int, members: Members) -> list[list[tuple[str, dict[s
         found = {position: known[key] for position, key in enumerate(batch.keys) if key in known}
         ids, runs = batch.bind(found, [1] * len(batch.labels), frozenset(schema.kinds), marks)
         known.update(zip(batch.keys, ids, strict=True))
-        mark = {"at_index": entry - 1, "at_batch": 0, "to_index": entry, "to_batch": 0}
+        mark = {"at_index": entry - 1, "at_open": [], "to_index": entry, "to_open": []}
         batches.append(
             [(statements.MOVE_WATERMARK, mark), (statements.LOOK_UP, batch.lookup([1] * len(batch.labels))), *runs]
         )
@@ -136,7 +136,7 @@ def run_service(members: Members, files: list[Path]) -> float:
 
 
 def main() -> None:
-    """Run it and say what was seen."""
+    """Run the benchmark and report its figures."""
     with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name:
         folder = Path(name)
         with stage.neo4j(folder) as child, stage.raw_driver(child) as driver:

@@ -46,7 +46,7 @@ EVIDENCE_RECORDS = 1_000
 
 
 def appends(folder: Path, draft: Callable[[], EntryDraft]) -> tuple[float, float, float]:
-    """Durable appends a second, and as a ratio to bare SQLite: of all rows that a commit writes, and of leaves alone.
+    """Durable appends per second; their ratio to bare SQLite with all rows that a commit writes, and with leaves alone.
 
     The sides take turns.
     """
@@ -72,7 +72,7 @@ def audit(folder: Path) -> tuple[float, float, float]:
             starts = expand.find_starts(members, driver, 5)
             checked = evidence_seconds(members, starts)
         rates: dict[str, list[float]] = {"graphsvc": [], "bench.counting": []}
-        # In the first turn the server still compiles what it runs: it is not counted.
+        # The first turn is not counted: Neo4j still compiles its queries.
         for turn in range(TURNS + 1):
             for module, found in rates.items():
                 with stage.service(child, data, module) as running:
@@ -86,7 +86,7 @@ def audit(folder: Path) -> tuple[float, float, float]:
     return max(durable), ratio, checked
 
 
-def evidence_seconds(members: Members, starts: list[tuple[int, str]]) -> float:
+def evidence_seconds(members: Members, starts: list[tuple[str, str]]) -> float:
     """Seconds to check evidence over entries that showed about a thousand of one owner's records."""
     investigator, officer = members.client(expand.INVESTIGATOR), members.client("pasar.officer")
     shown = 0
@@ -175,7 +175,7 @@ def large(folder: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run it and say what was seen."""
+    """Run the benchmark and report its figures."""
     sys.setswitchinterval(0.003)  # as in the service
     with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name:
         folder = Path(name)

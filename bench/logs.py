@@ -61,7 +61,7 @@ def read(shown: int = 5) -> EntryDraft:
 
 
 def append_rate(ledger: Ledger, callers: int, seconds: float, draft: Callable[[], EntryDraft]) -> float:
-    """Durable appends a second of so many callers, each waiting for its own before the next, as in the service."""
+    """Durable appends per second by ``callers``, each waiting for its own before the next, as in the service."""
 
     async def call(until: float) -> int:
         count = 0
@@ -126,7 +126,7 @@ def bare_rate(
 
 
 def grow(directory: Path, entries: int) -> None:
-    """Make a log below ``directory``, closed, of so many entries: random leaves of a usual size, a true tree."""
+    """Make a closed log of ``entries`` entries below ``directory``: random leaves of a usual size, a true tree."""
     ledger = fresh(directory)
     ledger._sequencer.stop()
     ledger._publisher.stop()

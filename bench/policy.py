@@ -59,7 +59,7 @@ Rows = list[tuple[str, str, str]]
 
 
 def median_ms(asks: Sequence[Ask], times: int = TIMES) -> list[float]:
-    """The median milliseconds of each of some calls, which take turns and change places; the first are for warmth."""
+    """Median milliseconds of each call; they take turns in alternating order, after ``times`` / 2 turns to warm up."""
     seen: list[list[float]] = [[] for _ in asks]
     pairs = list(zip(asks, seen, strict=True))
     for turn in range(-times // 2, times):
@@ -72,7 +72,7 @@ def median_ms(asks: Sequence[Ask], times: int = TIMES) -> list[float]:
 
 
 def compare_hubs(asks: Sequence[tuple[str, Ask, Ask]]) -> tuple[float, Rows]:
-    """Per read (name, of the plain half, of the busy half): the worst ratio, and a row of the report for each."""
+    """The worst ratio, and a report row for each read, given as (name, ask the plain hub, ask the busy hub)."""
     worst, rows = 0.0, []
     for name, plain, busy in asks:
         free, laden = median_ms([plain, busy])
@@ -84,7 +84,7 @@ def compare_hubs(asks: Sequence[tuple[str, Ask, Ask]]) -> tuple[float, Rows]:
 def graph_asks(
     graph: Graph, world: World, scope: Scope, loop: asyncio.AbstractEventLoop
 ) -> Iterator[tuple[str, Ask, Ask]]:
-    """Each read of the graph, of both halves of each pair. Both must answer with as much."""
+    """Each read of the graph, on both hubs of each pair. Both must answer with as much."""
     reader = Reader(graph)
     blind = Scope(READER, FOOTING, 0, "bench", scope.valid_until, {"view": (max(scope.labels),)}, scope.labels)
     reads: dict[str, Callable[[str, Node, Node], Any]] = {
@@ -126,7 +126,7 @@ class Caller:
         }
 
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> Callable[[], bytes]:
-        """Something that asks this and returns the answer's body."""
+        """A function that sends this question and returns the answer's body."""
         body = json.dumps({"query": query, "variables": variables or {}}).encode()
 
         def send() -> bytes:
@@ -140,7 +140,7 @@ class Caller:
 
 
 def service_asks(caller: Caller, world: World) -> Iterator[tuple[str, Ask, Ask]]:
-    """Each question to the service, of both halves of each pair. Both must be answered with as many bytes."""
+    """Each question to the service, on both hubs of each pair. Both must be answered with as many bytes."""
     for density, keys in world.pairs.items():
         numbers = [key.removeprefix(PHONE) for key in keys]
         handles = [json.loads(caller.ask(SEARCH % one)())["data"]["search"][0]["handle"] for one in numbers]
@@ -158,7 +158,7 @@ def service_asks(caller: Caller, world: World) -> Iterator[tuple[str, Ask, Ask]]
             "paths": [caller.ask(PATHS, {"start": a, "end": b}) for a, b in zip(handles, ends, strict=True)],
         }
         for name, (plain, busy) in asks.items():
-            # Only the answers: how far a receipt is padded is drawn by lot.
+            # Only the data is compared: the padding of a receipt is random.
             assert len({len(str(json.loads(ask())["data"])) for ask in (plain, busy)}) == 1, f"{name} must look alike"
             yield f"service, {name}, {density} labels", plain, busy
 
@@ -171,9 +171,9 @@ def without_predicates(statement: str) -> str:
         f"CASE WHEN $may[a.lid] IN ${ORIGIN} THEN split(a.origin, ' ')[0] END", "split(a.origin, ' ')[0]"
     )
     for claim in ("a", "c"):
-        # What the index seeks by must be asked for; that it is there is always so.
-        text = text.replace(f" AND NOT {claim}.rec / {1 << ROW_BITS} IN $leaving", "")
-        text = text.replace(f"{claim}.exp > $now AND NOT {claim}.rec IN $withdrawn", f"{claim}.exp IS NOT NULL")
+        # The index seeks by ``exp``, so a condition on it must stay; IS NOT NULL always holds.
+        text = text.replace(f" AND NOT {claim}.rec / {1 << ROW_BITS} IN $hiddenIn", "")
+        text = text.replace(f"{claim}.exp > $now AND NOT {claim}.rec IN $hidden", f"{claim}.exp IS NOT NULL")
         for group, name in (*((one, one) for one in GROUPS), (ORIGIN, "origin")):
             text = text.replace(f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{name} END", f"{claim}.{name}")
     for node in ("startNode(c)", "endNode(c)"):
@@ -186,12 +186,12 @@ def read_ratio(graph: Graph, starts: Sequence[str], scope: Scope) -> float:
     """Two hops with policy against the same statement without, each on the same starts, in turns: the median."""
     plain = queries.expand(2, False)
     bare = without_predicates(plain)
-    # Whose claims they are is asked by both: it decides about turns, not about what may be seen.
+    # Both ask whose the claims are: that decides which come first where they are cut, not what may be seen.
     owners = {"owner": scope.masks()["owner"], "place": list(range(len(scope.viewed)))}
     base = {"kinds": [], "most": 301, "records": RECORDS, "factor": 1, "other": 0, **owners}
-    policy = {"now": int(time.time()), "withdrawn": [], "leaving": [], **scope.masks(IDENTIFIED)}
+    policy = {"now": int(time.time()), "hidden": [], "hiddenIn": [], **scope.masks(IDENTIFIED)}
     asked = itertools.cycle(starts)
-    # To plan a statement may take seconds, more than a read is given: not the reader's time, nor ours.
+    # Plan both first: planning may take seconds, more than a read's time limit, and must not be measured.
     with graph.session() as session:
         for statement, parameters in ((plain, policy), (bare, {})):
             session.run(statement, {**base, **parameters, "start": starts[0]}).consume()
@@ -223,9 +223,9 @@ def widened(scope: Scope, count: int) -> Scope:
 
 
 def scope_figures() -> tuple[float, float]:
-    """A new reader's scope over many labels against bare Cedar on as many decisions; a known reader's, in ms.
+    """The ratio of a new reader's scope to bare Cedar on as many decisions; milliseconds of a known reader's scope.
 
-    Both are work of one thread, so seconds of CPU are compared.
+    The ratio compares seconds of CPU, since both sides work in one thread.
     """
     policies = load_policies(product_data("policies"))
     known = MappingProxyType(dict(enumerate(labels("GREEN", LABELS), 1)))
@@ -271,8 +271,8 @@ def served(members: Members, url: str) -> Caller:
 
 
 def main() -> None:
-    """Run it and say what was seen."""
-    # As in the service: what start-up made is not walked over again.
+    """Run the benchmark and report its figures."""
+    # As in the service: the garbage collector skips what start-up made.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     cold, warm = scope_figures()

@@ -1,4 +1,4 @@
-"""How benchmarks say what they saw."""
+"""How benchmarks report their figures."""
 
 from __future__ import annotations
 

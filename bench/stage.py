@@ -44,7 +44,7 @@ def raw_driver(child: Neo4jChild) -> Iterator[Driver]:
 
 @contextmanager
 def service(child: Neo4jChild, data: Path, module: str = "graphsvc") -> Iterator[LocalService]:
-    """``graphsvc up`` on ``data`` as a process of its own, over the given Neo4j; ``module`` may stand in for it."""
+    """``graphsvc up`` on ``data`` as a process of its own, over the given Neo4j; ``module`` replaces ``graphsvc``."""
     (data / "dev").mkdir(parents=True, exist_ok=True)
     (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
     user, password = child.auth
@@ -83,6 +83,6 @@ def enrolled(running: LocalService, folder: Path) -> Iterator[Members]:
 
 
 def wipe(driver: Driver) -> None:
-    """Remove everything but indexes and constraints, and set the watermark back."""
+    """Remove all nodes, the watermark too; indexes and constraints stay."""
     with driver.session() as session:
         session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS").consume()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 
 import strawberry
@@ -13,18 +14,19 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import FastAPI
 
-from graphsvc.acts.signed import Acting, Handler
+from graphsvc.acts.signed import Acting, Handler, handlers_of
 from graphsvc.anchoring.timestamps import TimeStamping
 from graphsvc.anchoring.witnesses import WitnessedLog, Witnessing, read_witness_policy
+from graphsvc.answers import graphql as answering
 from graphsvc.answers.ask import Asking
 from graphsvc.answers.budget import Budget
-from graphsvc.answers.graphql import AnswersMutation, AnswersQuery
-from graphsvc.answers.own import OwnReading
+from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
 from graphsvc.api.schema import build_schema
 from graphsvc.api.spool import sweep as sweep_spool
+from graphsvc.api.turns import ActTurns
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
 from graphsvc.columns.store import Columns
 from graphsvc.core import Core
@@ -39,12 +41,15 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import PayloadStore
 from graphsvc.ledger.opening import open_payloads
 from graphsvc.ledger.payload import RowKeys
-from graphsvc.lifecycle.desk import Custody, CustodyWorker
-from graphsvc.lifecycle.graphql import CustodyMutation, CustodyQuery
+from graphsvc.lifecycle import graphql as lifecycle
+from graphsvc.lifecycle.custody import Custody, CustodyWorker
+from graphsvc.lifecycle.http import CustodyRoutes
 from graphsvc.lifecycle.replay import replay_erasures
 from graphsvc.lifecycle.retention import Rule, load_rules
-from graphsvc.lifecycle.views import CustodyReading
+from graphsvc.lifecycle.views import CustodyView
+from graphsvc.members import graphql as members
 from graphsvc.members.admission import Administering
+from graphsvc.members.http import MemberRoutes
 from graphsvc.members.membership import Membership
 from graphsvc.model.files import sweep
 from graphsvc.model.principals import Organisation
@@ -55,20 +60,22 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.projection.apply import Applier, Payloads, Projections
 from graphsvc.projection.rebuild import finish
+from graphsvc.rulebooks import graphql as rulebooks
 from graphsvc.rulebooks.decisions import Governing
-from graphsvc.rulebooks.graphql import GoverningMutation, GoverningQuery
-from graphsvc.rulebooks.views import GovernedReading
+from graphsvc.rulebooks.views import RulebooksView
 from graphsvc.settings import Settings
+from graphsvc.sharing import graphql as sharing
 from graphsvc.sharing.entitlements import Entitled
-from graphsvc.sharing.graphql import SharingMutation, SharingQuery
 from graphsvc.sharing.handlers import sharing_handlers
-from graphsvc.sharing.views import SharedReading
+from graphsvc.sharing.views import SharingView
+from graphsvc.submission.http import SubmissionRoutes
 from graphsvc.submission.submit import Intakes, Submitting
 from graphsvc.submission.workers import Places, Workers
 from graphsvc.upkeep.checkup import Checkup
+from graphsvc.upkeep.http import UpkeepRoutes
 
 INTAKE_WORKERS = 2
-"""Bodies that are taken in at once: so that a large one does not hold up all others."""
+"""Submissions that are processed at once: more than one, so that a large one does not hold up all others."""
 OPERATOR = Organisation("operator", "operator", "XX", "Operator of this service")
 """Whom the operator's own clients act for; it holds no records and is no member."""
 
@@ -96,9 +103,9 @@ class Service:
 
 @cache
 def api_schema() -> strawberry.Schema:
-    """The GraphQL schema with its resolvers: what people come for first; the same object every time."""
-    queries = (AnswersQuery, SharingQuery, CustodyQuery, GoverningQuery)
-    return build_schema(queries, (AnswersMutation, SharingMutation, CustodyMutation, GoverningMutation))
+    """The GraphQL schema with its resolvers, most needed parts first; the same object every time."""
+    rooms = (answering, sharing, lifecycle, members, rulebooks)
+    return build_schema(chain(*(room.QUESTIONS for room in rooms)), chain(*(room.MUTATIONS for room in rooms)))
 
 
 @contextmanager
@@ -120,36 +127,40 @@ def run_service(
         worker.start()
         stack.callback(worker.stop)
         views = {
-            OwnReading: OwnReading,
-            SharedReading: SharedReading,
-            CustodyReading: CustodyReading,
-            GovernedReading: lambda reading: GovernedReading(reading, governing.versions),
+            OwnView: OwnView,
+            SharingView: SharingView,
+            CustodyView: CustodyView,
+            RulebooksView: lambda reading: RulebooksView(reading, governing.versions),
         }
         ledger, applier, schema = core.ledger, core.applier, core.schema
         groups = opened.entitled.groups
-        intakes = Intakes(
-            *(ledger, core.payloads, applier, workers, schema, settings, groups, governing, custody.corrected),
-            opened.reference_key,
-        )
+        intakes = Intakes(core, workers, settings, groups, governing, custody.corrected, opened.reference_key)
         submitting = stack.enter_context(closing(Submitting(intakes)))
-        checkup = Checkup(ledger, applier, opened.graph, settings.data, float(settings.max_lag))
-        handlers = (sharing_handlers(core, custody), governing.handlers(), custody.handlers(), membership.handlers())
+        handlers = (sharing_handlers(core, custody), handlers_of(governing), custody.handlers(), membership.handlers())
+        administering = Administering(ledger, schema, witnessing)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
             asking=Asking(Means(core, opened.budget, views), witnessing),
-            submitting=submitting,
-            log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
-            administering=Administering(ledger, applier, schema, checkup, witnessing),
             acting=_acting(ledger, stack, *handlers),
-            keeping=custody,
-            membership=membership,
+            registering=administering,
+            log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
         )
-        yield Service(build_api(api_schema(), ports, settings), core, opened.graph, custody, submitting)
+        late = float(settings.max_lag)
+        checkup = Checkup(ledger, applier, opened.graph, settings.data, late, witnessing=witnessing)
+        acts, asked = ActTurns(settings.acts_a_minute), ports.authenticating
+        routes = (
+            SubmissionRoutes(asked, submitting, settings).routes(),
+            MemberRoutes(asked, administering, membership, acts).routes(),
+            CustodyRoutes(asked, custody, acts).routes(),
+            UpkeepRoutes(asked, checkup).routes(),
+        )
+        app = build_api(api_schema(), ports, acts, routes)
+        yield Service(app, core, opened.graph, custody, submitting)
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """What is open before any path is: the running parts, and what not every path needs."""
+    """What is opened before the paths: the running parts, and parts that only some paths need."""
 
     core: Core
     graph: Graph
@@ -196,7 +207,7 @@ def _places(settings: Settings) -> Places:
 
 
 def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stack: ExitStack) -> Graph:
-    """The graph with its constraints, and with what a rebuild decided done."""
+    """Open the graph, make its constraints, and finish what a rebuild decided."""
     graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
     stack.callback(graph.close)
     graph.constrain(list(schema.kinds))
@@ -255,9 +266,10 @@ class _Secrets:
 
     @classmethod
     def open(cls, directory: Path, fresh: bool) -> _Secrets:
-        """Read them; ``fresh``: made anew where they are missing, as the ledger has no entry that depends on them.
+        """Read the secrets; ``fresh``: make those that are missing, as no entry of the ledger depends on them yet.
 
-        The budget's concerns one day only, so it may be lost. Raises IntegrityError ``key_file``, OSError.
+        The budget's secret matters for one day only, so it is always made when missing. Raises IntegrityError
+        ``key_file``, OSError.
         """
         handles, budget = secret(directory / "handles.key", fresh), secret(directory / "budget.key", create=True)
         return cls(handles, budget, RowKeys(directory / "rows.db", create=fresh))
@@ -276,11 +288,11 @@ def _sweep(settings: Settings, payloads: PayloadStore) -> None:
 
 
 def _budget(settings: Settings, governing: Governing, secret: bytes) -> Budget:
-    """The budget of identifiers; what is asked is kept under a secret of its own, apart from it."""
+    """The budget of identifiers; it keeps what was asked under a secret that lies elsewhere."""
     if settings.identifiers_a_day:
         every = Limits(settings.identifiers_a_day)
         return Budget(settings.data / "budget.db", secret, lambda: every)
-    # A log may have begun before limits were part of a version: then those of the product hold.
+    # A log may have begun before limits were part of a policy version: then those of the product apply.
     product = parse_limits((product_data("policies") / LIMITS_FILE).read_text(encoding="utf-8"))
     return Budget(settings.data / "budget.db", secret, lambda: governing.in_force().limits or product)
 

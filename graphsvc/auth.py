@@ -1,8 +1,8 @@
 """Who calls: OAuth 2.0 access tokens as JWTs (RFC 9068), sent as bearer tokens (RFC 6750).
 
 Claims beyond the RFC's own: ``org`` (the organisation's slug) and ``roles`` (a list of texts). Which sharing groups an
-organisation belongs to is not a token's to say: that is in the ledger. A token that is bound to a key (``cnf``) is
-refused as a plain bearer token: its holder did not prove possession.
+organisation belongs to is in the ledger, never in a token. A token that is bound to a key (``cnf``) is refused as a
+plain bearer token: its holder did not prove possession.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from graphsvc.model.errors import Unauthenticated, Unavailable
 from graphsvc.model.principals import Organisation, Principal
 
 ALGORITHMS = ("Ed25519", "EdDSA", "ES256", "RS256")
-"""All that can be taken; :class:`Taken` says which are."""
+"""All algorithms that are supported; :class:`Taken` says which of them are accepted."""
 SMALLEST_RSA = 2048
-"""Bits."""
+"""At least this many bits in an RSA key."""
 LEEWAY = 30.0
 """Seconds by which clocks may differ."""
 LONGEST = 8_192
-"""Characters of a token."""
+"""At most this many characters in a token."""
 REMEMBERED = 4_096
-"""Verified tokens kept until they expire."""
+"""At most this many verified tokens are kept until they expire."""
 KEYS_FRESH = 600.0
 KEYS_STALE = 86_400.0
 RETRY = 10.0
-"""Seconds: keys are fetched anew after the first, used at most for the second when fetching fails, and fetched for an
-unknown key id at most once per the third."""
+"""Seconds: keys are fetched anew after ``KEYS_FRESH``, and used until ``KEYS_STALE`` while fetching fails. At least
+``RETRY`` lies between two attempts, also for an unknown key id."""
 _MAX_LIST = 64
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
@@ -47,17 +47,17 @@ Organisations = Callable[[str], Organisation | None]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Which tokens are taken: signature algorithms, and values of ``typ`` in small letters.
+    """Which tokens are accepted: signature algorithms, and values of ``typ`` in small letters.
 
-    RFC 9068 has ``at+jwt``. A provider that writes ``JWT`` on access tokens does so on ID tokens too: only the audience
-    then tells them apart.
+    RFC 9068 demands ``at+jwt``. A provider that writes ``JWT`` on access tokens does so on ID tokens too: only the
+    audience then tells them apart.
     """
 
     algorithms: frozenset[str] = frozenset({"Ed25519", "EdDSA", "ES256"})
     types: frozenset[str] = frozenset({"at+jwt"})
 
     def type(self, typ: object) -> bool:
-        """Whether a header's ``typ`` is taken; ``application/`` before it means the same (RFC 7515)."""
+        """Whether a header's ``typ`` is accepted; ``application/`` before it means the same (RFC 7515)."""
         return isinstance(typ, str) and typ.lower().removeprefix("application/") in self.types
 
 
@@ -65,7 +65,7 @@ _RFC_9068 = Taken()
 
 
 class StaticKeys:
-    """A key set that is given once, as a JWKS document."""
+    """A fixed key set, from a JWKS document."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._keys = _usable(document)

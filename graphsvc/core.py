@@ -1,4 +1,4 @@
-"""The running parts, once: what every path through the service works with. It knows no path, and no power of anyone."""
+"""The running parts that all paths through the service share. It knows neither those paths nor anyone's powers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from graphsvc.projection.apply import Applier, Payloads
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The parts of one service. ``handles`` are those of an organisation, ``entitled`` what a reader was given."""
+    """The parts of one service. ``handles`` gives an organisation's handles, ``entitled`` what a reader was given."""
 
     ledger: Ledger
     payloads: Payloads
@@ -35,9 +35,9 @@ class Core:
     entitled: Callable[..., Entitlements]
 
     def scope(self, principal: Principal, footing: Footing, at_hand: bool = False) -> Scope:
-        """The caller's scope now, with what is withdrawn or moved for it but not yet applied taken off.
+        """The caller's scope now, without records whose withdrawal or move is logged but not yet applied.
 
-        ``at_hand``: raises NotAtHand where something of it would have to be read first.
+        ``at_hand``: raises NotAtHand where something for it would have to be read first.
         """
         at = self.ledger.head - 1
         registered = bool(footing.case) and self.ledger.has_case(principal.org, footing.case)
@@ -47,8 +47,8 @@ class Core:
         def alike(before: Label, label: Label) -> bool:
             return self.decider.alike(principal, footing, registered, entitlements, (before, label))
 
-        withdrawn, leaving = self.applier.withdrawn(at, alike, at_hand)
-        return replace(scope, withdrawn=withdrawn, leaving=leaving) if withdrawn or leaving else scope
+        hidden, hidden_in = self.applier.hidden(at, alike, at_hand)
+        return replace(scope, hidden=hidden, hidden_in=hidden_in) if hidden or hidden_in else scope
 
     def labels_of(self, org: str) -> Mapping[int, Label]:
         """An owner's labels by number."""

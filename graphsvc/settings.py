@@ -13,7 +13,7 @@ from graphsvc.model.errors import InvalidInput
 
 PREFIX = "GRAPHSVC_"
 _OPTIONS = frozenset(("data", "host", "port"))
-"""What the command line says."""
+"""Settings that come from the command line, not from variables."""
 _OTHERS = frozenset(("GRAPHSVC_PROFILE", "GRAPHSVC_TOKEN", "GRAPHSVC_CACHE", "GRAPHSVC_REQUIRE_TEST_DATA",
                      "GRAPHSVC_WRITE_VECTORS"))  # fmt: skip
 """Variables of clients, of the cache and of the tests: no settings of a service."""
@@ -40,7 +40,7 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
         for name in names.split()
     }
 )  # fmt: skip
-"""What a text must look like, and what to write instead. An empty text is a setting's default."""
+"""The form that a setting's text must have, and the advice for a text without it. An empty text is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Settings:
     ``database`` is the URL of a PostgreSQL database for the ledger, ``payloads`` an ``s3://bucket/prefix``; both empty:
     SQLite and files below ``data``. ``standby`` is how long to wait while another process leads. ``witnesses`` is the
     file that names who cosigns the log's checkpoints; empty: nobody. ``retention`` is a file of rules (empty: the
-    product's own), ``purge_every`` how long it is from one purge to the next.
+    product's own), ``purge_every`` the time between two purges.
     """
 
     data: Path
@@ -72,7 +72,7 @@ class Settings:
     max_body: int = 2 << 30
     max_row: int = 1 << 20
     identifiers_a_day: int = 0
-    """Identifiers that any organisation may ask for in a day; 0: as budget.yaml of the policies in force has it."""
+    """At most this many identifiers an organisation may ask for in a day; 0: as budget.yaml in force says."""
     environment: str = "development"
     database: str = ""
     standby: int = 0
@@ -81,7 +81,7 @@ class Settings:
     retention: str = ""
     purge_every: int = 3600
     forget_days: int = 7
-    """A start so many days after an erasure makes the own graph anew: its files may still hold what was erased."""
+    """A start this many days after an erasure rebuilds the service's own graph: its files may hold what was erased."""
     max_lag: int = 60
     """Seconds that the graph may be behind the log before readiness says ``lagging``; 0: any time."""
     witnesses: str = ""
@@ -89,28 +89,28 @@ class Settings:
     tsa_every: int = 3600
     """URL of a time-stamping authority (RFC 3161), and seconds between its time-stamps."""
     connections: int = 4096
-    """HTTP connections at once, if there are descriptors for so many."""
+    """At most this many HTTP connections at once, if the system allows as many descriptors."""
     connections_a_peer: int = 0
-    """Those from one address; 0: half of all, since behind a proxy all callers have its address."""
+    """At most this many connections from one address; 0: half of all, since all callers behind a proxy share one."""
     head_seconds: int = 15
-    """A request's head must be there within this time."""
+    """A request's head must arrive within this time."""
     idle_seconds: int = 30
-    """A connection may be idle so long between two requests."""
+    """A connection may be idle for this long between two requests."""
     stall_seconds: int = 15
     slowest_rate: int = 512
     """In every ``stall_seconds`` of a body or an answer, this many bytes a second must move."""
     transfer_seconds: int = 14_400
-    """No body and no answer takes longer."""
+    """No body and no answer may take longer."""
     disk_reserve: int = 256 << 20
-    """Bytes that stay free on the ledger's disk: below, no submission is received."""
+    """Bytes to keep free on the ledger's disk: with less, no submission is received."""
     uploads_an_organisation: int = 16
-    """Submissions of an organisation that are received or worked on at once."""
+    """At most this many submissions of an organisation are received or worked on at once."""
     spool_an_organisation: int = 8 << 30
-    """Bytes of an organisation's bodies that lie in the spool at once."""
+    """At most this many bytes of an organisation's bodies lie in the spool at once."""
     submissions_a_minute: int = 600
-    """Of one organisation; 0: as many as it likes."""
+    """At most this many submissions of one organisation; 0: no limit."""
     acts_a_minute: int = 600
-    """Signed acts of one person; 0: as many as the person likes."""
+    """At most this many signed acts of one person; 0: no limit."""
 
     @property
     def payload_location(self) -> str:

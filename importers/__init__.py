@@ -1,4 +1,4 @@
-"""One module a format: bytes in, drafts out. Importers store nothing."""
+"""One module per format: bytes in, drafts out. Importers store nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CSV = "text/csv"
 
 
 class Importer(Protocol):
-    """What every importer offers. ``defaults`` holds for rows and manifests that say nothing else."""
+    """What every importer offers. ``defaults`` apply where row and manifest say nothing else."""
 
     defaults: Defaults
 
@@ -27,7 +27,7 @@ class Importer(Protocol):
 
 
 def row_kind(media_type: str) -> RowKind:
-    """How bodies of a media type are cut into rows; InvalidInput for types that are not taken."""
+    """How bodies of a media type are cut into rows; raises InvalidInput for any other media type."""
     kinds: dict[str, RowKind] = {NDJSON: "ndjson", CSV: "csv"}
     found = kinds.get(media_type.partition(";")[0].strip().lower())
     if found is None:

@@ -14,11 +14,11 @@ Getter = Callable[[Any], Any]
 Lookup = Callable[[str], Getter | None]
 """Gives the getter of a column, None where the table has no such column."""
 MAX_PIECES = 1_000
-"""Most pieces that one cell is split into, empty ones counted."""
+"""A cell is split into at most this many pieces, empty ones counted; a row with more is refused."""
 
 
 class Refused(Exception):
-    """Ends the making of one row's draft: code, pointer, what to do."""
+    """Ends the making of one row's draft; ``problem`` is (code, JSON pointer, what to do)."""
 
     def __init__(self, code: str, pointer: str, message: str) -> None:
         super().__init__(code)
@@ -31,9 +31,9 @@ def value_of(source: Source) -> Value:
 
 
 def getter_of(source: Source, lookup: Lookup, pointer: str) -> Getter:
-    """What gives a source's value; raises InvalidInput where a column is missing that is not optional.
+    """The getter of a source's value; raises InvalidInput if a column is missing that is not optional.
 
-    A getter raises Refused where a row's value is more than one may be.
+    The getter itself raises Refused for a row whose value is too long or has too many pieces.
     """
     value = value_of(source)
     if value.const is not None:
@@ -147,7 +147,7 @@ def columns_of(header: Iterable[str]) -> Lookup:
 
 
 def path_of(column: str) -> Getter:
-    """A dotted path into an object; a key that has the dots in its name is found as well."""
+    """The getter of a dotted path into an object; a member whose own name is the whole path comes first."""
     steps = column.split(".")
 
     def get(found: Any) -> Any:

@@ -27,15 +27,15 @@ ENCODINGS = (
     "auto", "utf-8", "gb18030", "big5", "shift_jis", "euc-kr", "windows-1250", "windows-1251", "windows-1252",
     "windows-1256", "windows-1258", "iso-8859-1", "tis-620",
 )  # fmt: skip
-"""Encodings whose line ends, quotes and separators are single ASCII bytes, so that rows are cut before decoding."""
+"""Encodings whose line ends, quotes and separators are single ASCII bytes, so that rows can be cut before decoding."""
 FIELD = re.compile(r"\{([^{}]+)\}")
 """A column named in a template."""
 
 
 MAX_TEMPLATE = 2_000
-"""Longest template, in characters."""
+"""A template has at most this many characters."""
 MAX_PARTS = 2_000
-"""Most entities, links, conditions and values of a mapping together: every row is tried against all of them."""
+"""At most this many entities, links, conditions and values in one mapping: every row is tried against all of them."""
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -53,7 +53,7 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     @property
     def several(self) -> bool:
-        """Whether it gives a list, where most places take a word."""
+        """Whether the value is a list; most places take one word only."""
         return isinstance(self.const, list) or bool(self.split)
 
     @property
@@ -169,8 +169,8 @@ class _MappingFile(msgspec.Struct, forbid_unknown_fields=True):
 class Mapping(msgspec.Struct, frozen=True):
     """A checked mapping. ``digest`` is ``sha256:<hex>`` of the file's bytes, which the signed manifest hides.
 
-    ``defaults`` holds for all rows where the manifest says nothing else (``merge_defaults``). ``columns`` names the
-    columns of a CSV without header. ``otherwise`` says what a row means for which no rule holds.
+    ``defaults`` apply to all rows where the manifest says nothing else (``merge_defaults``). ``columns`` names the
+    columns of a CSV without header. ``otherwise`` says whether a row for which no rule holds is a problem or skipped.
     """
 
     format: Literal["csv", "ndjson"]
@@ -186,7 +186,7 @@ class Mapping(msgspec.Struct, frozen=True):
 
 
 def load_mapping(data: bytes, schema: Schema | None = None) -> Mapping:
-    """A mapping from the bytes of its file, checked in itself and, where a schema is given, against that.
+    """A mapping from the bytes of its file, checked by itself and, if a schema is given, against it.
 
     Raises InvalidInput that says where in the mapping the mistake is (``/rows/0/entities/1/kind``) and what to write.
     """
@@ -204,7 +204,7 @@ def load_mapping(data: bytes, schema: Schema | None = None) -> Mapping:
     for index, rule in enumerate(read.rows):
         _check_rule(rule, f"/rows/{index}", kinds.keys())
         if schema is not None:
-            # A rule's own entities decide what its links join.
+            # In a link a ref means an entity of the same rule first, then one of another rule.
             own = {entity.ref: entity.kind for entity in rule.entities}
             _check_words(rule, f"/rows/{index}", schema, ChainMap(own, kinds))
     region = read.region or read.defaults.region
@@ -245,7 +245,7 @@ def _of_struct(struct: Any, pointer: str) -> Iterator[tuple[str, Source]]:
 
 
 def _check_size(rules: list[Rule]) -> None:
-    """What a mapping makes of one row, and what it asks of it, is bounded before a row is read."""
+    """Refuse a mapping that makes or tests too much for each row, before any row is read."""
     parts = 0
     for index, rule in enumerate(rules):
         if (many := too_many(len(rule.entities), len(rule.links))) is not None:

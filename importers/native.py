@@ -1,4 +1,4 @@
-"""The native format: NDJSON, one draft a line, in the words of ``schema/submission.schema.json``."""
+"""The native format: NDJSON, one draft per line, in the form of ``schema/submission.schema.json``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def too_long(row: Row) -> RowProblem:
 
 
 def broken_json(row: Row) -> RowProblem:
-    """The problem of a row that is no JSON: broken UTF-8 is told from broken JSON, because the cure differs."""
+    """The problem of a row that is not JSON: broken UTF-8 or broken JSON, because each is mended in another way."""
     try:
         (row.data or b"").decode()
     except UnicodeDecodeError as error:
@@ -65,11 +65,11 @@ def broken_json(row: Row) -> RowProblem:
 
 
 def _explained(message: str) -> tuple[str, str]:
-    """The decoder's words as a JSON pointer and a message that tells what to do."""
+    """The decoder's message as a JSON pointer and a message that tells what to do."""
     pointer = ""
     if (found := _AT.search(message)) is not None:
         message = message[: found.start()]
         pointer = "".join(f"/{name or index}" for name, index in _STEP.findall(found[1]))
-    # The words may hold a name out of the row.
+    # The decoder's message may quote a name from the row, which may hold control characters.
     shown = "".join(c if c.isprintable() else "?" for c in message[:200])
     return pointer, f"{shown}: see schema/submission.schema.json"

@@ -76,7 +76,7 @@ def iter_rows(
 
 
 def _chunks(stream: Readable) -> Iterator[bytes]:
-    """What the stream gives; the first chunk holds at least a byte order mark's length, if there is so much."""
+    """What the stream gives; the first chunk holds at least a byte order mark's length, if the stream is that long."""
     first = b""
     while len(first) < len(_BOM) + 1 and (chunk := stream.read(CHUNK)):
         first += chunk
@@ -107,7 +107,7 @@ class _Builder:
         return self.size > 0 or bool(self.held)
 
     def line(self, chunk: bytes, start: int, end: int) -> bool:
-        """Take the bytes before a line feed; whether the row ends there. If not, the feed is part of the row."""
+        """Take the bytes before a line feed; returns whether it ends the row. If not, the feed is part of the row."""
         if self.csv:
             self._scan(chunk, start, end)
             if self.state == _QUOTED:
@@ -125,7 +125,7 @@ class _Builder:
             self._take(chunk[start:])
 
     def finish(self, ended: bool = True) -> Row:
-        """The row that has ended, and begin the next. A carriage return before the line feed is dropped."""
+        """Return the row that has ended and begin the next. A carriage return before the line feed is dropped."""
         if not ended and self.held:
             self._store(self.held)
         data = None if self.size > self.max_row else b"".join(self.kept)

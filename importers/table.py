@@ -25,10 +25,10 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def detect_charset(stream: BinaryIO) -> str:
-    """``utf-8`` if the whole stream is, else ``gb18030``; the stream is read from and left at its start.
+    """``utf-8`` if the whole stream is UTF-8, else ``gb18030``; the stream is read from its start and left there.
 
-    Whole, because a first part in ASCII decides nothing, and short Chinese texts may look like UTF-8. Raises
-    InvalidInput where it is neither.
+    All of it is read, because a first part in ASCII decides nothing, and short Chinese texts may look like UTF-8.
+    Raises InvalidInput if it is neither.
     """
     for charset in ("utf-8", "gb18030"):
         stream.seek(0)
@@ -143,7 +143,7 @@ class _RulePlan:
     links: tuple[_LinkPlan, ...]
     fields: Mapping[str, tuple[tuple[str, Getter], ...]]
     needs_reference: str
-    """The columns of the row's own reference where it must be there, else empty."""
+    """The columns of a row's own reference if every row must have one, else empty."""
 
 
 def _plan(mapping: TableMapping, lookup: Lookup) -> list[_RulePlan]:
@@ -207,7 +207,7 @@ def _draft(number: int, row: Any, plans: list[_RulePlan], mapping: TableMapping)
 
 
 class _Making:
-    """One row's draft as its rules make it; stopped as soon as it is more than one row may be."""
+    """One row's draft, made rule by rule; raises Refused as soon as it is larger than a row's draft may be."""
 
     def __init__(self, number: int) -> None:
         self.draft = Draft([], [], row=number)
@@ -266,7 +266,7 @@ class _Making:
         if found.get("supersedes"):
             draft.supersedes = Superseded(reference=found["supersedes"]["reference"])
         elif plan.needs_reference:
-            # Without one the row would stand beside what it was meant to take the place of.
+            # Without a reference the row would stand beside the record that it was meant to supersede.
             message = f"{plan.needs_reference} is empty: fill it in, or mark the reference optional in the mapping"
             raise Refused("missing_value", "/supersedes/reference", message)
 

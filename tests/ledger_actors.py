@@ -43,6 +43,11 @@ def moment(minutes: int = 0) -> str:
     return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def last_key_event(ledger: Ledger, org: str) -> int | None:
+    """What an organisation's next key event must name as ``prev``."""
+    return ledger._registry.events.get(org)
+
+
 class Member:
     """One organisation of a test."""
 
@@ -77,13 +82,13 @@ class Member:
             "roles": list(ROLES),
             "via": "cli",
             "possession": b64u(self.key.sign(message)) if use == "sig" else None,
-            "prev": ledger.last_key_event(self.org),
+            "prev": last_key_event(ledger, self.org),
             **changes,
         }
         return with_opening(sign(root or self.root, ENROL, self.payload(ledger, event, kid_of(raw))), opening)
 
     def revocation(self, ledger: Ledger) -> str:
-        event = {"v": 1, "kid": self.kid, "reason": "left", "prev": ledger.last_key_event(self.org)}
+        event = {"v": 1, "kid": self.kid, "reason": "left", "prev": last_key_event(ledger, self.org)}
         return sign(self.root, REVOKE, self.payload(ledger, event, self.kid))
 
     def payload(self, ledger: Ledger, event: dict[str, Any], sub: str) -> dict[str, Any]:
@@ -105,7 +110,7 @@ class Member:
         signer = ReadSigner(self.org, origin or ledger.origin, SigningKey(self.key))
         return signer.sign(body or QUESTION, "token", {**FOOTING, **stated})[1]
 
-    def act(self, ledger: Ledger, kind: str = "request-remind", body: dict[str, Any] | None = None, **more: Any) -> str:
+    def act(self, ledger: Ledger, kind: str = "remind-request", body: dict[str, Any] | None = None, **more: Any) -> str:
         """A decision of this member's; ``more`` are members of its payload."""
         body = {} if body is None else body
         payload = {

@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from inspect import getmembers
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -21,18 +23,22 @@ from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.own import entry_of_act
 from graphsvc.model.errors import Conflict, Denied, InvalidInput
 from graphsvc.model.principals import Organisation, Principal
+from graphsvc.wire.acts import Body, kind_of
+from graphsvc.wire.shapes import Shape
 from graphsvc_verify.canonical import encode
 from graphsvc_verify.deeds import Deed, read_deed
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.meaning import MEANINGS, Meaning, mean
 
 MAX_BODY = 48_000
-"""Bytes of an act's body; an act is kept verbatim in the ledger."""
+"""At most this many bytes in an act's body, since the ledger keeps an act verbatim."""
 
 THREADS = 8
-"""Acts carried out at once; further ones wait for their turn."""
+"""At most this many acts are carried out at once; further ones wait for their turn."""
 
-B = TypeVar("B")
+B = TypeVar("B", bound=Body)
+S = TypeVar("S")
+_BODY = "carries_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +102,48 @@ class SignedAct:
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """What an act made: its shape and the receipt of its ledger entry."""
+    """The result of an act: what the caller is told, and the receipt of its ledger entry as JSON."""
 
-    body: dict[str, Any]
-    receipt: dict[str, Any]
+    answer: Shape
+    receipt: bytes
 
 
-Handler = Callable[[SignedAct], Awaitable[Acted]]
+class Handler(NamedTuple):
+    """What carries out acts of one kind, and the struct of what they say."""
+
+    body: type[Body]
+    carry_out: Callable[[SignedAct, Any], Awaitable[Acted]]
+
+
+def carries_out(
+    body: type[B],
+) -> Callable[[Callable[[S, SignedAct, B], Awaitable[Acted]]], Callable[[S, SignedAct, B], Awaitable[Acted]]]:
+    """Marks a method, or a function of some part and the act, that carries out the acts with this ``body``."""
+
+    def mark(path: Callable[[S, SignedAct, B], Awaitable[Acted]]) -> Callable[[S, SignedAct, B], Awaitable[Acted]]:
+        setattr(path, _BODY, body)
+        return path
+
+    return mark
+
+
+def handlers_of(*parts: object) -> dict[str, Handler]:
+    """The marked methods of some parts, by kind of act."""
+    methods = (method for part in parts for _, method in getmembers(part, lambda member: hasattr(member, _BODY)))
+    return {kind_of(getattr(method, _BODY)): Handler(getattr(method, _BODY), method) for method in methods}
+
+
+def handlers_with(part: S, *paths: Callable[[S, SignedAct, Any], Awaitable[Acted]]) -> dict[str, Handler]:
+    """Marked functions with the part that they are given, by kind of act."""
+    bodies = {path: getattr(path, _BODY) for path in paths}
+    return {kind_of(body): Handler(body, partial(path, part)) for path, body in bodies.items()}
 
 
 class Acting:
-    """Takes signed acts in and hands each to the path that carries it out, by kind.
+    """Checks signed acts and hands each to its handler, by kind.
 
     An act looks into the ledger's tables before and after it is entered, and may wait for the applier: each runs in a
-    thread and an event loop of its own, so none of it holds up those who ask. Close it when done.
+    thread and an event loop of its own, so none of it holds up questions. Close it when done.
     """
 
     def __init__(self, ledger: Ledger, handlers: Mapping[str, Handler]) -> None:
@@ -120,8 +154,8 @@ class Acting:
     async def act(self, principal: Principal, kind: str, compact: str) -> Acted:
         """Check an act of the caller's organisation and carry it out.
 
-        Raises InvalidInput on a signature, key, time or digest that does not hold, Conflict when it came before or what
-        it decides on has changed, and what carrying it out raises.
+        Raises InvalidInput on a signature, key, time or digest that does not hold, Conflict when the act came before or
+        what it decides on has changed, and what carrying it out raises.
         """
         # 1. Whose decision is it (ledger.log for signature, key and time)?
         signed = await asyncio.to_thread(self._checked, principal, kind, compact)
@@ -130,7 +164,8 @@ class Acting:
         return await loop.run_in_executor(self._threads, lambda: asyncio.run(self._carried_out(signed)))
 
     async def _carried_out(self, act: SignedAct) -> Acted:
-        return await self._handlers[act.kind](act)
+        handler = self._handlers[act.kind]
+        return await handler.carry_out(act, act.read(handler.body))
 
     def close(self) -> None:
         """Start no more acts; those begun go on."""
@@ -138,8 +173,8 @@ class Acting:
 
     def _checked(self, principal: Principal, kind: str, compact: str) -> SignedAct:
         act, record = self._ledger.check_act(compact, f"graphsvc-{kind}+jws", principal.org)
-        # Asked before anything else: who never saw the answer learns that the act was taken, and where, and not that
-        # what it took away is no longer there.
+        # Checked before anything else: a signer who never saw the answer must learn that the act was entered, and
+        # where, not that what it took back is no longer there.
         if (index := entry_of_act(self._ledger, str(act.payload["iss"]), str(act.payload["jti"]))) is not None:
             raise Conflict(f"this act is in the ledger already, as entry {index}", code="act_replayed")
         with refused("act"):

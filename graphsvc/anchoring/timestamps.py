@@ -1,4 +1,4 @@
-"""Time-stamps (RFC 3161): now and then an authority stamps the newest checkpoint, and its token goes into the log.
+"""Time-stamps (RFC 3161): at intervals an authority stamps the newest checkpoint, and its token goes into the log.
 
 A crash between the authority's answer and the entry leaves nothing: the next round asks anew. An authority that can't
 be reached, or answers something else, is passed over until the next round; nothing waits for it.
@@ -28,10 +28,10 @@ _log = logging.getLogger("graphsvc.timestamps")
 
 
 class TimeStamping:
-    """Has a ledger stamped by the authority at ``url``, every ``every`` seconds in which something was logged."""
+    """Has a ledger stamped by the authority at ``url``, every ``every`` seconds if something new was logged."""
 
     def __init__(self, ledger: Ledger, url: str, every: float) -> None:
-        """Raises InvalidInput when the URL is none."""
+        """Raises InvalidInput when ``url`` is no http(s) URL."""
         if httpx2.URL(url).scheme not in ("http", "https"):
             raise InvalidInput("GRAPHSVC_TSA must be the http(s) URL of a time-stamping authority", code="settings")
         self._ledger, self._url, self._every = ledger, url, every

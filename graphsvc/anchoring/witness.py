@@ -1,6 +1,6 @@
-"""A witness (c2sp.org/tlog-witness): another party's program that sees a log grow and signs that it only grew.
+"""A witness (c2sp.org/tlog-witness): another party's program that watches a log and signs that it only grew.
 
-It keeps one line a log: the size and root of what it signed last. That line is durable before a signature leaves, and
+It keeps one row per log: the size and root of what it signed last. That row is durable before a signature leaves, and
 compared and replaced in one transaction; so it never signs two trees of one log that don't extend one another.
 """
 
@@ -138,7 +138,7 @@ def witness_app(witness: Witness) -> Starlette:
 
 
 def _read(body: bytes) -> tuple[int, list[bytes], str, str] | None:
-    """Old size, proof, checkpoint and its origin; None for what is no request."""
+    """Old size, proof, checkpoint and its origin; None when ``body`` is no such request."""
     try:
         head, gap, note = body.decode().partition("\n\n")
         first, *lines = head.split("\n")

@@ -1,8 +1,8 @@
 """Being witnessed: the log hands its newest checkpoint to other parties' witnesses and keeps what they sign.
 
-One thread a witness. A *round* is one checkpoint; it ends when as many witnesses as needed have signed it, or after a
-time. The last checkpoint with enough signatures is durable beside the pinned ones, so that the ledger can't start
-behind it; and at start every witness is asked, since a backup may be older than all files here.
+One thread per witness. A *round* is one checkpoint; it ends when as many witnesses as needed have signed it, or after
+a time. The last checkpoint with enough signatures is durable beside the pinned ones, so that the ledger can't start
+behind it. At start every witness is asked as well, since a backup may be older than all files here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 class WitnessPolicy:
     """Who witnesses, how many are ``needed``, and whether answers must be witnessed before they leave (``require``).
 
-    ``wait`` is for how many seconds an answer waits for it.
+    ``wait``: at most this many seconds an answer waits until it is witnessed.
     """
 
     witnesses: tuple[tuple[WitnessKey, str], ...]
@@ -82,7 +82,7 @@ def read_witness_policy(path: Path) -> WitnessPolicy:
 
 @dataclass(slots=True)
 class _Round:
-    """One checkpoint on its way to the witnesses; ``lines`` by witness."""
+    """One checkpoint on its way to the witnesses; ``lines``: signatures by witness, empty for one that can't sign."""
 
     size: int
     note: str
@@ -194,13 +194,13 @@ class Witnessing:
                     failed = time.monotonic()
 
     def _differs(self, turn: _Round, key: WitnessKey, told: int, size: int) -> float:
-        """The witness has signed another size than it was told of; returns when that counts as a failure (0: not)."""
+        """Handle a witness that last signed another size than ``told``; returns when it failed (0: not a failure)."""
         if size > self._ledger.head or size == told == turn.size:
             self.failure = f"the witness {key.name} has signed another or a longer log"
             _log.critical("%s", self.failure)
             return time.monotonic()
         if size > turn.size:
-            # It has a newer checkpoint of ours, whose signature was lost on the way: this round it must pass over.
+            # It has signed a newer checkpoint of ours, and its answer was lost: it can't sign the one of this round.
             with self._turn:
                 turn.lines.setdefault(key.name, "")
                 self._wanted = max(self._wanted, size)
@@ -305,5 +305,5 @@ def _sized(note: str) -> Head:
 
 
 def parts_ready(witnessing: Witnessing | None) -> dict[str, bool]:
-    """What readiness says of the witnesses; nothing where none are set."""
+    """What readiness says of the witnesses; nothing where none are configured."""
     return {} if witnessing is None else {"witnesses": witnessing.failure is None}

@@ -11,13 +11,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from graphsvc.anchoring.witnesses import Witnessing
 from graphsvc.answers.questions import MANY, Means, Reading
-from graphsvc.answers.rendering import Withheld
 from graphsvc.ledger.entry import Disclosure, EntryDraft, Late, OwnerPart
 from graphsvc.ledger.own import cases_of, submissions_since
 from graphsvc.ledger.receipts import Appended
@@ -30,29 +28,30 @@ from graphsvc.model.principals import Footing, Principal
 from graphsvc.policy.footings import check_footing
 from graphsvc.policy.scope import Scope
 from graphsvc.projection.schedule import Progress
+from graphsvc.wire.answers import Cut, WithheldRecords
 from graphsvc_verify.lines import READ
 from graphsvc_verify.meaning import read_facts
 from graphsvc_verify.signedread import SignedRead
 
 ATTEMPTS = 4
-"""How often a question is run again because access rules changed meanwhile."""
+"""At most this many runs of one question, while access rules keep changing."""
 
 MOST_PENDING = 100
-"""Submissions named that an answer does not have yet."""
+"""At most this many submissions that an answer lacks are named with it."""
 SETTLED = 2_000
-"""So many callers are remembered whose scope is at hand."""
+"""At most this many callers are remembered whose scope can be made without reading the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
     """An answer that may leave: ``data`` exactly as it is to be sent, and the receipt for it as JSON.
 
-    How far it looked: at least all entries up to ``applied_index``, and all submissions of the caller's organisation
-    but those in ``own_pending`` (the first :data:`MOST_PENDING`), of which nothing or a part is in it. ``only_own``: no
+    It covers at least all entries up to ``applied_index``, and all submissions of the caller's organisation
+    but those in ``own_pending`` (the first :data:`MOST_PENDING`), which it has in part or not at all. ``only_own``: no
     other organisation's records were in scope.
-    ``cut``: what it leaves out of what may be seen, whatever fields were asked for
+    ``cut``: what it leaves out although the caller may see it, whatever fields were asked for
     (:meth:`graphsvc.answers.rendering.Cut.lists`).
-    ``withheld`` is what an answer for export lacks, because it may be looked at only.
+    ``withheld``: the records that an answer for export lacks because they may only be looked at.
     """
 
     data: bytes
@@ -60,12 +59,12 @@ class Released:
     applied_index: int
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
-    cut: tuple[dict[str, Any], ...] = ()
-    withheld: tuple[Withheld, ...] = ()
+    cut: tuple[Cut, ...] = ()
+    withheld: tuple[WithheldRecords, ...] = ()
 
 
 class Asking:
-    """Answers questions. One instance a process; it knows nothing but which scopes are at hand."""
+    """Answers questions. One instance a process; it keeps only which scopes can be made without reading."""
 
     def __init__(self, means: Means, witnessing: Witnessing | None = None) -> None:
         self._means = means
@@ -85,7 +84,7 @@ class Asking:
 
         ``question`` is the request as asked, of which the ledger keeps a keyed digest; ``work`` reads through the
         :class:`Reading` it is given and returns the encoded ``data``; ``signed`` is the request's signature, which the
-        ledger keeps. Raises InvalidInput for a footing that is none, InvalidSignature when the signature does not hold,
+        ledger keeps. Raises InvalidInput for an invalid footing, InvalidSignature when the signature does not hold,
         Conflict when it came before, Unavailable when access rules keep changing or the ledger can't be written; then
         nothing leaves.
         """
@@ -103,22 +102,22 @@ class Asking:
             # 2. Read and encode; everything shown is noted down on the way (reading).
             reading = Reading(self._means, scope, pending)
             data = await work(reading)
-            withheld: tuple[Withheld, ...] = ()
+            withheld: tuple[WithheldRecords, ...] = ()
             readings = [reading]
             if footing.export:
-                # Read again as far as it may be exported: what was seen the first time beside that is left out.
+                # Read again, as far as may be exported: records that only the first reading saw are left out.
                 reading = Reading(self._means, scope.for_export(), pending)
                 data = await work(reading)
                 withheld = reading.shapes.leave_out(readings[0].shapes.kept)
                 readings.append(reading)
             if not all(one.was_reached(progress) for one in readings) or time.time() >= scope.valid_until:
-                # What was waited for may have brought or moved labels that the scope doesn't know of; or what it used
-                # has ended meanwhile.
+                # The entries waited for may have brought or moved labels that the scope doesn't know of; or something
+                # that the scope was made from has ended meanwhile.
                 continue
             if attempt == 0 and moving and applier.labels is not labels:
-                # Records that were still to be seen may have got a label since that this scope doesn't know of.
+                # Records may have got a label meanwhile that this scope doesn't know of.
                 continue
-            # 3. Say it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
+            # 3. Enter it in the ledger; the sequencer refuses if access rules have changed since step 1 (ledger.log).
             draft = await _drafted(scope, question, data, reading)
             draft.signed = signed
             try:
@@ -126,7 +125,7 @@ class Asking:
                 appended = await self._core.ledger.append_soon(draft)
             except ScopeMoved:
                 continue
-            # 5. Seen by other parties, where that is demanded (witnessing).
+            # 5. Cosigned by witnesses, where the policy requires it (witnessing).
             appended = await self._witnessed(appended)
             # 6. Only now may the answer leave, with its receipt.
             only_own, cut = reading.only_own("view"), tuple(reading.shapes.cut.lists())
@@ -141,16 +140,16 @@ class Asking:
         return tuple(found[:MOST_PENDING])
 
     async def _scope_soon(self, principal: Principal, footing: Footing) -> Scope:
-        """The scope now. What it is made from may have to be read from the ledger or decided first: in a thread.
+        """The current scope, made in a thread if something for it must be read from the ledger or decided first.
 
         Once made, all of it is in memory until the next event that changes access rules, or a label that is new.
-        Raises InvalidInput for a footing that is none: its words and the case are looked up once.
+        Raises InvalidInput for an invalid footing, whose codes and case are looked up once.
         """
         ledger, applier = self._core.ledger, self._core.applier
         event, labels, known = ledger.last_scope_event, applier.labels, self._at_hand
         unmoved = applier.progress.unmoved(event)
         if unmoved and event == known[0] and labels is known[1] and (principal, footing) in known[2]:
-            # An event may come at any moment: then it is made anew, where waiting for the disk holds nobody up.
+            # An event may come at any moment: then it is made in a thread, where waiting for the disk delays nobody.
             with suppress(NotAtHand):
                 return self._core.scope(principal, footing, at_hand=True)
 
@@ -220,9 +219,9 @@ def _entry(scope: Scope, question: bytes, data: bytes, reading: Reading) -> Entr
 
 
 def _late(scope: Scope, reading: Reading) -> dict[str, Late]:
-    """The owners that are not told of their hits now, by the rules of the version that the scope was made by.
+    """The owners that are not told of their hits now, by the policy version that the scope was made under.
 
-    What becomes of those rules later changes nothing: from here on it stands in the entry.
+    Later changes of those rules have no effect on it: the entry keeps what was decided.
     """
     organisations, late = reading.core.ledger.organisations(), dict[str, Late]()
     for owner in reading.shapes.hits():

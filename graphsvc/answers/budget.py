@@ -51,7 +51,7 @@ class Balance:
 class Budget:
     """The budgets of all organisations, in one SQLite file. Thread-safe, also between processes on one machine.
 
-    ``limits`` gives those in force, anew at each question.
+    ``limits`` returns the limits in force and is called at each question.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Budget:
                         self._count(day, org, used + fresh)
                     self._db.execute("COMMIT")
                 except BaseException:
-                    # A disk that is full has ended the transaction already.
+                    # On a full disk SQLite has ended the transaction already.
                     if self._db.in_transaction:
                         self._db.execute("ROLLBACK")
                     raise
@@ -143,5 +143,5 @@ class Budget:
 
 
 def _midnight(day: int) -> str:
-    """The end of a day, counted from 1970."""
+    """The end of a day, whose number counts from 1970-01-01, as RFC 3339 UTC."""
     return written(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day + 1))

@@ -1,42 +1,40 @@
-"""GraphQL of answers: the root fields of questions: bounds on their arguments, then one call of the reading each."""
+"""GraphQL of answers: the root fields of questions, each one call of the reading."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
+from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from graphsvc.answers.own import OwnReading
-from graphsvc.answers.questions import Identifier, Reading
-from graphsvc.answers.shapes import (
+from graphsvc.answers.inputs import (
+    GradingFilter,
+    IdentifierInput,
+    Kind,
+    Parts,
+    RingParameters,
+    identifier_of,
+    identifier_or_problem,
+    minimum_of,
+)
+from graphsvc.answers.own import OwnView
+from graphsvc.answers.questions import Reading
+from graphsvc.api.arguments import LEDGER_INDEX, MAX_PAGE, PAGE, Instant, Kinds, Many, Text, Within, within
+from graphsvc.api.fields import Info, question
+from graphsvc.wire.answers import (
     AccessLog,
     Budget,
     Case,
     Entity,
-    GradingFilter,
-    IdentifierInput,
-    KeyPart,
     Match,
     Network,
     Paths,
-    RingParameters,
     RingReport,
     Submission,
 )
-from graphsvc.api.fields import MAX_NAME, MAX_PAGE, Info, index_of, moment_of, shape, text_of, within
-from graphsvc.api.ports import Shape
-from graphsvc.model.errors import InvalidQuery
-from graphsvc.model.gradings import Minimum
 
-MAX_HOPS = 4
-MAX_PATH_HOPS = 8
-MAX_ENTITIES = 2_000
-MAX_PATHS = 20
-MAX_IDENTIFIERS = 1_000
-MAX_PARTS = 8
-MAX_KINDS = 32
 RING_BOUNDS = {
     "hub_cap": (2, 10_000),
     "min_accounts": (2, 10_000),
@@ -45,157 +43,108 @@ RING_BOUNDS = {
     "seed": (0, 2**31 - 1),
 }
 
+After = Annotated[int | None, LEDGER_INDEX]
+Handle = Annotated[strawberry.ID, Text()]
 
+
+@question(cost=1)
 async def entity(
-    info: Info, handle: strawberry.ID, after: int | None = None, grading: GradingFilter | None = None
-) -> Shape | None:
-    """One entity by its handle."""
-    context, least = info.context, minimum_of(grading)
-    return await context.in_turn(reading_of(info).entity(text_of("handle", handle), index_of("after", after), least))
+    info: Info, handle: Handle, after: After = None, grading: GradingFilter | None = None
+) -> Entity | None:
+    """One entity by its handle; null when absent or not visible."""
+    return await info.context.in_turn(reading_of(info).entity(handle, after, minimum_of(grading)))
 
 
+@question(cost=2)
 async def search(
-    info: Info, kind: str, parts: list[KeyPart], after: int | None = None, grading: GradingFilter | None = None
-) -> list[Shape]:
-    """The entities an exact identifier names."""
-    context, least = info.context, minimum_of(grading)
-    stated = identifier_of(kind, parts, "")
-    return await context.in_turn(reading_of(info).search(stated.kind, stated.parts, index_of("after", after), least))
+    info: Info, kind: Kind, parts: Parts, after: After = None, grading: GradingFilter | None = None
+) -> list[Entity]:
+    """The entities that one exact identifier names."""
+    stated, least = identifier_of(IdentifierInput(kind=kind, parts=parts), ""), minimum_of(grading)
+    return await info.context.in_turn(reading_of(info).search(stated.kind, stated.parts, after, least))
 
 
+@question(cost=10)
 async def expand(
     info: Info,
     *,
-    start: strawberry.ID,
-    hops: int = 1,
-    link_kinds: list[str] | None = None,
-    limit: int = 300,
-    after: int | None = None,
+    start: Handle,
+    hops: Annotated[int, Within(1, 4)] = 1,
+    link_kinds: Annotated[list[str] | None, Kinds()] = None,
+    limit: Annotated[int, Within(1, 2_000)] = 300,
+    after: After = None,
     grading: GradingFilter | None = None,
-) -> Shape | None:
-    """The network around one entity."""
-    context = info.context
-    hops, limit = within("hops", hops, 1, MAX_HOPS), within("limit", limit, 1, MAX_ENTITIES)
-    start_handle, index = text_of("start", start), index_of("after", after)
-    kinds, least = kinds_within("linkKinds", link_kinds), minimum_of(grading)
-    return await context.in_turn(reading_of(info).expand(start_handle, hops, kinds, limit, index, least))
+) -> Network | None:
+    """The network within some hops of an entity."""
+    reading, least = reading_of(info), minimum_of(grading)
+    return await info.context.in_turn(reading.expand(start, hops, link_kinds, limit, after, least))
 
 
+@question(cost=20)
 async def paths(
     info: Info,
     *,
-    source: strawberry.ID,
-    target: strawberry.ID,
-    max_hops: int = 6,
-    k: int = 3,
-    after: int | None = None,
+    source: Handle,
+    target: Handle,
+    max_hops: Annotated[int, Within(1, 8)] = 6,
+    k: Annotated[int, Within(1, 20)] = 3,
+    after: After = None,
     grading: GradingFilter | None = None,
-) -> Shape:
+) -> Paths:
     """The k shortest paths between two entities."""
-    context = info.context
-    hops, count = within("maxHops", max_hops, 1, MAX_PATH_HOPS), within("k", k, 1, MAX_PATHS)
-    ends, least = (text_of("source", source), text_of("target", target)), minimum_of(grading)
-    return await context.in_turn(reading_of(info).paths(*ends, hops, count, index_of("after", after), least))
+    reading, least = reading_of(info), minimum_of(grading)
+    return await info.context.in_turn(reading.paths(source, target, max_hops, k, after, least))
 
 
-async def match(info: Info, identifiers: list[IdentifierInput], after: int | None = None) -> list[Shape]:
-    """Hit or no hit per identifier."""
-    context = info.context
-    within("identifiers", len(identifiers), 1, MAX_IDENTIFIERS)
+@question(cost=30)
+async def match(
+    info: Info, identifiers: Annotated[list[IdentifierInput], Many(1, 1_000)], after: After = None
+) -> list[Match]:
+    """Hit, no hit or not asked, for up to 1,000 exact identifiers, in the order asked."""
     stated = [identifier_or_problem(one, f"identifiers/{i}/") for i, one in enumerate(identifiers)]
-    return await context.in_turn(reading_of(info).match(stated, index_of("after", after)))
+    return await info.context.in_turn(reading_of(info).match(stated, after))
 
 
-async def budget(info: Info) -> Shape:
-    """How many identifiers the caller's organisation has asked for today, of how many."""
-    context = info.context
-    return await context.in_turn(reading_of(info).budget())
+@question(cost=1)
+async def budget(info: Info) -> Budget:
+    """What the caller's organisation has used of its identifiers today."""
+    return await info.context.in_turn(reading_of(info).budget())
 
 
-async def rings(info: Info, parameters: RingParameters | None = None, after: int | None = None) -> Shape:
-    """Ranked rings in what the caller may analyse."""
-    context = info.context
+@question(cost=50)
+async def rings(info: Info, parameters: RingParameters | None = None, after: After = None) -> RingReport:
+    """Likely rings in what the caller may analyse."""
     given = {} if parameters is None else {n: v for n, v in asdict(parameters).items() if v is not None}
-    kinds_within("parameters/identifierKinds", given.get("identifier_kinds"))
+    if "identifier_kinds" in given:
+        Kinds()("parameters/identifierKinds", given["identifier_kinds"])
     for name, (low, high) in RING_BOUNDS.items():
         if name in given:
             within(f"parameters/{to_camel_case(name)}", given[name], low, high)
-    return await context.in_turn(reading_of(info).rings(given, index_of("after", after)))
+    return await info.context.in_turn(reading_of(info).rings(given, after))
 
 
-async def submissions(info: Info, first: int = 50, after: int | None = None) -> list[Shape]:
+@question(cost=2)
+async def submissions(info: Info, first: Annotated[int, PAGE] = 50, after: After = None) -> list[Submission]:
     """The caller's organisation's submissions, newest first."""
-    context = info.context
-    count = within("first", first, 1, MAX_PAGE)
-    return await context.in_turn(reading_of(info).of(OwnReading).submissions(count, index_of("after", after)))
+    return await info.context.in_turn(reading_of(info).of(OwnView).submissions(first, after))
 
 
-async def cases(info: Info) -> list[Shape]:
-    """The caller's organisation's cases."""
-    context = info.context
-    return await context.in_turn(reading_of(info).of(OwnReading).cases())
+@question(cost=1)
+async def cases(info: Info) -> list[Case]:
+    """The caller's organisation's registered cases."""
+    return await info.context.in_turn(reading_of(info).of(OwnView).cases())
 
 
+@question(cost=5)
 async def access_log(
-    info: Info, since: str | None = None, until: str | None = None, first: int = 100, before: int | None = None
-) -> Shape:
-    """Who saw the caller's organisation's records."""
-    context = info.context
-    start, end = moment_of("since", since), moment_of("until", until)
-    count, index = within("first", first, 1, MAX_PAGE), index_of("before", before)
-    return await context.in_turn(reading_of(info).of(OwnReading).access_log(start, end, count, index))
-
-
-async def register_case(info: Info, reference: str, title: str, legal_basis: str) -> Shape:
-    """Register a case, so that questions can name it."""
-    context = info.context
-    if context.administering is None:
-        raise InvalidQuery("this operation can't change anything")
-    texts = text_of("reference", reference, 200), text_of("title", title, 500), text_of("legalBasis", legal_basis, 200)
-    acted = await context.in_turn(context.administering.register_case(context.principal, *texts))
-    context.receipts.append(acted.receipt)
-    return acted.body
-
-
-def identifier_of(kind: str, parts: list[KeyPart], where: str) -> Identifier:
-    """An identifier as it was stated, within bounds. Raises InvalidQuery."""
-    within(f"{where}parts", len(parts), 1, MAX_PARTS)
-    stated: dict[str, str] = {}
-    for position, part in enumerate(parts):
-        name = text_of(f"{where}parts/{position}/name", part.name, MAX_NAME)
-        if name in stated:
-            place = f"{where}parts/{position}/name"
-            raise InvalidQuery("a key part is given twice", code="duplicate_part", where=place)
-        stated[name] = text_of(f"{where}parts/{position}/value", part.value)
-    return Identifier(text_of(f"{where}kind", kind, MAX_NAME), stated)
-
-
-def identifier_or_problem(one: IdentifierInput, where: str) -> Identifier:
-    """An identifier as it was stated, or with what is wrong with it."""
-    try:
-        return identifier_of(one.kind, one.parts, where)
-    except InvalidQuery as problem:
-        return Identifier(one.kind[:MAX_NAME], {}, problem)
-
-
-def minimum_of(grading: GradingFilter | None) -> Minimum | None:
-    """The least grading that counts; None for any."""
-    if grading is None:
-        return None
-    said = {"scheme": grading.scheme, "source": grading.source, "information": grading.information}
-    for name, value in said.items():
-        if value is not None:
-            text_of(f"grading/{name}", value, MAX_NAME)
-    return Minimum(**said, ungraded=bool(grading.ungraded))
-
-
-def kinds_within(where: str, kinds: list[str] | None) -> list[str] | None:
-    """Kinds by name, not too many; whether they exist is checked by who asks for them."""
-    if kinds is not None:
-        within(where, len(kinds), 1, MAX_KINDS)
-        for position, kind in enumerate(kinds):
-            text_of(f"{where}/{position}", kind, MAX_NAME)
-    return kinds
+    info: Info,
+    since: Annotated[str | None, Instant()] = None,
+    until: Annotated[str | None, Instant()] = None,
+    first: Annotated[int, PAGE] = 100,
+    before: Annotated[int | None, LEDGER_INDEX] = None,
+) -> AccessLog:
+    """Who saw the caller's organisation's records, and on what footing."""
+    return await info.context.in_turn(reading_of(info).of(OwnView).access_log(since, until, first, before))
 
 
 def reading_of(info: Info) -> Reading:
@@ -203,68 +152,6 @@ def reading_of(info: Info) -> Reading:
     return cast(Reading, info.context.scoped)
 
 
-@shape
-class AnswersQuery:
-    """What is in the graph, and what the caller's organisation has here."""
-
-    entity = strawberry.field(
-        resolver=entity,
-        graphql_type=Entity | None,
-        description="One entity by its handle; null when absent or not visible.",
-    )
-    search = strawberry.field(
-        resolver=search,
-        graphql_type=list[Entity] | None,
-        description="The entities that one exact identifier names.",
-    )
-    expand = strawberry.field(
-        resolver=expand,
-        graphql_type=Network | None,
-        description="The network within some hops of an entity.",
-    )
-    paths = strawberry.field(
-        resolver=paths,
-        graphql_type=Paths | None,
-        description="The k shortest paths between two entities.",
-    )
-    match = strawberry.field(
-        resolver=match,
-        graphql_type=list[Match] | None,
-        description="Hit, no hit or not asked, for up to 1,000 exact identifiers, in the order asked.",
-    )
-    budget = strawberry.field(
-        resolver=budget,
-        graphql_type=Budget | None,
-        description="What the caller's organisation has used of its identifiers today.",
-    )
-    rings = strawberry.field(
-        resolver=rings,
-        graphql_type=RingReport | None,
-        description="Likely rings in what the caller may analyse.",
-    )
-    submissions = strawberry.field(
-        resolver=submissions,
-        graphql_type=list[Submission] | None,
-        description="The caller's organisation's submissions, newest first.",
-    )
-    cases = strawberry.field(
-        resolver=cases,
-        graphql_type=list[Case] | None,
-        description="The caller's organisation's registered cases.",
-    )
-    access_log = strawberry.field(
-        resolver=access_log,
-        graphql_type=AccessLog | None,
-        description="Who saw the caller's organisation's records, and on what footing.",
-    )
-
-
-@shape
-class AnswersMutation:
-    """Cases."""
-
-    register_case = strawberry.field(
-        resolver=register_case,
-        graphql_type=Case | None,
-        description="Register a case, so that questions can name it.",
-    )
+QUESTIONS = (entity, search, expand, paths, match, budget, rings, submissions, cases, access_log)
+"""In the order of the schema."""
+MUTATIONS: tuple[StrawberryField, ...] = ()

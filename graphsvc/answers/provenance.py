@@ -1,9 +1,9 @@
 """Circular reporting: one source that comes back through other organisations is recognised, and counted once.
 
-Judged from visible claims and their visible origins alone: what a reader may not see changes nothing. Which claims
-repeat another one is said of those that are shown; sources are counted behind all that may be seen. References are
-compared without regard to case; an organisation counts as one source however many references it gives, since a report
-number is no witness. Pure.
+Judged from visible claims and their visible origins alone: what a reader may not see changes nothing. Claims are
+marked as repeated among those that are shown; sources are counted over all visible ones. References are
+compared without regard to case; an organisation counts as one source however many references it gives, since another
+report number is no other source. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Said(NamedTuple):
-    """Who claims a thing, and from which organisation (empty: its own) under which reference it says to have it."""
+    """Who claims a thing, and the organisation (empty: the owner itself) and reference that it names as origin."""
 
     owner: str
     organisation: str = ""
@@ -31,7 +31,7 @@ class Said(NamedTuple):
 
 
 def circular(said: Sequence[Said]) -> list[bool]:
-    """Which claims repeat another one of ``said``: they have the same origin, or it is where they come from.
+    """Which claims repeat another one of ``said``: both have the same origin, or the other is the origin.
 
     Where one side gives no reference the two can't be told apart, and count as the same.
     """
@@ -47,7 +47,7 @@ def circular(said: Sequence[Said]) -> list[bool]:
 
 
 def independent_sources(said: Sequence[Said]) -> int:
-    """From how many organisations, of which none has it from another one of these, the claims come.
+    """How many organisations the claims come from in the end: none of these has it from another of them.
 
     An organisation that only passes on is no source; those who pass on in a circle, with nobody behind it, are one.
     """
@@ -61,7 +61,7 @@ def _repeats(one: Said, other: Said) -> bool:
     organisation, reference = one.source
     if other.source[0] == organisation:
         return _same(reference, other.source[1])
-    # The other passes something on that it has from somebody else: where it comes from for this one.
+    # The other claim is passed on too; its owner is the organisation that this one names as origin.
     return other.owner == organisation
 
 

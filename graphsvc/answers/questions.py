@@ -1,10 +1,10 @@
 """What one request reads, under one scope; everything that it shows is noted down on the way.
 
-Answers are plain dictionaries in the shapes of the GraphQL types. Entities, records and links leave by handle only;
-order is decided by visible values, then by handle, never by a number of ours.
+Answers are the structs of :mod:`graphsvc.wire.answers`. Entities, records and links leave by handle only;
+order is decided by visible values, then by handle, never by an internal number.
 
 What blocks or takes long runs in threads: the ledger's tables, identifiers by the hundred, shapes by the hundred. What
-takes long in the graph goes by lanes (:mod:`graphsvc.answers.lanes`).
+takes long in the graph has turns of its own.
 """
 
 from __future__ import annotations
@@ -17,36 +17,39 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from graphsvc.answers.budget import Budget
-from graphsvc.answers.lanes import Lane
 from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Shapes
 from graphsvc.answers.rings import Apart, find_rings
+from graphsvc.api.turns import Share, Turns
 from graphsvc.core import Core
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
 from graphsvc.graph.handles import RECORD
-from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery
+from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery, Unavailable
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.hints import hint
 from graphsvc.model.room import Room
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.projection.schedule import Progress
+from graphsvc.wire import answers as wire
+from graphsvc.wire.answers import Contact, Entity, IdentifierProblem, Match, Network, Path, Paths, RingReport, Setting
 
-Shape = dict[str, Any]
 T = TypeVar("T")
 V = TypeVar("V")
 MANY = 300
-"""From so many claims on, shapes are made in a thread: some milliseconds of work."""
+"""For more claims than this, shapes are made in a thread: it takes some milliseconds."""
 SEVERAL = 20
-"""From so many identifiers on, they are cleaned in a thread."""
+"""More identifiers than this are cleaned in a thread."""
 HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
 ANALYST = "analyst"
-"""The role that the shared rules ask of whoever analyses; without it no record is in scope for that."""
+"""The role that the shared rules require for analysis; without it no record is in scope for that."""
 NOTHING_TOLD: Mapping[Link, Told] = MappingProxyType({})
-WIDE, LONG = (3, 4), (1, 2)
-"""How many questions of an organisation, and of all, run at once: neighbourhoods, and searches for paths and rings.
+WIDE = Share(at_once=4, each=3, waiting=16, patience=30.0)
+LONG = Share(at_once=2, each=1, waiting=16, patience=30.0)
+"""The turns of heavy questions: of neighbourhoods, and of searches for paths and rings.
 
-Together less than :data:`graphsvc.graph.driver.READERS`: who asks for one thing finds a thread and a connection.
+Together fewer than :data:`graphsvc.graph.driver.READERS`: light questions always find a thread and a connection.
 """
+BUSY = "too_busy"
 
 
 class Identifier(NamedTuple):
@@ -59,13 +62,13 @@ class Identifier(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What questions are answered with. ``views`` are the parts of a reading that other rooms bring, by their type."""
+    """What questions are answered with. ``views`` are the parts of a reading that other packages add, by type."""
 
     core: Core
     budget: Budget
     views: Mapping[type, Callable[[Reading], Any]] = field(default_factory=dict)
-    wide: Lane = field(default_factory=lambda: Lane(*WIDE))
-    long: Lane = field(default_factory=lambda: Lane(*LONG))
+    wide: Turns = field(default_factory=lambda: Turns(WIDE, _busy))
+    long: Turns = field(default_factory=lambda: Turns(LONG, _busy))
 
 
 class Reading:
@@ -75,7 +78,7 @@ class Reading:
         self.core = means.core
         self.scope = scope
         self.now = int(time.time())
-        """In seconds; everything in one answer is as of then."""
+        """In epoch seconds; everything in one answer is as of then."""
         self._means = means
         self._pending = pending
         self._handles = self.core.handles(scope.principal.org)
@@ -84,7 +87,7 @@ class Reading:
         self._reached = -1
 
     def was_reached(self, progress: Progress) -> bool:
-        """Whether all that was asked for to be applied was so at that moment: a scope from before may be too narrow."""
+        """Whether all entries waited for were applied at ``progress``: if not, a scope made then may be too narrow."""
         return self._reached < 0 or progress.reached(self._reached, self._org)
 
     @property
@@ -97,11 +100,11 @@ class Reading:
         return all(labels[lid].owner == self._org for lid in self.scope.allowed(action))
 
     def of(self, view: type[V]) -> V:
-        """The part of this reading that is of a type which another room brings."""
+        """The part of this reading of type ``view``, which another package adds."""
         found: V = self._means.views[view](self)
         return found
 
-    async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> Shape | None:
+    async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> Entity | None:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""
         grades = self._grades(grading)
         await self.reach(after)
@@ -113,7 +116,7 @@ class Reading:
 
     async def search(
         self, kind: str, parts: Mapping[str, str], after: int | None, grading: Minimum | None
-    ) -> list[Shape]:
+    ) -> list[Entity]:
         """The visible entity that an exact identifier names, if its identity is visible too; it counts as asked."""
         grades, reader = self._grades(grading), self.core.reader
         try:
@@ -133,7 +136,7 @@ class Reading:
         limit: int,
         after: int | None,
         grading: Minimum | None,
-    ) -> Shape | None:
+    ) -> Network | None:
         """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
         grades = self._grades(grading)
         _known(link_kinds or (), self.core.schema.links, "link kind", "linkKinds")
@@ -145,39 +148,42 @@ class Reading:
             found = await self.core.reader.expand(self.scope, node, hops, link_kinds, limit, self.now, grades)
         if found is None:
             return None
-        network = await _shaped(
+        entities, links = await _shaped(
             _claims(found.entities, found.links), lambda: self._network(found.entities, found.links, found.told)
         )
-        return {**network, **self._cut("links", found.truncated, found.entities)}
+        cut = self._cut("links", found.truncated, found.entities)
+        return Network(entities=entities, links=links, truncated=cut, more_links=found.truncated)
 
     async def paths(
         self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None
-    ) -> Shape:
+    ) -> Paths:
         """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
         grades = self._grades(grading)
         await self.reach(after)
         ends = self._open(source), self._open(target)
         if ends[0] is None or ends[1] is None:
-            return {"paths": [], **self._cut("paths", False, ())}
+            return Paths(paths=[], truncated=False, more_paths=False)
         async with self._means.long.turn(self._org):
             found = await self.core.reader.paths(self.scope, ends[0], ends[1], max_hops, k, self.now, grades)
 
-        def shapes() -> list[Shape]:
+        def shapes() -> list[Path]:
             entities = ([found.entities[number] for number in path.entities] for path in found.paths)
             return [
-                {"length": len(path.entities) - 1, **self._network(about, path.links)}
+                Path(length=len(path.entities) - 1, entities=shown, links=links)
                 for path, about in zip(found.paths, entities, strict=True)
+                for shown, links in [self._network(about, path.links)]
             ]
 
         claims = _claims(found.entities.values(), [link for path in found.paths for link in path.links])
         paths = await _shaped(claims, shapes)
-        return {"paths": paths, **self._cut("paths", found.truncated, found.entities.values())}
+        cut = self._cut("paths", found.truncated, found.entities.values())
+        return Paths(paths=paths, truncated=cut, more_paths=found.truncated)
 
-    async def match(self, identifiers: Sequence[Identifier], after: int | None) -> list[Shape]:
+    async def match(self, identifiers: Sequence[Identifier], after: int | None) -> list[Match]:
         """Hit, no hit or not asked for each identifier; only holders whose policy lets it be known count.
 
-        Not asked comes with why: the identifier can't be cleaned, or without a hit: nobody else was asked, or own
-        submissions are not in the graph yet. That tells of nothing but the question and the caller's own organisation.
+        Not asked comes with why: the identifier can't be cleaned; or it has no hit, and nobody else was asked or own
+        submissions are not in the graph yet. The reason depends only on the question and the caller's organisation.
         """
         # 1. Every identifier's canonical key, or what is wrong with it (model).
         keys = await _when(len(identifiers) > SEVERAL, lambda: [self._key_or_problem(*one) for one in identifiers])
@@ -185,41 +191,45 @@ class Reading:
         # 2. Counted, all or none, before anything is looked up (budget).
         await self._means.budget.spend(self.scope.principal.organisation, asked)
         await self.reach(after)
-        # 3. Looked up together; absent and not to be known are left out alike (graph.read).
+        # 3. Looked up together; those absent and those that may not be known are left out alike (graph.read).
         most = min(MOST_HIT, MOST_HITS // max(1, len(asked)))
         hits = await self.core.reader.match(self.scope, asked, self.now, most + 1) if asked else {}
         # 4. Noted down for the owners: a hit is a disclosure.
         for lids in hits.values():
             self.shapes.note_hits(lids, most)
         # 5. In the order asked.
-        contacts: dict[str, list[Shape]] = {key: self._contacts(lids) for key, lids in hits.items()}
+        contacts = {key: self._contacts(lids) for key, lids in hits.items()}
         absent = self._absent()
         return [
-            {"kind": kind, **_unasked(key)}
+            _unasked(kind, key)
             if isinstance(key, InvalidInput)
-            else {"kind": kind, **(_hit(contacts[key]) if key in contacts else absent)}
+            else Match(kind=kind, outcome=HIT, hit=True, contacts=contacts[key], problem=None)
+            if key in contacts
+            else Match(kind=kind, outcome=NO_HIT, hit=False, contacts=[], problem=None)
+            if absent is None
+            else _unasked(kind, absent)
             for (kind, _, _), key in zip(identifiers, keys, strict=True)
         ]
 
-    def _absent(self) -> Shape:
-        """What is said of an identifier without a hit: no hit, or why it was not asked of all that it might be."""
+    def _absent(self) -> InvalidInput | None:
+        """Why an identifier without a hit was not asked of everybody; None: it was, so it is no hit."""
         if not self.scope.footing.stated:
             message = "only your own records were asked: state purpose, legal basis and a registered case"
-            return _unasked(InvalidInput(message, code="no_footing"))
+            return InvalidInput(message, code="no_footing")
         if self.only_own("match"):
             message = "with your roles and on this footing nobody else's records may be asked about"
-            return _unasked(InvalidInput(message, code="nobody_to_ask"))
+            return InvalidInput(message, code="nobody_to_ask")
         if self._pending:
             message = "submissions of your organisation are not in the graph yet and may name it: ask again"
-            return _unasked(InvalidInput(message, code="not_applied_yet"))
-        return {"outcome": NO_HIT, "hit": False, "contacts": [], "problem": None}
+            return InvalidInput(message, code="not_applied_yet")
+        return None
 
-    async def budget(self) -> Shape:
+    async def budget(self) -> wire.Budget:
         """What the caller's organisation has used of its identifiers today."""
         balance = await self._means.budget.balance(self.scope.principal.organisation)
-        return {"limit": balance.limit, "used": balance.used, "resets_at": balance.resets_at}
+        return wire.Budget(limit=balance.limit, used=balance.used, resets_at=balance.resets_at)
 
-    async def rings(self, parameters: Mapping[str, Any], after: int | None) -> Shape:
+    async def rings(self, parameters: Mapping[str, Any], after: int | None) -> RingReport:
         """The rings in what the caller may analyse, each explained by records. Raises Denied for all but analysts."""
         if ANALYST not in self.scope.principal.roles:
             raise Denied("only analysts search for rings", where="role")
@@ -234,52 +244,53 @@ class Reading:
                 numbers |= {(world, n): node for n, node in there.items()}
                 facts += await self.core.reader.entities(self.scope, list(there), self.now, None, world)
 
-        def shapes() -> list[Shape]:
+        def shapes() -> list[wire.Ring]:
             shown = zip(facts, self.shapes.entities(facts), strict=True)
             known = {numbers[one.world, one.id]: shape for one, shape in shown}
-            # One whose accounts have all gone since the columns were read is none.
+            # A ring whose accounts have all gone since the columns were read is left out.
             return [self.shapes.ring(ring, known) for ring in found.rings if known.keys() & set(ring.accounts)]
 
-        return {
-            "rings": await _shaped(_claims(facts, ()), shapes),
-            **self._cut("rings", found.more, facts),
-            "excluded_hubs": found.excluded_hubs,
-            "accounts": found.accounts,
-            "links": found.links,
-            "parameters": detected.stated,
-        }
+        return RingReport(
+            rings=await _shaped(_claims(facts, ()), shapes),
+            truncated=self._cut("rings", found.more, facts),
+            more_rings=found.more,
+            excluded_hubs=found.excluded_hubs,
+            accounts=found.accounts,
+            links=found.links,
+            parameters=[Setting(name=name, value=value) for name, value in detected.stated],
+        )
 
-    def _cut(self, what: str, more: bool, entities: Iterable[EntityFacts]) -> Shape:
-        """What an answer says of what it leaves out: more ``what`` than were asked for, records of its entities."""
+    def _cut(self, what: str, more: bool, entities: Iterable[EntityFacts]) -> bool:
+        """Whether an answer leaves something out: more ``what`` than were asked for, which is noted, or records."""
         if more:
             self.shapes.cut.more.add(what)
-        return {"truncated": more or any(one.more for one in entities), f"more_{what}": more}
+        return more or any(one.more for one in entities)
 
     def _network(
         self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim], told: Mapping[Link, Told] = NOTHING_TOLD
-    ) -> Shape:
+    ) -> tuple[list[Entity], list[wire.Link]]:
         shapes = self.shapes.entities(entities)
-        handles = {one.id: shape["handle"] for one, shape in zip(entities, shapes, strict=True)}
-        return {"entities": shapes, "links": self.shapes.links(links, handles, told)}
+        handles = {one.id: shape.handle for one, shape in zip(entities, shapes, strict=True)}
+        return shapes, self.shapes.links(links, handles, told)
 
     async def _names(self, apart: Apart, numbers: Sequence[int]) -> list[str]:
-        """What ties between nodes of rings are broken by: the key where it is visible, else a handle."""
+        """Names that break ties between nodes of rings: the key where it is visible, else a handle."""
         names: dict[int, str] = {}
         for world, there in apart.by_world(numbers).items():
             found = await self.core.reader.names(self.scope, list(there), self.now, world)
             for n, (mark, key) in found.items():
                 names[there[n]] = key or self._handles.seal_node(RECORD, Node(mark, world))
-        # What has gone since the columns were read is called something, and shown nowhere.
+        # A node that has gone since the columns were read gets some name; it is shown nowhere.
         return [names.get(number) or self._handles.seal(RECORD, number) for number in numbers]
 
-    def _contacts(self, lids: Iterable[int]) -> list[Shape]:
+    def _contacts(self, lids: Iterable[int]) -> list[Contact]:
         organisations = self.core.ledger.organisations()
         owners = sorted({self.scope.labels[lid].owner for lid in lids})
         found = [organisations[owner] for owner in owners if owner in organisations]
-        return [{"org": one.org, "name": one.name, "contact": one.contact} for one in found]
+        return [Contact(org=one.org, name=one.name, contact=one.contact) for one in found]
 
     async def reach(self, after: int | None) -> None:
-        """Wait until an entry, and all of the caller's organisation before it, is applied; None: for nothing."""
+        """Wait until entry ``after``, and all before it of the caller's organisation, are applied; None: don't wait."""
         if after is not None:
             index = min(after, self.core.ledger.head - 1)
             await self.core.applier.wait(index, self._org)
@@ -306,8 +317,13 @@ class Reading:
             raise InvalidQuery(problem.message, code=problem.code, where="grading") from None
 
 
+def _busy() -> Unavailable:
+    message = "your organisation runs as many questions of this kind as it may; nothing was looked up: ask again"
+    return Unavailable(message, code=BUSY)
+
+
 def _known(words: Iterable[str], known: Iterable[str], what: str, where: str) -> None:
-    """Raise InvalidQuery for a word that the schema does not have: what it names would be no hit, ever."""
+    """Raise InvalidQuery for a word that the schema does not have: it could never match anything."""
     listed = list(known)
     for position, word in enumerate(words):
         if word not in listed:
@@ -324,14 +340,10 @@ async def _shaped(claims: int, work: Callable[[], T]) -> T:
 
 
 async def _when(long: bool, work: Callable[[], T]) -> T:
-    """Do ``work`` in a thread when it is ``long``; a short one takes less time than the way there and back."""
+    """Do ``work`` in a thread when it is ``long``; short work takes less time than the change of threads."""
     return await asyncio.to_thread(work) if long else work()
 
 
-def _hit(contacts: list[Shape]) -> Shape:
-    return {"outcome": HIT, "hit": True, "contacts": contacts, "problem": None}
-
-
-def _unasked(problem: InvalidInput) -> Shape:
-    told = {"code": problem.code, "message": problem.message, "where": problem.where}
-    return {"outcome": NOT_ASKED, "hit": None, "contacts": [], "problem": told}
+def _unasked(kind: str, problem: InvalidInput) -> Match:
+    told = IdentifierProblem(code=problem.code, message=problem.message, where=problem.where)
+    return Match(kind=kind, outcome=NOT_ASKED, hit=None, contacts=[], problem=told)

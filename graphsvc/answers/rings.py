@@ -1,4 +1,4 @@
-"""The path of rings: what the caller may analyse, as arrays, through the detector, and back as entities and claims.
+"""Rings: the claims that the caller may analyse go through the detector as arrays, and come back as entities.
 
 One entity is a node of its own in each world of the reader's (:class:`graphsvc.graph.facts.Node`), as in every other
 read: what the reader may not identify is in no ring with what it can name.
@@ -47,7 +47,7 @@ class Detected:
 
     found: Found
     apart: Apart
-    stated: list[dict[str, str]]
+    stated: list[tuple[str, str]]
 
 
 Names = Callable[[Apart, Sequence[int]], Coroutine[Any, Any, Sequence[str]]]
@@ -78,16 +78,16 @@ def _find(
 ) -> Detected:
     # 1. Select by label, expiry and withdrawal, without a round trip through the graph (columns).
     claims = columns.select(scope, int(time.time()))
-    # 2. Each entity apart in each world.
+    # 2. Make each entity a separate node in each world.
     claims, apart = take_apart(claims, scope)
     # 3. Project, prune, cut into communities, rank, explain (detect).
     found = detect(claims, parameters, lambda nodes: names(apart, nodes))
-    stated = [{"name": name, "value": _shown(value)} for name, value in sorted(parameters.stated().items())]
+    stated = [(name, _shown(value)) for name, value in sorted(parameters.stated().items())]
     return Detected(found, apart, stated)
 
 
 def take_apart(claims: ClaimArrays, scope: Scope) -> tuple[ClaimArrays, Apart]:
-    """The claims between nodes, and what each node is. ``claims`` are some that ``scope`` may view."""
+    """The claims with nodes in place of entities, and what each node is. ``scope`` must allow viewing ``claims``."""
     lids = np.unique(claims.lid).tolist()
     world_of = {lid: scope.world_of(lid) for lid in lids}
     worlds = tuple(sorted({IDENTIFIED, *world_of.values()}))

@@ -1,8 +1,9 @@
 """Connections: how many there may be, how long each may wait, and how slowly bytes may move, in both directions.
 
-uvicorn's protocol bounds only the pause between two requests. This one watches every connection from its first moment:
-a head must be complete in time, a body and an answer must move on, what waits longest makes room for who comes anew,
-and a head has a size. One timer a second walks all connections; nothing is armed or cancelled on the way of a request.
+uvicorn's protocol limits only the pause between two requests. This one watches every connection from its start: a head
+must be complete in time and has a largest size, and a body and an answer must keep moving. When there are too many
+connections, the one that has waited longest makes room for a new one. One timer a second checks all connections, so
+that no request needs timers of its own.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from graphsvc.api.problems import Answer, Problem, http_problem
 from graphsvc.settings import Settings
 
 MAX_HEAD = 64 << 10
-"""Bytes of a request's line and headers, all together."""
+"""At most this many bytes in a request's line and headers together."""
 MAX_HEADERS = 100
 MAX_PIPELINED = 32
-"""Requests that wait on one connection for the answer to the one before them."""
+"""At most this many requests wait on one connection for the answer to the one before them."""
 BACKLOG = 128
-"""Connections that the kernel keeps for us until we accept them."""
+"""At most this many connections wait in the kernel until they are accepted."""
 LINGER = 5.0
-"""Seconds that a request may go on after its answer has left: closing at once would take the answer with it."""
+"""Seconds that a client may go on sending after its answer has left: closing at once could lose the answer."""
 CROWDED = Answer(503, "Too many connections", 5)
 _TICK = 1.0
 
@@ -37,7 +38,7 @@ _TICK = 1.0
 class Bounds:
     """How many connections there may be in all and from one address; times are seconds, ``rate`` is bytes a second.
 
-    Within ``head`` a request's head must be there; ``idle`` is the pause between two requests. In every ``stall``
+    A request's head must be complete within ``head``; ``idle`` is the pause between two requests. In every ``stall``
     seconds of a body or an answer, ``stall × rate`` bytes must move, and none takes longer than ``transfer``.
     """
 
@@ -51,7 +52,7 @@ class Bounds:
 
 
 def bounds_of(settings: Settings, connections: int) -> Bounds:
-    """The bounds that are set, for as many ``connections`` as there are descriptors for."""
+    """The bounds from the settings; ``connections`` is how many there are file descriptors for."""
     most = min(settings.connections, connections)
     return Bounds(
         connections=most,
@@ -78,11 +79,11 @@ class Door:
 
     @property
     def protocol(self) -> type[asyncio.Protocol]:
-        """What uvicorn makes of each connection."""
+        """The protocol that uvicorn makes for each connection."""
         return cast("type[asyncio.Protocol]", partial(Connection, self))
 
     def enter(self, one: Connection) -> bool:
-        """Take a new connection in. Of too many the one that has waited longest goes; False: none waits."""
+        """Admit a new connection. Of too many, the one that has waited longest is closed; False if none waits."""
         peer = one.peer
         if self._peers[peer] >= self.bounds.a_peer:
             oldest = next((other for other in self._waiting if other.peer == peer), None)
@@ -106,7 +107,7 @@ class Door:
         return True
 
     def leave(self, one: Connection) -> None:
-        """Forget a connection; fine when it is forgotten."""
+        """Forget a connection; harmless when it is forgotten already."""
         self.works(one)
         if one in self._open:
             self._open.discard(one)
@@ -115,11 +116,11 @@ class Door:
                 del self._peers[one.peer]
 
     def waits(self, one: Connection) -> None:
-        """Nothing is asked on the connection now: it may make room for another."""
+        """Note that no request runs on the connection: it may be closed to make room for another."""
         self._waiting[one] = None
 
     def works(self, one: Connection) -> None:
-        """A request has begun."""
+        """Note that a request has begun on the connection."""
         self._waiting.pop(one, None)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -132,11 +133,11 @@ class Door:
 
 
 class _Refused(Exception):
-    """Ends the parsing of what is already answered."""
+    """Ends the parsing of a request that is already refused."""
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. What it receives goes through three states: nothing, a head, a body."""
+    """One connection. ``_reading`` says what it receives now: nothing, a head or a body."""
 
     def __init__(self, door: Door, **given: Any) -> None:
         super().__init__(**given)
@@ -154,10 +155,10 @@ class Connection(HttpToolsProtocol):
         self._closing: float | None = None
         self._worked_on: RequestResponseCycle | None = None
 
-    # What the transport tells
+    # Called by the transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A new connection: taken in, or told that there are too many."""
+        """Admit the new connection, or tell it that there are too many."""
         super().connection_made(transport)
         self.peer = self.client[0] if self.client else ""
         if not self._door.enter(self):
@@ -166,13 +167,13 @@ class Connection(HttpToolsProtocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone, whoever ended it."""
+        """The connection has ended, whichever side ended it."""
         self._door.leave(self)
         self._tell_gone()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes; what comes after a refusal is let fall."""
+        """Bytes have come; after a refusal they are dropped."""
         if self._ended or self.parser is None:
             return
         self._moved += len(data)
@@ -183,11 +184,11 @@ class Connection(HttpToolsProtocol):
             self._refuse(_head_too_large())
 
     def resume_writing(self) -> None:
-        """The peer has taken what was waiting for it."""
+        """The peer has taken the bytes that waited for it."""
         self._sending = None
         super().resume_writing()
 
-    # What the parser tells
+    # Called by the parser
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -197,7 +198,7 @@ class Connection(HttpToolsProtocol):
             self._since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. Those after a body (trailers) are for nobody: none may be taken for one that came before it."""
+        """A header. Trailers, which come after a body, are dropped: none may pass for a header that came before it."""
         if self._reading == "head":
             super().on_header(name, value)
 
@@ -225,7 +226,7 @@ class Connection(HttpToolsProtocol):
         self._window = (self._since, self._moved)
 
     def on_message_complete(self) -> None:
-        """The end of a body, or of a head that has none."""
+        """The end of a request: of its body, or of its head if it has no body."""
         super().on_message_complete()
         self._reading = ""
         self._lingers = None
@@ -240,14 +241,14 @@ class Connection(HttpToolsProtocol):
         self._settle()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP gets an answer of the same form as all others."""
+        """Answer bytes that are not HTTP in the same form as all other errors."""
         if not self._ended:
             self._refuse(_unreadable())
 
-    # What time tells
+    # Called by the timer
 
     def check(self, now: float) -> None:
-        """End the connection if it has had its time; called about once a second."""
+        """End the connection if its time is up; called about once a second."""
         bounds = self._door.bounds
         if self.transport.is_closing():
             self._closing = self._closing or now
@@ -255,7 +256,7 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
             return
         if (size := self.transport.get_write_buffer_size()) and self._stalls(now, size):
-            # There is no room to say so: what is written does not leave.
+            # No answer can say why: the peer takes no more bytes.
             self.transport.abort()
         elif self._lingers is not None and now > self._lingers:
             self.transport.close()
@@ -274,7 +275,7 @@ class Connection(HttpToolsProtocol):
         bounds = self._door.bounds
         since, moved = self._window
         if self.flow.read_paused or self.cycle.waiting_for_100_continue:
-            # It is us who take no more for now.
+            # The service itself has paused reading.
             self._window = (now, self._moved)
         elif now - self._since > bounds.transfer:
             self._time_out()
@@ -292,14 +293,14 @@ class Connection(HttpToolsProtocol):
         self._sending = (first, since, before)
         return now - since > bounds.stall or now - first > bounds.transfer
 
-    # How it ends
+    # How the connection ends
 
     @property
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _settle(self) -> None:
-        """If request and answer are over, wait for the next one, of which some may be there already."""
+        """If request and answer are both over, wait for the next request, which may have begun already."""
         if not (self._ended or self._reading == "body" or self._answering or self.transport.is_closing()):
             self._since = self.loop.time()
             self._door.waits(self)
@@ -321,7 +322,7 @@ class Connection(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[problem.answer.status] + lines + b"\r\n" + content)
 
     def _end(self) -> None:
-        """Say no more; what still comes is let fall, and the connection closed when the peer does, or soon."""
+        """Send no more and drop what still comes; close when the peer does, or after :data:`LINGER`."""
         self._ended = True
         if self._answering:
             self._tell_gone()
@@ -337,7 +338,7 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _tell_gone(self) -> None:
-        """Whoever works on an answer hears that nobody waits for it."""
+        """Tell the handlers of open requests that the client has gone."""
         for cycle in (self._worked_on, self.cycle):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True

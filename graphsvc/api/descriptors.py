@@ -8,13 +8,14 @@ from graphsvc.api.connections import BACKLOG
 from graphsvc.model.errors import InvalidInput
 
 OURS = 384
-"""Descriptors for all but connections: 64 readers of the ledger with two files each, 16 connections to Neo4j, 16 tiles
-and their directories, 64 uploads, Parquet parts, worker processes, other databases, libraries, and a quarter more.
+"""Descriptors kept for all but connections: 64 readers of the ledger with two files each, 16 connections to Neo4j, 16
+tiles and their directories, 64 uploads, Parquet parts, worker processes, other databases, libraries, and a quarter
+in reserve.
 """
 FEWEST = 64
-"""Connections below which a service is of no use."""
+"""The service does not start with room for fewer connections than this."""
 _MOST = 1 << 16
-"""More than this nobody needs, and some programs walk through all that they may have."""
+"""At most this many descriptors: nobody needs more, and some programs loop over all that they may open."""
 
 
 def room_for_connections() -> int:

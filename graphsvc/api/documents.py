@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,10 @@ from graphql.execution.values import VariableValues, get_variable_values
 
 from graphsvc.api.limits import MAX_QUERY, MAX_TOKENS, LimitsRule
 from graphsvc.api.plans import Plan, plan_of
+from graphsvc.wire.errors import AnswerError, Extensions, Place
 
 REMEMBERED = 1 << 20
-"""Characters of query text kept in memory with what they were parsed into."""
+"""At most this many characters of query text are kept in memory, with the documents parsed from them."""
 MAX_ERRORS = 10
 
 _ECHO = re.compile(r"\b(Name|Int|Float|String|BlockString|Comment|character:|got:) ?['\"].*", re.DOTALL)
@@ -36,9 +38,9 @@ _INSIDE = re.compile(r"Variable '\$\w+' has invalid value at ([\w.\[\]]{1,200}):
 
 
 class Refused(Exception):
-    """A document or its variables can't be executed; ``errors`` are ready to leave and echo no values."""
+    """A document or its variables can't be executed; ``errors`` can be sent as they are: they quote no values."""
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
+    def __init__(self, errors: list[AnswerError]) -> None:
         super().__init__("refused")
         self.errors = errors
 
@@ -85,10 +87,10 @@ class Documents:
             self._left += len(text)
         return prepared
 
-    def variables(self, prepared: Prepared, given: dict[str, Any]) -> VariableValues:
+    def variables(self, prepared: Prepared, given: Mapping[str, Any]) -> VariableValues:
         """The variables in the types the operation declares; raises Refused, naming the variables."""
         declared = prepared.operation.variable_definitions or ()
-        values = get_variable_values(self._schema, declared, given, MAX_ERRORS, True)
+        values = get_variable_values(self._schema, declared, dict(given), MAX_ERRORS, True)
         if isinstance(values, VariableValues):
             return values
         raise Refused([_variable_error(error) for error in values])
@@ -130,35 +132,32 @@ def _introspective(operation: OperationDefinitionNode) -> bool:
     )
 
 
-def _error(message: str, code: str, where: str = "") -> dict[str, Any]:
-    return {"message": message, "extensions": {"code": code, "where": where}}
+def _error(message: str, code: str, where: str = "") -> AnswerError:
+    return AnswerError(message, Extensions(code, where))
 
 
-def _document_error(error: GraphQLError, code: str) -> dict[str, Any]:
+def _document_error(error: GraphQLError, code: str) -> AnswerError:
     if any(isinstance(node, ValueNode) for node in error.nodes or ()):
         # graphql-core quotes the literal, which may be somebody's number.
         message = "a literal does not fit the type expected there"
     else:
         message = _ECHO.sub(r"\1", error.message)[:300]
-    places = [{"line": place.line, "column": place.column} for place in error.locations or ()]
+    places = [Place(place.line, place.column) for place in error.locations or ()]
     places = places or [place for node in error.nodes or () for place in _begins(node)]
-    where = f"line {places[0]['line']} column {places[0]['column']}" if places else "/query"
+    where = f"line {places[0].line} column {places[0].column}" if places else "/query"
     code = str((error.extensions or {}).get("code", code))
-    shape = _error(message, code, where)
-    if places:
-        shape["locations"] = places
-    return shape
+    return AnswerError(message, Extensions(code, where), locations=places or None)
 
 
-def _begins(node: Node) -> list[dict[str, int]]:
-    """Where a literal begins: the parser says it of names and scalars, of lists and objects only by what is in them."""
+def _begins(node: Node) -> list[Place]:
+    """Where a literal begins. The parser gives lists and objects no place: theirs is that of their first member."""
     if node.loc is not None:
-        return [{"line": node.loc.start_token.line, "column": node.loc.start_token.column}]
+        return [Place(node.loc.start_token.line, node.loc.start_token.column)]
     inside = (*getattr(node, "values", ()), *getattr(node, "fields", ()), getattr(node, "name", None))
     return next((places for one in inside if one is not None and (places := _begins(one))), [])
 
 
-def _variable_error(error: GraphQLError) -> dict[str, Any]:
+def _variable_error(error: GraphQLError) -> AnswerError:
     for node in error.nodes or ():
         if isinstance(node, VariableDefinitionNode):
             name = node.variable.name.value

@@ -1,12 +1,12 @@
-"""Executes one prepared operation: by its plan, or by graphql-core wherever the plan does not reach.
+"""Executes one prepared operation: by its plan, or by graphql-core for what a plan does not cover.
 
-What an answer holds is counted while it is put together, so one that is too large ends before it is there.
+The size of an answer is counted while it is built, so one that is too large ends before it is complete.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, NamedTuple
@@ -21,9 +21,11 @@ from graphsvc.api.plans import LEAF, Plan, Surprise
 from graphsvc.api.problems import graphql_error
 from graphsvc.model.errors import TooLarge
 from graphsvc.model.room import CODE, Room, too_large
+from graphsvc.wire.errors import AnswerError
+from graphsvc.wire.shapes import Shape
 
 MANY = 1_000
-"""From so many objects on, an answer is rendered in a thread: some milliseconds of work."""
+"""An answer of this many objects or more is rendered in a thread: it takes some milliseconds."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,16 +34,16 @@ class Question(NamedTuple):
     """One operation with its variables: as given, and in the types declared."""
 
     prepared: Prepared
-    given: dict[str, Any]
+    given: Mapping[str, Any]
     variables: VariableValues
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The encoded ``data`` and the errors beside it, ready to leave."""
+    """The encoded ``data`` and the errors beside it, ready to send."""
 
     data: bytes
-    errors: list[dict[str, Any]]
+    errors: list[AnswerError]
 
 
 class Fetched(NamedTuple):
@@ -53,29 +55,28 @@ class Fetched(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RootInfo:
-    """What root fields use of strawberry's ``Info``."""
+    """The part of strawberry's ``Info`` that root fields use."""
 
     context: Context
 
 
 async def answer(schema: GraphQLSchema, question: Question, context: Context) -> Answer:
-    """Execute ``question``; the bytes are the same whichever way it goes.
+    """Execute ``question``; a plan and graphql-core give the same bytes.
 
-    First the root fields are read, then what they gave is rendered: in a thread, unless that is little. Raises TooLarge
-    when the answer would hold too much, and what the first root field raised when every root field failed: then there
-    is no data to speak of.
+    First the root fields are read, then their values are rendered: in a thread, unless they are few. Raises TooLarge
+    when the answer would be too large. When every root field failed, raises what the first one raised.
     """
     plan = question.prepared.plan
-    # 1. What the root fields give, one after the other.
+    # 1. Read the root fields, one after the other.
     if plan is not None:
         fetched = await _fetch(plan, question.variables, context)
     else:
         fetched = {} if question.prepared.introspective else await _fetch_any(schema, question, context)
     for one in fetched.values():
         if isinstance(one.error, TooLarge) and one.error.code == CODE:
-            # Of an answer that is too large nothing leaves and nothing is logged.
+            # An answer that is too large is neither sent nor logged.
             raise one.error
-    # 2. The selected parts of it, encoded.
+    # 2. Render and encode what was selected of their values.
     if plan is not None and _members(fetched) < MANY:
         return _rendered(schema, question, fetched)
     return await asyncio.to_thread(_rendered, schema, question, fetched)
@@ -93,7 +94,7 @@ async def _fetch(plan: Plan, variables: VariableValues, context: Context) -> dic
 
 
 async def _fetch_any(schema: GraphQLSchema, question: Question, context: Context) -> dict[str, Fetched]:
-    """What the root fields give where there is no plan: graphql-core calls them, and is given null for each."""
+    """The values of the root fields where there is no plan: graphql-core calls them, and gets null for each."""
     fetched: dict[str, Fetched] = {}
 
     async def fetch(key: str, call: Callable[[], Any]) -> None:
@@ -105,7 +106,7 @@ async def _fetch_any(schema: GraphQLSchema, question: Question, context: Context
     def resolve(following: Callable[..., Any], source: Any, info: Any, /, **arguments: Any) -> Any:
         if info.path.prev is None and not info.field_name.startswith("__"):
             return fetch(info.path.key, lambda: following(source, info, **arguments))
-        # Of the schema's description, which may stand beside, nothing is listed yet.
+        # Introspection fields in the same document are not rendered yet: their lists stay empty.
         return [] if is_list_type(get_nullable_type(info.return_type)) else following(source, info, **arguments)
 
     result = _execute(schema, question, resolve, context)
@@ -123,7 +124,9 @@ def _members(fetched: dict[str, Fetched]) -> int:
 def _lists(value: Any) -> list[list[Any]]:
     if isinstance(value, list):
         return [value]
-    return [part for part in value.values() if isinstance(part, list)] if isinstance(value, dict) else []
+    if not isinstance(value, Shape):
+        return []
+    return [part for name in value.__struct_fields__ if isinstance(part := getattr(value, name), list)]
 
 
 def _rendered(schema: GraphQLSchema, question: Question, fetched: dict[str, Fetched]) -> Answer:
@@ -164,7 +167,7 @@ def _general(schema: GraphQLSchema, question: Question, fetched: dict[str, Fetch
 
 
 class _Stopped(BaseException):
-    """Ends graphql-core, which makes an error of a field of whatever is an Exception, and goes on."""
+    """Ends graphql-core. It is no Exception: graphql-core would make it a field's error, and go on."""
 
 
 def _execute(schema: GraphQLSchema, question: Question, resolve: Callable[..., Any], context: Any = None) -> Any:
@@ -173,7 +176,7 @@ def _execute(schema: GraphQLSchema, question: Question, resolve: Callable[..., A
         schema,
         question.prepared.document,
         context_value=context,
-        variable_values=question.given,
+        variable_values=dict(question.given),
         operation_name=operation.name.value if operation.name else None,
         middleware=[resolve],
         hide_suggestions=True,

@@ -1,41 +1,33 @@
-"""Root fields: what one may use, bounds on its arguments, and how types and acts are declared.
+"""How root fields are declared: what one may use, what it costs, what it answers.
 
-Both executors, plans and graphql-core, call the functions of root fields; what they return are plain dicts of the
-GraphQL shapes. A class's docstring is its description in the schema.
+Both executors, plans and graphql-core, call the functions of root fields, and read what they return by attribute: the
+structs of :mod:`graphsvc.wire`, from which the schema's types are made.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, TypeVar, dataclass_transform
+from functools import wraps
+from inspect import cleandoc
+from typing import Any, Optional, TypeVar, get_type_hints
 
 import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
-from graphsvc.api.ports import Acting, Administering, Shape
+from graphsvc.api.arguments import MAX_ACT, checks_of, text_of
+from graphsvc.api.ports import Acting, Receipt, Registering
+from graphsvc.api.types import graphql_type
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.model.principals import Principal
+from graphsvc.wire.acts import Body, kind_of
+from graphsvc.wire.shapes import Shape
 
 T = TypeVar("T")
-C = TypeVar("C", bound=type)
-
-MAX_NAME = 64
-MAX_VALUE = 1_024
-MAX_PAGE = 500
-MAX_ACT = 60_000
-
-
-def shape(declared: C) -> C:
-    """An output type described by its docstring."""
-    return strawberry.type(declared, description=declared.__doc__)
-
-
-@dataclass_transform(field_specifiers=(strawberry.field,))
-def given(declared: C) -> C:
-    """An input type described by its docstring."""
-    return strawberry.input(declared, description=declared.__doc__)
+COST = "cost"
+"""The name under which a root field's metadata hold its cost."""
 
 
 @dataclass(slots=True)
@@ -44,14 +36,14 @@ class Context:
 
     principal: Principal
     reading: Any = None
-    administering: Administering | None = None
+    registering: Registering | None = None
     acting: Acting | None = None
-    receipts: list[dict[str, Any]] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def scoped(self) -> Any:
-        """The reading of this request; a query has one, a mutation must not read."""
+        """The reading of this request. Raises InvalidQuery in a mutation, which must not read."""
         if self.reading is None:
             raise InvalidQuery("this operation can't read")
         return self.reading
@@ -65,45 +57,37 @@ class Context:
 Info = strawberry.Info[Context, None]
 
 
-def text_of(where: str, value: str, longest: int = MAX_VALUE) -> str:
-    """A text of 1 to ``longest`` characters. Raises InvalidQuery that names ``where``, as all of these do."""
-    if not value or len(value) > longest:
-        raise InvalidQuery(f"a text of 1 to {longest} characters is needed", code="out_of_range", where=where)
-    if "\0" in value:
-        # No database takes it.
-        raise InvalidQuery("a text without the character 0 is needed", code="out_of_range", where=where)
-    return value
+def question(cost: int) -> Callable[[Callable[..., Awaitable[Any]]], StrawberryField]:
+    """Make a root field of a function: its docstring is the description, ``cost`` counts against a document's bound.
+
+    The cost counts as often as any one field below is selected under different names. Raises TypeError for an
+    argument without a bound (:mod:`graphsvc.api.arguments`). The field is nullable: if it fails, others are answered.
+    """
+
+    def declare(resolver: Callable[..., Awaitable[Any]]) -> StrawberryField:
+        checks = [(name, to_camel_case(name), *check) for name, check in checks_of(resolver).items()]
+
+        @wraps(resolver)
+        async def bounded(info: Info, **arguments: Any) -> Any:
+            for name, where, check, optional in checks:
+                if name in arguments and not (optional and arguments[name] is None):
+                    arguments[name] = check(where, arguments[name])
+            return await resolver(info, **arguments)
+
+        answer = graphql_type(get_type_hints(resolver, include_extras=True)["return"])
+        return _field(bounded, answer, cleandoc(resolver.__doc__ or ""), {COST: cost})
+
+    return declare
 
 
-def moment_of(where: str, value: str | None) -> str | None:
-    """A time as RFC 3339 in UTC; without a zone it is none."""
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text_of(where, value, MAX_NAME))
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
-        pass
-    message = "a time with its zone is needed, as 2026-01-31T00:00:00Z"
-    raise InvalidQuery(message, code="bad_time", where=where) from None
+def change(resolver: Callable[..., Awaitable[Any]]) -> StrawberryField:
+    """Declare a mutation that takes no signed act, as :func:`question` declares a root field."""
+    return question(0)(resolver)
 
 
-def index_of(where: str, value: int | None) -> int | None:
-    """A ledger index, or None."""
-    return None if value is None else within(where, value, 0, 2**31 - 1)
-
-
-def within(where: str, value: int, low: int, high: int) -> int:
-    """A number from ``low`` to ``high``."""
-    # Explicit null for an argument with a default comes through as None.
-    if value is None or not low <= value <= high:
-        raise InvalidQuery(f"a number from {low} to {high} is needed", code="out_of_range", where=where)
-    return value
-
-
-def act_field(kind: str, made: Any, description: str) -> Any:
-    """The mutation that takes a signed act of ``kind`` in; its answer is of the type ``made``."""
+def mutation(body: type[Body]) -> StrawberryField:
+    """The mutation that takes a signed act with this ``body``."""
+    kind = kind_of(body)
 
     async def act(info: Info, act: str) -> Shape:
         context = info.context
@@ -111,6 +95,18 @@ def act_field(kind: str, made: Any, description: str) -> Any:
             raise InvalidQuery("this operation can't change anything")
         acted = await context.in_turn(context.acting.act(context.principal, kind, text_of("act", act, MAX_ACT)))
         context.receipts.append(acted.receipt)
-        return acted.body
+        return acted.answer
 
-    return strawberry.field(resolver=act, graphql_type=made | None, description=description)
+    # strawberry names the field after its resolver.
+    act.__name__ = kind.replace("-", "_")
+    return _field(act, graphql_type(body.answer), cleandoc(body.__doc__ or ""), {})
+
+
+def _field(resolver: Any, answer: Any, description: str, metadata: dict[str, Any]) -> StrawberryField:
+    made: StrawberryField = strawberry.field(
+        resolver=resolver,
+        graphql_type=Optional[answer],  # noqa: UP045 -- what is computed can't stand left of a bar
+        description=description,
+        metadata=metadata,
+    )
+    return made

@@ -2,16 +2,16 @@
 
 Step by step: 1. who calls and what media types; 2. the body, a JSON object; 3. the document, prepared once per text;
 4. the variables; 5. the question, with its signature where it has one, is run and logged (``Asking``), or the act
-(``Administering``, ``Acting``); 6. the answer, with ``data`` byte for byte as it was logged.
+(``Registering``, ``Acting``); 6. the answer, with ``data`` byte for byte as it was logged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import orjson
 import strawberry
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -20,7 +20,7 @@ from graphsvc.api.documents import Documents, Prepared, Refused
 from graphsvc.api.execution import Answer, Question, answer
 from graphsvc.api.fields import Context
 from graphsvc.api.negotiation import GRAPHQL, JSON, answer_type, takes_json
-from graphsvc.api.ports import Acting, Administering, Asking, Authenticating
+from graphsvc.api.ports import Acting, Asking, Authenticating, Registering
 from graphsvc.api.problems import Problem, error_shape, http_problem, problem_of
 from graphsvc.api.requests import body_of, caller, footing, json_object
 from graphsvc.api.schema import core_of
@@ -28,22 +28,23 @@ from graphsvc.api.signatures import signed_request
 from graphsvc.api.turns import QUESTIONS, ActTurns, Turns
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Principal
+from graphsvc.wire.errors import AnswerError
 
 MAX_BODY = 256 << 10
-"""Bytes of a request body."""
+"""At most this many bytes in a request body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """Who carries acts out, and whose turn it is."""
+    """What carries out acts, and the turns that acts wait for."""
 
-    administering: Administering
+    registering: Registering
     acting: Acting
     turns: ActTurns
 
 
 class GraphqlEndpoint:
-    """The endpoint with what it remembers: prepared documents."""
+    """The endpoint; it remembers prepared documents."""
 
     def __init__(self, schema: strawberry.Schema, authenticating: Authenticating, asking: Asking, doing: Doing) -> None:
         self._authenticating = authenticating
@@ -64,7 +65,7 @@ class GraphqlEndpoint:
                 return _failed(http_problem(415, f"send {JSON} in UTF-8", "header content-type"), media_type)
             return await self._answer(request, principal, media_type)
         except Refused as refused:
-            # A document that can't be executed is an answer of its own in the older media type.
+            # In the older media type, a document that can't be executed is answered with status 200.
             return _response(_envelope(None, refused.errors, {}), 400 if media_type == GRAPHQL else 200, media_type)
         except ClientDisconnect:
             return Response(status_code=400)
@@ -81,13 +82,13 @@ class GraphqlEndpoint:
             answered = await answer(self._schema, question, Context(principal))
             return _response(_envelope(answered.data, answered.errors, {}), 200, media_type)
         if prepared.mutates:
-            context = Context(principal, administering=self._doing.administering, acting=self._doing.acting)
+            context = Context(principal, registering=self._doing.registering, acting=self._doing.acting)
             async with self._doing.turns.turn(principal):
                 answered = await answer(self._schema, question, context)
-            receipts = {"receipt": context.receipts[-1]} if context.receipts else {}
+            receipts = {"receipt": msgspec.Raw(context.receipts[-1])} if context.receipts else {}
             return _response(_envelope(answered.data, answered.errors, receipts), 200, media_type)
 
-        # A mutation carries an act, which is signed by itself.
+        # Only questions: a mutation carries an act, which has its own signature.
         signed = signed_request(request, body, asked)
         stated = msgspec.structs.replace(stated, export=_export(asked))
         answers: list[Answer] = []
@@ -98,16 +99,18 @@ class GraphqlEndpoint:
 
         async with self._questions.turn(principal.org):
             released = await self._asking.run(principal, stated, body, work, signed)
-        looked = {"appliedIndex": released.applied_index, "ownPending": released.own_pending}
-        looked |= {"onlyOwn": released.only_own, "cut": released.cut}
-        extensions = {"receipt": orjson.Fragment(released.receipt), **looked}
+        extensions: dict[str, object] = {
+            "receipt": msgspec.Raw(released.receipt),
+            "appliedIndex": released.applied_index,
+            "ownPending": released.own_pending,
+            "onlyOwn": released.only_own,
+            "cut": released.cut,
+        }
         if stated.export:
-            extensions["withheld"] = [
-                {"owner": one.owner, "rule": one.rule, "records": one.records} for one in released.withheld
-            ]
+            extensions["withheld"] = released.withheld
         return _response(_envelope(released.data, answers[-1].errors, extensions), 200, media_type)
 
-    def _read(self, body: dict[str, Any]) -> tuple[Prepared, dict[str, Any]]:
+    def _read(self, body: Mapping[str, Any]) -> tuple[Prepared, Mapping[str, Any]]:
         query, name = body.get("query"), body.get("operationName")
         variables, extensions = body.get("variables"), body.get("extensions")
         if not isinstance(query, str):
@@ -120,22 +123,22 @@ class GraphqlEndpoint:
         return self._documents.prepare(query, name), variables or {}
 
 
-def _export(asked: dict[str, Any]) -> bool:
-    """Whether the answer is to be kept in a file, as the request says: the signature of a signed one covers it."""
+def _export(asked: Mapping[str, Any]) -> bool:
+    """Whether the request says that the answer will be kept in a file; a signature of the request covers this."""
     said = (asked.get("extensions") or {}).get("export", False)
     if not isinstance(said, bool):
         raise InvalidInput("true or false is needed", code="invalid_request", where="/extensions/export")
     return said
 
 
-def _envelope(data: bytes | None, errors: list[dict[str, Any]], extensions: dict[str, Any]) -> bytes:
+def _envelope(data: bytes | None, errors: Sequence[AnswerError], extensions: Mapping[str, object]) -> bytes:
     members: list[bytes] = []
     if data is not None:
         members.append(b'"data":' + data)
     if errors:
-        members.append(b'"errors":' + orjson.dumps(errors))
+        members.append(b'"errors":' + msgspec.json.encode(errors))
     if extensions:
-        members.append(b'"extensions":' + orjson.dumps(extensions))
+        members.append(b'"extensions":' + msgspec.json.encode(extensions))
     return b"{" + b",".join(members) + b"}"
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -20,10 +19,13 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    ValidationRule,
 )
 
+from graphsvc.api.fields import COST
+
 MAX_QUERY = 16_384
-"""Characters of a document."""
+"""At most this many characters in a document."""
 MAX_TOKENS = 2_000
 MAX_DEFINITIONS = 32
 MAX_DIRECTIVES = 32
@@ -33,44 +35,16 @@ MAX_FIELDS = 300
 MAX_ALIASES = 50
 MAX_COST = 100
 
-COSTS = {
-    "entity": 1,
-    "search": 2,
-    "expand": 10,
-    "paths": 20,
-    "match": 30,
-    "budget": 1,
-    "rings": 50,
-    "submissions": 2,
-    "cases": 1,
-    "accessLog": 5,
-    "disclosureRequests": 2,
-    "preservationRequests": 2,
-    "disclosureRequest": 5,
-    "grants": 2,
-    "sharingGroups": 2,
-    "recalls": 5,
-    "recallNotices": 10,
-    "holds": 2,
-    "subjectAccess": 50,
-    "policyVersions": 5,
-    "explainAccess": 10,
-    "__schema": 20,
-    "__type": 5,
-    "__typename": 0,
-}
-"""What a root field costs, once for each time that something below it is selected under different names.
+INTROSPECTION = {"__schema": 20, "__type": 5, "__typename": 0}
+"""What questions about the schema cost; root fields declare theirs (:mod:`graphsvc.api.fields`)."""
 
-One that is not named here costs as much as the dearest.
-"""
-DEAREST = 50
-
+DEFINITION = "strawberry-definition"
 
 Fragments = dict[str, FragmentDefinitionNode]
 
 
 class Sum(NamedTuple):
-    """What a selection set comes to with every spread expanded."""
+    """The sums over a selection set with every fragment spread expanded."""
 
     depth: int = 0
     introspection: int = 0
@@ -79,7 +53,7 @@ class Sum(NamedTuple):
     roots: int = 0
 
 
-class LimitsRule(ASTValidationRule):
+class LimitsRule(ValidationRule):
     """Depth, fields, aliases, directives, definitions and the cost of root fields, each against its bound."""
 
     def enter_document(self, document: DocumentNode, *_: Any) -> None:
@@ -109,11 +83,25 @@ class LimitsRule(ASTValidationRule):
                 passed = True
                 self._refuse(what, bound)
         if isinstance(definition, OperationDefinitionNode) and not passed:
-            # With every spread expanded it has few fields by now.
-            if definition.operation is OperationType.QUERY and _cost(definition.selection_set, fragments) > MAX_COST:
+            # The bound on fields holds, so working out the cost is little work.
+            if (
+                definition.operation is OperationType.QUERY
+                and self._cost(definition.selection_set, fragments) > MAX_COST
+            ):
                 self._refuse("cost units", MAX_COST)
             if definition.operation is OperationType.MUTATION and total.roots > 1:
                 self._refuse("act an operation", 1)
+
+    def _cost(self, selections: SelectionSetNode, fragments: Fragments) -> int:
+        """What all root fields cost together. Those that a directive may leave out count as well."""
+        collected = _collected([selections], fragments)
+        return sum(self._cost_of(nodes[0].name.value) * _times(nodes, fragments) for nodes in collected.values())
+
+    def _cost_of(self, name: str) -> int:
+        query = self.context.schema.query_type
+        found = None if query is None else query.fields.get(name)
+        # A field that does not exist costs nothing here: later rules refuse it.
+        return INTROSPECTION.get(name, 0) if found is None else int(found.extensions[DEFINITION].metadata[COST])
 
     def _refuse(self, what: str, bound: int) -> None:
         message = f"the document passes the limit of {bound} {what}"
@@ -166,14 +154,8 @@ def _field(node: FieldNode, below: Sum) -> Sum:
     )
 
 
-def _cost(selections: SelectionSetNode, fragments: Fragments) -> int:
-    """What all root fields cost together. Those that a directive may leave out count as well."""
-    collected = _collected([selections], fragments)
-    return sum(COSTS.get(nodes[0].name.value, DEAREST) * _times(nodes, fragments) for nodes in collected.values())
-
-
 def _times(root: list[FieldNode], fragments: Fragments) -> int:
-    """How often that is selected which is selected most often below a field: each time it is answered anew.
+    """How often the field below ``root`` that is selected most often is selected: each time it is answered anew.
 
     A field selected twice under one name is answered once; under two names, or below two, it is answered twice.
     """
@@ -196,7 +178,7 @@ def _times(root: list[FieldNode], fragments: Fragments) -> int:
 
 
 def _collected(selections: list[SelectionSetNode], fragments: Fragments) -> dict[str, list[FieldNode]]:
-    """The fields by the names under which they are answered, fragments opened."""
+    """The fields by the names under which they are answered, with fragments opened."""
     collected: dict[str, list[FieldNode]] = {}
     pending, spread = list(selections), set[str]()
     while pending:

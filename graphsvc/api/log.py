@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from graphsvc.api.ports import LogReading
-from graphsvc.api.requests import json_response
+from graphsvc.api.requests import json_response, route
 from graphsvc.api.turns import LOG, Turns
 from graphsvc.model.errors import InvalidInput, NotFound
 
@@ -24,11 +25,20 @@ _FRESH = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
 
 class LogRoutes:
-    """The routes; none asks who calls, since what they give is readable by everyone."""
+    """The routes; none checks who calls, since everyone may read what they return."""
 
     def __init__(self, log: LogReading) -> None:
         self._log = log
         self._turns = Turns(LOG)
+
+    def routes(self) -> list[Route]:
+        """All routes."""
+        return [
+            route("GET", "/log/checkpoint", self.checkpoint),
+            route("GET", "/log/tile/{path:path}", self.tile),
+            route("GET", "/log/object/{digest}", self.object),
+            route("GET", "/v1/log/consistency", self.consistency),
+        ]
 
     async def _read(self, request: Request, what: Callable[..., T], *given: Any) -> T:
         async with self._turns.turn(request.client.host if request.client else ""):

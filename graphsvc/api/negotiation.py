@@ -1,4 +1,4 @@
-"""Media types of GraphQL over HTTP: what is taken, and what is answered."""
+"""Media types of GraphQL over HTTP: what is accepted, and what is answered."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Plans: selections compiled once and projected column by column.
 
 graphql-core visits every value of an answer one by one, through a resolver and a completer each. Our types only ever
-read a key of a dict, so a selection is compiled to a tree that takes all objects of one level at a time: one list per
-field, its types checked as a set, and the rows put together in C. Whatever is out of the ordinary, when compiling
-(directives, arguments below the root, introspection) or in the values (a missing key, a null or type where none should
-be), is left to graphql-core, which then answers from the values already fetched.
+read a member of a struct, so a selection is compiled to a tree that takes all objects of one level at a time: one list
+per field, its types checked as a set, and the rows put together in C. Whatever is out of the ordinary, when compiling
+(directives, arguments below the root, introspection) or in the values (a missing member, a null or type where none
+should be), is left to graphql-core, which then answers from the values already fetched.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
@@ -39,6 +39,8 @@ from strawberry.types.field import StrawberryField
 
 from graphsvc.model.room import Room
 
+Arguments = dict[str, Any]
+"""What a field is given, by name."""
 Column = list[Any]
 _LEAVES: dict[str, frozenset[type]] = {
     "ID": frozenset({str}),
@@ -47,7 +49,7 @@ _LEAVES: dict[str, frozenset[type]] = {
     "Boolean": frozenset({bool}),
 }
 LEAF = 6
-"""Characters of a value in JSON beside its name and text."""
+"""Characters that a value takes in JSON besides its name and text."""
 _INT = 2**31
 _DEFINITION = "strawberry-definition"
 
@@ -58,7 +60,7 @@ class Surprise(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A scalar: all values of a column are of these types; ``whole``: and fit GraphQL's 32-bit Int."""
+    """A scalar: every value of a column has one of ``types``; if ``whole``, it must fit GraphQL's 32-bit Int too."""
 
     types: frozenset[type]
     whole: bool
@@ -78,20 +80,21 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """An object type's selection: for each field the key to read and how to project it; ``row`` makes the result.
+    """An object type's selection: for each field the member to read and how to project it; ``row`` makes the result.
 
-    A field without a key is ``__typename``.
+    A field without a member is ``__typename``.
     """
 
     name: str
+    shape: type
     row: Callable[..., Any]
     fields: tuple[tuple[str | None, Projection], ...]
     width: int
-    """Characters of a row beside its values."""
+    """Characters of a row besides its values."""
 
     def project(self, column: Column, room: Room) -> Column:
-        """One row object per dict."""
-        if not set(map(type, column)) <= {dict}:
+        """One row object per struct."""
+        if not set(map(type, column)) <= {self.shape}:
             raise Surprise
         room.take(self.width * len(column))
         columns: list[Sequence[Any]] = []
@@ -99,7 +102,7 @@ class Objects:
             if key is None:
                 columns.append([self.name] * len(column))
             else:
-                columns.append(below.project(list(map(itemgetter(key), column)), room))
+                columns.append(below.project(list(map(attrgetter(key), column)), room))
         return list(map(self.row, *columns))
 
 
@@ -110,7 +113,7 @@ class Lists:
     inner: Projection
 
     def project(self, column: Column, room: Room) -> Column:
-        """One list per list, of equal length."""
+        """One projected list for each list, of equal length."""
         if not set(map(type, column)) <= {list}:
             raise Surprise
         members = iter(self.inner.project(list(chain.from_iterable(column)), room))
@@ -142,11 +145,11 @@ class Root:
     node: FieldNode
     field: GraphQLField
     resolve: Callable[..., Any]
-    convert: Callable[[dict[str, Any]], dict[str, Any]]
+    convert: Callable[[Arguments], Arguments]
     projection: Projection
 
-    def arguments(self, variables: VariableValues) -> dict[str, Any]:
-        """The arguments under their Python names, converted just as the general executor converts them."""
+    def arguments(self, variables: VariableValues) -> Arguments:
+        """The arguments under their Python names, converted just as graphql-core converts them."""
         return self.convert(get_argument_values(self.field, self.node, variables, hide_suggestions=True))
 
 
@@ -160,12 +163,12 @@ class Plan:
     def project(self, values: list[Any], room: Room) -> Any:
         """The ``data`` for the root fields' values, ready for msgspec to encode; raises Surprise, TooLarge.
 
-        ``room`` is what it may hold.
+        ``room`` bounds its size.
         """
         try:
             pairs = zip(self.roots, values, strict=True)
             return self.row(*[root.projection.project([value], room)[0] for root, value in pairs])
-        except (KeyError, TypeError) as error:
+        except (AttributeError, TypeError) as error:
             raise Surprise from error
 
 
@@ -196,7 +199,7 @@ def _root(
     if definition.base_resolver is None or definition.extensions or definition.permission_classes:
         raise Surprise
 
-    def convert(values: dict[str, Any]) -> dict[str, Any]:
+    def convert(values: Arguments) -> Arguments:
         converter = schema.schema_converter
         return convert_arguments(values, definition.arguments, converter.scalar_registry, converter.config)
 
@@ -239,7 +242,8 @@ def _objects(kind: GraphQLObjectType, nodes: list[FieldNode], fragments: Fragmen
             raise Surprise
         fields.append((definition.python_name, _projection(field.type, found, fragments)))
     width = sum(len(key) + LEAF for key in collected)
-    return Objects(kind.name, _row(collected), tuple(fields), width)
+    shape = kind.extensions[_DEFINITION].origin
+    return Objects(kind.name, shape, _row(collected), tuple(fields), width)
 
 
 def _collect(selections: SelectionSetNode, name: str, fragments: Fragments) -> dict[str, list[FieldNode]]:
@@ -268,7 +272,7 @@ def _collect(selections: SelectionSetNode, name: str, fragments: Fragments) -> d
     return collected
 
 
-def _row(keys: dict[str, Any]) -> Callable[..., Any]:
+def _row(keys: Arguments) -> Callable[..., Any]:
     # Built in C from positional values, and encoded under the response keys: cheaper than a dict each.
     names = [f"field_{position}" for position in range(len(keys))]
     fields = [(name, cast(type, Any)) for name in names]

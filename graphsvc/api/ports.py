@@ -1,22 +1,22 @@
 """What the API needs of the rest of the service, as protocols; the real parts are wired in :mod:`graphsvc.app`.
 
-Arguments are positional, so implementations may name theirs as they like. Plain dicts carry the GraphQL shapes under
-their Python names (``owner_kind`` for ``ownerKind``); a key the schema has must be there, null where nothing is known.
+Arguments are positional, so implementations may name theirs as they like. Answers are structs of
+:mod:`graphsvc.wire`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
-from graphsvc.model.principals import Footing, Organisation, Principal
+from graphsvc.model.principals import Footing, Principal
+from graphsvc.wire.answers import Cut, WithheldRecords
+from graphsvc.wire.shapes import Shape
 from graphsvc_verify.signedread import SignedRead
 
-Shape = dict[str, Any]
-"""One GraphQL object as a plain dict."""
+Receipt = bytes
+"""A receipt as JSON."""
 
 
 class Released(Protocol):
@@ -28,8 +28,8 @@ class Released(Protocol):
         ...
 
     @property
-    def receipt(self) -> bytes:
-        """The receipt as JSON."""
+    def receipt(self) -> Receipt:
+        """The receipt."""
         ...
 
     @property
@@ -39,7 +39,7 @@ class Released(Protocol):
 
     @property
     def own_pending(self) -> Sequence[int]:
-        """The caller's organisation's own submissions that were acknowledged and not in the graph."""
+        """Submissions of the caller's organisation, by ledger index, that are acknowledged but not yet in the graph."""
         ...
 
     @property
@@ -48,13 +48,13 @@ class Released(Protocol):
         ...
 
     @property
-    def cut(self) -> Sequence[Shape]:
-        """What was left out of what may be seen: ``what``, how many are ``shown``, ``of`` how many."""
+    def cut(self) -> Sequence[Cut]:
+        """What the answer leaves out although the caller may see it."""
         ...
 
     @property
-    def withheld(self) -> Sequence[Any]:
-        """What an answer for export lacks because it may be looked at only: ``owner``, ``rule``, ``records`` each."""
+    def withheld(self) -> Sequence[WithheldRecords]:
+        """Records that an answer for export lacks because they may only be looked at."""
         ...
 
 
@@ -70,74 +70,11 @@ class Asking(Protocol):
         signed: SignedRead | None,
         /,
     ) -> Released:
-        """Run ``work`` with what it reads by (again, if access rules moved meanwhile) and log what it returned.
+        """Run ``work`` with a reading (again, if access rules changed meanwhile) and log what it returned.
 
-        ``question`` is the request's body as received, ``signed`` its signature, whose key is still to be checked. What
-        ``work`` raises comes through.
+        ``question`` is the request's body as received, ``signed`` its signature, whose key is still to be checked.
+        Raises what ``work`` raises.
         """
-        ...
-
-
-@dataclass(slots=True)
-class Upload:
-    """A submission as received: the body lies in the file ``path``, which the receiver may move away but need not.
-
-    ``sha256`` is the raw digest of the body's ``size`` bytes; ``seed`` is 32 bytes; ``media_type`` is lower-case
-    without parameters; ``idempotency_key`` is empty only in a dry run.
-    """
-
-    path: Path
-    size: int
-    sha256: bytes
-    manifest: str
-    seed: bytes
-    mapping: bytes | None
-    idempotency_key: str
-    media_type: str
-    dry_run: bool
-
-
-class SubmissionResult(Protocol):
-    """What became of an upload."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status: 201 accepted, 200 for a dry run or a repetition."""
-        ...
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """Plain JSON values, receipt included."""
-        ...
-
-
-class Submitting(Protocol):
-    """Takes submissions in."""
-
-    def admit(self, principal: Principal, key: str, /) -> None:
-        """Raise what is known before the first byte of a body is read: Denied where the caller may submit nothing at
-        all, Conflict while the idempotency key is being worked on.
-        """
-        ...
-
-    def claim(self, principal: Principal, key: str, /) -> AbstractContextManager[None]:
-        """Hold an idempotency key while its submission waits for its turn and is worked on. Raises Conflict."""
-        ...
-
-    async def submit(self, principal: Principal, upload: Upload, /) -> SubmissionResult:
-        """Check, log and keep one submission. Raises InvalidManifest, Denied, Conflict, KeyReused, Unavailable."""
-        ...
-
-    async def outcome(self, principal: Principal, key: str, /) -> SubmissionResult:
-        """What became of the submission under an idempotency key. Raises Conflict (worked on), NotFound, Denied."""
-        ...
-
-    async def errors(self, principal: Principal, index: int, /) -> AsyncIterator[Mapping[str, Any]]:
-        """The rows that were not accepted, in order; raises NotFound for a foreign or absent submission."""
-        ...
-
-    async def notes(self, principal: Principal, index: int, /) -> AsyncIterator[Mapping[str, Any]]:
-        """The values of accepted rows that can't be linked, and why; raises NotFound as ``errors`` does."""
         ...
 
 
@@ -162,87 +99,32 @@ class LogReading(Protocol):
 
 
 class Acted(Protocol):
-    """What an act made."""
+    """The result of an act."""
 
     @property
-    def body(self) -> dict[str, Any]:
-        """The GraphQL or JSON shape."""
+    def answer(self) -> Shape:
+        """What the caller is told."""
         ...
 
     @property
-    def receipt(self) -> dict[str, Any]:
+    def receipt(self) -> Receipt:
         """The receipt of its ledger entry."""
         ...
 
 
 class Acting(Protocol):
-    """Takes signed acts in."""
+    """Carries out signed acts."""
 
     async def act(self, principal: Principal, kind: str, compact: str, /) -> Acted:
         """Check an act of the caller's organisation (compact JWS) of a kind, as ``recall``, and carry it out."""
         ...
 
 
-class Administering(Protocol):
-    """Organisations, keys, cases and evidence."""
-
-    async def admit(self, principal: Principal, organisation: Organisation, root_key: bytes, /) -> Acted:
-        """Admit an organisation; ``root_key`` is its raw Ed25519 public key. Raises Conflict, InvalidInput."""
-        ...
-
-    async def enrol(self, principal: Principal, act: str, /) -> Acted:
-        """Log a key event that the organisation's root key signed (compact JWS)."""
-        ...
+class Registering(Protocol):
+    """Registers cases."""
 
     async def register_case(self, principal: Principal, reference: str, title: str, legal_basis: str, /) -> Acted:
-        """Register a case of the caller's organisation; the body is a ``Case``."""
-        ...
-
-    async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None, /) -> dict[str, Any]:
-        """The content of an evidence file about the caller's organisation's records.
-
-        ``since`` is the size of an older checkpoint, from which a consistency proof is given.
-        """
-        ...
-
-    async def ready(self) -> Mapping[str, bool]:
-        """Which parts are ready, by name."""
-        ...
-
-    async def progress(self) -> Mapping[str, Any]:
-        """How far the applier is, what it can't get over, what is set aside: entries and codes, no values."""
-        ...
-
-    async def checks(self, principal: Principal, /) -> list[Mapping[str, Any]]:
-        """What an operator looks at, each {name, ok, found, advice}; operators only."""
-        ...
-
-
-class Membership(Protocol):
-    """Members that change or leave; for operators."""
-
-    async def listed(self, principal: Principal, /) -> list[dict[str, Any]]:
-        """All organisations."""
-        ...
-
-    async def update(self, principal: Principal, org: str, name: str | None, contact: str | None, /) -> Acted:
-        """Change a member's name or contact."""
-        ...
-
-    async def depart(self, principal: Principal, org: str, records: str, reason: str, /) -> Acted:
-        """Off-board a member; its records are kept or recalled."""
-        ...
-
-
-class Keeping(Protocol):
-    """What operators do about records that are due to go, or were set aside."""
-
-    async def purge(self, principal: Principal, dry_run: bool, /) -> dict[str, Any]:
-        """Erase what is due."""
-        ...
-
-    async def reapply(self, principal: Principal, submission: int, rows: Sequence[int] | None, /) -> Acted:
-        """Bring rows of a submission in that were set aside; None: all of them."""
+        """Register a case of the caller's organisation; the answer is a ``Case``."""
         ...
 
 
@@ -260,9 +142,6 @@ class Ports:
 
     authenticating: Authenticating
     asking: Asking
-    submitting: Submitting
-    log: LogReading
-    administering: Administering
     acting: Acting
-    keeping: Keeping
-    membership: Membership
+    registering: Registering
+    log: LogReading

@@ -1,6 +1,6 @@
-"""From errors to what leaves: RFC 9457 problem details and GraphQL errors, by one table.
+"""From errors to responses: RFC 9457 problem details and GraphQL errors, by one table.
 
-What graphsvc raises on purpose keeps its words; anything else becomes ``internal error`` with a random reference. The
+What graphsvc raises on purpose keeps its message; anything else becomes ``internal error`` with a random reference. The
 log gets that reference, the kinds of exception and the places, never their messages: those can hold values.
 """
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import orjson
 from graphql import GraphQLError
 from starlette.responses import Response
@@ -39,6 +40,7 @@ from graphsvc.model.errors import (
     Unauthenticated,
     Unavailable,
 )
+from graphsvc.wire.errors import AnswerError, Extensions
 
 BAD = "invalid_argument"
 _ARGUMENT = re.compile(r"Argument '(\w+)' ")
@@ -73,7 +75,7 @@ TABLE: dict[type[GraphsvcError], Answer] = {
     NoRoom: Answer(507, "No room left", 60),
     IntegrityError: Answer(500, "Stored state contradicts itself"),
 }
-"""Every class of the error tree has its row; a subclass without one is answered like its parent."""
+"""How each class of errors is answered; a subclass without a row is answered like its parent."""
 
 IN_FLIGHT = "in_flight"
 """The code of the one conflict that goes away by itself."""
@@ -81,7 +83,7 @@ IN_FLIGHT = "in_flight"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One error, ready to leave."""
+    """One error, ready to send."""
 
     answer: Answer
     code: str
@@ -90,7 +92,7 @@ class Problem:
     budget: Mapping[str, Any] | None = None
     """What is left of a budget, where that is the problem."""
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> Mapping[str, object]:
         """The members of an RFC 9457 problem details object."""
         return {
             "type": f"urn:graphsvc:problem:{self.code}",
@@ -99,13 +101,8 @@ class Problem:
             "detail": self.detail,
             "code": self.code,
             "where": self.where,
-            **self.told,
+            **({} if self.budget is None else {"budget": dict(self.budget)}),
         }
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """The members beyond those that every problem has."""
-        return {} if self.budget is None else {"budget": dict(self.budget)}
 
     def headers(self) -> dict[str, str]:
         """The headers that go with the status."""
@@ -133,7 +130,7 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, GraphsvcError):
         return Problem(_answer(type(error)), error.code, error.message, error.where)
     if isinstance(error, GraphQLError) and error.nodes and error.original_error is None:
-        # The one kind that graphql-core raises of what was asked, not of what was found: it points into the document.
+        # The only errors that graphql-core raises about the request, not the data: they point into the document.
         named = _ARGUMENT.match(error.message)
         where = named[1] if named else ""
         return problem_of(InvalidQuery("an argument is missing, null or of another type", code=BAD, where=where))
@@ -161,22 +158,19 @@ def http_problem(status: int, detail: str = "", where: str = "") -> Problem:
     return Problem(Answer(status, phrase), phrase.lower().replace(" ", "_").replace("-", "_"), detail or phrase, where)
 
 
-def graphql_error(error: GraphQLError) -> dict[str, Any]:
-    """A GraphQL error of execution: ``message``, ``path``, ``extensions`` with ``code`` and ``where``."""
+def graphql_error(error: GraphQLError) -> AnswerError:
+    """An error met in execution, as a GraphQL error with its path."""
     problem = problem_of(error.original_error or error)
-    shape = error_shape(problem)
-    if error.path is not None:
-        shape["path"] = list(error.path)
-    return shape
+    return msgspec.structs.replace(error_shape(problem), path=None if error.path is None else list(error.path))
 
 
-def error_shape(problem: Problem) -> dict[str, Any]:
+def error_shape(problem: Problem) -> AnswerError:
     """A problem as a GraphQL error without a path."""
-    return {"message": problem.detail, "extensions": {"code": problem.code, "where": problem.where, **problem.told}}
+    return AnswerError(problem.detail, Extensions(problem.code, problem.where, problem.budget))
 
 
 def log_masked(error: BaseException) -> str:
-    """Log an exception without its words, and return the random reference it was logged under."""
+    """Log an exception without its message, and return the random reference it was logged under."""
     reference = secrets.token_hex(6)
     kinds: list[str] = []
     current: BaseException | None = error

@@ -1,22 +1,28 @@
-"""What every request is asked first: who calls, on what footing, and how much it sends."""
+"""What is checked first of every request: who calls, on what footing, and how much it sends."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from graphsvc.api.ports import Authenticating
+from graphsvc.api.ports import Acted, Authenticating
 from graphsvc.api.problems import problem_response
 from graphsvc.model.errors import InvalidInput, TooLarge
 from graphsvc.model.principals import Footing, Principal
 
 PURPOSE, LEGAL_BASIS, CASE = "graphsvc-purpose", "graphsvc-legal-basis", "graphsvc-case"
+MAX_MEMBERS = 256 << 10
+"""At most this many bytes in a body that is a JSON object."""
+MAX_INDEXES = 10_000
 LONGEST = 200
-"""Characters of a footing header."""
+"""At most this many characters in a footing header."""
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -33,6 +39,11 @@ def guarded(handler: Handler) -> Handler:
             return problem_response(error)
 
     return handle
+
+
+def route(method: str, path: str, handler: Handler) -> Route:
+    """A route whose handler's exceptions become problem details."""
+    return Route(path, guarded(handler), methods=[method])
 
 
 async def caller(authenticating: Authenticating, request: Request) -> Principal:
@@ -61,7 +72,7 @@ def single_header(request: Request, name: str, longest: int = 16_384) -> str:
 
 
 async def body_of(request: Request, largest: int) -> bytes:
-    """The whole body; raises TooLarge past ``largest`` bytes, InvalidInput when it is encoded."""
+    """The whole body; raises TooLarge past ``largest`` bytes, InvalidInput when it has a content coding."""
     stated_length(request, largest)
     chunks: list[bytes] = []
     size = 0
@@ -74,9 +85,9 @@ async def body_of(request: Request, largest: int) -> bytes:
 
 
 def stated_length(request: Request, largest: int) -> int:
-    """The bytes that a body is said to have, 0 where nothing is said.
+    """The length that the headers state for a body, 0 where they state none.
 
-    Raises TooLarge past ``largest``, InvalidInput when the body is encoded.
+    Raises TooLarge past ``largest``, InvalidInput when the body has a content coding.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise InvalidInput("content codings are not taken", code="invalid_header", where="header content-encoding")
@@ -102,4 +113,37 @@ def json_object(body: bytes) -> dict[str, Any]:
 def json_response(value: Any, status: int = 200) -> Response:
     """A JSON response that no cache keeps."""
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-    return Response(orjson.dumps(value), status, headers, "application/json")
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def acted_response(acted: Acted, status: int = 200) -> Response:
+    """The response to an act: its answer with the receipt."""
+    members: dict[str, msgspec.Raw] = msgspec.json.decode(
+        msgspec.json.encode(acted.answer), type=dict[str, msgspec.Raw]
+    )
+    return json_response({**members, "receipt": msgspec.Raw(acted.receipt)}, status)
+
+
+async def members_of(request: Request, known: set[str]) -> dict[str, Any]:
+    """The members of a body that is a JSON object with ``known`` members only. Raises InvalidInput."""
+    body = json_object(await body_of(request, MAX_MEMBERS))
+    if not set(body) <= known:
+        raise InvalidInput(f"known members: {', '.join(sorted(known))}", code="invalid_request", where="body")
+    return body
+
+
+def text_member(body: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    """A member that is a text and matches ``pattern``. Raises InvalidInput."""
+    value = body.get(name, "")
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise InvalidInput("the member is missing or not of its form", code="invalid_request", where=f"/{name}")
+    return value
+
+
+def are_indexes(value: object) -> bool:
+    """Whether ``value`` is a list of at most :data:`MAX_INDEXES` ledger indexes or row numbers."""
+    return (
+        isinstance(value, list)
+        and len(value) <= MAX_INDEXES
+        and all(type(index) is int and 0 <= index < 2**53 for index in value)
+    )

@@ -1,37 +1,30 @@
-"""The GraphQL schema, assembled of what each room declares.
+"""The GraphQL schema, assembled from what each package declares.
 
-Every root field is nullable, so one that fails leaves the others standing. Types, fields and arguments are told in
-``schema/api.graphql``, which is generated.
+``schema/api.graphql``, which is generated from it, describes types, fields and arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import getitem
+from collections.abc import Iterable
 
 import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import create_type
+from strawberry.types.field import StrawberryField
+
+QUESTIONS = "Questions. after: wait until this entry is applied, and all before it that is your organisation's."
 
 
-def build_schema(queries: Sequence[type], mutations: Sequence[type]) -> strawberry.Schema:
-    """The schema with its resolvers: the root fields of all rooms, in their order."""
-    config = StrawberryConfig(default_resolver=getitem, disable_field_suggestions=True)
-    query = _root(
-        "Query",
-        queries,
-        "Questions. after: wait until this entry is applied, and all before it that is your organisation's.",
-    )
+def build_schema(questions: Iterable[StrawberryField], mutations: Iterable[StrawberryField]) -> strawberry.Schema:
+    """The schema with its resolvers: the root fields of all packages, in the order given."""
     return strawberry.Schema(
-        query=query, mutation=_root("Mutation", mutations, "Acts; one an operation."), config=config
+        query=create_type("Query", list(questions), description=QUESTIONS),
+        mutation=create_type("Mutation", list(mutations), description="Acts. An operation has at most one."),
+        config=StrawberryConfig(disable_field_suggestions=True),
     )
 
 
 def core_of(schema: strawberry.Schema) -> GraphQLSchema:
     """The same schema as graphql-core knows it."""
     return schema._schema
-
-
-def _root(name: str, rooms: Sequence[type], description: str) -> type:
-    # Fields of a later base come before those of an earlier one.
-    return strawberry.type(type(name, tuple(reversed(rooms)), {}), description=description)

@@ -20,14 +20,14 @@ from graphsvc.settings import Settings
 
 class _Server(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        # Not as few as there are processors: much of it waits for the disk, and acts must not keep questions waiting.
+        # More threads than processors: much of the work waits for the disk, and acts must not keep questions waiting.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
         await super().serve(sockets)
 
 
 @contextmanager
 def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
-    """Serve ``app`` where the settings say, and yield the URL; ended with the block. Raises OSError."""
+    """Serve ``app`` where the settings say, and yield the URL; it stops at the end of the block. Raises OSError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -35,7 +35,7 @@ def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
     config = uvicorn.Config(
         app,
         http=Door(bounds).protocol,
-        # Nothing here speaks it, and another protocol would not be watched.
+        # Nothing here uses WebSockets, and ``Door`` would not watch their connections.
         ws="none",
         # A line for each bad request would let anybody fill the log.
         log_level="error",

@@ -1,7 +1,7 @@
-"""A request's signature (RFC 9421), taken off its headers; whose key it is, and whether it holds, is checked later.
+"""A request's signature (RFC 9421), read from its headers; its key, and whether it is valid, are checked later.
 
 What is kept of a signed request goes to everyone whose records were shown. So it holds digests of body and access token
-only, and the body must have a salt, lest an owner guess what was asked.
+only, and the body must have a salt: then no owner can guess what was asked.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from graphsvc_verify.signedread import TAG, SignedRead
 
 INPUT, SIGNATURE = "signature-input", "signature"
 SALT = 22
-"""Characters of ``extensions.salt`` at least: 128 bits in base64url."""
+"""At least this many characters in ``extensions.salt``: 128 bits in base64url."""
 
 
 def signed_request(request: Request, body: bytes, asked: dict[str, Any]) -> SignedRead | None:
     """The signed read that a request is, or None where it is not signed; ``asked`` is its ``body`` decoded.
 
-    Raises InvalidSignature when what the signature covers is not enough, or not this body and access token.
+    Raises InvalidSignature when the signature covers too little, or another body or access token.
     """
     fields = single_header(request, INPUT), single_header(request, SIGNATURE)
     if not any(fields):
@@ -53,7 +53,7 @@ def signed_request(request: Request, body: bytes, asked: dict[str, Any]) -> Sign
 
 
 def _ours(found: dict[str, Covered]) -> tuple[str, Covered]:
-    """The one signature that is made for us; others may be a proxy's."""
+    """The one signature that has our tag; others may be a proxy's."""
     ours = [(label, covered) for label, covered in found.items() if covered.word("tag") == TAG]
     if len(ours) != 1:
         raise VerifyError("bad_http_signature", f'one signature with tag="{TAG}" is needed')

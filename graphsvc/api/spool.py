@@ -1,4 +1,4 @@
-"""Receives a multipart body into the spool, chunk by chunk; what is in memory is bounded whatever is sent.
+"""Receives a multipart body into the spool, chunk by chunk; memory is bounded whatever is sent.
 
 The body goes straight to a file of its own while its SHA-256 and size are taken; the other parts are small and stay in
 memory. A receiver that is not finished leaves nothing behind once :meth:`Receiver.discard` was called; what a killed
@@ -25,7 +25,7 @@ from graphsvc.model.errors import InvalidInput, TooLarge
 SMALL = {"manifest": 64 << 10, "seed": 64, "mapping": 1 << 20}
 """The parts beside ``body`` and their largest sizes in bytes."""
 OVERHEAD = 2 << 20
-"""Bytes that a request may have beyond its body: the other parts and the boundaries."""
+"""At most this many bytes of a request besides its body: the other parts and the boundaries."""
 SEED = 32
 _SUFFIX = ".part"
 _DIGEST = re.compile(r"(sha-256|sha-512)=:([A-Za-z0-9+/]+={0,2}):")
@@ -169,7 +169,7 @@ class Receiver:
 
 
 def _stated(header: str) -> list[tuple[hashlib._Hash, bytes]]:
-    """The digests of an RFC 9530 ``Content-Digest`` header that we know; others are passed over, as it says."""
+    """The digests of a ``Content-Digest`` header whose algorithms we know; others are ignored, as RFC 9530 says."""
     found: list[tuple[hashlib._Hash, bytes]] = []
     for name, value in _DIGEST.findall(header):
         try:

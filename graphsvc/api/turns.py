@@ -1,7 +1,7 @@
-"""Whose turn it is: callers share what can't be had by all at once, organisation by organisation, one after the other.
+"""Turns: organisations share what not all of them can use at once, and get it one after the other.
 
-Submissions, acts and questions each have turns of their own, so none of them holds up the others; and a rate, so that
-nobody does in a minute what others need a day for.
+Submissions, acts and questions have turns of their own, so none of them holds up the others. :class:`Rate` keeps
+anybody from doing in a minute what others do in a day.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from graphsvc.model.errors import TooMany
+from graphsvc.model.errors import GraphsvcError, TooMany
 from graphsvc.model.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many turns at once, so many of them one organisation's at most, and so many that it may wait for."""
+    """How many turns there are at once, how many of them one organisation may have, and how many it may wait for.
+
+    ``patience``: the seconds that a caller waits at most; None: as long as it stays connected.
+    """
 
     at_once: int
     each: int
     waiting: int
+    patience: float | None = None
 
 
 SUBMISSIONS = Share(at_once=2, each=2, waiting=64)
@@ -32,22 +36,30 @@ QUESTIONS = Share(at_once=32, each=6, waiting=128)
 """Of the graph's eight reading threads, one organisation leaves two to others."""
 ACTS = Share(at_once=8, each=3, waiting=64)
 LOG = Share(at_once=8, each=4, waiting=256)
-"""Reads of the public log, which nobody says their name for: by address."""
+"""Reads of the public log. Its readers are anonymous, so turns go by address."""
 THREADS = 32
 """Threads for what acts and questions do in the ledger's database: more than there are turns of acts."""
 
 
-class Turns:
-    """Turns of one kind of work. For one event loop; it keeps nothing of who doesn't work or wait."""
+def _too_many() -> GraphsvcError:
+    return TooMany("too much of your organisation's waits already; ask again later", retry_after=5)
 
-    def __init__(self, share: Share) -> None:
+
+class Turns:
+    """Turns of one kind of work. For one event loop; it remembers only callers that work or wait.
+
+    ``refusal`` makes the error for a caller that has too many waiting already, or has waited too long.
+    """
+
+    def __init__(self, share: Share, refusal: Callable[[], GraphsvcError] = _too_many) -> None:
         self._share = share
+        self._refusal = refusal
         self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     @asynccontextmanager
     async def turn(self, who: str) -> AsyncIterator[None]:
-        """Wait until it is the turn of ``who``, and hold it for the block. Raises TooMany when too many wait for it."""
+        """Wait until it is the turn of ``who``, and hold it for the block. Raises what ``refusal`` makes."""
         await self._enter(who)
         try:
             yield
@@ -60,14 +72,18 @@ class Turns:
             return
         queue = self._waiting.setdefault(who, deque())
         if len(queue) >= self._share.waiting:
-            raise TooMany("too much of your organisation's waits already; ask again later", retry_after=5)
+            raise self._refusal()
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue.append(mine)
         try:
-            await mine
-        except asyncio.CancelledError:
+            async with asyncio.timeout(self._share.patience):
+                await mine
+        except BaseException as error:
             if mine.done() and not mine.cancelled():
                 self._leave(who)  # the turn had come already
+            mine.cancel()
+            if isinstance(error, TimeoutError):
+                raise self._refusal() from None
             raise
 
     def _leave(self, who: str) -> None:
@@ -78,24 +94,23 @@ class Turns:
             pass
 
     def _give(self) -> bool:
-        """Give one turn to whoever has waited longest for its next one; False if nobody may have it."""
-        for who in list(self._waiting):
-            queue = self._waiting[who]
-            while queue and queue[0].done():  # cancelled meanwhile
+        """Give one turn to the caller that has the fewest now, of equals the longest waiting; False: none may."""
+        for who, queue in list(self._waiting.items()):
+            while queue and queue[0].done():  # gone away meanwhile
                 queue.popleft()
-            if queue and not self._may(who):
-                continue
-            del self._waiting[who]
             if not queue:
-                continue
-            mine = queue.popleft()
-            if queue:
-                # To the end of the line: the others come first.
-                self._waiting[who] = queue
-            self._running[who] += 1
-            mine.set_result(None)
-            return True
-        return False
+                del self._waiting[who]
+        first = min(filter(self._may, self._waiting), key=self._running.__getitem__, default=None)
+        if first is None:
+            return False
+        queue = self._waiting.pop(first)
+        mine = queue.popleft()
+        if queue:
+            # To the end of the line: the others come first.
+            self._waiting[first] = queue
+        self._running[first] += 1
+        mine.set_result(None)
+        return True
 
     def _may(self, who: str) -> bool:
         return self._running.total() < self._share.at_once and self._running[who] < self._share.each
@@ -117,7 +132,7 @@ class ActTurns:
 
 
 class Rate:
-    """At most so many a minute for each name (0: any number), all of them at once if it likes. For one event loop."""
+    """At most ``a_minute`` for each name (0: any number), even all of them at once. For one event loop."""
 
     def __init__(self, a_minute: int, clock: Callable[[], float]) -> None:
         self._most = a_minute

@@ -1,4 +1,4 @@
-"""What may be received at once: uploads and bytes by organisation, and never the last room on the ledger's disk."""
+"""How much may be received at once: uploads and bytes by organisation, never the last space on the ledger's disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphsvc.model.errors import NoRoom, TooMany
 from graphsvc.settings import Settings
 
 AT_ONCE = 64
-"""Uploads of all organisations: each holds a descriptor of the spool."""
+"""At most this many uploads of all organisations together: each holds a file descriptor."""
 
 
 class Uploads:
@@ -25,7 +25,7 @@ class Uploads:
 
     @contextmanager
     def one(self, org: str, length: int) -> Iterator[UploadRoom]:
-        """One more upload of ``length`` bytes (0: not said) by an organisation, until the end of the block.
+        """One more upload of ``length`` bytes (0: not stated) by an organisation, until the end of the block.
 
         Raises TooMany when it has too many or too large ones, NoRoom when the disk would be too full.
         """
@@ -65,7 +65,7 @@ class UploadRoom:
         self._take(max(0, self._received - self._expected))
 
     def end(self) -> None:
-        """Give all of it back."""
+        """Give back all the room that was taken."""
         self._taken[self._org] -= self._expected
         if not self._taken[self._org]:
             del self._taken[self._org]
@@ -73,7 +73,7 @@ class UploadRoom:
     def _take(self, more: int) -> None:
         if self._taken[self._org] + more > self._settings.spool_an_organisation:
             raise TooMany("your organisation's uploads take too much room; wait for one to end", retry_after=30)
-        # What is sealed of it takes as much again. What others have only promised to send counts for nothing here.
+        # Its sealed rows will take as much again. What other uploads have announced but not sent is not counted.
         coming = 2 * (self._expected + more) - self._received
         if free_bytes(self._settings.data) - coming < self._settings.disk_reserve:
             raise NoRoom("the service has too little room left for it; nothing was stored")
@@ -82,6 +82,6 @@ class UploadRoom:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that are free on a folder's disk for who has no privileges."""
+    """Bytes that are free on a folder's disk for an unprivileged process."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize

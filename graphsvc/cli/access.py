@@ -1,4 +1,4 @@
-"""``graphsvc subject-access``: all that one's organisation holds and has disclosed on an identifier."""
+"""``graphsvc subject-access``: what your organisation holds on an identifier, and to whom it was shown."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def subject_access(
 ) -> None:
     """Report all that your organisation holds and has disclosed on an identifier; for its officers.
 
-    Its own records only, with what was taken back or has expired as long as it is held, each as it was received, and
-    every read by which another organisation was shown it. The report itself becomes an entry of the ledger.
+    The report lists your organisation's own records, each as it was received, with every read that showed it to another
+    organisation. Recalled and expired records are listed as long as they are held. The report itself becomes an entry
+    of the ledger.
     """
     kind, parts = identifier(about, "IDENTIFIER")
     if html is not None and html.exists():
@@ -43,16 +44,16 @@ def subject_access(
         return
     rows = (
         (
-            *(one["submission"], one["row"], one["receivedAt"], one["state"], "yes" if one["held"] else "no"),
-            *(one["handling"]["code"], one["legalBasis"], len(one["disclosures"])),
-            ", ".join(sorted({read["reader"] for read in one["disclosures"]})) or None,
+            *(one.submission, one.row, one.received_at, one.state, "yes" if one.held else "no"),
+            *(one.handling.code, one.legal_basis, len(one.disclosures)),
+            ", ".join(sorted({read.reader for read in one.disclosures})) or None,
         )
-        for one in report["records"]
+        for one in report.records
     )
     columns = ("submission", "row", "received", "state", "hold", "handling", "legal basis", "disclosures", "to")
     table(columns, rows)
     typer.echo(counted(report))
-    for line in told_in_general(report):
+    for line in told_in_general(report.told_late):
         typer.echo(line)
     if html is not None:
         typer.echo(f"{html}: the report with everything that they say")

@@ -1,4 +1,4 @@
-"""``graphsvc ask``: a GraphQL question, its answer checked against its receipt and kept as it came."""
+"""``graphsvc ask``: ask a GraphQL question, check the answer against its receipt, and keep it as received."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def ask(
 ) -> None:
     """Ask a GraphQL question, check the answer against its receipt, and print its data.
 
-    What goes into a file (--out) asks for export: what may be looked at only is left out of it, and that is said.
+    With --out the question asks for export: records that may only be looked at are left out, with a warning.
 
     With --signed (or signed in the profile) the question is signed with your organisation's working key: the log then
-    proves that your organisation asked it, on this footing, and that nobody else did in its name.
+    proves that your organisation asked it on this footing, and nobody else in its name.
     """
     document = _document(question)
     if document.lstrip().startswith("mutation"):
@@ -60,7 +60,7 @@ def ask(
     console.print(f"ledger index {answer.proof.index}, {'signed, ' if answer.signed else ''}receipt checked")
     warn(console, answer)
     for error in answer.errors:
-        console.print(f"error: {error.get('message', '')}", markup=False)
+        console.print(f"error: {error.message}", markup=False)
 
 
 def _document(path: Path) -> str:
@@ -71,7 +71,7 @@ def _document(path: Path) -> str:
 
 
 def _variable(text: str) -> tuple[str, Any]:
-    """A variable; what is no JSON is taken as a text."""
+    """A variable's name and value; a value that is not JSON is taken as text."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise InvalidInput("write it as name=value", code="bad_variable", where="--var")

@@ -23,12 +23,12 @@ def backup(
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Back up ledger, payloads and wrapped keys, beside a running service or a stopped one.
+    """Back up ledger, payloads and wrapped keys; the service may run meanwhile.
 
-    Sealed payloads are copied once, so renewing a backup is quick. Without the file of secrets nobody can read it, and
-    nobody can restore it: write one with --secrets at first, and after each monthly re-wrapping of keys.
+    Sealed payloads are copied once, so renewing a backup is quick. Without the file of secrets nobody can read or
+    restore it: write one with --secrets the first time, and after each monthly re-wrapping of keys (keys rewrap).
     """
-    # What a service is made of takes long to import, and no other command needs it.
+    # These modules take long to import, and most commands don't need them.
     from graphsvc.upkeep.backup import back_up, check_apart, save_secrets
 
     settings = settings_of(data)
@@ -63,9 +63,9 @@ def restore_backup(
 ) -> None:
     """Make a state directory from a backup. Erasures are replayed; the first start fills graph and columns.
 
-    --checkpoint names what is known of the log: the published tiles' file, one that a witness or a client kept, and
-    only when there is none of them the backup's own. A backup that is behind it is a fork of the log and is refused,
-    now and at every later start.
+    --checkpoint names the newest checkpoint that is known: the one published with the tiles, or one that a witness or a
+    client kept; the backup's own only if there is no other. A backup behind it would fork the log and is refused, now
+    and at every later start.
     """
     from graphsvc.upkeep.backup import restore
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,13 +16,24 @@ from graphsvc.cli.targets import Named
 from graphsvc.client import custody
 from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
+from graphsvc.wire.acts import Target
+from graphsvc.wire.lifecycle import (
+    AcknowledgeRecall,
+    Erase,
+    Hold,
+    NoticeAnswer,
+    NoticeRecord,
+    Recall,
+    RecallNotice,
+    Release,
+    RowRange,
+)
 
-Shape = dict[str, Any]
 Reason = Annotated[str, typer.Option("--reason", help="Why; the ledger keeps it for ever: name no person.")]
 MaybeSign = Annotated[Path | None, typer.Option("--sign", help="Your own signing key.", dir_okay=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; it can't be undone.")]
 RECORDS = "records"
-"""What acts on records name as their subject; which records these are is in the body."""
+"""The subject of every act on records; the act's body says which records."""
 
 
 class Outcome(StrEnum):
@@ -47,15 +58,14 @@ def recall(
 ) -> None:
     """Take records of your organisation back; without a target, list what was taken back and who has answered.
 
-    From the moment that it is in the ledger nobody sees the records. Every organisation that was shown one is told, and
-    answers with graphsvc notices.
+    Nobody sees the records from the moment that the recall is in the ledger. Every organisation that was shown one
+    is told, and answers with graphsvc notices.
     """
     reach = read_profile(profile)
     with reach.client() as client:
         if named.given:
-            body = {"v": 1, "target": named.target, "reason": _said(reason)}
-            body |= {"deadline": deadline} if deadline else {}
-            tell(sign_and_send(reach, client, _key(sign), ("recall", RECORDS, body)), json)
+            body = Recall(target=named.target, reason=_said(reason), deadline=deadline or None)
+            tell(sign_and_send(reach, client, _key(sign), (RECORDS, body)), json)
             return
         found = custody.recalls(client, first)
     if json:
@@ -64,18 +74,18 @@ def recall(
     columns = ("ledger", "when", "why", "records", "told", "unanswered", "overdue", "by", "reason")
     rows = (
         (
-            *(one["index"], one["at"], one["cause"], one["records"], len(one["notices"]), one["open"]),
-            *(one["overdue"], one["person"], one["reason"]),
+            *(one.index, one.at, one.cause, one.records, len(one.notices), one.open),
+            *(one.overdue, one.person, one.reason),
         )
         for one in found
     )
     table(columns, rows)
-    answers = [(one, answer) for one in found for answer in one["notices"]]
+    answers = [(one, answer) for one in found for answer in one.notices]
     if answers:
         said = (
             (
-                *(one["index"], answer["org"], answer["records"], answer["toldAt"], one["deadline"], _answer(answer)),
-                *(answer["acknowledgedAt"], answer["because"]),
+                *(one.index, answer.org, answer.records, answer.told_at, one.deadline, _answer(answer)),
+                *(answer.acknowledged_at, answer.because),
             )
             for one, answer in answers
         )
@@ -84,7 +94,7 @@ def recall(
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered to a notice."""
+    """The answer to a notice."""
 
     acknowledge: Annotated[
         int | None, typer.Option("--acknowledge", help="Answer this notice; needs --outcome and --sign.")
@@ -93,12 +103,13 @@ class Reply:
     because: Annotated[str, typer.Option("--because", help="Under which obligation it is kept.")] = ""
 
     @property
-    def body(self) -> Shape:
-        """What the act says. Raises InvalidInput."""
+    def body(self) -> AcknowledgeRecall:
+        """The body of the act that answers. Raises InvalidInput when no outcome is given."""
         if self.outcome is None:
             raise InvalidInput("say --outcome deleted, or --outcome kept with --because", code="no_outcome")
-        because = {"because": self.because} if self.because else {}
-        return {"v": 1, "notice": self.acknowledge, "outcome": self.outcome.value, **because}
+        assert self.acknowledge is not None
+        outcome: Literal["deleted", "kept"] = "kept" if self.outcome is Outcome.kept else "deleted"
+        return AcknowledgeRecall(notice=self.acknowledge, outcome=outcome, because=self.because or None)
 
 
 @grouped
@@ -113,12 +124,12 @@ def notices(
 ) -> None:
     """List notices: records that your organisation saw and that were taken back since; or answer one.
 
-    Answer once they are deleted wherever you have copied them to, or say under which obligation you keep them.
+    Answer once you have deleted every copy of them, or say under which obligation you keep them.
     """
     reach = read_profile(profile)
     with reach.client() as client:
         if reply.acknowledge is not None:
-            said = ("recall-ack", str(reply.acknowledge), reply.body)
+            said = (str(reply.acknowledge), reply.body)
             tell(sign_and_send(reach, client, _key(sign), said), json)
             return
         found = custody.notices(client, open_only=not everything, first=first)
@@ -128,13 +139,13 @@ def notices(
     columns = ("notice", "owner", "why", "told", "deadline", "answer", "records", "reason")
     rows = (
         (
-            *(one["notice"], one["owner"], one["cause"], one["toldAt"], one["deadline"], _answer(one), one["count"]),
-            one["reason"],
+            *(one.notice, one.owner, one.cause, one.told_at, one.deadline, _answer(one), one.count),
+            one.reason,
         )
         for one in found
     )
     table(columns, rows)
-    seen = ((one["notice"], record["handle"], _reads(record)) for one in found for record in one["records"])
+    seen = ((one.notice, record.handle, _reads(record)) for one in found for record in one.records)
     table(("notice", "record", "shown to you in entry"), seen, "\nRecords")
 
 
@@ -151,15 +162,15 @@ def hold(
 ) -> None:
     """Put records under a legal hold: no purge and no erasure takes them; without a target, list the holds.
 
-    A hold shows nothing to anybody: what has expired or was recalled stays hidden.
+    A hold does not show records to anybody: expired and recalled ones stay hidden.
     """
     reach = read_profile(profile)
     with reach.client() as client:
         if named.given or case:
             if named.given and case:
                 raise InvalidInput("name a case or records, not both", code="no_target")
-            body = {"v": 1, "target": {"case": case} if case else named.target, "reason": _said(reason)}
-            tell(sign_and_send(reach, client, _key(sign), ("hold", RECORDS, body)), json)
+            body = Hold(target=Target(case=case) if case else named.target, reason=_said(reason))
+            tell(sign_and_send(reach, client, _key(sign), (RECORDS, body)), json)
             return
         found = custody.holds(client, open_only=not everything)
     if json:
@@ -167,8 +178,8 @@ def hold(
         return
     rows = (
         (
-            *(one["index"], one["at"], one["case"], one["records"], _ranges(one["ranges"]), one["released"]),
-            *(one["person"], one["reason"], one["request"], one["until"]),
+            *(one.index, one.at, one.case, one.records, _ranges(one.ranges), one.released),
+            *(one.person, one.reason, one.request, one.until),
         )
         for one in found
     )
@@ -187,8 +198,7 @@ def release(
     """End a legal hold; what has become due meanwhile goes with the next purge."""
     reach = read_profile(profile)
     with reach.client() as client:
-        body = {"v": 1, "hold": held, "reason": _said(reason)}
-        tell(sign_and_send(reach, client, sign, ("release", str(held), body)), json)
+        tell(sign_and_send(reach, client, sign, (str(held), Release(hold=held, reason=_said(reason)))), json)
 
 
 @grouped
@@ -203,22 +213,21 @@ def erase(
 ) -> None:
     """Erase records of your organisation for good: the records go, their keys and salts are destroyed.
 
-    The ledger keeps that there was a record, who it was shown to and that it was erased. Who saw it is told. Name what
-    goes by submission and row, or by handle: the act itself is kept for ever.
+    The ledger still shows that there was a record, to whom it was shown and that it was erased. Everyone who saw it is
+    told. Name the records by submission and row, or by handle: the act itself is kept for ever.
     """
     target = named.target
     if not yes:
         raise InvalidInput("what is erased never comes back: say --yes", code="not_confirmed")
     reach = read_profile(profile)
     with reach.client() as client:
-        body = {"v": 1, "target": target, "reason": _said(reason)}
-        tell(sign_and_send(reach, client, sign, ("erase", RECORDS, body)), json)
+        tell(sign_and_send(reach, client, sign, (RECORDS, Erase(target=target, reason=_said(reason)))), json)
 
 
 def purge(yes: Yes = False, profile: ProfileOption = None, json: JsonFlag = False) -> None:
-    """For operators: report what is due to go by expiry, age or recall; with --yes it goes, for good.
+    """For operators: report what is due to go by expiry, age or recall; with --yes erase it for good.
 
-    The service does so by itself, every hour if not set otherwise. What is under a legal hold stays.
+    The service purges by itself, every hour unless set otherwise. Records under a legal hold stay.
     """
     with read_profile(profile).client() as client:
         report = client.purge(dry_run=not yes)
@@ -228,13 +237,13 @@ def purge(yes: Yes = False, profile: ProfileOption = None, json: JsonFlag = Fals
     columns = ("owner", "records", "expired", "over age", "recalled", "held back", "entries")
     rows = (
         (
-            *(one["owner"], one["records"], one["expired"], one["overAge"], one["recalled"], one["held"]),
-            ", ".join(map(str, one["entries"])) or None,
+            *(one.owner, one.records, one.expired, one.over_age, one.recalled, one.held),
+            ", ".join(map(str, one.entries)) or None,
         )
-        for one in report["owners"]
+        for one in report.owners
     )
     table(columns, rows)
-    typer.echo(f"{report['records']} records " + ("erased" if yes else "due to go; say --yes and they go"))
+    typer.echo(f"{report.records} records " + ("erased" if yes else "due to go; say --yes and they go"))
 
 
 def _key(sign: Path | None) -> Path:
@@ -249,14 +258,14 @@ def _said(reason: str) -> str:
     return reason
 
 
-def _answer(one: Shape) -> str:
-    return str(one["outcome"]) if one["acknowledged"] else "overdue" if one["overdue"] else "none yet"
+def _answer(one: NoticeAnswer | RecallNotice) -> str:
+    return str(one.outcome) if one.acknowledged else "overdue" if one.overdue else "none yet"
 
 
-def _reads(record: Shape) -> str:
-    return ", ".join(f"{one['index']} ({one['at']})" for one in record["reads"])
+def _reads(record: NoticeRecord) -> str:
+    return ", ".join(f"{one.index} ({one.at})" for one in record.reads)
 
 
-def _ranges(parts: list[Shape]) -> str | None:
-    shown = (f"{one['submission']}: {one['first']}–{one['last']}" for one in parts)
+def _ranges(parts: list[RowRange]) -> str | None:
+    shown = (f"{one.submission}: {one.first}–{one.last}" for one in parts)
     return "; ".join(shown) or None

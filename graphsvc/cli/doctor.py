@@ -1,4 +1,4 @@
-"""``graphsvc doctor`` and ``reapply``: what an operator looks at, and what was set aside brought in again."""
+"""``graphsvc doctor`` and ``reapply``: check the running service, and apply rows that were set aside."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from graphsvc.client.profile import read_profile
 def doctor(profile: ProfileOption = None, json: JsonFlag = False) -> None:
     """For operators: check the running service, and say what to do about what is wrong.
 
-    Looked at: whether the ledger takes entries and publishes them, whether Neo4j answers and the applier keeps up, what
+    It checks whether the ledger takes entries and publishes them, whether Neo4j answers and the applier keeps up, what
     is set aside and why, and the disk. The exit code is 1 when something is wrong.
     """
     with read_profile(profile).client() as client:
         checks = client.doctor()
-    well = all(one["ok"] for one in checks)
+    well = all(one.ok for one in checks)
     if json:
         write_json({"ok": well, "checks": checks})
     else:
-        rows = ((one["name"], "well" if one["ok"] else "WRONG", one["found"], one["advice"] or None) for one in checks)
+        rows = ((one.name, "well" if one.ok else "WRONG", one.found, one.advice or None) for one in checks)
         table(("part", "is", "found", "do"), rows)
     if not well:
         raise typer.Exit(NOT_HOLDING)
@@ -35,12 +35,12 @@ def reapply(
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """For operators: bring rows into the graph that were set aside, once what kept them out is mended.
+    """For operators: bring rows that were set aside into the graph, once the cause is mended.
 
-    What was recalled or erased meanwhile never comes back. What can't be applied all the same is set aside again.
+    Rows recalled or erased meanwhile never come back. Rows that still can't be applied are set aside again.
     """
     with read_profile(profile).client() as client:
         done = client.reapply(entry, row)
     tell(done, json)
-    if done["setAside"]:
+    if done.set_aside:
         raise typer.Exit(NOT_HOLDING)

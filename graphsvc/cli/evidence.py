@@ -1,4 +1,4 @@
-"""``graphsvc evidence``: one zip for court."""
+"""``graphsvc evidence``: make one zip file that a court can check."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def evidence(
     An investigator names the answers that it kept (--answer). A data-protection officer names the organisation's
     receiving key (--key), which opens the organisation's own sections on this machine. Without --answer and --index the
     package is about every entry that concerns the organisation. An answer that names no record is refused: it proves
-    what was said, but of nobody's record. Anyone checks the package: graphsvc verify FILE --trust KEYS
+    what was said, but not about whose record. Anyone checks the package: graphsvc verify FILE --trust KEYS
     """
     if out.exists():
         raise InvalidInput("there is a file already", code="exists", where=str(out))

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from graphsvc.cli.options import grouped
 from graphsvc.cli.output import table, write_json
 from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, tell
-from graphsvc.client.acts import GROUPS
 from graphsvc.client.profile import read_profile
+from graphsvc.client.questions import GROUPS
+from graphsvc.model.errors import InvalidInput
+from graphsvc.wire.acts import Body, Target
+from graphsvc.wire.sharing import (
+    AcceptInvitation,
+    CreateGroup,
+    InviteToGroup,
+    LeaveGroup,
+    RemoveFromGroup,
+    ShareRecords,
+    UnshareRecords,
+)
 
 app = typer.Typer(help="Sharing groups: who belongs, and what is shared with them.", no_args_is_help=True)
 
@@ -24,14 +35,14 @@ OrgArgument = Annotated[str, typer.Argument(help="An organisation, as customs-cn
 def listing(profile: ProfileOption = None, json: JsonFlag = False) -> None:
     """List the groups that your organisation belongs to or is invited to."""
     with read_profile(profile).client() as client:
-        found = client.query(GROUPS).data["sharingGroups"]
+        found = client.read(GROUPS)
     if json:
-        write_json({"groups": found})
+        write_json({"sharingGroups": found})
         return
     rows = (
         (
-            *(one["id"], one["state"], one["founder"], one["purpose"]),
-            ", ".join(f"{member['org']} ({member['state']})" for member in one["members"]),
+            *(one.id, one.state, one.founder, one.purpose),
+            ", ".join(f"{member.org} ({member.state})" for member in one.members),
         )
         for one in found
     )
@@ -49,7 +60,7 @@ def create(
     json: JsonFlag = False,
 ) -> None:
     """Found a group."""
-    _act(profile, sign, ("group-create", group, {"purpose": purpose, "rulebook": rulebook}), json)
+    _act(profile, sign, group, CreateGroup(purpose=purpose, rulebook=rulebook), json)
 
 
 @app.command("invite")
@@ -62,20 +73,20 @@ def invite(
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Invite an organisation; a member that is invited again gets another end."""
-    _act(profile, sign, ("group-invite", group, {"org": org, "until": until}), json)
+    """Invite an organisation; inviting a member again changes when its membership ends."""
+    _act(profile, sign, group, InviteToGroup(org=org, until=until or None), json)
 
 
 @app.command("accept")
 def accept(group: GroupArgument, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False) -> None:
     """Accept an invitation."""
-    _act(profile, sign, ("group-accept", group, {}), json)
+    _act(profile, sign, group, AcceptInvitation(), json)
 
 
 @app.command("leave")
 def leave(group: GroupArgument, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False) -> None:
     """Leave a group, or decline an invitation. What you have shared stays shared until you take it back (unshare)."""
-    _act(profile, sign, ("group-leave", group, {}), json)
+    _act(profile, sign, group, LeaveGroup(), json)
 
 
 @app.command("remove")
@@ -83,12 +94,12 @@ def remove(
     group: GroupArgument, org: OrgArgument, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
     """Remove a member, or take an invitation back; founders only."""
-    _act(profile, sign, ("group-remove", group, {"org": org}), json)
+    _act(profile, sign, group, RemoveFromGroup(org=org), json)
 
 
 @dataclass(frozen=True)
 class Records:
-    """Records of one's own organisation: by handle, or a submission as a whole or in some rows."""
+    """Records of one's own organisation: by handle, or all or some rows of a submission."""
 
     record: Annotated[list[str] | None, typer.Option("--record", help="One of your records, by handle; repeat.")] = None
     submission: Annotated[
@@ -97,9 +108,12 @@ class Records:
     row: Annotated[list[int] | None, typer.Option("--row", help="Only this row of the submission; repeat.")] = None
 
     @property
-    def body(self) -> dict[str, Any]:
-        """What an act says of them."""
-        return {"records": list(self.record or ()), "submission": self.submission, "rows": self.row}
+    def target(self) -> Target:
+        """The records as the target of an act. Raises InvalidInput."""
+        if bool(self.record) == (self.submission is not None):
+            raise InvalidInput("name records with --record, or a submission", code="no_target")
+        rows = None if self.row is None else tuple(self.row)
+        return Target(records=tuple(self.record) if self.record else None, submission=self.submission, rows=rows)
 
 
 @app.command("share")
@@ -108,7 +122,7 @@ def share(
     group: GroupArgument, *, records: Records, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
     """Share records of your organisation with a group."""
-    _act(profile, sign, ("records-share", group, records.body), json)
+    _act(profile, sign, group, ShareRecords(target=records.target), json)
 
 
 @app.command("unshare")
@@ -117,10 +131,10 @@ def unshare(
     group: GroupArgument, *, records: Records, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
     """Take records of your organisation back from a group."""
-    _act(profile, sign, ("records-unshare", group, records.body), json)
+    _act(profile, sign, group, UnshareRecords(target=records.target), json)
 
 
-def _act(profile: Path | None, sign: Path, said: tuple[str, str, dict[str, Any]], as_json: bool) -> None:
+def _act(profile: Path | None, sign: Path, group: str, body: Body, as_json: bool) -> None:
     reach = read_profile(profile)
     with reach.client() as client:
-        tell(sign_and_send(reach, client, sign, said), as_json)
+        tell(sign_and_send(reach, client, sign, (group, body)), as_json)

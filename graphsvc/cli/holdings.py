@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from graphsvc.cli.accessreport import told_in_general
@@ -11,7 +12,6 @@ from graphsvc.cli.output import table, write_json
 from graphsvc.cli.sharing import First, JsonFlag, ProfileOption
 from graphsvc.client.profile import read_profile
 from graphsvc.client.questions import ACCESS_LOG, CASES, REGISTER_CASE, SUBMISSIONS
-from graphsvc.model.errors import InvalidInput
 
 IndexArgument = Annotated[
     int | None, typer.Argument(help="A submission, by its ledger index: list its rows that were not accepted.", min=0)
@@ -29,22 +29,21 @@ def case(
     """Register a case of your organisation, so that questions can name it; for investigators and analysts."""
     asked = {"reference": reference, "title": title, "legalBasis": legal_basis}
     with read_profile(profile).client() as client:
-        answer = client.query(REGISTER_CASE, asked)
-    registered = answer.data["registerCase"]
+        registered, answer = client.ask(REGISTER_CASE, asked)
     if json:
-        write_json({**registered, "index": answer.proof.index})
+        write_json({**msgspec.to_builtins(registered), "index": answer.proof.index})
         return
-    typer.echo(f"case {registered['reference']} is registered: ledger index {answer.proof.index}, receipt checked")
+    typer.echo(f"case {registered.reference} is registered: ledger index {answer.proof.index}, receipt checked")
 
 
 def cases(profile: ProfileOption = None, json: JsonFlag = False) -> None:
     """List the cases that your organisation has registered."""
     with read_profile(profile).client() as client:
-        found = client.query(CASES).data["cases"]
+        found = client.read(CASES)
     if json:
         write_json({"cases": found})
         return
-    rows = ((one["reference"], one["title"], one["legalBasis"], one["registeredAt"]) for one in found)
+    rows = ((one.reference, one.title, one.legal_basis, one.registered_at) for one in found)
     table(("reference", "title", "legal basis", "registered"), rows)
 
 
@@ -60,14 +59,14 @@ def submissions(
                 return
             table(("row", "code", "where", "what to do"), ((p.row, p.code, p.pointer, p.message) for p in problems))
             return
-        found = client.query(SUBMISSIONS, {"first": first}).data["submissions"]
+        found = client.read(SUBMISSIONS, {"first": first})
     if json:
         write_json({"submissions": found})
         return
     rows = (
         (
-            *(one["index"], one["receivedAt"], one["mediaType"], one["rows"], one["accepted"], one["rejected"]),
-            "yes" if one["applied"] else "not yet",
+            *(one.index, one.received_at, one.media_type, one.rows, one.accepted, one.rejected),
+            "yes" if one.applied else "not yet",
         )
         for one in found
     )
@@ -86,22 +85,20 @@ def access_log(
     """List who was shown records of your organisation, and on what footing, newest first."""
     asked = {"since": since or None, "until": until or None, "first": first, "before": before}
     with read_profile(profile).client() as client:
-        found = client.query(ACCESS_LOG, asked).data["accessLog"]
-    if found is None:
-        raise InvalidInput("the service gave no log of accesses", code="no_answer")
+        found = client.read(ACCESS_LOG, asked)
     if json:
         write_json(found)
         return
     rows = (
         (
-            *(one["index"], one["at"], one["reader"], one["person"], one["purpose"], one["legalBasis"], one["case"]),
-            *(len(one["records"]), "yes" if one["signed"] else "no"),
+            *(one.index, one.at, one.reader, one.person, one.purpose, one.legal_basis, one.case),
+            *(len(one.records), "yes" if one.signed else "no"),
         )
-        for one in found["entries"]
+        for one in found.entries
     )
     columns = ("ledger", "when", "reader", "person", "purpose", "legal basis", "case", "records", "signed")
     table(columns, rows)
-    if found["nextBefore"] is not None:
-        typer.echo(f"more with --before {found['nextBefore']}")
-    for line in told_in_general(found):
+    if found.next_before is not None:
+        typer.echo(f"more with --before {found.next_before}")
+    for line in told_in_general(found.told_late):
         typer.echo(line)

@@ -1,4 +1,4 @@
-"""``graphsvc keys request | enrol | rotate | revoke | send | list``: who signs for an organisation, by its root key."""
+"""``graphsvc keys request | enrol | add | rotate | revoke | send | list``: an organisation's keys, by its root key."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def request(
     person: Annotated[str, typer.Option("--person", help="Who holds the key; empty for a receiving key.")] = "",
     hpke: Annotated[bool, typer.Option("--hpke", help="It is a receiving key.")] = False,
 ) -> None:
-    """Ask for a key to be enrolled: its public half, and proof that you hold it, for where the root key is."""
+    """Write a request to enrol a key, to carry to the root key: its public half, and proof that you hold it."""
     loaded = load_hpke_key(key) if hpke else load_signing_key(key)
     if not hpke and not person:
         raise InvalidInput("say who holds the key with --person", code="no_person")
@@ -73,10 +73,10 @@ def enrol(
     ] = None,
     days: Days = 7,
 ) -> None:
-    """Sign, offline, that a key acts for your organisation. The file is carried to the service: keys send.
+    """Sign, offline, that a key acts for your organisation. Carry the file to the service with keys send.
 
-    The first key of a person, or a further one; to replace one: keys rotate. Where the root key may be used beside a
-    connection, keys add does all at once.
+    For the first key of a person, or a further one; keys rotate replaces one. Where the root key may be used on a
+    machine with a connection, keys add does all at once.
     """
     asked = KeyRequest.read(file.read_bytes())
     if profile is not None:
@@ -97,11 +97,11 @@ def add(
     profile: Reach = None,
     json: JsonFlag = False,
 ) -> None:
-    """Make a key if need be, sign that it acts for your organisation, and send that: where the root key is at hand.
+    """Make a key if there is none, sign with the root key that it acts for your organisation, and send that.
 
-    The same as keys new, request, enrol and send. Can be repeated after any failure with the same key.
+    Does the same as keys new, request, enrol and send. After a failure it can be repeated with the same key.
     """
-    # 1. What may fail without a trace: profile, root key, roles.
+    # 1. First what can fail before anything is made: profile, root key, roles.
     reach = read_profile(profile)
     enroller = Enroller(reach.file.org, reach.trust().origin, load_signing_key(root), timedelta(days=1))
     if not hpke and not person:
@@ -116,7 +116,7 @@ def add(
     asked = KeyRequest.of(held, enroller.org, enroller.origin, person)
     # 3. One act, under the last event that the service has proved.
     with reach.client() as client:
-        index = client.enrol(enroller.enrol(asked, tuple(role or ()), prev))["index"]
+        index = client.enrol(enroller.enrol(asked, tuple(role or ()), prev)).index
     if json:
         write_json({"kid": asked.kid, "index": index})
     else:
@@ -132,7 +132,7 @@ def revoke(
     out: Out,
     reason: Annotated[str, typer.Option("--reason", help="Why; everyone who gets evidence reads it.")] = "rotated",
 ) -> None:
-    """Sign, offline, that nothing counts any more that a key signs. Good for 7 days: graphsvc keys send."""
+    """Sign, offline, that what a key signs no longer counts. Send it within 7 days: graphsvc keys send."""
     _check_kid(kid)
     enroller = Enroller(org, origin, load_signing_key(root), timedelta(days=7))
     _write(out, enroller.revoke(kid, reason, prev).encode() + b"\n")
@@ -159,7 +159,7 @@ class Successor:
     role: Annotated[list[str] | None, typer.Option("--role", help="What its acts may do. Repeatable.")] = None
 
     def asked(self, org: str, origin: str) -> KeyRequest:
-        """The request for the key, which is made and written where ``--new`` says. Raises InvalidInput."""
+        """The request for the key; with ``--new`` the key is made and written first. Raises InvalidInput."""
         if (self.new is None) == (self.request is None):
             raise InvalidInput("say --new for a key made here, or --request for one made elsewhere", code="no_key")
         if self.request is not None:
@@ -203,13 +203,13 @@ def rotate(
 ) -> None:
     """Replace a key in one step: sign, offline, that a new key counts and the old one does not, from one entry on.
 
-    What the old key signed before that entry holds for ever. Until you send the file (keys send) the old key goes on
-    to count: there is no moment with both, or with none.
+    What the old key signed before that entry holds for ever. Until you send the file (keys send) the old key still
+    counts: there is no moment when both count, or neither.
     """
     _check_kid(kid)
     if out.exists():
         raise InvalidInput("there is a file already", code="exists", where=str(out))
-    # 1. The root key first: without it no key is made in vain.
+    # 1. The root key first: if it can't be read, no key is made in vain.
     enroller = Enroller(place.org, place.origin, load_signing_key(root), timedelta(days=days))
     # 2. The new key, with proof that its holder has it.
     asked = successor.asked(place.org, place.origin)
@@ -224,13 +224,13 @@ def send(
     profile: Reach = None,
     json: JsonFlag = False,
 ) -> None:
-    """Carry a signed key event to the service; prints its ledger index, which the next one names."""
+    """Send a signed key event to the service and print its ledger index, which the next key event names as --prev."""
     with read_profile(profile).client() as client:
         answer = client.enrol(file.read_text().strip())
     if json:
-        write_json({"index": answer["index"]})
+        write_json({"index": answer.index})
     else:
-        typer.echo(f"ledger index {answer['index']}, inclusion proof checked")
+        typer.echo(f"ledger index {answer.index}, inclusion proof checked")
 
 
 def show_all(
@@ -238,7 +238,7 @@ def show_all(
     profile: Reach = None,
     json: JsonFlag = False,
 ) -> None:
-    """List all keys as the log has them, checked from the pinned root keys on, and each organisation's last event."""
+    """List all keys that the log proves from the pinned root keys on, and each organisation's last key event."""
     reach = read_profile(profile)
     trust = reach.trust()
     rows, last = _proved(reach, trust, org)
@@ -258,7 +258,7 @@ def show_all(
 
 
 def _name(person: str) -> str:
-    """A person for people: one of another organisation is a salted hash, which says nothing."""
+    """A person's name as shown; a person of another organisation is a salted hash, shown as a dash."""
     return "–" if not person or FORM.fullmatch(person) else person
 
 

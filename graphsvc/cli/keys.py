@@ -21,7 +21,7 @@ app = typer.Typer(help="Make and look at keys; enrol and revoke them from the of
 app.command("request")(keyevents.request)
 app.command("add")(keyevents.add)
 app.command("enrol")(keyevents.enrol)
-# A key's id may begin with a dash: what looks like an option and is none is taken for the id.
+# A key's id may begin with a dash: an option that is not known is taken for the id.
 _IDS = {"ignore_unknown_options": True}
 app.command("rotate", context_settings=_IDS)(keyevents.rotate)
 app.command("revoke", context_settings=_IDS)(keyevents.revoke)
@@ -73,10 +73,11 @@ def show(
 
 @app.command("rewrap")
 def rewrap(data: DataOption = Path("data"), json: JsonFlag = False) -> None:
-    """Wrap the row keys of a service under this month's key and destroy the older ones; beside a running service.
+    """Wrap the row keys of a service under this month's key and destroy the older ones; the service may run.
 
-    For a daily job: it does something once a month. Afterwards older backups open with older secrets only: write new
-    ones (graphsvc backup --secrets), then destroy those. What was erased before is then unreadable everywhere.
+    Run it daily: it does something once a month. Afterwards older backups open with older secrets only. Write new
+    secrets (graphsvc backup --secrets), then destroy the older ones: then what was erased before is unreadable
+    everywhere.
     """
     from graphsvc.ledger.rowkeys import RowKeys
 

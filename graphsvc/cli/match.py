@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -24,23 +24,32 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc.model.principals import Footing
 from graphsvc.model.schema import Schema, load_schema
+from graphsvc.wire.answers import Budget, IdentifierProblem, Match
+from graphsvc.wire.shapes import selection
 
 BATCH = 1_000
-"""Identifiers a request: what the service takes at most."""
-MATCH = """query($identifiers: [IdentifierInput!]!, $after: Int) {
-  match(identifiers: $identifiers, after: $after) {
-    kind outcome hit contacts { org name contact } problem { code message } }
-  budget { limit used resetsAt } }"""
+"""At most this many identifiers go into one request: the service takes no more."""
+DOCUMENT = (
+    "query($identifiers: [IdentifierInput!]!, $after: Int) {"
+    f" match(identifiers: $identifiers, after: $after){selection(Match)} budget{selection(Budget)} }}"
+)
 ANSWERS = ("hit", "contacts", "problem")
 """The columns that are added to a file."""
 WORDS = {"HIT": "hit", "NO_HIT": "no hit", "NOT_ASKED": "not asked"}
 AGAIN, REFUSALS = frozenset({"not_applied_yet"}), frozenset({"budget_spent", "nobody_to_ask"})
-"""Why something was not asked: what goes away by itself, and what the caller may not; anything else is to be mended."""
+"""Codes of not asked: AGAIN goes away by itself, REFUSALS is not allowed; any other is for the caller to mend."""
+
+
+class Found(msgspec.Struct):
+    """What one request answers."""
+
+    match: list[Match] | None = None
+    budget: Budget | None = None
 
 
 @dataclass(slots=True)
 class Asked:
-    """Identifiers as (kind, key parts), and where each stands: the rows of a file, or nothing."""
+    """Identifiers as (kind, key parts), with the rows and columns of the file that they come from, if any."""
 
     identifiers: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     rows: list[dict[str, str]] = field(default_factory=list)
@@ -49,7 +58,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Stated:
-    """Identifiers on the command line, and what a file leaves out."""
+    """Identifiers on the command line, and the kind for a file without that column."""
 
     phone: Annotated[list[str] | None, typer.Option("--phone", help="A number, with +; may be repeated.")] = None
     email: Annotated[list[str] | None, typer.Option("--email", help="An address; may be repeated.")] = None
@@ -83,10 +92,10 @@ def match(
 ) -> None:
     """Ask whether anybody holds something on exact identifiers, and whom to ask about it.
 
-    Nothing of what is held is shown, and a holder whose policy keeps it hidden counts as no hit. Each identifier counts
+    Nothing of what is held is shown; a holder whose policy keeps that hidden counts as no hit. Each identifier counts
     once a day against the budget of your organisation; a file is asked in batches of 1,000, each counted as a whole.
-    Where the budget ends within a file, what was answered is shown. What was not asked is no "no hit": it comes with
-    why, and the exit code is 2 (mend what you ask), 3 (you may not) or 4 (later), the highest that applies.
+    Where the budget ends within a file, what was answered is shown. "Not asked" does not mean "no hit": it comes with
+    the reason, and the exit code is 2 (mend what you ask), 3 (you may not) or 4 (later), the highest that applies.
     """
     asked = _read(file, stated.kind) if file is not None else Asked()
     asked.identifiers += stated.identifiers
@@ -142,46 +151,46 @@ def _of_row(row: Mapping[str, str], kind: str, schema: Schema) -> tuple[str, dic
 
 def _ask(
     client: Client, identifiers: Sequence[tuple[str, dict[str, str]]], footing: Footing
-) -> tuple[list[dict[str, Any]], dict[str, Any], Answer]:
-    """Answers to all identifiers, the budget's state, and the first batch's answer: those after it looked no less far.
+) -> tuple[list[Match], Budget | None, Answer]:
+    """Answers to all identifiers, the budget's state, and the first batch's answer: later ones looked at least as far.
 
     Raises Refused when nothing was answered.
     """
-    answers: list[dict[str, Any]] = []
-    budget: dict[str, Any] = {}
-    came: list[Answer] = []
+    answers, came = list[Match](), list[Answer]()
+    budget: Budget | None = None
     while len(answers) < len(identifiers):
         batch = identifiers[len(answers) : len(answers) + BATCH]
         inputs = [
             {"kind": kind, "parts": [{"name": name, "value": value} for name, value in parts.items()]}
             for kind, parts in batch
         ]
-        answer = client.query(MATCH, {"identifiers": inputs}, footing)
-        budget = answer.data["budget"] or budget
+        answer = client.query(DOCUMENT, {"identifiers": inputs}, footing)
+        found = msgspec.json.decode(answer.raw, type=Found)
+        budget = found.budget or budget
         for error in answer.errors:
-            told = error.get("extensions", {})
-            refused = Refused(429, str(error["message"]), code=str(told.get("code", "refused")))
+            refused = Refused(429, error.message, code=error.extensions.code)
             if not answers:
                 raise refused
-            problem = {"code": refused.code, "message": refused.message}
-            rest = identifiers[len(answers) :]
-            unasked: dict[str, Any] = {"outcome": "NOT_ASKED", "hit": None, "contacts": [], "problem": problem}
-            answers += [{"kind": kind, **unasked} for kind, _ in rest]
+            why = IdentifierProblem(code=refused.code, message=refused.message, where="")
+            answers += [
+                Match(kind=kind, outcome="NOT_ASKED", hit=None, contacts=[], problem=why)
+                for kind, _ in identifiers[len(answers) :]
+            ]
             return answers, budget, came[0]
-        answers += answer.data["match"]
+        answers += found.match or ()
         came.append(answer)
     return answers, budget, came[0]
 
 
-def _code(answer: Mapping[str, Any]) -> int:
+def _code(answer: Match) -> int:
     """The exit code for one identifier."""
-    if answer["outcome"] != "NOT_ASKED":
+    if answer.problem is None:
         return DONE
-    code = answer["problem"]["code"]
+    code = answer.problem.code
     return NO_ANSWER if code in AGAIN else REFUSED if code in REFUSALS else BAD_INPUT
 
 
-def _write(path: Path, asked: Asked, answers: Sequence[Mapping[str, Any]]) -> None:
+def _write(path: Path, asked: Asked, answers: Sequence[Match]) -> None:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow([*asked.columns, *ANSWERS])
@@ -199,20 +208,21 @@ def _numeric(cell: str) -> bool:
     return cell[1:].replace(" ", "").replace("-", "").isdigit()
 
 
-def _cells(answer: Mapping[str, Any]) -> Iterator[str]:
-    yield WORDS[answer["outcome"]]
-    yield "; ".join(f"{one['name']} ({one['contact'] or one['org']})" for one in answer["contacts"])
-    yield f"{answer['problem']['code']}: {answer['problem']['message']}" if answer["problem"] else ""
+def _cells(answer: Match) -> Iterator[str]:
+    yield WORDS[answer.outcome]
+    yield "; ".join(f"{one.name} ({one.contact or one.org})" for one in answer.contacts)
+    yield f"{answer.problem.code}: {answer.problem.message}" if answer.problem else ""
 
 
-def _tell(console: Console, asked: Asked, answers: Sequence[Mapping[str, Any]], budget: Mapping[str, Any]) -> None:
+def _tell(console: Console, asked: Asked, answers: Sequence[Match], budget: Budget | None) -> None:
     table = Table("kind", "identifier", *ANSWERS, box=None, pad_edge=False)
     for (kind, parts), answer in zip(asked.identifiers, answers, strict=True):
         table.add_row(*map(escape, (kind, _shown(parts.values()), *_cells(answer))))
     console.print(table)
-    hits, bad = (sum(one["outcome"] == word for one in answers) for word in ("HIT", "NOT_ASKED"))
+    hits, bad = (sum(one.outcome == word for one in answers) for word in ("HIT", "NOT_ASKED"))
     console.print(f"{hits} of {len(answers)} hit" + (f", {bad} not asked" if bad else ""))
-    console.print(f"{budget['used']} of {budget['limit']} identifiers used today; anew at {budget['resetsAt']}")
+    if budget is not None:
+        console.print(f"{budget.used} of {budget.limit} identifiers used today; anew at {budget.resets_at}")
 
 
 def _shown(values: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_s
 from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Organisation
+from graphsvc.wire.members import UpdateOrganisation
 from graphsvc_verify.canonical import unb64u
 from graphsvc_verify.errors import VerifyError
 
@@ -33,7 +34,7 @@ class Records(StrEnum):
 
 @dataclass(frozen=True)
 class Joining:
-    """Who joins."""
+    """The organisation that joins."""
 
     kind: Annotated[str, typer.Option("--kind", help="What it is, as company, police, customs.")]
     jurisdiction: Annotated[str, typer.Option("--jurisdiction", help="Two letters of ISO 3166-1, as KE.")]
@@ -44,7 +45,7 @@ class Joining:
 
 @app.command("list")
 def listing(profile: ProfileOption = None, json: JsonFlag = False) -> None:
-    """For operators: list all organisations, those that have left included."""
+    """For operators: list all organisations, including those that have left."""
     with read_profile(profile).client() as client:
         found = client.organisations()
     if json:
@@ -52,8 +53,8 @@ def listing(profile: ProfileOption = None, json: JsonFlag = False) -> None:
         return
     rows = (
         (
-            *(one["org"], one["kind"], one["jurisdiction"], one["name"], one["contact"], one["keys"]),
-            *(one["submissions"], one["left"]),
+            *(one.org, one.kind, one.jurisdiction, one.name, one.contact, one.keys),
+            *(one.submissions, one.left),
         )
         for one in found
     )
@@ -63,7 +64,7 @@ def listing(profile: ProfileOption = None, json: JsonFlag = False) -> None:
 @app.command("add")
 @grouped
 def add(org: OrgArgument, *, joining: Joining, profile: ProfileOption = None, json: JsonFlag = False) -> None:
-    """For operators: admit an organisation under its root key; what it does next is printed."""
+    """For operators: admit an organisation under its root key, and print what it has to do next."""
     try:
         key = unb64u(joining.root_key)
     except VerifyError:
@@ -106,11 +107,11 @@ def contact(
     json: JsonFlag = False,
 ) -> None:
     """For officers: change the name or contact of your own organisation, by a signed act."""
-    changes = _changes(name, contact)
+    _changes(name, contact)
     reach = read_profile(profile)
     with reach.client() as client:
-        said = ("update-organisation", reach.file.org, {"v": 1, **changes})
-        tell(sign_and_send(reach, client, sign, said), json)
+        said = UpdateOrganisation(name=name, contact=contact)
+        tell(sign_and_send(reach, client, sign, (reach.file.org, said)), json)
 
 
 @app.command("leave")

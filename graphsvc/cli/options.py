@@ -15,7 +15,7 @@ from graphsvc.model.principals import Footing
 
 @dataclass(frozen=True)
 class FootingOptions:
-    """On what footing a question is asked; without all three only one's own records count."""
+    """The footing of a question; without purpose, legal basis and case it looks at one's own records only."""
 
     purpose: Annotated[str, typer.Option("--purpose", help="Why you ask, as investigation.")] = ""
     legal_basis: Annotated[str, typer.Option("--legal-basis", help="Under which law, as court-order.")] = ""
@@ -40,7 +40,7 @@ def identifier(text: str, where: str = "--id") -> tuple[str, dict[str, str]]:
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """``command`` as typer is to see it: its dataclass parameters spelled out, field by field."""
+    """Wrap ``command`` for typer: each of its dataclass parameters becomes one option per field."""
     hints = get_type_hints(command, include_extras=True)
     groups = {name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)}
 

@@ -21,7 +21,7 @@ JSON_FLAG = "--json"
 DONE, NOT_HOLDING, BAD_INPUT, REFUSED, NO_ANSWER = range(5)
 """Exit codes of all commands."""
 NAMED = 10
-"""Submissions named in a warning."""
+"""At most this many submissions are named in a warning, so that it stays short."""
 GAP = 2
 """Spaces between two columns of a table."""
 
@@ -31,7 +31,7 @@ def exit_code(error: GraphsvcError | VerifyError) -> int:
     if isinstance(error, VerifyError):
         return NOT_HOLDING
     if isinstance(error, Refused):
-        # What the service can't take as asked is for the caller to mend, as what this program can't.
+        # A request that the service can't read is bad input, like one that this program can't read.
         return BAD_INPUT if error.status == 400 else REFUSED
     return NO_ANSWER if isinstance(error, Unreachable | Unavailable) else BAD_INPUT
 
@@ -81,7 +81,7 @@ def warn(console: Console, answer: Answer) -> None:
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A table for people on standard output. Words stay whole, so that ids and dates can be copied; texts wrap.
 
-    Where the words of a row don't fit side by side, each row is a block of lines, a column a line.
+    Where the words of a row don't fit side by side, each row becomes a block of lines, one per column.
     """
     console = Console(highlight=False, soft_wrap=True)
     cells = [["–" if cell is None else str(cell) for cell in row] for row in rows]
@@ -105,11 +105,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
 
 
 def _longest(text: str) -> int:
-    """Cells of the longest word."""
+    """The width of the longest word, in cells of the terminal."""
     return max(map(cell_len, text.split()), default=0)
 
 
 def write_json(value: Any) -> None:
-    """One JSON value on a line of standard output."""
+    """Write one JSON value as a line to standard output."""
     sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
     sys.stdout.flush()

@@ -27,18 +27,19 @@ from graphsvc.policy.rules import read_files
 from graphsvc.policy.tables import TableFooting, TableLabel, TableReader, profile_from
 from graphsvc.policy.telling import Telling
 from graphsvc.policy.trial import check_folder, compare, formatted_apart, load_proved
+from graphsvc.wire.rulebooks import ActionDecision, DecidingRule
 
 app = typer.Typer(help="Policies: check, explain, compare and roll them out.", no_args_is_help=True)
 
 SHOWN = 30
-"""So many lines of a difference are shown; all are in the file and the JSON."""
+"""At most this many lines of a difference are shown; all are in the file and the JSON."""
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 DirArgument = Annotated[Path | None, typer.Argument(help="The policies' folder; without, the product's own.")]
 
 
 @app.command("check")
 def check_command(directory: DirArgument = None, json: JsonFlag = False) -> None:
-    """Check policy files: format, schema, names, decision tables, and what must hold over every decision.
+    """Check policy files: format, schema, names, decision tables, and the invariants of every decision.
 
     The exit code is 0 when all is well and 1 when there is something to mend.
     """
@@ -110,7 +111,7 @@ class ReaderOptions:
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """What is read."""
+    """The label of the record that is read."""
 
     label: Annotated[Path | None, typer.Option("--label", help="YAML: owner, ownerKind, handling, …")] = None
     owner: Annotated[str, typer.Option("--owner", help="Whose record.")] = "nobody"
@@ -145,9 +146,9 @@ def explain(
     found = explained(policies, profile, made)
     telling = telling_of(policies, profile, made)
     if json:
-        write_json({"actions": [_plain(one) for one in found], "hit": telling})
+        write_json({"actions": [_decision(one) for one in found], "hit": telling})
         return
-    show_explanation([_plain(one) for one in found])
+    show_explanation([_decision(one) for one in found])
     Console(highlight=False, soft_wrap=True).print(f"of a hit the owner is told {_told(telling)}", markup=False)
 
 
@@ -155,25 +156,25 @@ def _told(telling: Telling | None) -> str:
     return "at once" if telling is None else f"by rule {telling.said()}"
 
 
-def show_explanation(actions: Sequence[dict[str, Any]]) -> None:
-    """The table of an explanation."""
+def show_explanation(actions: Sequence[ActionDecision]) -> None:
+    """Print an explanation as a table."""
     table = Table("action", "", "decided by", "and the service", box=None, header_style="bold", pad_edge=False)
     for one in actions:
-        rules = ", ".join(f"{rule['id']} [dim]({escape(rule['file'])})[/dim]" for rule in one["rules"])
-        mark = "[green]yes[/green]" if one["allowed"] else "[red]no[/red]"
-        table.add_row(one["action"], mark, rules or one["rule"], escape(one["invariant"]))
+        rules = ", ".join(f"{rule.id} [dim]({escape(rule.file)})[/dim]" for rule in one.rules)
+        mark = "[green]yes[/green]" if one.allowed else "[red]no[/red]"
+        table.add_row(one.action, mark, rules or one.rule, escape(one.invariant or ""))
     Console(highlight=False).print(table)
 
 
-def _plain(one: Explanation) -> dict[str, Any]:
-    return {
-        "action": one.action,
-        "allowed": one.allowed,
-        "allowedByRules": one.decision.allowed,
-        "rule": one.decision.rule,
-        "rules": [{"id": rule, "file": one.files[rule]} for rule in one.decision.rules if rule in one.files],
-        "invariant": one.invariant,
-    }
+def _decision(one: Explanation) -> ActionDecision:
+    return ActionDecision(
+        action=one.action,
+        allowed=one.allowed,
+        allowed_by_rules=one.decision.allowed,
+        rule=one.decision.rule,
+        rules=[DecidingRule(id=rule, file=one.files[rule]) for rule in one.decision.rules if rule in one.files],
+        invariant=one.invariant or None,
+    )
 
 
 app.command("explain")(grouped(explain))
@@ -187,7 +188,7 @@ def diff(
     out: Annotated[Path | None, typer.Option("--out", help="Write the whole list to this file, as JSON.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Compare two versions: which decisions change, of all that there are, for which readers, on which labels.
+    """Compare all decisions of two versions: which ones change, for which readers, on which labels.
 
     The exit code is 0 when nothing changes and 1 when something does.
     """
@@ -203,7 +204,7 @@ def diff(
 
 
 def show_difference(found: Difference) -> None:
-    """The table of a difference."""
+    """Print a difference as a table."""
     console = Console(highlight=False)
     for line in (*found.rules, *found.limits, *found.tellings):
         console.print(line, markup=False)

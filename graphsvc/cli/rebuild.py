@@ -27,9 +27,9 @@ def rebuild(
 ) -> None:
     """Make the graph and the columns anew from the ledger. The service must not run.
 
-    The own Neo4j is filled by its offline import in a fresh home that is then swapped in: a rebuild that is interrupted
-    leaves the old one as it was. A server named by GRAPHSVC_NEO4J_URI is emptied and filled online; when that is
-    interrupted, the next start goes on.
+    The service's own Neo4j is filled by offline import in a fresh home, which then replaces the old one: an interrupted
+    rebuild leaves the old home as it was. A server named by GRAPHSVC_NEO4J_URI is emptied and filled online; when that
+    is interrupted, the next start of the service continues it.
     """
     from graphsvc.local.neo4j import stop_left_over
     from graphsvc.local.renewal import Servers

@@ -40,10 +40,10 @@ def up(
 
     console = Console(stderr=True, highlight=False)
     with run_local(data, port, host=host) as service:
-        # What start-up made stays: no use in walking over it at each collection, and batches make many objects.
+        # The garbage collector skips what start-up made, which stays, and runs less often: batches make many objects.
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
-        # Reading, sealing and the driver take turns often: none should wait long for its turn, but turns cost too.
+        # The threads that read, seal and talk to Neo4j should not wait long for each other; but each switch costs time.
         sys.setswitchinterval(0.003)
         if json:
             said = {"url": service.url, "identity": service.identity_url, "data": str(data)}
@@ -65,7 +65,7 @@ def demo(
     """Start everything and tell a story: four organisations, one case, from a phone number to a ring.
 
     Each step prints what was asked and what came back, and is checked against what the scenario planted: the exit
-    code is 1 when a step did not give it. With --once, or without a terminal on standard input, it ends then.
+    code is 1 when a step did not find it. With --once, or without a terminal on standard input, the service then stops.
     """
     from graphsvc.demo.demo import run_demo
 

@@ -39,9 +39,9 @@ def scan(
 ) -> None:
     """Walk the whole log with your own key and list who saw your records, when and why.
 
-    Nobody is asked who saw them: your sections are found in the log by tags that only your key gives, and are numbered
-    without gaps, so a missing one shows. With --answer the service's own list is compared with what the log says. The
-    exit code is 1 when something does not hold, or the two differ.
+    You need not ask anybody: your sections are found in the log by tags that only your key gives, and are numbered
+    without gaps, so that a missing one shows. With --answer the service's own list is compared with what the log says.
+    The exit code is 1 when something does not hold, or the two differ.
     """
     pinned = read_trust(trust)
     privates = [load_hpke_key(path).private for path in key]

@@ -26,9 +26,9 @@ def sign(
     org: Annotated[str, typer.Option("--org", help="Your organisation.")],
     origin: Annotated[str, typer.Option("--origin", help="The log's name, as in the trust file.")],
 ) -> None:
-    """Sign an act on a machine without network and print it, a compact JWS: a consent that needs no trust in a console.
+    """Sign an act on a machine without network, so that you need not trust a console, and print it: a compact JWS.
 
-    It may be carried for a week. The service refuses it if what it decides on has changed since --after.
+    The act is valid for a week. The service refuses it if what it decides on has changed since --after.
     """
     try:
         said: Any = parse(body.read_bytes())

@@ -1,4 +1,4 @@
-"""A state directory opened by a command, beside a service that is stopped."""
+"""How a command opens the state directory of a service that is stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")
 
 
 def settings_of(data: Path) -> Settings:
-    """The settings for a state directory that there is. Raises InvalidInput when there is no ledger in it."""
+    """The settings of an existing state directory. Raises InvalidInput when there is no ledger in it."""
     settings = read_settings(data.resolve(), os.environ)
     if not (settings.data / "ledger" / "keys" / "log.key").exists():
         raise InvalidInput("there is no ledger in this directory", code="no_ledger", where=str(data))
@@ -33,7 +33,7 @@ def settings_of(data: Path) -> Settings:
 
 
 def payloads_of(settings: Settings) -> PayloadStore:
-    """The payload store of settings."""
+    """The payload store that the settings name."""
     from graphsvc.ledger.opening import open_payloads
 
     return open_payloads(settings.payload_location, settings.s3_endpoint)
@@ -41,7 +41,7 @@ def payloads_of(settings: Settings) -> PayloadStore:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Ledger, Payloads]]:
-    """Ledger and payloads, as long as no service has them. Raises Unavailable when one runs."""
+    """Ledger and payloads of a service that is stopped. Raises Unavailable when it runs."""
     from graphsvc.ledger.lock import lock_directory
     from graphsvc.ledger.log import Ledger
     from graphsvc.ledger.rowkeys import RowKeys
@@ -63,7 +63,7 @@ def opened(settings: Settings) -> Iterator[tuple[Ledger, Payloads]]:
 
 @contextmanager
 def progress_bar(console: Console, what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told how much of how much is done; nothing when ``quiet`` or not on a terminal."""
+    """A progress bar, called with (done, total); shows nothing when ``quiet`` or not on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         task = bar.add_task(what, total=None)

@@ -33,7 +33,7 @@ from graphsvc.model.yamlfiles import load_yaml
 
 @dataclass(frozen=True)
 class Content:
-    """What a file is to be read by, and what it answers."""
+    """How a file is read, and which request it answers."""
 
     mapping: Annotated[Path | None, typer.Option("--map", help="Mapping file (YAML): columns to entities.")] = None
     defaults: Annotated[Path | None, typer.Option("--defaults", help="YAML or JSON: handling, purposes, …")] = None
@@ -42,7 +42,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Sending:
-    """By whom a file is sent, how, and how long its answer is waited for."""
+    """Who sends a file, how, and how long to wait for the answer."""
 
     sign: Annotated[Path | None, typer.Option("--sign", help="Private key that signs the manifest.")] = None
     profile: Annotated[
@@ -83,7 +83,7 @@ def submit(
     given = sending.sign is not None or sending.profile is not None
     reach = read_profile(sending.profile) if given else None
     outgoing = replace(_outgoing(file, content.mapping, content.defaults, reach), answers=content.answers)
-    # 1. What a dry run finds here, without the service.
+    # 1. A dry run first checks here, without the service.
     checked = None
     if dry_run:
         with _Bar(console, "checking", file, quiet=json) as bar:
@@ -93,7 +93,7 @@ def submit(
             _write_rejected(console, outgoing, checked.rejected, checked.refused, rejected)
             raise typer.Exit(NOT_HOLDING if checked.rejected else 0)
     assert reach is not None and sending.sign is not None
-    # 2. Sent before, and acknowledged?
+    # 2. Was the same content sent and acknowledged before?
     key, sent = load_signing_key(sending.sign), _sent_book(reach)
     before = None if dry_run or sending.again else sent.find(outgoing)
     if before is not None and not pending.is_unfinished(outgoing, reach.trust().origin, reach.file.org, key):
@@ -115,7 +115,7 @@ def submit(
 def _answer(
     send: Callable[..., Submitted], outgoing: Outgoing, who: tuple[str, SigningKey], bar: _Bar, waiting: Waiting
 ) -> Submitted:
-    """What the service says, also where it took nothing. Raises as ``send`` does."""
+    """The service's answer, also when it accepted no row. Raises as ``send`` does."""
     try:
         return send(outgoing, *who, bar, waiting)
     except NothingAccepted as nothing:
@@ -131,13 +131,13 @@ def _remember(console: Console, sent: SentBook, outgoing: Outgoing, answer: Subm
     try:
         sent.note(outgoing, answer)
     except OSError as error:
-        # It is stored: what can't be noted here must not make it look as if it were not.
+        # The service has stored the file: a note that can't be written must not look like a failed submission.
         console.print(f"submitted, but this can't be remembered beside the profile: {error.strerror}", markup=False)
 
 
 def _whole(client: Client, answer: Submitted) -> Submitted:
-    """The answer with all that the service keeps of the rows, where it says that there is more."""
-    with suppress(Refused, Unreachable):  # it is acknowledged, whatever comes after
+    """The answer with all problems and notes that the service keeps, where it lists only the first."""
+    with suppress(Refused, Unreachable):  # the file is acknowledged, even if these fail
         if answer.rejected > len({problem.row for problem in answer.problems}):
             answer = replace(answer, problems=tuple(client.problems(answer.index)))
         if answer.unlinked > len(answer.notes):
@@ -146,7 +146,7 @@ def _whole(client: Client, answer: Submitted) -> Submitted:
 
 
 def _refused(checked: Checked | None, answer: Submitted) -> Collection[int] | None:
-    """The numbers of the rows that were not accepted; None: all that there are."""
+    """The numbers of the rows that were not accepted; None means all rows."""
     if not answer.accepted:
         return None
     return {problem.row for problem in answer.problems}.union(checked.refused if checked is not None else ())
@@ -211,7 +211,7 @@ class _Bar:
         self._progress.advance(self._task, count)
 
     def wait(self, seconds: float) -> None:
-        """Say that the service is working on it, for how long already."""
+        """Say that the service is working on the file, and for how long already."""
         said = f"the service works on {self._name} ({seconds:.0f} s)"
         if self._progress.disable and not self._quiet and seconds >= self._next:
             self._console.print(said, markup=False)

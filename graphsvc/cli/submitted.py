@@ -19,7 +19,7 @@ SHOWN = 20
 
 
 def tell_check(console: Console, checked: Checked, *, as_json: bool) -> None:
-    """What would become of the rows, as far as can be told here."""
+    """Print what would become of the rows, as far as a check without the service can tell."""
     if as_json:
         numbers = {"rows": checked.rows, "accepted": checked.accepted, "rejected": checked.rejected}
         rows = {"marked": checked.marked, "problems": checked.problems, "unlinked": checked.unlinked}
@@ -33,7 +33,7 @@ def tell_check(console: Console, checked: Checked, *, as_json: bool) -> None:
 
 
 def tell_answer(console: Console, answer: Submitted, *, as_json: bool, dry_run: bool) -> None:
-    """What the service says of the rows, and the receipt's place in the ledger."""
+    """Print what the service says of the rows, and the receipt's place in the ledger."""
     if as_json:
         value: dict[str, Any] = msgspec.to_builtins(answer)
         write_json({"dryRun": dry_run, **value})
@@ -54,7 +54,7 @@ def tell_answer(console: Console, answer: Submitted, *, as_json: bool, dry_run: 
 
 
 def tell_sent(console: Console, before: Submitted, *, as_json: bool) -> None:
-    """That the same content was acknowledged before, and as what."""
+    """Print that the same content was acknowledged before, and under which ledger index."""
     if as_json:
         counts = {"rows": before.rows, "accepted": before.accepted, "rejected": before.rejected}
         write_json({"dryRun": False, "alreadySent": True, "index": before.index, **counts})
@@ -63,7 +63,7 @@ def tell_sent(console: Console, before: Submitted, *, as_json: bool) -> None:
 
 
 def _tell_rows(console: Console, problems: Sequence[RowProblem], count: int) -> None:
-    """The first problems, rows with the same one in a line; ``count`` rows have one. Nothing where none is known."""
+    """Print the first problems, one line for all rows with the same one; ``count`` rows have a problem."""
     if not problems:
         return
     alike: dict[tuple[str, str, str], list[int]] = {}

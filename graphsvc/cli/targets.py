@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from graphsvc.cli.options import identifier
-from graphsvc.client import custody
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.labels import Handling
+from graphsvc.wire.acts import Identifier, Selection, Target
 
 
 @dataclass(frozen=True)
 class Named:
-    """One of: a submission with rows or without; a selection, which meets every condition that is given."""
+    """Either a submission, with rows or without, or a selection: the records that meet every condition given."""
 
     submission: Annotated[
         int | None, typer.Option("--submission", help="One of your submissions, by ledger index.")
@@ -33,29 +34,36 @@ class Named:
         return any(getattr(self, field.name) not in (None, "", []) for field in fields(self))
 
     @property
-    def target(self) -> dict[str, Any]:
-        """What an act says of it. Raises InvalidInput."""
-        selection: dict[str, Any] = {
-            name: value
-            for name, value in (
-                ("handle", self.record),
-                ("legalBasis", self.legal_basis),
-                ("since", self.since),
-                ("until", self.until),
-            )
-            if value
-        }
-        if self.about:
-            kind, parts = identifier(self.about, "--about")
-            selection["entity"] = {"kind": kind, "parts": parts}
-        if self.handling:
-            scheme, colon, code = self.handling.partition(":")
-            if not (scheme and colon and code):
-                raise InvalidInput("write it as tlp-2.0:RED", code="bad_handling", where="--handling")
-            selection["handling"] = {"scheme": scheme, "code": code}
-        if self.submission is not None and not selection:
-            return custody.submission(self.submission, self.row or ())
-        if self.submission is not None or self.row or not selection:
+    def target(self) -> Target:
+        """The records as the target of an act. Raises InvalidInput."""
+        selection = Selection(
+            entity=_entity(self.about),
+            handle=self.record or None,
+            handling=_handling(self.handling),
+            legal_basis=self.legal_basis or None,
+            since=self.since or None,
+            until=self.until or None,
+        )
+        selects = selection != Selection()
+        if self.submission is not None and not selects:
+            return Target(submission=self.submission, rows=tuple(self.row) if self.row else None)
+        if self.submission is not None or self.row or not selects:
             message = "name a submission (with --row or without), or a selection by the other options: not both"
             raise InvalidInput(message, code="no_target")
-        return custody.selected(selection)
+        return Target(select=selection)
+
+
+def _entity(about: str) -> Identifier | None:
+    if not about:
+        return None
+    kind, parts = identifier(about, "--about")
+    return Identifier(kind=kind, parts=parts)
+
+
+def _handling(code: str) -> Handling | None:
+    if not code:
+        return None
+    scheme, colon, said = code.partition(":")
+    if not (scheme and colon and said):
+        raise InvalidInput("write it as tlp-2.0:RED", code="bad_handling", where="--handling")
+    return Handling(scheme, said)

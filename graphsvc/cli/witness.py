@@ -24,7 +24,7 @@ def witness(
 ) -> None:
     """Run a witness (c2sp.org/tlog-witness) for the logs named, until Ctrl-C.
 
-    Another agency than the operator runs it. It signs a checkpoint only if that extends the one that it signed last.
+    An agency other than the operator runs it. It signs a checkpoint only if that extends the one that it signed last.
     Verifiers pin the key that it prints; the operator names it in the file of GRAPHSVC_WITNESSES. Never copy or restore
     its folder: a witness that forgets what it signed proves nothing.
     """

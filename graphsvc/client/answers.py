@@ -9,6 +9,8 @@ import msgspec
 
 from graphsvc.client.errors import Refused
 from graphsvc.model.principals import Footing
+from graphsvc.wire.answers import Cut, WithheldRecords
+from graphsvc.wire.errors import AnswerError
 from graphsvc_verify.canonical import digest, unb64u
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.lines import READ
@@ -17,36 +19,20 @@ from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
 
-class Cut(msgspec.Struct, frozen=True):
-    """Something that an answer leaves out of what may be seen; None where it is not known how many."""
-
-    what: str
-    shown: int | None = None
-    of: int | None = None
-
-
-class Withheld(msgspec.Struct, frozen=True):
-    """So many records of an owner that an answer for export lacks, because ``rule`` lets them be looked at only."""
-
-    owner: str
-    rule: str
-    records: int
-
-
 class _Extensions(msgspec.Struct, rename="camel"):
     receipt: dict[str, Any] | None = None
     applied_index: int = -1
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
     cut: tuple[Cut, ...] = ()
-    withheld: tuple[Withheld, ...] = ()
+    withheld: tuple[WithheldRecords, ...] = ()
 
 
 class _Envelope(msgspec.Struct):
     """``data`` stays as it was sent: the ledger commits to its bytes."""
 
     data: msgspec.Raw = msgspec.Raw(b"null")
-    errors: list[dict[str, Any]] = []
+    errors: list[AnswerError] = []
     extensions: _Extensions = msgspec.field(default_factory=_Extensions)
 
 
@@ -56,12 +42,12 @@ class Answer:
 
     ``body`` is the whole response as it came: kept in a file, it can go into evidence later. ``signed``: the entry
     carries the question's signature. ``applied_index``, ``own_pending`` and ``only_own`` say how far it looked,
-    ``cut`` what it leaves out, ``withheld`` what it lacks because it is for export.
+    ``cut`` which lists were cut short, ``withheld`` which records are left out because the answer is for export.
     """
 
     data: dict[str, Any]
     raw: bytes
-    errors: tuple[dict[str, Any], ...]
+    errors: tuple[AnswerError, ...]
     applied_index: int
     receipt: dict[str, Any]
     proof: ReceiptReport
@@ -70,7 +56,7 @@ class Answer:
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
     cut: tuple[Cut, ...] = ()
-    withheld: tuple[Withheld, ...] = ()
+    withheld: tuple[WithheldRecords, ...] = ()
 
 
 def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
@@ -81,6 +67,8 @@ def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        if status >= 400:
+            raise problem(status, body) from None
         raise Refused(status, "the response is not a GraphQL answer", code="bad_answer") from None
     raw = bytes(envelope.data)
     if raw == b"null" and envelope.extensions.receipt is None:
@@ -97,7 +85,7 @@ def check_answer(body: bytes, status: int, trust: Trust) -> Answer:
 
 
 def with_signature(answer: Answer, signed: SignedRead | None) -> Answer:
-    """The answer, if its entry carries the question's signature; else it would be the operator's word who asked.
+    """The answer, if its entry carries the question's signature; else only the operator's word says who asked.
 
     Raises VerifyError ``not_signed``.
     """
@@ -107,7 +95,7 @@ def with_signature(answer: Answer, signed: SignedRead | None) -> Answer:
 
 
 def check_act(body: bytes, status: int, trust: Trust, act: str | None = None) -> Answer:
-    """The answer to a mutation, if its receipt holds: the entry is the act itself, it does not commit to the answer.
+    """The answer to a mutation, if its receipt holds; the entry is the act itself and does not commit to the answer.
 
     Raises as :func:`check_answer` does, and VerifyError ``wrong_entry`` when the entry does not carry ``act``.
     """
@@ -138,7 +126,7 @@ def _answered(body: bytes, status: int, trust: Trust, *, shown: bool) -> Answer:
 def check_question(proof: ReceiptReport, asked: bytes, footing: Footing, org: str = "") -> None:
     """Check that the entry is a read of this very question, on this footing, by ``org`` if it is given.
 
-    What the header says, owners are told. Raises VerifyError ``wrong_entry``, ``wrong_reader``, ``wrong_footing``,
+    Owners are told what the header says. Raises VerifyError ``wrong_entry``, ``wrong_reader``, ``wrong_footing``,
     ``wrong_query``.
     """
     header = proof.header
@@ -162,11 +150,12 @@ def problem(status: int, body: bytes) -> Refused:
         value = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Refused(status, f"the service answered with status {status}", code=f"http_{status}")
-    if value.get("errors") and "type" not in value:
-        first = value["errors"][0]
-        extensions = first.get("extensions") or {}
-        code, where = str(extensions.get("code", "graphql")), str(extensions.get("where", ""))
-        return Refused(status, str(first.get("message", "the query failed")), code=code, where=where)
+    match value.get("errors"):
+        case [{"message": message, **more}, *_] if "type" not in value:
+            extensions = more.get("extensions")
+            told = extensions if isinstance(extensions, dict) else {}
+            code, where = str(told.get("code", "graphql")), str(told.get("where", ""))
+            return Refused(status, str(message), code=code, where=where)
     detail = value.get("detail") or value.get("title") or f"the service answered with status {status}"
     return Refused(
         status, str(detail), code=str(value.get("code", f"http_{status}")), where=str(value.get("where", ""))

@@ -17,14 +17,15 @@ from importers.mapping import load_mapping
 from importers.rows import Row, iter_rows
 
 KEPT = 50_000
-"""So many problems are kept, and as many notes on unlinked values, as the service keeps; the counts are exact."""
+"""At most this many problems, and notes on unlinked values, are kept, as in the service; the counts are exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What would become of the rows: the ``refused`` ones, their problems; ``marked`` rows keep an unlinked value.
+    """What would become of the rows.
 
-    ``unlinked`` says of the first such values where they stand and why.
+    ``refused`` are the rejected rows, and ``problems`` say why. ``marked`` rows are accepted with a value that can't be
+    linked; ``unlinked`` says where the first such values stand, and why.
     """
 
     rows: int

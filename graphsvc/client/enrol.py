@@ -21,7 +21,7 @@ from graphsvc_verify.persons import SALT, Opening, with_opening
 
 @dataclass(frozen=True, slots=True)
 class Enroller:
-    """One organisation's root key at one log; ``origin`` is the log's, ``valid`` how long an act may be carried."""
+    """One organisation's root key at one log; ``origin`` is the log's name; an act is good for ``valid``."""
 
     org: str
     origin: str
@@ -40,7 +40,7 @@ class Enroller:
         return self.enrol(KeyRequest.of(key, self.org, self.origin, ""), (), prev)
 
     def enrol(self, request: KeyRequest, roles: tuple[str, ...], prev: int | None) -> str:
-        """The act that enrols a key by its holder's request. Raises InvalidInput for one made for elsewhere."""
+        """The act that enrols a key by its holder's request. Raises InvalidInput for another organisation or log."""
         return with_opening(self._act(request.kid, self._enrolment(request, roles, prev)), request.opening)
 
     def rotate(self, request: KeyRequest, roles: tuple[str, ...], replaces: str, reason: str, prev: int) -> str:
@@ -64,7 +64,7 @@ class Enroller:
         }
 
     def revoke(self, kid: str, reason: str, prev: int) -> str:
-        """The act after which nothing that the key signs counts any more."""
+        """The act that revokes a key: nothing that the key signs after it counts."""
         return self._act(kid, {"v": 1, "kid": kid, "reason": reason, "prev": prev}, REVOKE)
 
     def _act(self, kid: str, event: dict[str, Any], typ: str = ENROL) -> str:
@@ -74,9 +74,9 @@ class Enroller:
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest:
-    """What the holder of a new key gives to where the root key is: nothing in it is secret.
+    """What the holder of a new key gives to whoever keeps the root key; nothing in it is secret.
 
-    ``salt`` goes with the person's name into the hash by which alone the key event names it. ``possession`` is the new
+    The key event names the person only by a hash, of ``salt`` and name. ``possession`` is the new
     key's own signature (:func:`graphsvc_verify.keyevents.possession_message`), None for a receiving key, which can't
     sign.
     """
@@ -118,7 +118,7 @@ class KeyRequest:
 
     @property
     def opening(self) -> Opening | None:
-        """What opens the person's hash; a receiving key is of no person."""
+        """Name and salt, which open the person's hash; None for a receiving key, which no person holds."""
         return None if self.possession is None else Opening(self.person, self.salt)
 
     @property

@@ -14,7 +14,6 @@ and then nobody can guess the row from the manifest.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,14 +30,14 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.merkle import GrowingRoot
 from graphsvc.model.times import written
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
-from graphsvc_verify.keyed import seeded_digest
+from graphsvc_verify.keyed import row_salt, seeded_digest
 from importers import row_kind
 from importers.rows import iter_rows
 
 GOOD_FOR = timedelta(days=7)
-"""How long a manifest counts; services take none that counts for longer."""
+"""How long a manifest is valid; services refuse one that is valid for longer."""
 CHECKED_FOR = timedelta(hours=1)
-"""How long one counts that is only to be checked."""
+"""How long the manifest of a dry run is valid."""
 MEDIA_TYPES = {
     ".csv": "text/csv",
     ".tsv": "text/csv",
@@ -52,7 +51,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A body as the manifest states it; ``sha256`` is the plain digest of its bytes, hidden there under ``seed``."""
+    """A body as the manifest states it; ``sha256`` is its plain digest, which ``digest`` hides by ``seed``."""
 
     size: int
     sha256: bytes
@@ -95,7 +94,7 @@ class Signed:
 
 
 def media_type_of(path: Path) -> str:
-    """The media type that a file's name tells. Raises InvalidInput when it tells none."""
+    """The media type by the ending of a file's name. Raises InvalidInput for an unknown ending."""
     try:
         return MEDIA_TYPES[path.suffix.lower()]
     except KeyError:
@@ -115,7 +114,7 @@ def measure(path: Path, media_type: str, seed: bytes, progress: Progress | None 
         with path.open("rb") as file:
             stream = _Hashing(file, progress)
             rows = GrowingRoot()
-            for row in iter_rows(stream, kind, salt=lambda i: salt(seed, i)):
+            for row in iter_rows(stream, kind, salt=lambda i: row_salt(seed, i)):
                 rows.add(row.leaf or b"")
                 if rows.count > MAX_ROWS:
                     message = f"a submission has at most {MAX_ROWS} rows: split the file"
@@ -127,18 +126,13 @@ def measure(path: Path, media_type: str, seed: bytes, progress: Progress | None 
     return Measured(stream.bytes, body, seeded_digest(seed, b"body", body), rows.count, root, seed)
 
 
-def salt(seed: bytes, row: int) -> bytes:
-    """The salt of one row."""
-    return hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
-
-
 def sign_manifest(
     outgoing: Outgoing, audience: str, org: str, key: SigningKey, progress: Progress | None = None,
     typ: str = SUBMISSION,
 ) -> Signed:  # fmt: skip
     """Measure a file under a fresh seed and sign its manifest; ``audience`` is the log's origin.
 
-    ``typ`` is that of a submission, or of a dry run, by which nothing can be submitted.
+    ``typ`` is ``SUBMISSION``, or ``DRY_RUN`` for a manifest that can't be used to submit.
     """
     seed = secrets.token_bytes(32)
     measured = measure(outgoing.path, outgoing.media_type, seed, progress)

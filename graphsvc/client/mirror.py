@@ -15,7 +15,7 @@ _ATTEMPTS = 3
 
 
 def read_folder(folder: Path) -> Fetch:
-    """A log that lies in files below ``folder``, named as in its address."""
+    """A log in files below ``folder``, with the same paths as at its address."""
 
     def fetch(path: str) -> bytes | None:
         file = folder / path
@@ -26,7 +26,7 @@ def read_folder(folder: Path) -> Fetch:
 
 @contextmanager
 def read_address(url: str, keep: Path | None = None) -> Iterator[Fetch]:
-    """A log at the address of a service (what comes before ``/log/``); ``keep`` is a folder for a copy of all read.
+    """A log at the address of a service (what comes before ``/log/``); ``keep`` is a folder for a copy.
 
     Fetching raises Unreachable or Refused.
     """

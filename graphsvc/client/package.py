@@ -27,7 +27,7 @@ def take_package(
     """The zip about ``answers`` (responses exactly as they came) and the entries at ``indexes``.
 
     With neither, it is about every entry that concerns the caller's organisation. Its sections are opened with its
-    receiving ``keys`` (older ones too, where they were rotated); the entry of each answer by what its receipt gives.
+    receiving ``keys`` (older ones too, where they were rotated); the entry of each answer with the key in its receipt.
     Raises Refused, Unreachable, and VerifyError when an answer, or what the service gives, does not hold.
     """
     # 1. Each answer must hold by itself; a receipt opens the header of its entry.
@@ -35,18 +35,18 @@ def take_package(
     wanted = sorted({*indexes, *(receipt["index"] for receipt in receipts)})
     # 2. Entries, proofs, key history and acts, to one checkpoint (the service).
     evidence = client.evidence(wanted or None)
-    # 3. What may be seen of them is opened here; no key leaves.
+    # 3. Open here what the caller may see; no key leaves this machine.
     for key in keys:
         evidence = open_evidence(evidence, key.private)
     headers = {receipt["index"]: receipt["openings"]["headerKey"] for receipt in receipts}
     evidence["entries"] = [_with_header(item, headers.get(item["index"])) for item in evidence["entries"]]
-    # 4. That the trees of the receipts are parts of this one.
+    # 4. Proofs that the tree of this checkpoint extends those of the receipts.
     new = _size(str(evidence["checkpoint"]))
     sizes = sorted({_size(str(receipt["checkpoint"])) for receipt in receipts} - {new})
     if sizes and sizes[-1] > new:
         raise VerifyError("truncated", "the service proves to a smaller tree than an answer's receipt does")
     growth = [client.growth(old, new) for old in sizes]
-    # 5. Packed, which checks it all as any verifier would.
+    # 5. Packing checks it all as any verifier would.
     return pack_evidence(evidence, answers, growth, trust)
 
 

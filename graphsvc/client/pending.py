@@ -20,7 +20,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.jws import verify_act
 
 GOOD_FOR = timedelta(days=6)
-"""How long a signed manifest is sent again; services take it for seven days, later the file is signed anew."""
+"""How long a signed manifest is sent again, less than the seven days that it is valid. Later a new one is signed."""
 
 
 def pending_path(file: Path) -> Path:
@@ -29,7 +29,7 @@ def pending_path(file: Path) -> Path:
 
 
 def prepare(outgoing: Outgoing, audience: str, org: str, key: SigningKey, progress: Progress | None = None) -> Signed:
-    """The signed manifest to send: that of an unfinished attempt with the same content, or a new one, kept beside."""
+    """The signed manifest to send: that of an unfinished attempt with the same content, or a new one, now kept."""
     path = pending_path(outgoing.path)
     found = _resume(path, outgoing, audience, org, key)
     if found is not None:

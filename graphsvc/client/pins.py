@@ -29,7 +29,7 @@ Growth = Callable[[int, int], list[str]]
 
 
 class Pins:
-    """The head of one log, in the file ``path`` that processes share; without one it is kept while this object lives.
+    """The head of one log, in the file ``path`` that processes share; without ``path``, in this object only.
 
     A checkpoint in the trust file counts as seen.
     """
@@ -41,9 +41,10 @@ class Pins:
         self._begun = False
 
     def hold(self, seen: Checkpoint, growth: Growth) -> None:
-        """Take a checkpoint whose signature holds: one log with the head that is kept, or VerifyError ``fork``.
+        """Accept a checkpoint whose signature holds, if it is of the same log as the head that is kept.
 
-        Durable when it returns. Raises InvalidInput when the file can't be used, and what ``growth`` raises.
+        The newer head is on disk when this returns. Raises VerifyError ``fork`` for another log, InvalidInput when the
+        file can't be used, and what ``growth`` raises.
         """
         if not self._begun and self._trust.checkpoint is not None:
             self._hold(self._trust.checkpoint, growth)

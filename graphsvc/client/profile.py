@@ -5,8 +5,8 @@
     {"url": …, "org": …, "trust": FILE, "tokenEndpoint": …, "clientId": …, "secretFile": FILE, "defaults": {…},
      "signingKey": FILE, "signed": true | false}
 
-``signed``: every question is signed with ``signingKey``, a working key of the organisation. Relative files are taken
-from beside the profile. ``GRAPHSVC_TOKEN`` stands in for the client credentials.
+``signed``: every question is signed with ``signingKey``, a working key of the organisation. Relative paths start at
+the profile's folder. ``GRAPHSVC_TOKEN`` replaces the client credentials.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from graphsvc_verify.trust import Trust, parse_trust
 
 VARIABLE = "GRAPHSVC_PROFILE"
 HEADS = "log-heads.db"
-"""Beside the profile: the last head seen of each log. Whoever deletes it can be shown another log once."""
+"""File beside the profile with the last head seen of each log. If it is deleted, a fork can go unnoticed once."""
 
 
 class ProfileFile(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -59,7 +59,7 @@ class Profile:
     def client(self, trust: Trust | None = None, signed: bool = False) -> Client:
         """A client of the service, under the profile's own pinned keys or others; ``signed`` signs questions.
 
-        Raises InvalidInput when what is needed for that is not there.
+        Raises InvalidInput when the credentials or keys for that are missing.
         """
         pinned = self.trust() if trust is None else trust
         signer = None
@@ -76,7 +76,7 @@ class Profile:
         return read_trust(self.folder / self.file.trust)
 
     def tokens(self) -> TokenProvider:
-        """Where tokens come from. Raises InvalidInput when nothing says so."""
+        """The provider of access tokens. Raises InvalidInput when there are no credentials."""
         if ready := os.environ.get("GRAPHSVC_TOKEN"):
             return fixed_token(ready)
         if not (self.file.token_endpoint and self.file.client_id and self.file.secret_file):

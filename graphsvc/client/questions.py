@@ -1,15 +1,71 @@
-"""What an organisation asks about its own cases, submissions and disclosures: GraphQL documents."""
+"""Questions as the client asks them: each root field with its arguments, and all that its answer declares."""
 
 from __future__ import annotations
 
-REGISTER_CASE = """mutation($reference: String!, $title: String!, $legalBasis: String!) {
-  registerCase(reference: $reference, title: $title, legalBasis: $legalBasis) {
-    reference title legalBasis registeredAt } }"""
-CASES = "{ cases { reference title legalBasis registeredAt } }"
-SUBMISSIONS = """query($first: Int!) {
-  submissions(first: $first) { index receivedAt mediaType rows accepted rejected applied } }"""
-ACCESS_LOG = """query($since: String, $until: String, $first: Int!, $before: Int) {
-  accessLog(since: $since, until: $until, first: $first, before: $before) {
-    entries { index at reader person purpose legalBasis case signed export
-      late { index at rule law } records { submission row hit } }
-    nextBefore toldLate { rule law purposes legalBases askers owners delay } } }"""
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from graphsvc.wire.answers import AccessLog, Case, Submission
+from graphsvc.wire.lifecycle import LegalHold, RecalledRecords, RecallNotice, SubjectAccess
+from graphsvc.wire.rulebooks import AccessExplanation, PolicyVersion
+from graphsvc.wire.shapes import selection
+from graphsvc.wire.sharing import Grant, InformationRequest, RequestFile, SharingGroup
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question(Generic[T]):
+    """A root field: ``arguments`` are its variables as ``first: Int!, before: Int``; ``answer`` the answer's type."""
+
+    field: str
+    answer: Any
+    arguments: str = ""
+    operation: str = "query"
+
+    @property
+    def data(self) -> Any:
+        """The type of the answer's ``data``."""
+        return dict[str, self.answer]  # type: ignore[name-defined]
+
+    @cached_property
+    def document(self) -> str:
+        """The GraphQL document, which selects all that the answer declares."""
+        names = [part.split(":")[0].strip() for part in self.arguments.split(",") if part.strip()]
+        declared = ", ".join(f"${part.strip()}" for part in self.arguments.split(",") if part.strip())
+        given = ", ".join(f"{name}: ${name}" for name in names)
+        called = f"{self.field}({given})" if given else self.field
+        return f"{self.operation}{f'({declared})' if declared else ''} {{ {called}{selection(self.answer)} }}"
+
+
+_SIDE = "role: Role!, state: String, first: Int!, before: Int"
+
+CASES: Question[list[Case]] = Question("cases", list[Case])
+SUBMISSIONS: Question[list[Submission]] = Question("submissions", list[Submission], "first: Int!")
+ACCESS_LOG: Question[AccessLog] = Question(
+    "accessLog", AccessLog, "since: String, until: String, first: Int!, before: Int"
+)
+REGISTER_CASE: Question[Case] = Question(
+    "registerCase", Case, "reference: String!, title: String!, legalBasis: String!", "mutation"
+)
+
+REQUESTS: Question[list[InformationRequest]] = Question("disclosureRequests", list[InformationRequest], _SIDE)
+PRESERVATIONS: Question[list[InformationRequest]] = Question("preservationRequests", list[InformationRequest], _SIDE)
+REQUEST: Question[RequestFile | None] = Question("informationRequest", RequestFile | None, "id: ID!")
+GRANTS: Question[list[Grant]] = Question("grants", list[Grant], "role: Role!, first: Int!, before: Int")
+GROUPS: Question[list[SharingGroup]] = Question("sharingGroups", list[SharingGroup])
+
+RECALLS: Question[list[RecalledRecords]] = Question("recalls", list[RecalledRecords], "first: Int!, before: Int")
+NOTICES: Question[list[RecallNotice]] = Question(
+    "recallNotices", list[RecallNotice], "open: Boolean!, first: Int!, before: Int"
+)
+HOLDS: Question[list[LegalHold]] = Question("holds", list[LegalHold], "open: Boolean!")
+SUBJECT_ACCESS: Question[SubjectAccess | None] = Question(
+    "subjectAccess", SubjectAccess | None, "kind: String!, parts: [KeyPart!]!"
+)
+
+VERSIONS: Question[list[PolicyVersion]] = Question("policyVersions", list[PolicyVersion], "part: String, first: Int!")
+WHY: Question[AccessExplanation | None] = Question(
+    "explainAccess", AccessExplanation | None, "record: ID, submission: Int, row: Int, reader: ReaderInput"
+)

@@ -25,11 +25,11 @@ def check_free(out: Path) -> None:
 
 
 def write_rejected(outgoing: Outgoing, schema: Schema, rows: Collection[int] | None, out: Path) -> int:
-    """Write the rows with these numbers to the new file ``out``, what precedes the first record (a header) before them.
+    """Write the rows with these numbers to the new file ``out``, after what precedes the first record (a header).
 
-    None: every row that is a record. Returns how many records were written. Rows keep their bytes, so what a
-    spreadsheet might take for a formula is there as it was given. Only the owner can read the file; where it can't be
-    written whole there is none. Raises InvalidInput.
+    ``rows`` None means every record. Returns how many records were written. Rows keep their bytes, so what a
+    spreadsheet might take for a formula is written as it was given. Only the owner can read the file; if it can't be
+    written whole, it is removed. Raises InvalidInput.
     """
     try:
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -59,7 +59,7 @@ def _write(outgoing: Outgoing, schema: Schema, rows: Collection[int] | None, out
                     out.write(data + ending)
                 continue
             records = True
-            # A row above the limit is not kept in memory by anybody.
+            # A row above the size limit has no data: it is never held in memory.
             if data is not None and (rows is None or number in rows):
                 out.write(data + ending)
                 written += 1

@@ -1,4 +1,4 @@
-"""Sending with patience: again where the service asks for it or is not reached, waiting for what is worked on."""
+"""Sending with patience: retry when the service asks for it or can't be reached, and wait while it works."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from graphsvc.client.errors import Unreachable
 ATTEMPTS = 5
 """How often a request is sent before giving up."""
 PATIENCE = 60
-"""Seconds; who is told to come back later than that is told so, and does not wait."""
+"""Seconds; if the service asks to wait longer (Retry-After), its response is returned without waiting."""
 LONG = 6 * 3600.0
-"""Seconds that a submission is waited for that the service is working on, unless the caller says otherwise."""
+"""Seconds to wait for a submission that the service is working on, unless the caller says otherwise."""
 IN_FLIGHT = "in_flight"
-"""The code of the one conflict that goes away by itself."""
+"""The code of the one conflict that goes away by itself: the service is working on the same request."""
 _AGAIN = frozenset({409, 429, 502, 503, 504})
 _LOST = frozenset({502, 504})
-"""What a proxy says that has lost the service's answer."""
+"""The statuses of a proxy that has lost the service's answer."""
 
 Send = Callable[[], httpx2.Response]
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How long to wait for what the service is working on, and who is told how many seconds it has been so far."""
+    """How many seconds to wait while the service works on something; ``tell`` is called with the seconds so far."""
 
     seconds: float = LONG
     tell: Callable[[float], None] | None = None
@@ -59,7 +59,7 @@ def settled(send: Send, ask: Send, waiting: Waiting) -> httpx2.Response:
                 step = send
                 continue
             if response.status_code == 409 and problem(409, response.content).code == IN_FLIGHT:
-                # It has it: however long that takes is no failure.
+                # The service has the request: however long it works on it is no failure.
                 waited = time.monotonic() - start
                 if waited > waiting.seconds:
                     return response

@@ -6,9 +6,9 @@
     {"content": hex HMAC-SHA-256(key, content), "index": …, "rows": …, "accepted": …, "rejected": …}
     …
 
-``content`` is the canonical JSON of what is said (log key, organisation, media type, digests of mapping and body,
-defaults, request answered). A line each, added once the service has acknowledged; nothing in it tells what was sent.
-Lines that can't be read are passed over: at worst a file is sent that was sent before.
+``content`` is the canonical JSON of all that was sent (log key, organisation, media type, digests of mapping and body,
+defaults, request answered). Each submission adds a line once the service has acknowledged it; the line does not reveal
+what was sent. Lines that can't be read are skipped: at worst a file is sent twice.
 """
 
 from __future__ import annotations

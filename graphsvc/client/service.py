@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import httpx2
 import msgspec
@@ -22,16 +22,20 @@ from graphsvc.client.answers import (
     problem,
     with_signature,
 )
+from graphsvc.client.errors import Refused
 from graphsvc.client.keys import HpkeKey, SigningKey
 from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
 from graphsvc.client.pins import Pins
+from graphsvc.client.questions import Question
 from graphsvc.client.sending import PATIENT, Waiting, settled
 from graphsvc.client.signing import ReadSigner
-from graphsvc.client.submitted import NO_ROW, NothingAccepted, Submitted, read_problem, read_submitted
+from graphsvc.client.submitted import NO_ROW, NothingAccepted, Submitted, read_submitted
 from graphsvc.client.superseding import check_superseding
 from graphsvc.client.tokens import TokenProvider
 from graphsvc.model.drafts import RowProblem
 from graphsvc.model.principals import Footing, Organisation
+from graphsvc.wire.members import Admitted, Departed, KeyEventEntered, Member, OrganisationChange
+from graphsvc.wire.upkeep import Check, Purged, Reapplied
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.deeds import DRY_RUN
 from graphsvc_verify.errors import VerifyError
@@ -43,9 +47,10 @@ from graphsvc_verify.signedread import SignedRead
 from graphsvc_verify.trust import Trust
 
 _DECIDED = frozenset({400, 413, 415, 422})
-"""What the service answers to a manifest that it will never take."""
+"""Statuses with which the service refuses a manifest for good."""
 OUTCOME = "/v1/submissions/outcome"
 _NO_FOOTING = Footing()
+T = TypeVar("T")
 _JSON = {"content-type": "application/json"}
 
 
@@ -54,8 +59,8 @@ class Client:
 
     ``trust`` pins the log: with it every answer is checked against its receipt before it is returned. With a ``signer``
     every question is signed, and its answer is taken only if the signature stands in the ledger with it. ``org`` is
-    who asks: an answer is taken only if owners are told so. ``heads`` is a file for the last head of the log, which
-    every later receipt must be of one log with; without one it is kept as long as this object.
+    who asks: an answer is taken only if its entry, which owners are told of, says so. ``heads`` is a file for the last
+    head of the log: every later receipt must be of the same log. Without it the head is kept as long as this object.
     """
 
     def __init__(
@@ -99,7 +104,7 @@ class Client:
             asked = msgspec.json.encode({"query": document, "variables": values})
             response = self._patiently(lambda: self._send("POST", "/graphql", content=asked, headers=headers))
             return self._held(check_act(response.content, response.status_code, self._trust, values.get("act")))
-        # What is kept of a signed question goes to the owners: the salt keeps them from guessing what was asked.
+        # Owners get what the ledger keeps of a signed question: the salt keeps them from guessing what was asked.
         salt = {} if self._signer is None else {"salt": secrets.token_urlsafe(18)}
         extensions = {**({"export": True} if footing.export else {}), **salt}
         told = {"extensions": extensions} if extensions else {}
@@ -111,18 +116,45 @@ class Client:
         check_question(answer.proof, asked, footing, self._org)
         return self._held(with_signature(answer, signed))
 
+    def ask(
+        self,
+        question: Question[T],
+        variables: Mapping[str, Any] | None = None,
+        footing: Footing = _NO_FOOTING,
+    ) -> tuple[T, Answer]:
+        """Ask one of the client's own questions: returns the result in its declared form, and the checked answer.
+
+        Raises as :meth:`query` does, and Refused when the answer is of another form.
+        """
+        answer = self.query(question.document, variables, footing)
+        try:
+            found: T = msgspec.json.decode(answer.raw, type=question.data)[question.field]
+        except (msgspec.ValidationError, KeyError):
+            message = "the service answers in another form: client and service are of different versions"
+            raise Refused(502, message, code="bad_answer", where=question.field) from None
+        return found, answer
+
+    def read(
+        self,
+        question: Question[T],
+        variables: Mapping[str, Any] | None = None,
+        footing: Footing = _NO_FOOTING,
+    ) -> T:
+        """What :meth:`ask` answers, without the answer's proof."""
+        return self.ask(question, variables, footing)[0]
+
     def submit(
         self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None,
         waiting: Waiting = PATIENT,
     ) -> Submitted:  # fmt: skip
         """Sign and send a file; repeated after any failure it still is one submission.
 
-        What the service is still working on is waited for, as long as ``waiting`` says.
+        While the service works on it, this waits as long as ``waiting`` says.
 
-        ``progress`` counts the bytes sent. Raises NothingAccepted where no row is, else Refused, Unreachable,
+        ``progress`` counts the bytes sent. Raises NothingAccepted when no row is accepted, else Refused, Unreachable,
         VerifyError.
         """
-        # 1. The manifest, or the one of an unfinished attempt (pending).
+        # 1. A signed manifest: new, or that of an unfinished attempt (pending).
         signed = pending.prepare(outgoing, self._trust.origin, org, key)
         # 2. Send it; whatever is lost on the way, the same idempotency key makes it one submission.
         response = settled(
@@ -136,13 +168,15 @@ class Client:
                 pending.done(outgoing.path)
             refused = problem(response.status_code, response.content)
             if refused.code == NO_ROW:
-                raise NothingAccepted(refused, read_submitted(msgspec.json.decode(response.content)))
+                raise NothingAccepted(refused, read_submitted(response.content))
             raise refused
         body = self._json(response)
         # 3. Only a receipt that holds counts as acknowledged.
         proof = self._carried(body.get("receipt"), signed.manifest)
         pending.done(outgoing.path)
-        return replace(read_submitted(body), superseded=check_superseding(outgoing, proof.index, proof.header))
+        return replace(
+            read_submitted(response.content), superseded=check_superseding(outgoing, proof.index, proof.header)
+        )
 
     def dry_run(
         self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None,
@@ -150,9 +184,10 @@ class Client:
     ) -> Submitted:  # fmt: skip
         """Have the service check a signed file row by row, policy included; nothing is stored."""
         signed = sign_manifest(outgoing, self._trust.origin, org, key, typ=DRY_RUN)
-        # Nothing is kept under a key that could be asked about later: the answer itself is waited for.
+        # The service keeps no outcome of a dry run that could be asked for later: wait for the answer itself.
         response = self._patiently(lambda: self._upload(outgoing, signed, progress, waiting.seconds))
-        return read_submitted(self._json(response))
+        self._json(response)
+        return read_submitted(response.content)
 
     def problems(self, index: int) -> Iterator[RowProblem]:
         """Every row of a submission that was not accepted, in order."""
@@ -168,45 +203,45 @@ class Client:
             raise problem(response.status_code, response.content)
         for line in response.content.splitlines():
             if line.strip():
-                yield read_problem(msgspec.json.decode(line))
+                yield msgspec.json.decode(line, type=RowProblem)
 
-    def admit(self, organisation: Organisation, root_key: bytes) -> dict[str, Any]:
+    def admit(self, organisation: Organisation, root_key: bytes) -> Admitted:
         """Admit an organisation (operators only); ``root_key`` is its raw Ed25519 public key."""
         body = {**msgspec.to_builtins(organisation), "rootKey": b64u(root_key)}
-        return self._acted("/v1/organisations", body)
+        return self._acted("/v1/organisations", body, Admitted)
 
-    def enrol(self, act: str) -> dict[str, Any]:
-        """Hand in a key event that the organisation's root key signed (compact JWS), with what opens its person."""
-        return self._acted("/v1/keys", {"act": act}, split_opening(act)[0])
+    def enrol(self, act: str) -> KeyEventEntered:
+        """Hand in a key event that the root key signed (compact JWS), with what opens its person's hash."""
+        return self._acted("/v1/keys", {"act": act}, KeyEventEntered, split_opening(act)[0])
 
-    def organisations(self) -> list[dict[str, Any]]:
+    def organisations(self) -> list[Member]:
         """All organisations (operators only)."""
-        found: list[dict[str, Any]] = self._json(self._patiently(lambda: self._send("GET", "/v1/organisations")))[
-            "organisations"
-        ]
-        return found
+        response = self._patiently(lambda: self._send("GET", "/v1/organisations"))
+        return self._told_as(response, dict[str, list[Member]])["organisations"]
 
-    def update_organisation(self, org: str, changes: Mapping[str, str]) -> dict[str, Any]:
+    def update_organisation(self, org: str, changes: Mapping[str, str]) -> OrganisationChange:
         """Change a member's ``name`` or ``contact`` (operators only)."""
-        return self._acted(f"/v1/organisations/{org}", dict(changes))
+        return self._acted(f"/v1/organisations/{org}", changes, OrganisationChange)
 
-    def off_board(self, org: str, records: str, reason: str) -> dict[str, Any]:
-        """Off-board a member (operators only): ``records`` is ``keep`` or ``recall``; says what ended with it."""
-        return self._acted(f"/v1/organisations/{org}/departure", {"records": records, "reason": reason})
+    def off_board(self, org: str, records: str, reason: str) -> Departed:
+        """Off-board a member (operators only): ``records`` is ``keep`` or ``recall``; returns what ended with it."""
+        said = {"records": records, "reason": reason}
+        return self._acted(f"/v1/organisations/{org}/departure", said, Departed)
 
-    def purge(self, *, dry_run: bool) -> dict[str, Any]:
+    def purge(self, *, dry_run: bool) -> Purged:
         """Erase what is due, or say what would go (operators only)."""
         content = msgspec.json.encode({"dryRun": True} if dry_run else {"confirm": True})
-        return self._json(self._patiently(lambda: self._send("POST", "/v1/purge", content=content, headers=_JSON)))
+        response = self._patiently(lambda: self._send("POST", "/v1/purge", content=content, headers=_JSON))
+        return self._told_as(response, Purged)
 
-    def reapply(self, entry: int, rows: Sequence[int] | None = None) -> dict[str, Any]:
-        """Bring rows of a submission in that were set aside, all of them or some (operators only)."""
-        return self._acted("/v1/reapply", {"entry": entry, "rows": None if rows is None else list(rows)})
+    def reapply(self, entry: int, rows: Sequence[int] | None = None) -> Reapplied:
+        """Apply rows of a submission that were set aside, all of them or some (operators only)."""
+        return self._acted("/v1/reapply", {"entry": entry, "rows": None if rows is None else list(rows)}, Reapplied)
 
-    def doctor(self) -> list[dict[str, Any]]:
-        """What an operator looks at, each {name, ok, found, advice} (operators only)."""
-        found: list[dict[str, Any]] = self._json(self._patiently(lambda: self._send("GET", "/v1/doctor")))["checks"]
-        return found
+    def doctor(self) -> list[Check]:
+        """Check the running service (operators only)."""
+        response = self._patiently(lambda: self._send("GET", "/v1/doctor"))
+        return self._told_as(response, dict[str, list[Check]])["checks"]
 
     def evidence(self, indexes: list[int] | None = None, key: HpkeKey | None = None) -> dict[str, Any]:
         """The content of an evidence file about the caller's organisation's records.
@@ -238,27 +273,38 @@ class Client:
         return proof
 
     def _held(self, answer: Answer) -> Answer:
-        """The answer, once its receipt is of one log with what was seen before."""
+        """The answer, if its receipt is of the same log as what was seen before."""
         self._pins.hold(answer.proof.checkpoint, self._grown)
         return answer
 
     def _carried(self, receipt: Any, act: str | None) -> ReceiptReport:
-        """The receipt, checked, its entry carrying the act that was sent."""
+        """Check a receipt, and that its entry carries the act that was sent."""
         proof = check_receipt(receipt, self._trust)
         check_carries(proof, act)
         self._pins.hold(proof.checkpoint, self._grown)
         return proof
 
-    def _acted(self, path: str, body: dict[str, Any], act: str | None = None) -> dict[str, Any]:
+    def _acted(self, path: str, body: Mapping[str, Any], form: type[T], act: str | None = None) -> T:
         content = msgspec.json.encode(body)
-        answer = self._json(self._patiently(lambda: self._send("POST", path, content=content, headers=_JSON)))
-        self._carried(answer.get("receipt"), act)
-        return answer
+        response = self._patiently(lambda: self._send("POST", path, content=content, headers=_JSON))
+        self._carried(self._json(response).get("receipt"), act)
+        return self._told_as(response, form)
+
+    @staticmethod
+    def _told_as(response: httpx2.Response, form: type[T]) -> T:
+        """A response in its declared form. Raises Refused for a problem, and for any other form."""
+        if response.status_code >= 400:
+            raise problem(response.status_code, response.content)
+        try:
+            return msgspec.json.decode(response.content, type=form)
+        except msgspec.DecodeError:
+            message = "the service answers in another form: client and service are of different versions"
+            raise Refused(502, message, code="bad_answer") from None
 
     def _upload(
         self, outgoing: Outgoing, signed: Signed, progress: Progress | None, dry_run: float = 0
     ) -> httpx2.Response:
-        """Send a body. ``dry_run``: have it checked only, and wait so many seconds for the answer."""
+        """Send a body. With ``dry_run`` it is only checked, and that is how many seconds to wait for the answer."""
         with outgoing.path.open("rb") as file:
             parts: list[tuple[str, Any]] = [
                 ("manifest", (None, signed.manifest.encode())),
@@ -275,7 +321,7 @@ class Client:
             return self._send("POST", "/v1/submissions", files=parts, params={"dryRun": "true"}, timeout=timeout)
 
     def _patiently(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
-        """Send, and again where the service asks for patience or is not reached; all that is sent may be repeated."""
+        """Send, and retry when the service asks for it or can't be reached; all that is sent may be repeated."""
         return settled(send, send, PATIENT)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
@@ -312,7 +358,7 @@ def footing_headers(footing: Footing) -> dict[str, str]:
 
 
 class _Counting:
-    """A file that tells how much of it was sent."""
+    """A file that tells ``progress`` how many bytes were read from it."""
 
     def __init__(self, file: BinaryIO, progress: Progress | None) -> None:
         self._file = file

@@ -17,7 +17,7 @@ LABEL = "graphsvc"
 
 @dataclass(frozen=True, slots=True)
 class ReadSigner:
-    """Signs the questions of one organisation at one log with a working key of it."""
+    """Signs the questions of one organisation at one log with one of its working keys."""
 
     org: str
     origin: str

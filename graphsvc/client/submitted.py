@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from graphsvc.client.errors import Refused
 from graphsvc.model.drafts import RowProblem
+from graphsvc.wire.submissions import RowsTaken
 
 NO_ROW = "no_row_accepted"
 """The code of the refusal that lists what is wrong with the rows."""
@@ -16,7 +20,7 @@ NO_ROW = "no_row_accepted"
 class Submitted:
     """What became of a file; ``index`` is -1 where nothing was stored, ``receipt`` was checked.
 
-    ``unlinked`` counts values of accepted rows that can't be linked; of the first, ``notes`` say where and why.
+    ``unlinked`` counts values of accepted rows that can't be linked; ``notes`` say of the first where and why.
     ``superseded`` counts older records that the rows supersede.
     """
 
@@ -24,7 +28,7 @@ class Submitted:
     rows: int
     accepted: int
     rejected: int
-    receipt: dict[str, Any]
+    receipt: Mapping[str, Any]
     problems: tuple[RowProblem, ...] = ()
     unlinked: int = 0
     notes: tuple[RowProblem, ...] = ()
@@ -39,21 +43,21 @@ class NothingAccepted(Refused):
         self.answer = answer
 
 
-def read_submitted(body: dict[str, Any]) -> Submitted:
-    """What an answer of ``POST /v1/submissions`` says."""
+def read_submitted(response: bytes) -> Submitted:
+    """What an answer of ``POST /v1/submissions`` says. Raises Refused when it is of another form."""
+    try:
+        taken = msgspec.json.decode(response, type=RowsTaken)
+    except msgspec.DecodeError:
+        message = "the service answers in another form: client and service are of different versions"
+        raise Refused(502, message, code="bad_answer") from None
     return Submitted(
-        index=int(body.get("index", -1)),
-        rows=int(body.get("rows", 0)),
-        accepted=int(body.get("accepted", 0)),
-        rejected=int(body.get("rejected", 0)),
-        receipt=body.get("receipt") or {},
-        problems=tuple(map(read_problem, body.get("errors") or ())),
-        unlinked=int(body.get("unlinked", 0)),
-        notes=tuple(map(read_problem, body.get("notes") or ())),
-        superseded=int(body.get("superseded", 0)),
+        index=-1 if taken.index is msgspec.UNSET else taken.index,
+        rows=taken.rows,
+        accepted=taken.accepted,
+        rejected=taken.rejected,
+        receipt={} if taken.receipt is msgspec.UNSET else msgspec.json.decode(taken.receipt),
+        problems=tuple(taken.errors),
+        unlinked=taken.unlinked,
+        notes=tuple(taken.notes),
+        superseded=taken.superseded,
     )
-
-
-def read_problem(line: dict[str, Any]) -> RowProblem:
-    """One line of what is wrong with the rows."""
-    return RowProblem(int(line["row"]), str(line["code"]), str(line.get("pointer", "")), str(line.get("message", "")))

@@ -1,8 +1,8 @@
-"""What an entry says that a submission supersedes, held against the file that was sent.
+"""Check what an entry says that a submission supersedes against the file that was sent.
 
-The organisation signed the file by its rows and its mapping, so which rows may supersede anything is its own word: by
-the places that they name, or by their own reference. That the older record had the same reference only its own older
-file shows; here it is checked that the entry makes one of one.
+The organisation signed the file's rows and mapping, so the file decides which rows may supersede a record: by the place
+(submission and row) that a row names, or by its own reference. Only the older file shows that the older record had the
+same reference; what is checked here is that by reference each row supersedes one record, and each record has one row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Pair = tuple[int, int, int]
 
 
 def check_superseding(outgoing: Outgoing, index: int, header: Mapping[str, Any]) -> int:
-    """How many older records the entry at ``index`` says that the file supersedes.
+    """Check, and count, the older records that the entry at ``index`` says the file supersedes.
 
     Raises VerifyError ``wrong_fact`` where the file does not ask for one of them, InvalidInput where it can't be read.
     """

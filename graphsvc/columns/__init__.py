@@ -1,1 +1,1 @@
-"""The claims once more as Parquet columns, for analysis of the whole graph."""
+"""The link claims as Parquet columns, for analysis of the whole graph."""

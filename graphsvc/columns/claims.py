@@ -32,12 +32,12 @@ SCHEMA = pa.schema(
         pa.field("exp", pa.int64(), nullable=False),
     ]
 )
-"""One row a link claim: entity integers and kinds of both ends, kind of link, label, record, times in epoch seconds."""
+"""One row per link claim: integers and kinds of both entities, kind of link, label, record, times in epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimArrays:
-    """Link claims, one an index over all arrays. ``words`` spells the codes of the three arrays of kinds."""
+    """Link claims: one per index, over all arrays. ``words`` spells out the codes in the three arrays of kinds."""
 
     src: Ints
     dst: Ints

@@ -1,9 +1,9 @@
 """The ledger's link claims as Parquet files: what whole-graph analysis reads, beside the graph database.
 
 The store is a projection of the ledger like the graph, with a watermark of its own; it can be removed and built again.
-Every part is written to a temporary name, made durable and renamed, and is named after the submission and batch that it
-comes from, and after the entry that brought it where that came later: appending the same batch again replaces it. A
-crash leaves at most a temporary file, which the next start removes.
+Every part is written to a temporary name, made durable and renamed. It is named after its submission and batch, and
+also after the entry that reapplied its rows, if one did: appending the same batch again replaces it. A crash leaves at
+most a temporary file, which the next start removes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Watermark:
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What a ledger entry did to records: moved to label number ``lid``."""
+    """Records that a ledger entry moved to label number ``lid``."""
 
     records: list[int]
     lid: int
@@ -93,9 +93,9 @@ class Columns:
         self.append(entry_index, batch, claims_table(entry_index, drafts, ids, lids), later)
 
     def withdraw(self, records: Iterable[int]) -> None:
-        """Take the claims of ``records`` out of every part for good; again changes nothing.
+        """Remove the claims of ``records`` from every part for good; doing it again changes nothing.
 
-        Each part is replaced as a whole: a reader that has one open goes on with what it was.
+        Each part is replaced as a whole: a reader that has the old one open goes on reading that.
         """
         gone = np.array(sorted(records), np.int64)
         entries = {f"{entry:012d}" for entry in np.unique(gone >> ROW_BITS).tolist()}
@@ -112,7 +112,7 @@ class Columns:
         self._change(entry_index, [Change(sorted(records), lid) for lid, records in moves])
 
     def watermark(self) -> Watermark:
-        """How far the ledger's submissions are here: the last batch that was appended."""
+        """How far the columns are: the last batch that was appended."""
         with self._lock:
             last = max(self._parts, default=None)
         found = _PART.fullmatch(last) if last else None
@@ -144,9 +144,9 @@ class Columns:
             raise IntegrityError("a part of the columns can't be read", where=type(error).__name__) from None
         table = pa.concat_tables([SCHEMA.empty_table(), *tables]).unify_dictionaries()
         lids, rec = _relabel(table, changes)
-        hidden = np.isin(rec, np.array(scope.withdrawn, dtype=np.int64))
-        if scope.leaving:
-            hidden |= np.isin(rec >> ROW_BITS, np.array(scope.leaving, dtype=np.int64))
+        hidden = np.isin(rec, np.array(scope.hidden, dtype=np.int64))
+        if scope.hidden_in:
+            hidden |= np.isin(rec >> ROW_BITS, np.array(scope.hidden_in, dtype=np.int64))
         keep = np.isin(lids, np.array(allowed, dtype=np.int64)) & ~hidden
         table = table.set_column(SCHEMA.get_field_index("lid"), SCHEMA.field("lid"), pa.array(lids))
         return claim_arrays(table.filter(pa.array(keep)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from graphsvc.client import Client, ClientCredentials
-from graphsvc.client.acts import carry_out, head_of, sign_act
+from graphsvc.client.acts import Said, carry_out, head_of, sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import HpkeKey, SigningKey, save_hpke_key, save_signing_key, write_private
 from graphsvc.client.profile import ProfileFile, write_profile
@@ -53,10 +53,10 @@ class Member:
         ``person`` is who holds the working key, which submits.
         """
         enroller = Enroller(self.organisation.org, origin, self.root)
-        last = int(client.enrol(enroller.signing(self.working, person, ("submitter",), None))["index"])
+        last = client.enrol(enroller.signing(self.working, person, ("submitter",), None)).index
         for part, one in people_of(self.organisation.org).items():
-            last = int(client.enrol(enroller.signing(self.people[part], one.person, one.roles, last))["index"])
-        return int(client.enrol(enroller.recipient(self.recipient, last))["index"])
+            last = client.enrol(enroller.signing(self.people[part], one.person, one.roles, last)).index
+        return client.enrol(enroller.recipient(self.recipient, last)).index
 
 
 class Members:
@@ -82,16 +82,18 @@ class Members:
         """A client with a connection of its own, as another thread needs one; the caller closes it."""
         return Client(self._service.url, self.tokens(name), self.trust())
 
-    def act(self, name: str, kind: str, sub: str, body: dict[str, Any], after: int | None = None) -> dict[str, Any]:
-        """A decision of the person behind a development identity, signed with its own key and handed in.
+    def act(self, name: str, kind: str, sub: str, body: Said, after: int | None = None) -> dict[str, Any]:
+        """Sign a decision with the key of the person behind a development identity, and hand it in.
 
-        ``after`` is the last ledger index that it knows of; None: where the ledger stands.
+        Returns what the act made, in the API's form. ``after`` is the last ledger index that the person knows of; None
+        takes the newest.
         """
         compact = self.sign(name, kind, sub, body, head_of(self.client(name)) if after is None else after)
-        return carry_out(self.client(name), kind, compact)
+        made: dict[str, Any] = msgspec.to_builtins(carry_out(self.client(name), kind, compact))
+        return made
 
-    def sign(self, name: str, kind: str, sub: str, body: dict[str, Any], after: int) -> str:
-        """The same decision, signed only."""
+    def sign(self, name: str, kind: str, sub: str, body: Said, after: int) -> str:
+        """Sign the same decision without handing it in; returns the compact JWS."""
         org, _, part = name.partition(".")
         member = self.by_name[org]
         key = member.people.get(part, member.working)
@@ -108,8 +110,8 @@ class Members:
     def write_profile(self, name: str, defaults: Defaults) -> Path:
         """Write the profile by which the command line acts as a development identity: ``police-ke/analyst.json``.
 
-        It names the key that the identity signs with, if it has one. That of a machine client is the organisation's
-        own as well: ``pasar/profile.json``.
+        It names the key that the identity signs with, if it has one. The profile of the client that submits is also
+        written as the organisation's own: ``pasar/profile.json``.
         """
         org, _, part = name.partition(".")
         folder = self.folder / org
@@ -142,7 +144,7 @@ class Members:
             client.close()
 
     def tokens(self, name: str) -> ClientCredentials:
-        """What gives tokens of a development identity, each as long as it lasts."""
+        """The provider of a development identity's tokens, each used until shortly before it expires."""
         return ClientCredentials(f"{self._service.identity_url}/token", name, self._secrets[name])
 
     def _trust_value(self) -> dict[str, Any]:

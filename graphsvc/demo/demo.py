@@ -1,4 +1,4 @@
-"""The demonstration: a whole service on this machine, the story told on it, then open for trying things out."""
+"""The demonstration: start a whole service on this machine, tell the story on it, then leave it up for trials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Score = Callable[[Mapping[str, Any]], None]
 def run_demo(data: Path, port: int, seed: int, *, keep: bool, score: Score | None) -> bool:
     """Start a service with its state below ``data`` (empty or absent), tell the story, and keep serving if ``keep``.
 
-    ``score`` is told how every step came out, in place of the tables.
+    ``score`` gets the outcome of every step, and no tables are printed.
 
     Returns whether every step gave what the scenario planted. Raises InvalidInput when ``data`` holds a demo already,
     Unavailable when Neo4j can't be had.
@@ -55,7 +55,7 @@ def run_demo(data: Path, port: int, seed: int, *, keep: bool, score: Score | Non
 
 
 def tell(stage: Stage, story: Story) -> None:
-    """Tell all steps; one that breaks off ends the story, since the next build on it."""
+    """Tell all steps; one that fails ends the story, since the next ones build on it."""
     try:
         for step in (
             *(story.enrol, story.submit, story.investigate, story.match),
@@ -69,7 +69,7 @@ def tell(stage: Stage, story: Story) -> None:
 
 
 def write_profiles(members: Members, scenario: Scenario) -> None:
-    """Write a profile for everybody, by which the pages in ``docs/`` go on; feeds say what holds for their rows."""
+    """Write everybody's profile, which the pages in ``docs/`` use; that of a feed has the defaults for its rows."""
     said = {feed_of(piece.org): piece.defaults for piece in reversed(scenario.slices)}
     for name in (OPERATOR, *(client.client_id for client in CLIENTS)):
         members.write_profile(name, said.get(name, Defaults()))

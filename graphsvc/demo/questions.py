@@ -12,7 +12,7 @@ mutation($reference: String!, $title: String!, $legalBasis: String!) {
 
 _RECORD = """{
       owner ownerKind handle handling { scheme code } grading { scheme source information }
-      attributes { name group value } withheld { group owner rule }
+      attributes { name fieldGroup value } withheld { fieldGroup owner rule }
     }"""
 
 SEARCH = f"""
@@ -45,7 +45,7 @@ query($source: ID!, $target: ID!, $after: Int) {
       links {
         kind source target
         record { owner handle handling { scheme code } grading { scheme source information } }
-        withheld { group owner rule }
+        withheld { fieldGroup owner rule }
       }
     }
   }

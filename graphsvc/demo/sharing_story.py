@@ -1,6 +1,6 @@
-"""The part of the story in which customs disclose, asked after a hit: granted in part, revoked, the record recalled.
+"""The sharing part of the story: after a hit, customs are asked to disclose; they grant a part, revoke it, and recall.
 
-On the no-hit a marketplace is asked to keep what it has.
+After a no hit, a marketplace is asked to preserve what it has.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphsvc.client.acts import PRESERVATIONS, REQUEST
+from graphsvc.client.questions import PRESERVATIONS, REQUEST
 from graphsvc.demo import questions, tales
 from graphsvc.demo.company import Members
 from graphsvc.demo.scenario.truth import Scenario
@@ -44,11 +44,11 @@ class SharingStory:
             "until": _ahead(days=90),
             "justification": "The number is written on a seized parcel.",
         }
-        stage.say(f"[dim]$ graphsvc act preservation-request --sub {platform} --sign investigator.pem[/dim]")
-        asked = self._act(POLICE, "preservation-request", platform, body)
-        stage.say(f"[dim]$ graphsvc act preservation-acknowledge --sub {asked['id']} --sign officer.pem[/dim]")
+        stage.say(f"[dim]$ graphsvc act request-preservation --sub {platform} --sign investigator.pem[/dim]")
+        asked = self._act(POLICE, "request-preservation", platform, body)
+        stage.say(f"[dim]$ graphsvc act acknowledge-preservation --sub {asked['id']} --sign officer.pem[/dim]")
         noted = {"accept": True, "note": "Kept from now on."}
-        self._act(PLATFORM, "preservation-acknowledge", asked["id"], noted)
+        self._act(PLATFORM, "acknowledge-preservation", asked["id"], noted)
         terms = ("id", "asker", "holder", "state", "until", "deadline", "urgency")
         listed = self._preserved(POLICE, "ASKED"), self._preserved(PLATFORM, "HELD")
         stage.table(terms, [[one[term] for term in terms] for one in listed[0]])
@@ -67,11 +67,11 @@ class SharingStory:
         stage.step(f"Police ask {truth.withheld_holder} to disclose what the hit is about, signed and for their case")
         body = {
             **self._basis(truth.withheld_holder, truth.withheld_phone),
-            "groups": [*GRANTED, WITHHELD],
+            "fieldGroups": [*GRANTED, WITHHELD],
             "justification": "The number was called from a phone on a seized parcel.",
         }
-        stage.say(f"[dim]$ graphsvc act disclosure-request --sub {truth.withheld_holder} --sign investigator.pem[/dim]")
-        self._request = self._act(POLICE, "disclosure-request", truth.withheld_holder, body)
+        stage.say(f"[dim]$ graphsvc act request-disclosure --sub {truth.withheld_holder} --sign investigator.pem[/dim]")
+        self._request = self._act(POLICE, "request-disclosure", truth.withheld_holder, body)
         held = self._file(self._officer)
         stage.say(f"[dim]$ graphsvc requests {self._request['id']}[/dim]  as {self._officer}")
         stage.table(("submission", "row", "handling", "field groups", "about"), _held(held))
@@ -89,17 +89,17 @@ class SharingStory:
         )
         body = {
             "decision": "grant",
-            "groups": GRANTED,
-            "records": [record["handle"] for record in self._file(self._officer)["records"]],
+            "fieldGroups": GRANTED,
+            "target": {"records": [record["handle"] for record in self._file(self._officer)["records"]]},
             "until": _ahead(days=90),
             "conditions": "For this case only; not to be passed on.",
         }
         granted = " ".join(f"--grant {group}" for group in GRANTED)
         stage.say(f"[dim]$ graphsvc decide {self._request['id']} {granted} --sign officer.pem[/dim]")
-        self._request = self._act(self._officer, "disclosure-decision", self._request["id"], body)
+        self._request = self._act(self._officer, "decide-disclosure", self._request["id"], body)
         grant = self._request["grant"]
         terms = ("grantee", "state", "purpose", "case", "until", "conditions")
-        stage.table((*terms, "field groups"), [(*(grant[term] for term in terms), ", ".join(grant["groups"]))])
+        stage.table((*terms, "field groups"), [(*(grant[term] for term in terms), ", ".join(grant["fieldGroups"]))])
         stage.expect("it is granted in part", self._states() == ["partly-granted"] * 2, self._states())
         around = self._around()
         stage.table(tales.ENTITY_COLUMNS, tales.entities(around))
@@ -108,7 +108,7 @@ class SharingStory:
         self._shown = next((record["handle"] for one in people for record in one["records"]), "")
         shown = tales.shown_groups({"entities": people}, truth.withheld_holder)
         stage.expect("with the part it played", shown == {"operational"}, shown)
-        withheld = {item["group"] for item in tales.withheld_in({"entities": people})}
+        withheld = {item["fieldGroup"] for item in tales.withheld_in({"entities": people})}
         stage.expect("and not its name", WITHHELD in withheld and truth.withheld_name not in json.dumps(around))
         other = self._members.client("police-ke.analyst")
         unstated = other.query(questions.SEARCH, self._key(), Footing("analysis", *_rest(self._footing)))
@@ -120,25 +120,25 @@ class SharingStory:
         stage.step(f"{self._truth.withheld_holder} revokes the grant; it ends at once, and the trail stays")
         grant = self._request["grant"]["id"]
         stage.say(f"[dim]$ graphsvc grants --revoke {grant} --reason … --sign officer.pem[/dim]")
-        self._act(self._officer, "grant-revoke", grant, {"reason": "The case was handed over."})
-        # Not waited for: it works at the ledger's head, whatever the graph has applied.
+        self._act(self._officer, "revoke-grant", grant, {"reason": "The case was handed over."})
+        # No need to wait for the graph: a revocation counts from its ledger entry on.
         stage.expect("the police see nothing of it any more", self._seen(wait=False) == [])
         history = self._file(POLICE)["history"]
         rows = [(one["index"], one["org"], one["person"], one["action"], one["text"] or "–") for one in history]
         stage.table(("ledger", "who", "person", "what", "words"), rows, "What both sides can prove")
         actions = [one["action"] for one in history]
-        wanted = ["disclosure-request", "disclosure-decision:partial", "grant-revoke"]
+        wanted = ["request-disclosure", "decide-disclosure:partial", "revoke-grant"]
         stage.expect("both sides have the whole history", actions == wanted, actions)
 
     def recall(self) -> None:
-        """Customs take the record back; who has seen it is told and answers, and customs see who has not."""
+        """Customs take the record back; whoever saw it is told and answers, and customs see who has not answered."""
         stage, truth = self._stage, self._truth
         stage.step(f"{truth.withheld_holder} recalls the record; whoever saw it is told, and has to answer")
         (record,) = self._file(self._officer)["records"]
         target = {"submission": record["submission"], "rows": [record["row"]]}
         named = f"--submission {record['submission']} --row {record['row']}"
         stage.say(f"[dim]$ graphsvc recall {named} --reason … --sign officer.pem[/dim]")
-        body = {"v": 1, "target": target, "reason": "The suspect was taken for another."}
+        body = {"target": target, "reason": "The suspect was taken for another."}
         made = self._act(self._officer, "recall", "records", body)
         stage.expect(
             "one record, and one organisation to tell", made["organisations"] == [POLICE.partition(".")[0]], made
@@ -156,8 +156,8 @@ class SharingStory:
         before = self._answers(made["index"])
         answered = f"--acknowledge {made['index']} --outcome deleted"
         stage.say(f"[dim]$ graphsvc notices {answered} --sign investigator.pem[/dim]")
-        done = {"v": 1, "notice": made["index"], "outcome": "deleted"}
-        self._act(POLICE, "recall-ack", str(made["index"]), done)
+        done = {"notice": made["index"], "outcome": "deleted"}
+        self._act(POLICE, "acknowledge-recall", str(made["index"]), done)
         after = self._answers(made["index"])
         stage.table(("organisation", "records", "answered", "what it did"), [*before, *after], "What customs see")
         states = [[row[2] for row in rows] for rows in (before, after)]
@@ -174,7 +174,7 @@ class SharingStory:
     def _basis(self, holder: str, phone: str) -> Shape:
         return {
             "holder": holder,
-            "identifiers": [{"kind": "Phone", "key": {"value": phone}}],
+            "identifiers": [{"kind": "Phone", "parts": {"value": phone}}],
             "purpose": self._footing.purpose,
             "legalBasis": self._footing.legal_basis,
             "case": self._footing.case,
@@ -184,7 +184,9 @@ class SharingStory:
 
     def _preserved(self, name: str, role: str) -> list[Shape]:
         variables = {"role": role, "state": None, "first": 50, "before": None}
-        found: list[Shape] = self._members.client(name).query(PRESERVATIONS, variables).data["preservationRequests"]
+        found: list[Shape] = (
+            self._members.client(name).query(PRESERVATIONS.document, variables).data["preservationRequests"]
+        )
         return [one for one in found if one["case"] == self._footing.case]
 
     def _act(self, name: str, kind: str, sub: str, body: Shape) -> Shape:
@@ -196,8 +198,8 @@ class SharingStory:
         return found
 
     def _found(self, name: str) -> Shape | None:
-        answer = self._members.client(name).query(REQUEST, {"id": self._request["id"]})
-        found: Shape | None = answer.data["disclosureRequest"]
+        answer = self._members.client(name).query(REQUEST.document, {"id": self._request["id"]})
+        found: Shape | None = answer.data["informationRequest"]
         return found
 
     def _states(self) -> list[str]:
@@ -226,7 +228,7 @@ class SharingStory:
 def _held(file: Shape) -> Iterator[tuple[object, ...]]:
     for record in file["records"]:
         about = ", ".join(str(entity["key"]) for entity in record["entities"])
-        yield (record["submission"], record["row"], record["handling"]["code"], ", ".join(record["groups"]), about)
+        yield (record["submission"], record["row"], record["handling"]["code"], ", ".join(record["fieldGroups"]), about)
 
 
 def _states(listed: Sequence[list[Shape]]) -> list[list[str]]:

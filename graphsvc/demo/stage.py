@@ -45,11 +45,11 @@ class Stage:
         self._print(Rule(f"[bold]{len(self.steps)}. {escape(title)}", align="left", style="cyan"))
 
     def say(self, text: str) -> None:
-        """A sentence of the story; rich markup is read."""
+        """Print a sentence of the story; rich markup takes effect."""
         self._print(text)
 
     def asked(self, query: str, variables: dict[str, Any] | None = None, footing: str = "") -> None:
-        """The question as it was sent."""
+        """Print the question as it was sent."""
         if footing:
             self._print(f"[dim]{escape(footing)}[/dim]")
         self._print(Syntax(query.strip(), "graphql", theme="ansi_dark", background_color="default", word_wrap=True))
@@ -58,7 +58,7 @@ class Stage:
             self._print(f"[dim]{escape(shown)}[/dim]")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-        """An answer as a table; cells are plain text."""
+        """Print an answer as a table; cells are plain text."""
         table = Table(
             *columns, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False
         )
@@ -67,7 +67,7 @@ class Stage:
         self._print(table)
 
     def expect(self, what: str, held: bool, seen: object = "") -> None:
-        """One thing that the scenario planted, and whether the service gave it; ``seen`` is shown when not."""
+        """Note whether the service gave one thing that the scenario planted; ``seen`` is printed if not."""
         self.steps[-1].checks.append((what, held))
         if held:
             self._print(f"[green]✓[/green] {escape(what)}")
@@ -75,12 +75,12 @@ class Stage:
             self._print(f"[bold red]✗ {escape(what)}[/bold red] {escape(str(seen))}")
 
     def broke(self, error: Exception) -> None:
-        """The step ended with an error: it did not give what was planted."""
+        """Note that the step ended with an error, as a check that did not hold."""
         code = getattr(error, "code", type(error).__name__)
         self.expect("the step went through", False, f"{code}: {getattr(error, 'message', error)}")
 
     def end(self) -> None:
-        """Say how it went."""
+        """Close the last step and print how many checks held."""
         self._close()
         checks = [held for step in self.steps for _, held in step.checks]
         mark = "[bold green]All" if self.held else "[bold red]Not all"

@@ -24,7 +24,7 @@ CASE = "NBI/WCU/2025/0417"
 INVESTIGATION = Footing("investigation", "mutual-assistance", CASE)
 ANALYSIS = Footing("analysis", "mutual-assistance", CASE)
 LIKE = 0.8
-"""How much of a planted ring and the found one must be common (Jaccard)."""
+"""A planted ring counts as found if its accounts and a found ring's are at least so alike (Jaccard, 0 to 1)."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Story:
         self.sharing = SharingStory(stage, members, scenario, INVESTIGATION)
 
     def enrol(self) -> None:
-        """Four organisations come in, each under its own root key."""
+        """Four organisations are admitted, each under its own root key."""
         stage, members = self._stage, self._members
         stage.step("Four organisations enrol their keys, each signed by its own offline root key")
         rows = []
@@ -76,7 +76,7 @@ class Story:
         )
 
     def submit(self) -> None:
-        """Each hands in what it holds, signed; bad rows are told, good ones taken."""
+        """Each organisation submits its own files, signed; bad rows are reported, good ones accepted."""
         stage = self._stage
         stage.step("Each submits its own slice, signed; bad rows don't stop good ones")
         rows, problems = [], []
@@ -115,7 +115,7 @@ class Story:
         self._find_path(police)
 
     def match(self) -> None:
-        """An identifier that may not be shown answers hit or no hit."""
+        """For an identifier that may not be shown, the service answers hit or no hit."""
         stage, truth, police = self._stage, self._scenario.truth, self._members.client("police-ke.investigator")
         stage.step("A withheld identifier answers hit or no hit, and whom to ask")
         phones = (truth.withheld_phone, truth.absent_phone)
@@ -205,7 +205,7 @@ class Story:
         stage.expect("three other organisations speak", {"pasar", "swiftline", "customs-cn"} <= owners, sorted(owners))
         stage.expect("the seized parcel is in it", truth.seized_parcel in keys)
         stage.expect("every claim says its handling code and grading", tales.all_graded(network))
-        withheld = {(item["owner"], item["group"]) for item in tales.withheld_in(network)}
+        withheld = {(item["owner"], item["fieldGroup"]) for item in tales.withheld_in(network)}
         owner, group = truth.withheld_group
         stage.expect(f"{owner} withholds field group {group}, by a rule it names", (owner, group) in withheld, withheld)
         stage.expect("and nothing of that group slips through", not tales.shown_groups(network, owner) & {group})

@@ -35,7 +35,7 @@ def parts(key: dict[str, str]) -> list[Shape]:
 
 
 def footing(stated: Footing) -> str:
-    """The footing as request headers are written."""
+    """The footing in one line, for people."""
     return f"purpose {stated.purpose} · legal basis {stated.legal_basis} · case {stated.case}"
 
 
@@ -48,7 +48,9 @@ def entities(network: Shape) -> Iterator[Row]:
     for entity in sorted(turns[:SHOWN], key=lambda entity: entity["kind"]):
         records = entity["records"]
         withheld = {
-            f"{item['group']}: {item['owner']}, {item['rule']}" for record in records for item in record["withheld"]
+            f"{item['fieldGroup']}: {item['owner']}, {item['rule']}"
+            for record in records
+            for item in record["withheld"]
         }
         yield (
             entity["kind"],
@@ -93,7 +95,7 @@ def hit_at(one: Shape) -> list[str]:
 
 
 def rings(report: Shape, planted: Sequence[PlantedRing]) -> Iterator[Row]:
-    """The first rings with the planted ring that each is like."""
+    """The first rings, each with the planted ring that it is most like."""
     for ring in report["rings"][:10]:
         likes = [(like(one, ring), number) for number, one in enumerate(planted, 1)]
         best, number = max(likes)
@@ -110,7 +112,7 @@ def rings(report: Shape, planted: Sequence[PlantedRing]) -> Iterator[Row]:
 
 
 def keys_of(found: list[Shape]) -> set[str]:
-    """The keys that are shown."""
+    """The canonical keys of the entities, without those that are withheld."""
     return {entity["key"] for entity in found if entity["key"]}
 
 
@@ -155,7 +157,7 @@ def withheld_in(network: Shape) -> Iterator[Shape]:
 def shown_groups(network: Shape, owner: str) -> set[str]:
     """The field groups of one owner's attributes in a network."""
     records = (record for entity in network["entities"] for record in entity["records"] if record["owner"] == owner)
-    return {attribute["group"] for record in records for attribute in record["attributes"]}
+    return {attribute["fieldGroup"] for record in records for attribute in record["attributes"]}
 
 
 def codes(network: Shape) -> set[str]:
@@ -191,7 +193,7 @@ def verify(file: Path, trust: Path) -> tuple[int, str]:
 
 
 def _altered(package: bytes) -> bytes:
-    """The package with the time of its last entry changed, listed and zipped anew as a forger would."""
+    """The package with the time of its last entry changed, and digest and zip made anew, as a forger would."""
     files = read_archive(package)
     said = parse(files["manifest.json"])
     name = f"entries/{said['entries'][-1]['index']:012d}.json"

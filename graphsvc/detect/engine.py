@@ -12,7 +12,7 @@ def communities(n: int, a: Ints, b: Ints, resolution: float, seed: int) -> Ints:
     """Each node's community for ``n`` nodes and undirected links ``a``–``b`` (each once, sorted).
 
     Communities are numbered by their smallest node. Components are handled one by one, each with the same seed, so that
-    what is found in one does not hang on what else is in the graph. ``resolution`` is the density, links per pair of
+    what is found in one does not depend on what else is in the graph. ``resolution`` is the density, links per pair of
     nodes, above which nodes belong together. Deterministic for equal input.
     """
     found = np.arange(n, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 An actor (an account, a person) and an identifier (a phone, an address) are joined once, however many claims say so. Two
 steps do most of the work in telling rings from crowds: identifiers of many actors (a shop's phone, a courier's depot)
-are left out, and what hangs on by one link only is pruned until every node has two (the 2-core; Seidman 1983). All
+are left out, and nodes with one link only are pruned until every node has two (the 2-core; Seidman 1983). All
 arrays are numpy; nothing here loops over links, but for the tail of a very long chain.
 """
 
@@ -22,7 +22,7 @@ Flags = npt.NDArray[np.bool_]
 ACTORS = ("Account", "Person", "Organisation")
 IDENTIFIERS = ("Phone", "Email", "Device", "PaymentAccount", "Address", "Parcel", "Vehicle")
 ROUNDS = 64
-"""Rounds of pruning all at once, before what is left is walked link by link: a chain of n nodes needs n rounds."""
+"""At most this many rounds prune all links at once, the rest goes link by link: a chain of n nodes needs n rounds."""
 
 
 class Claims(Protocol):
@@ -61,7 +61,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Which kinds of entity act, which identify, and of how many actors an identifier may be before it is a hub."""
+    """Which kinds of entity act, which identify, and how many actors an identifier may have before it is a hub."""
 
     actors: tuple[str, ...] = ACTORS
     identifiers: tuple[str, ...] = IDENTIFIERS
@@ -242,7 +242,7 @@ def _kinds_of(actors: Ints, identifiers: Ints, claims: Claims) -> tuple[str, ...
 
 
 Names = Callable[[Sequence[int]], Sequence[str]]
-"""Visible names of entities, given their integers: what ties are broken by."""
+"""Visible names of entities, given their integers: they break ties."""
 
 
 def renumbered(projection: Projection, names: Names) -> Projection:

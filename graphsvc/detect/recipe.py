@@ -11,7 +11,7 @@ from graphsvc.detect.score import Ring, rank_rings
 from graphsvc.model.errors import InvalidInput
 
 VERSION = 1
-"""Of the recipe: rises with every change that can change what is found."""
+"""The recipe's version: it rises with every change that can change what is found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy as np
 from graphsvc.detect.projection import Ints, Projection
 
 SHOWN_IDENTIFIERS = 5
-"""How many shared identifiers are explained one by one."""
+"""At most this many shared identifiers are explained one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Ring:
 
 
 def rank_rings(projection: Projection, community: Ints, min_accounts: int, limit: int) -> tuple[list[Ring], bool]:
-    """The rings of at least ``min_accounts`` accounts and one cycle, the best first, at most ``limit``; are there more?
+    """The best ``limit`` rings of at least ``min_accounts`` accounts and one cycle; and whether there are more.
 
     Ranked by independent cycles per account, then by size, then by the order of the projection's nodes, which is that
     of their visible names.

@@ -1,7 +1,7 @@
-"""The graph as files for Neo4j's offline import: what the writer would have left, row by row, without a server.
+"""The graph as files for Neo4j's offline import: the graph that the writer would make, without a server.
 
 Fields are separated by tabs. Keys and packed attributes hold no control characters (cleaning and JSON see to that), so
-nothing needs quoting, and no field is ever looked into.
+nothing needs quoting.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class DraftFiles:
     def write(
         self, entry_index: int, drafts: Sequence[CleanDraft], ids: Sequence[Sequence[int]], lids: Sequence[int]
     ) -> None:
-        """Drafts of one submission; ``ids`` and ``lids`` as :class:`graphsvc.graph.write.Applied` has them."""
+        """Write drafts of one submission; ``ids`` and ``lids`` as :class:`graphsvc.graph.write.Applied` has them."""
         records: list[str] = []
         about: list[str] = []
         claims: list[str] = []
@@ -93,7 +93,7 @@ def write_rest(
     index: int,
     marks: Marks,
 ) -> int:
-    """Entities as (integer, key, kind, labels joined by ``;``), the labels, the watermark after entry ``index``.
+    """Write entities, as (integer, key, kind, labels joined by ``;``), labels and the watermark after entry ``index``.
 
     Returns how many entities there were. Raises IntegrityError for a key that no cleaner would have let pass.
     """
@@ -113,7 +113,7 @@ def write_rest(
 
 
 def import_arguments(directory: Path) -> list[str]:
-    """What to tell ``neo4j-admin database import full`` of the files in ``directory``."""
+    """The arguments of ``neo4j-admin database import full`` for the files in ``directory``."""
     arguments = ["--delimiter=TAB", "--array-delimiter=;", "--quote=U+0001", "--id-type=integer", "--bad-tolerance=0"]
     for option, names in (("--nodes", _NODES), ("--relationships", _RELATIONSHIPS)):
         for name, kind in names.items():

@@ -1,9 +1,9 @@
-"""What Neo4j must hold true and keep ready: uniqueness, and the indexes that every read seeks by.
+"""Neo4j's constraints: uniqueness, and the indexes that every read seeks by.
 
 All reads go through ``(endpoint, lid, exp)`` relationship indexes instead of expanding a node and filtering, so their
-cost follows what the reader may see: neither what other labels hide nor what has expired is looked at. A label per kind
-exists for people who look at the graph with Neo4j's own tools; kind names come from the schema and are checked before
-they become part of a statement.
+cost follows what the reader may see: neither what other labels hide nor what has expired is looked at. A Neo4j label
+per kind exists for people who look at the graph with Neo4j's own tools; kind names come from the schema and are checked
+before they become part of a statement.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ CONSTRAINTS = (
     "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
     "CREATE CONSTRAINT label_lid IF NOT EXISTS FOR (l:Label) REQUIRE l.lid IS UNIQUE",
     "CREATE CONSTRAINT watermark_name IF NOT EXISTS FOR (w:Watermark) REQUIRE w.name IS UNIQUE",
-    # That of earlier versions: an index holds some 8 kB, and a label grows with every grant. Nothing seeks by it.
-    "DROP CONSTRAINT label_key IF EXISTS",
-    # Those of earlier versions, which did not tell what has expired.
+    # Earlier versions had these, without the expiry.
     "DROP INDEX claim_src IF EXISTS",
     "DROP INDEX claim_dst IF EXISTS",
     "DROP INDEX about_ent IF EXISTS",
-    # A label names all groups and grants: more than an index holds of one value.
+    # Earlier versions had it: an indexed value has at most some 8 kB, and a label grows with every grant.
     "DROP CONSTRAINT label_key IF EXISTS",
     "CREATE INDEX claim_rec IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.rec)",
     "CREATE INDEX claim_src_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.src, c.lid, c.exp)",
@@ -40,12 +38,12 @@ EMPTY = (
     "MATCH ()-[r]->() CALL (r) { DELETE r } IN TRANSACTIONS OF 10000 ROWS",
     "MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 10000 ROWS",
 )
-"""Claims before what they join, so that no transaction grows with a busy entity."""
+"""Relationships go before the nodes that they join, so that no transaction grows with a busy entity."""
 AWAIT_INDEXES = "CALL db.awaitIndexes(300)"
 
 
 def check_kinds(kinds: Sequence[str]) -> frozenset[str]:
-    """The kinds as a set; raises InvalidInput if a name could be more than a label in a statement."""
+    """The kinds as a set; raises InvalidInput if a name could do more in a statement than name a Neo4j label."""
     for kind in kinds:
         if _KIND.fullmatch(kind) is None:
             raise InvalidInput("a kind's name is letters and digits and begins with a capital", where=f"kind {kind!r}")

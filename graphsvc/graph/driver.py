@@ -28,6 +28,7 @@ from neo4j.exceptions import (
 )
 
 from graphsvc.graph.constraints import AWAIT_INDEXES, CONSTRAINTS, EMPTY, FIRST_WATERMARK, check_kinds
+from graphsvc.graph.statements import Parameters
 from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
 
 READERS = 8
@@ -37,7 +38,7 @@ READ_SECONDS = 20.0
 """The server ends a read that takes longer."""
 
 WRITE_SECONDS = 300.0
-"""The server ends a transaction that writes and takes longer: what hangs is tried again, and in smaller parts."""
+"""The server ends a write transaction that takes longer; it is tried again, and in smaller parts."""
 
 CLOSE_SECONDS = 5.0
 """Reads in flight get this long to end when the service stops; then their connections are closed."""
@@ -48,10 +49,10 @@ TOO_MUCH = (
     "Neo.TransientError.General.TransactionOutOfMemoryError",
     "Neo.TransientError.General.StackOverFlowError",
 )
-"""The server's codes for a statement that asked too much of it, though it goes on."""
+"""The server's codes for a statement that needed more memory than there is, while the server itself goes on."""
 
 TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
-"""How the server's codes begin where it has ended a transaction for its time: on a busy machine nobody is at fault."""
+"""How the server's codes for a transaction that took too long begin. The statement may be fine, the machine busy."""
 
 T = TypeVar("T")
 
@@ -99,7 +100,7 @@ class Graph:
         self._driver.close()
 
     def constrain(self, kinds: Sequence[str]) -> None:
-        """Make constraints, indexes and the first watermark where they are missing; ``kinds``: the schema's."""
+        """Make constraints, indexes and the first watermark where they are missing; ``kinds`` are the schema's."""
         self._kinds = check_kinds(kinds)
         with self.session() as session:
             for statement in CONSTRAINTS:
@@ -121,7 +122,7 @@ class Graph:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A session whose errors are ours; for this package only."""
+        """A session that raises our errors in place of the driver's; for this package only."""
         with _translated(), self._driver.session(database=self._database) as session:
             yield session
 
@@ -131,7 +132,7 @@ class Graph:
         with self.session() as session, session.begin_transaction(timeout=WRITE_SECONDS) as transaction:
             yield transaction
 
-    def answer(self, statement: str, parameters: dict[str, Any]) -> list[Any]:
+    def answer(self, statement: str, parameters: Parameters) -> list[Any]:
         """The first (and only) record of a read, as a list of its columns.
 
         Every statement of this package packs its answer into one record: a record object each would cost more client
@@ -151,9 +152,9 @@ class Graph:
             return False
 
     def plan_ahead(self, statements: Sequence[str]) -> Future[None]:
-        """Have the server plan these, one after the other, in one of the reading threads; what fails is left out.
+        """Have the server plan these statements in one reading thread, one after the other; failures are ignored.
 
-        To plan a wide read takes it seconds after its start, which nobody should wait for who asks a question.
+        Just after its start the server takes seconds to plan a wide read, and no question should wait for that.
         """
         return self._pool.submit(self._plan, statements)
 
@@ -169,11 +170,11 @@ class Graph:
         return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
 
 
-def with_one_map(statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def with_one_map(statement: str, parameters: Parameters) -> tuple[str, Parameters]:
     """A statement and its parameters as members of one map.
 
     The server plans a statement anew for every order of magnitude of every list among its parameters, and a reader's
-    scope is many lists. Of a map it knows no sizes, so there is one plan.
+    scope is many lists. It knows no sizes within a map, so there is one plan.
     """
     return _mapped(statement), {"given": parameters}
 

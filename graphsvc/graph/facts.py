@@ -1,8 +1,8 @@
 """What reads return: claims as they may be shown, grouped by entity.
 
 Group columns hold the JSON text of that group's attributes (name → value), None where there is nothing *or where it is
-withheld*: which of the two is said from the claim's label alone, by whoever shows it. ``origin`` is the slug of an
-organisation, a space and that one's reference, and is withheld with its group. Integers are internal and must be
+withheld*: which of the two it is follows from the claim's label alone. ``origin`` is the slug of an
+organisation, a space and its reference, and is withheld with its group. Integers are internal and must be
 sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
 """
 
@@ -76,7 +76,7 @@ class LinkClaim(NamedTuple):
 
     @property
     def link(self) -> Link:
-        """Of which link it is a claim."""
+        """The link that it claims."""
         return self[:3]
 
     @property
@@ -95,11 +95,11 @@ IDENTIFIED = ""
 
 
 class Node(NamedTuple):
-    """What is one thing to a reader: an entity, by its mark, in one *world* of the reader's.
+    """One thing as a reader sees it: an entity, by its mark, in one *world* of the reader.
 
     What a reader may not identify must not be joined with what it can name. So a claim that grants no identity belongs
     to a world of its owner, named by the owner's slug, and all others to the world :data:`IDENTIFIED`; claims join only
-    within a world, and one entity is a thing of its own in each.
+    within a world, and one entity is a separate thing in each.
     """
 
     mark: str
@@ -107,9 +107,9 @@ class Node(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What all visible claims of one thing come to, shown or not.
+    """Totals over all visible claims of one entity or link, shown or not.
 
-    ``sources``: owner, and the organisation that it says to have it from; empty: none, or withheld.
+    ``sources`` pairs each owner with the organisation that it names as origin; empty: none, or withheld.
     """
 
     claims: int
@@ -122,13 +122,13 @@ class Told(NamedTuple):
 
 
 def tell(claims: Iterable[RecordClaim | LinkClaim], owner: Callable[[int], str]) -> Told:
-    """What claims that are all in hand come to; ``owner`` of a label number."""
+    """Totals over ``claims``, if these are all visible ones; ``owner`` gives the owner of a label number."""
     pairs = [(owner(claim.lid), (claim.origin or "").partition(" ")[0]) for claim in claims]
     return Told(len(pairs), frozenset(pairs))
 
 
 class EntityFacts(NamedTuple):
-    """A visible entity in a world. ``key`` is None in a world of withheld ones; ``claims`` are those that are shown."""
+    """A visible entity in a world. ``key`` is None where it is withheld; ``claims`` are those that are shown."""
 
     id: int
     mark: str
@@ -145,14 +145,14 @@ class EntityFacts(NamedTuple):
 
     @property
     def node(self) -> Node:
-        """What it is to the reader."""
+        """The entity as the reader knows it."""
         return Node(self.mark, self.world)
 
 
 class Neighbourhood(NamedTuple):
     """The start is in ``entities``, as is every end of ``links``. ``truncated``: there are links beyond the limit.
 
-    ``told`` is there where something was cut: what all visible claims of the links shown come to.
+    Where something was cut, ``told`` has the totals over all visible claims of the links shown.
     """
 
     entities: list[EntityFacts]
@@ -180,15 +180,15 @@ class Paths(NamedTuple):
 
 
 PRIME = (1 << 31) - 1
-"""A lot is two numbers below it, packed in one; the products of two such pairs fit Neo4j's integers, and their sum."""
+"""A lot packs two numbers below this prime; the sum of two products of such numbers fits Neo4j's integers."""
 
 
 class Shuffle(NamedTuple):
-    """The order of one reading organisation among claims that look alike, by their lots.
+    """The order in which one reading organisation sees claims that look alike, by their lots.
 
-    A lot (a, b) goes to a · factor + b · other modulo :data:`PRIME`, and then by itself. Lots are random, and all that
-    shows is their order: to one reader it is any order, and to two readers, whose factors are not multiples of each
-    other, orders that are independent of each other. The statements count the same way.
+    A lot (a, b) has the place a · factor + b · other modulo :data:`PRIME`; equal places go by the lot itself. Lots
+    are random, and only their order shows: one reader sees a random order, and two readers, whose factors are not
+    multiples of each other, see independent orders. The Cypher statements calculate the same.
     """
 
     factor: int
@@ -204,7 +204,7 @@ class Shuffle(NamedTuple):
 
     def entity(self, entity: EntityFacts) -> tuple[int, int]:
         """What decides between entities that look alike."""
-        # Not the entity's own number, which is given by whoever spoke of it first, and that may be hidden.
+        # Not the entity's own integer: it comes from the record that named it first, which may be hidden.
         return self.claim(entity.claims[0])
 
 
@@ -215,7 +215,7 @@ def shuffle_of(secret: bytes, org: str) -> Shuffle:
 
 
 def ordered(items: Iterable[T], order: Callable[[T], Any], tie: Callable[[T], Any]) -> list[T]:
-    """The items by what is visible of them; only those that look alike are asked for what decides between them."""
+    """The items sorted by ``order``, what is visible of them; ``tie`` is asked only about those that look alike."""
     keyed = sorted(((order(item), item) for item in items), key=_first)
     keys = [key for key, _ in keyed]
     if not any(map(eq, keys, islice(keys, 1, None))):

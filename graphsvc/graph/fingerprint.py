@@ -5,8 +5,8 @@ sum of the lines' SHA-256 as numbers, modulo 2^256, so they can come in any orde
 lists are sets, so they are sorted first. It finds differences between two graphs of ours; it is no commitment
 against someone who chooses the lines.
 
-What entities and labels are numbered hangs on the order of writing, and nobody is shown it: an entity stands in a line
-by its mark, a label by what it says. A label that nothing is under is no part of the graph.
+The numbers of entities and labels depend on the order of writing, and nobody is shown them: a line names an entity by
+its mark, and a label by what it says. A label that no record has is not counted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MODULUS = 1 << 256
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """``digest`` in hex, and what was counted; labels are not."""
+    """``digest`` in hex, and how many nodes (without labels) and relationships there are."""
 
     digest: str
     nodes: int
@@ -39,7 +39,7 @@ class Fingerprint:
 
 
 def fingerprint(graph: Graph) -> Fingerprint:
-    """Read everything and say what it comes to; about 20,000 things a second. Raises Unavailable."""
+    """The fingerprint of the whole graph; reads about 20,000 nodes and relationships a second. Raises Unavailable."""
     total, counts = 0, [0, 0]
     with graph.session() as session:
         labels = dict(tuple(values) for values in session.run(_LABELS))
@@ -60,13 +60,13 @@ def _node(values: list[Any], labels: dict[int, str]) -> list[Any]:
 
 def _relationship(values: list[Any], labels: dict[int, str]) -> list[Any]:
     kind, start, end, start_mark, end_mark, found = values
-    # Where what it is found by is not that of its ends, that is a difference.
+    # The indexed integers of the ends must be those of the real ends: if not, the line says so.
     ends = [(name, found.pop(name) == n) for name, n in (("src", start), ("dst", end), ("ent", end)) if name in found]
     return [kind, start_mark or start, end_mark or end, ends, _named(found, labels)]
 
 
 def _named(found: dict[str, Any], labels: dict[int, str]) -> dict[str, Any]:
-    """Properties, with what labels say for their numbers."""
+    """Properties, with label numbers replaced by what the labels say."""
     if "lid" in found:
         found["lid"] = labels.get(found["lid"], found["lid"])
     found["lids"] = sorted(str(labels.get(lid, lid)) for lid in found.get("lids", ()))

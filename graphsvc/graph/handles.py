@@ -1,12 +1,12 @@
 """Handles: the opaque ids that leave the service.
 
 A handle is AES-SIV (RFC 5297) under the reading organisation's own key over kind byte ‖ 24 bytes, base64url without
-padding: 55 characters. Deterministic, so a reader sees one thing under one id; authenticated, so a guessed one is
-nothing; and under another organisation's key it opens to nothing, so handles can't be compared between organisations.
+padding: 55 characters. Deterministic, so a reader sees one thing under one id; authenticated, so a guessed one
+does not open; nor does it under another organisation's key, so handles can't be compared between organisations.
 
-The 24 bytes are a record's integer, or an entity's mark (16 bytes) and the number of the world that it is a thing of (8
-bytes). Both hang on nothing but the entity's key, the record's place in the ledger and whose claims are withheld: not
-on who else speaks of the entity, nor on whether anybody did before.
+The 24 bytes are a record's integer, or an entity's mark (16 bytes) and the number of its world (8 bytes). They
+depend only on the entity's key, the record's place in the ledger and whose claims are withheld: not on who else claims
+the entity, nor on whether anybody did before.
 """
 
 from __future__ import annotations
@@ -73,5 +73,5 @@ class Handles:
 
 
 def _number(world: str) -> int:
-    """A world's 8 bytes in a handle: none for what is identified, else those that its name's SHA-256 begins with."""
+    """A world's number in a handle: 0 for :data:`IDENTIFIED`, else the first 8 bytes of its name's SHA-256."""
     return 0 if world == IDENTIFIED else int.from_bytes(sha256(world.encode()).digest()[:8])

@@ -1,6 +1,6 @@
 """What an owner looks up of its own records to keep, hold or let go of them; nobody else is shown any of it.
 
-Whoever calls names the labels (by number) that it may look at: those of one owner. Expiry hides nothing here: what
+The caller names the labels (by number) that may be looked at: those of one owner. Expiry hides nothing here: what
 has expired is still held until it is purged.
 """
 

@@ -1,9 +1,9 @@
-"""What the graph keeps that is drawn under the service's secret, and that says nothing to whoever lacks it.
+"""Values in the graph that are drawn under the service's secret, and say nothing to anybody without it.
 
-An entity's *mark* is drawn from its canonical key: handles are made of it, so they hang on the key alone, never on
-when, how often or by whom the entity was spoken of. A claim's *lot* is drawn from its place in the ledger: it decides
-between claims that look alike, and is random to everybody who does not hold the secret. Both come out equal in a
-rebuild.
+An entity's *mark* is drawn from its canonical key: handles are made of it, so they depend on the key alone, never
+on when, how often or by whom the entity was claimed. A claim's *lot* is drawn from its place in the ledger: it decides
+between claims that look alike, and is random to everybody who does not hold the secret. A rebuild gives the same
+values.
 
 Both are BLAKE2b (RFC 7693), keyed, with a personalisation of their own: a PRF of what they are drawn from.
 """
@@ -23,7 +23,7 @@ _PLACE = struct.Struct(">QQ")
 
 
 class Marks:
-    """Draws marks and lots under one secret; without it, under one that is drawn here. Thread-safe."""
+    """Draws marks and lots under one secret, a random one if none is given. Thread-safe."""
 
     def __init__(self, secret: bytes = b"") -> None:
         self._key = hmac.digest(secret or secrets.token_bytes(32), b"graphsvc marks v1", "sha256")

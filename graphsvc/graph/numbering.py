@@ -1,4 +1,4 @@
-"""The numbers of labels: from 1, in the order in which they are met. Nothing that anybody is shown hangs on them."""
+"""The numbers of labels: from 1, in the order in which they are met. Nothing that anybody is shown depends on them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphsvc.model.labels import Label
 
 
 class Numbering:
-    """Gives out numbers beside those ``known``."""
+    """Gives labels numbers above those ``known``."""
 
     def __init__(self, known: Mapping[Label, int]) -> None:
         self._known = known

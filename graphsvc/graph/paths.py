@@ -1,8 +1,8 @@
 """The search for the shortest paths: level by level from both ends, then over what came back (``shortest``). No I/O.
 
 With ``d`` levels expanded from the source and ``e`` from the target, every claim on every path of up to ``d + e`` hops
-is in hand, so the search stops as soon as that is enough. A level that would pass the budget is dropped whole: half a
-level would depend on what the reader can't see. All that is counted or timed is visible claims and work on them.
+has been read, so the search stops as soon as that is enough. A level that would pass the budget is dropped whole: half
+a level would depend on what the reader can't see. Only visible claims, and work on them, are counted and timed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Claim = tuple[int, int, str | None, str | None, str, int]
 """Source, target, their keys where the claim grants them, the claim's element id, its lot."""
 
 STEPS = 2_000_000
-"""Neighbours that one search may look at: some tenths of a second."""
+"""At most this many neighbours are looked at in one search: some tenths of a second."""
 SECONDS = 3.0
-"""Time on a processor that one search may take."""
+"""At most this many seconds of processor time for one search."""
 
 
 class Search:
@@ -69,7 +69,7 @@ class Search:
         return sorted(self._fronts[self._side])
 
     def add(self, claims: Sequence[Sequence[object]]) -> None:
-        """All visible claims that touch the frontier, or more of them than :attr:`left`."""
+        """Take in all visible claims that touch the frontier; more of them than :attr:`left` end the search."""
         if len(claims) > self.left:
             self.truncated = True
             return
@@ -93,7 +93,7 @@ class Search:
 
     def paths(self) -> list[list[int]]:
         """The shortest paths that are certain by now, shortest first, ties by visible keys."""
-        # A side with nothing left to expand has every claim that its end can reach in hand, however long the way.
+        # Once a side has nothing left to expand, every claim that its end can reach, however far, has been read.
         certain = min(sum(self._depths), self._max_hops) if all(self._fronts) else self._max_hops
         if certain > self._certain:
             self._certain, self._found = certain, []

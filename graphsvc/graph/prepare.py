@@ -6,19 +6,21 @@ out everything else, :meth:`Prepared.bind` puts the integers in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from graphsvc.graph import statements
 from graphsvc.graph.marks import Marks
+from graphsvc.graph.statements import Parameters
 from graphsvc.model.claims import entity_facts, expiry, link_facts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label
 from graphsvc.model.places import record_int
 
-Statement = tuple[str, dict[str, Any]]
+Statement = tuple[str, Parameters]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Prepared:
     labels: list[Label]
     entry_index: int
 
-    def lookup(self, lids: Sequence[int]) -> dict[str, Any]:
+    def lookup(self, lids: Sequence[int]) -> Parameters:
         """Parameters of :data:`statements.LOOK_UP`; ``lids`` are the numbers of ``labels``."""
         return {
             "touch": [
@@ -49,9 +51,8 @@ class Prepared:
     ) -> tuple[list[int], list[Statement]]:
         """The integers of ``keys`` and the statements to run, in order.
 
-        ``found`` maps positions of entities that exist to their integers; ``marks`` draws what claims and new entities
-        are marked by. Raises IntegrityError for a kind that is
-        not among ``kinds``.
+        ``found`` maps positions of entities that exist to their integers; ``marks`` draws the lots of claims and the
+        marks of new entities. Raises IntegrityError for a kind that is not among ``kinds``.
         """
         ids = [found.get(position, fresh) for position, fresh in enumerate(self.fresh_ids)]
         new: dict[str, list[list[Any]]] = {}
@@ -87,44 +88,66 @@ class Prepared:
         return records, claims
 
 
+@dataclass(slots=True)
+class Mentions:
+    """The entities that some drafts name, each once: keys, kinds and ordinals, in the order in which they come.
+
+    ``positions`` has a list for each draft: where its entities are in these lists. An entity's ordinal is its place
+    among all entities of the submission's accepted drafts, where it is named first; its integer is made from that, so a
+    rebuild must count as the applier does.
+    """
+
+    keys: list[str]
+    kinds: list[str] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    positions: list[list[int]] = field(default_factory=list)
+
+
+def mentions(drafts: Sequence[CleanDraft], begins: Iterable[int]) -> Mentions:
+    """What ``drafts`` name. ``begins`` has the ordinal of each draft's first entity."""
+    found = Mentions([])
+    seen: dict[str, int] = {}
+    for draft, begin in zip(drafts, begins, strict=True):
+        row = []
+        for ordinal, entity in enumerate(draft.entities, begin):
+            position = seen.setdefault(entity.key, len(seen))
+            if position == len(found.kinds):
+                found.kinds.append(entity.kind)
+                found.ordinals.append(ordinal)
+            row.append(position)
+        found.positions.append(row)
+    found.keys = list(seen)
+    return found
+
+
 def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int]) -> Prepared:
     """Work out a batch of one submission.
 
     ``first_ordinal`` is the ordinal of the batch's first entity, counted over all entities of the submission's
     accepted drafts; or, where erased drafts left gaps, one such number for each draft.
     """
-    seen: dict[str, int] = {}
+    if isinstance(first_ordinal, int):
+        sizes = [len(draft.entities) for draft in drafts]
+        begins: Sequence[int] = list(accumulate(sizes[:-1], initial=first_ordinal))[: len(drafts)]
+    else:
+        begins = first_ordinal
+    found = mentions(drafts, begins)
     known: dict[Label, int] = {}
-    touched: list[dict[int, None]] = []
-    kinds: list[str] = []
-    fresh: list[int] = []
-    positions: list[list[int]] = []
+    touched: list[dict[int, None]] = [{} for _ in found.keys]
     label_positions: list[int] = []
-    ordinal = first_ordinal if isinstance(first_ordinal, int) else 0
-    for number, draft in enumerate(drafts):
-        if not isinstance(first_ordinal, int):
-            ordinal = first_ordinal[number]
+    for draft, row in zip(drafts, found.positions, strict=True):
         label = known.setdefault(draft.label, len(known))
         label_positions.append(label)
-        row: list[int] = []
-        for entity in draft.entities:
-            position = seen.setdefault(entity.key, len(seen))
-            if position == len(kinds):
-                kinds.append(entity.kind)
-                fresh.append(record_int(entry_index, ordinal))
-                touched.append({})
+        for position in row:
             touched[position][label] = None
-            row.append(position)
-            ordinal += 1
-        positions.append(row)
     return Prepared(
         drafts,
-        positions,
+        found.positions,
         label_positions,
-        list(seen),
-        kinds,
+        found.keys,
+        found.kinds,
         [list(t) for t in touched],
-        fresh,
+        [record_int(entry_index, ordinal) for ordinal in found.ordinals],
         list(known),
         entry_index,
     )

@@ -9,7 +9,7 @@ Five rules hold in every statement, and a test reads the plans to see that they 
   record is not withdrawn. Field groups are masked here, so what a reader may not see never leaves the database.
 * **What a reader may see is asked of one list**: ``$may`` has for each label what may be done with it, as one small
   number, and ``$view`` or ``$identity`` which of these numbers allow it (:class:`graphsvc.policy.scope.Packed`). A
-  label that came later has no number, and that is in no list.
+  label that came later has no number, so no list allows it.
 * **One world.** Where entities are asked for, ``$view`` allows the labels of one world of the reader's
   (:class:`graphsvc.graph.facts.Node`) and no others, so nothing is joined across worlds.
 * **One packed record.** Columns travel as lists inside lists. Where they hold values, these are counted before they
@@ -18,7 +18,7 @@ Five rules hold in every statement, and a test reads the plans to see that they 
 Order and cuts go by visible values; an identifier counts as visible where the claim grants group ``identity``. What
 is equal by all of these is ordered by lot, mixed under a key of the reading organisation: that tells nothing about who
 came first. Where claims are cut, their owners take turns (:mod:`graphsvc.graph.turns`; ``$owner`` has the owner of each
-label, ``$place`` what an owner's place goes by), and what all of them come to is told beside those that are left.
+label, ``$place`` the number that an owner is ordered by), and the totals over all come with those that are left.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def _columns(claim: str) -> str:
 
 
 def _live(claim: str, record: str = "rec") -> str:
-    # A record's integer begins with its submission's: a large one is hidden whole until it is gone.
+    # A record's integer begins with its submission's index: a large submission is hidden as a whole until it is gone.
     number = f"{claim}.{record}"
-    return f"{claim}.exp > $now AND NOT {number} IN $withdrawn AND NOT {number} / {1 << ROW_BITS} IN $leaving"
+    return f"{claim}.exp > $now AND NOT {number} IN $hidden AND NOT {number} / {1 << ROW_BITS} IN $hiddenIn"
 
 
 def _tie(claim: str) -> str:
@@ -62,7 +62,7 @@ def _key(claim: str, node: str) -> str:
 
 
 def _held(claims: str, first: int, start: str = "0") -> str:
-    """The characters that claims hold, added to ``start``; the columns of each begin with its ``first``."""
+    """How many characters claims hold, added to ``start``; in each, the claim's columns begin at place ``first``."""
     groups = range(first + len(_PLAIN), first + len(_PLAIN) + len(GROUPS))
     sizes = " + ".join(f"size(coalesce(c[{place}], ''))" for place in groups)
     return f"reduce(held = {start}, c IN {claims} | held + {CLAIM} + {sizes})"
@@ -86,9 +86,9 @@ def _sources(claim: str) -> str:
 
 
 def _by_turns(claim: str, order: str, most: str) -> str:
-    """Of rows ``owner, found`` the claims that are shown, in a list: see :mod:`graphsvc.graph.turns`.
+    """From rows ``owner, found``, a list of the claims to show, by turns (:mod:`graphsvc.graph.turns`).
 
-    ``told`` keeps what each owner's claims come to, shown or not: owner, their number, where they come from.
+    ``told`` keeps the totals over each owner's claims, shown or not: owner, number of claims, origins.
     """
     return f"""
 CALL (found) {{
@@ -103,8 +103,8 @@ CALL (hands) {{
 }}"""
 
 
-# One row per visible entity: id, mark, kind, key where a visible claim grants it, claims, what all of them come to.
-# Null: they hold too much.
+# One row per visible entity: id, mark, kind, key where a visible claim grants it, claims, totals over all.
+# Null when they hold more than $room characters.
 _FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
@@ -138,7 +138,7 @@ CALL (e) {{
   RETURN a LIMIT 1
 }}"""
 
-# What entities are called: those that some visible claim supports.
+# Mark and visible key of those entities that some visible claim supports.
 NAMES = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_ANY}
 RETURN collect([e.id, e.mark, {_key("a", "e")}])"""
@@ -147,7 +147,7 @@ LOCATE = f"""
 UNWIND $marks AS mark MATCH (e:Entity {{mark: mark}}) {_ANY}
 RETURN collect([e.mark, e.id])"""
 
-# For whom a hit is told: the owners' records behind it, label by label.
+# The records behind a hit, by label: their owners are told of it.
 MATCH = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $match] AS l
@@ -159,7 +159,7 @@ CALL (e, l) {{
 WITH e.key AS key, l, records WHERE size(records) > 0
 RETURN collect([key, l, records])"""
 
-# Which records speak of the entities that keys name.
+# The records about the entities that keys name.
 RECORDS_ABOUT = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
@@ -193,7 +193,7 @@ WITH collect([c.src, c.dst, c.kind, {_columns("c")}]) AS claims
 RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END"""
 
 
-# What all claims of links between some ends come to, shown or not; found from the entities that a walk went out from.
+# Totals over all claims of links between some ends, shown or not; found from the entities that a walk expanded.
 LINKS_TOLD = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}})
 {_TOUCHING}
@@ -203,7 +203,7 @@ RETURN collect([src, dst, kind, owner, count, sources])"""
 
 
 def first_asked() -> list[str]:
-    """The statements that questions begin with, those that are asked most first."""
+    """The statements that questions run, the most frequent ones first."""
     by_identifier = [RESOLVE, ENTITIES, MATCH]
     along_paths = [LEVEL, CLAIMS]
     rest = [LOCATE, ENTITY, NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT, LINKS_TOLD]
@@ -215,8 +215,8 @@ def first_asked() -> list[str]:
 def graded(statement: str) -> str:
     """A statement of this module that takes only claims whose grading is among ``$grades``, and looks at no others.
 
-    ``$grades`` holds ``scheme source information``, and an empty text where claims without a grading pass. Wherever a
-    claim is asked whether it is live, it is asked for its grading as well: before any order, cut or count.
+    ``$grades`` holds ``scheme source information``, and an empty text where claims without a grading pass. The grading
+    is checked wherever the expiry is: before claims are ordered, cut or counted.
     """
     grade = r"coalesce(\1.gsch + ' ' + \1.gs + ' ' + \1.gi, '') IN $grades AND \1.exp > $now"
     return re.sub(r"\b(\w+)\.exp > \$now", grade, statement)
@@ -226,8 +226,8 @@ def graded(statement: str) -> str:
 def expand(hops: int, chosen: bool) -> str:
     """The neighbourhood of the mark ``$start``: claims within ``hops``, and the facts of all their ends.
 
-    One statement, level by level; ``$most`` is one more than the claims wanted: a level that passes it ends the walk.
-    Last come the entities that it went out from: every claim that touches one of these was looked at.
+    One statement, level by level; ``$most`` is one more than the claims wanted: a level that reaches it ends the walk.
+    The last column has the entities that were expanded: every claim that touches one of these was looked at.
     ``chosen``: follow only claims whose kind is in ``$kinds``.
     """
     levels = "".join(_level(chosen) for _ in range(hops))

@@ -1,10 +1,10 @@
-"""Reads. Each takes a :class:`~graphsvc.policy.scope.Scope` and returns only what it lets see.
+"""Reads. Each takes a :class:`~graphsvc.policy.scope.Scope` and returns only what that allows.
 
 An entity is there if and only if a live claim that the scope views supports it; absent, hidden, expired and withdrawn
 look alike. What is read of entities is read in one world of the reader's (:class:`graphsvc.graph.facts.Node`): no other
 claims count. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
 (default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had, and
-TooLarge when what they would return passes :data:`graphsvc.model.room.ROOM`; that is told before it leaves Neo4j.
+TooLarge when what they would return passes :data:`graphsvc.model.room.ROOM`; Neo4j checks this first.
 
 A read runs as a whole in one of the graph's threads: what came back is put in order there, not on the event loop.
 """
@@ -39,6 +39,7 @@ from graphsvc.graph.facts import (
     tell,
 )
 from graphsvc.graph.paths import Search
+from graphsvc.graph.statements import Parameters
 from graphsvc.graph.turns import Places, by_turns
 from graphsvc.graph.write import read_labels
 from graphsvc.model.room import ROOM, too_large
@@ -49,24 +50,24 @@ if TYPE_CHECKING:
     from graphsvc.policy.scope import Scope
 
 RECORDS = 50
-"""Claims shown of one entity; :attr:`EntityFacts.told` says what all of them come to."""
+"""At most this many claims are shown of one entity; :attr:`EntityFacts.told` has the totals over all of them."""
 
 T = TypeVar("T")
 Ask = Callable[..., list[Any]]
 """Runs a statement with parameters under one scope, and returns its only row."""
 
 Grades = Sequence[str] | None
-"""Which gradings a claim may have, as :func:`graphsvc.graph.queries.graded` has them; None: any, or none."""
+"""The gradings that a claim may have, in the form of :func:`graphsvc.graph.queries.graded`; None: any, or none."""
 
 BUDGET = 20_000
-"""Visible claims that one path search may look at."""
+"""At most this many visible claims are looked at in one path search."""
 
 
 class Reader:
     """Reads from one graph. Any number at once; keeps nothing that was read."""
 
     def __init__(self, graph: Graph, records: int = RECORDS, budget: int = BUDGET, secret: bytes = b"") -> None:
-        """``secret`` decides between what looks alike; without it, one that is drawn here."""
+        """``secret`` decides between what looks alike; without it, a random one does."""
         self._secret = secret or secrets.token_bytes(32)
         self._shuffles: dict[str, Shuffle] = {}
         self._places: dict[str, Places] = {}
@@ -75,7 +76,7 @@ class Reader:
         self._budget = budget
 
     def plan_ahead(self) -> Future[None]:
-        """Have the server plan what questions begin with; returns at once."""
+        """Have the server plan the statements that questions run first; returns at once."""
         return self._graph.plan_ahead(queries.first_asked())
 
     async def labels(self, after: int = -1) -> list[tuple[int, Label]]:
@@ -91,7 +92,7 @@ class Reader:
     async def names(
         self, scope: Scope, ids: Sequence[int], now: float | None = None, world: str = IDENTIFIED
     ) -> dict[int, tuple[str, str | None]]:
-        """The marks of those of ``ids`` that are visible in a world, and their canonical keys where it grants them."""
+        """The marks of those of ``ids`` that are visible in a world, and their canonical keys where granted."""
 
         def work(ask: Ask) -> dict[int, tuple[str, str | None]]:
             return {n: (mark, key) for n, mark, key in ask(queries.NAMES, ids=list(ids))[0]}
@@ -199,7 +200,7 @@ class Reader:
     async def match(
         self, scope: Scope, keys: Sequence[str], now: float | None = None, most: int = RECORDS
     ) -> dict[str, dict[int, list[int]]]:
-        """Per canonical key, and label of the match set, up to ``most`` live records about it; none is left out."""
+        """By canonical key and matchable label, up to ``most`` live records about it; keys without any are left out."""
         asked = {"keys": list(keys), "match": list(scope.allowed("match")), "most": most}
 
         def work(ask: Ask) -> dict[str, dict[int, list[int]]]:
@@ -241,11 +242,11 @@ class Reader:
     ) -> T:
         """Run ``work`` in one of the graph's threads; it blocks, and asks under ``scope`` only.
 
-        It asks within a world; within all of them (None) only where nothing is joined.
+        It reads one world; all of them (None) only where nothing is joined.
         """
-        parameters: dict[str, Any] = {"now": int(time.time() if now is None else now), "room": ROOM}
-        parameters["withdrawn"] = list(scope.withdrawn)
-        parameters["leaving"] = list(scope.leaving)
+        parameters: Parameters = {"now": int(time.time() if now is None else now), "room": ROOM}
+        parameters["hidden"] = list(scope.hidden)
+        parameters["hiddenIn"] = list(scope.hidden_in)
         parameters.update(self._shuffle(scope)._asdict())
         parameters["place"] = list(map(self._places_of(scope), scope.viewed))
         parameters.update(scope.masks(world))
@@ -286,14 +287,14 @@ class Reader:
 
 
 def _whole(rows: list[Any] | None) -> list[Any]:
-    """Rows as they came; null, which is what comes instead of too many, raises TooLarge."""
+    """The rows unchanged. Raises TooLarge for null, which Neo4j returns instead of too large an answer."""
     if rows is None:
         raise too_large()
     return rows
 
 
 def _told(rows: Iterable[Sequence[Any]], scope: Scope) -> Told:
-    """What claims come to, from rows of an owner, how many claims it has, and the organisations that these are from."""
+    """Totals over claims, from rows of an owner, how many claims it has, and the origins that these name."""
     counts, pairs = 0, set[tuple[str, str]]()
     for owner, count, sources in rows:
         counts += count
@@ -302,14 +303,14 @@ def _told(rows: Iterable[Sequence[Any]], scope: Scope) -> Told:
 
 
 def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int], scope: Scope) -> dict[Link, Told]:
-    """What all visible claims of each link come to; ``passed`` are entities, of which every link touches one."""
+    """Totals over all visible claims of each link; every link touches one of the entities ``passed``."""
     shown: dict[Link, list[Sequence[Any]]] = {claim.link: [] for claim in links}
     ends = {end for source, target, _ in shown for end in (source, target)}
     rows = ask(queries.LINKS_TOLD, ids=[n for n in passed if n in ends], ends=list(ends))[0]
     for source, target, kind, *told in rows:
         if (source, target, kind) in shown:
             shown[source, target, kind].append(told)
-    # A link may have gone since the walk; what the walk brought counts then.
+    # A link may have gone since the walk; then the claims that the walk found are counted.
     return {link: _told(told, scope) for link, told in shown.items() if told}
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 Neighbours = Mapping[int, Collection[int]]
 Order = Callable[[int, int], Any]
-"""What steps from one node to its neighbours are ordered by; no two of one node are equal."""
+"""The sort key of a step from one node to a neighbour; no two steps from one node have equal keys."""
 
 
 class Spent(Exception):
@@ -35,7 +35,7 @@ class Effort:
         self.left = steps
 
     def spend(self, steps: int) -> None:
-        """Note that so many steps are taken; raises Spent when they, or the time, are used up."""
+        """Count ``steps`` as taken; raises Spent when the steps allowed, or the time, are used up."""
         self.left -= steps
         if self.left < 0 or self._clock() > self._end:
             raise Spent
@@ -62,7 +62,7 @@ class Shortest:
         self._from_source: dict[int, int] = {}
 
     def paths(self) -> Iterator[list[int]]:
-        """Shortest first; of one length in the order of their steps. Raises Spent: what came before stands."""
+        """The paths, shortest first, of one length in the order of their steps. Raises Spent; earlier paths hold."""
         if self._source == self._target or not {self._source, self._target} <= self._between.keys():
             return
         self._from_source = self._distances()

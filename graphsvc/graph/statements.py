@@ -7,13 +7,17 @@ CREATE: the watermark, moved in the same transaction, is what keeps a batch from
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
+
+Parameters = dict[str, Any]
+"""A statement's parameters by name, of any type that Bolt carries."""
 
 _FACTS = (
     "gs: {0}[0], gi: {0}[1], gsch: {0}[2], since: {0}[3], until: {0}[4], identity: {0}[5], personal: {0}[6], "
     "content: {0}[7], financial: {0}[8], operational: {0}[9], origin: {0}[10]"
 )
 
-# A list may not be there: it is as good as empty.
+# A missing list counts as empty.
 READ_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) RETURN w.index, coalesce(w.open, [])"
 
 # Writing the name first takes the write lock, so that two appliers can't both read the old values.
@@ -24,7 +28,7 @@ SET w.index = $to_index, w.open = CASE WHEN size($to_open) > 0 THEN $to_open END
 
 TOUCH_WATERMARK = "MATCH (w:Watermark {name: 'graph'}) SET w.name = w.name"
 
-# The lock of the watermark, so that two appliers can't both give out a number.
+# This takes the watermark's lock, so that two appliers can't both give out the same number.
 COUNT_LABELS = """
 MATCH (w:Watermark {name: 'graph'}) SET w.name = w.name
 WITH w RETURN COUNT { MATCH (:Label) }"""
@@ -80,7 +84,7 @@ WITH collect(DISTINCT n) AS gone, collect(DISTINCT [e.id, old]) AS left
 FOREACH (n IN gone | DETACH DELETE n)
 RETURN left"""
 
-# The index is on (ent, lid, exp) and serves only who asks for all three.
+# The index is on (ent, lid, exp) and serves only queries that name all three, hence the condition on exp.
 # Every claim's ends are ABOUT ends of the same record and label, so ABOUT alone tells whether a label is still there.
 DROP_LABELS = """
 UNWIND $left AS pair MATCH (e:Entity {id: pair[0]})

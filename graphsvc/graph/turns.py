@@ -1,7 +1,7 @@
 """Owners take turns wherever claims are cut to a bound: one of each owner, then a second of each that has more.
 
 So every owner is seen before anybody's second, and nobody crowds another one out by saying a thing often. Whose turn is
-first is drawn for each reading organisation anew, and so the same all its life; each owner's own claims keep their
+first is drawn at random for each reading organisation and never changes for it; each owner's own claims keep their
 order. Both depend on nothing but what the reader may see. Pure.
 """
 
@@ -25,7 +25,7 @@ class Places:
         self._drawn: dict[str, int] = {}
 
     def __call__(self, owner: str) -> int:
-        """What an owner's place goes by: 56 bits, which Neo4j's integers hold."""
+        """The number that an owner is ordered by: 56 bits, which Neo4j's integers hold."""
         place = self._drawn.get(owner)
         if place is None:
             drawn = hmac.digest(self._secret, self._begin + owner.encode(), "sha256")

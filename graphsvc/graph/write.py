@@ -1,4 +1,4 @@
-"""The one writer of the graph: carries drafts in, each batch exactly once.
+"""The one writer of the graph: it writes drafts, each batch exactly once.
 
 Every transaction also moves the watermark, so a crash leaves a batch wholly in or wholly out, and a batch that comes
 twice or too early is refused (:class:`OutOfOrder`). There is one applier, so transactions never wait for each other.
@@ -20,6 +20,7 @@ from graphsvc.graph.driver import with_one_map
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.numbering import Numbering
 from graphsvc.graph.prepare import Prepared, prepare
+from graphsvc.graph.statements import Parameters
 from graphsvc.model.bounds import BATCH_ROWS, WITHDRAWN_CLAIMS
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label, Move, label_key
@@ -41,8 +42,8 @@ class OutOfOrder(IntegrityError):
 class Watermark:
     """All entries up to ``index`` are applied (-1: none), but for those that are ``open``.
 
-    ``open``: these entries in ledger order, each with how far it is applied: how many of its rows are done with, of a
-    submission's in the order in which they are sealed.
+    ``open`` has these entries in ledger order, each with how many of its rows are done; a submission's rows count in
+    the order in which they are sealed.
     """
 
     index: int
@@ -68,9 +69,9 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Part of what an entry does: its rows from the ``at``-th on, up to the ``to``-th (None: it is complete then).
+    """Part of what an entry does: its rows from number ``at`` (from 0) to before ``to`` (None: to the end).
 
-    ``submission`` is whose rows they are; None: the entry is the submission. ``passed`` are the entries before it that
+    ``submission`` has these rows; None: the entry itself. ``passed`` are the entries before it that
     have still to be applied.
     """
 
@@ -96,7 +97,7 @@ class Writer:
     """
 
     def __init__(self, graph: Graph, marks: Marks | None = None) -> None:
-        """``marks`` draws what entities and claims are marked by; without it, one with a secret of its own."""
+        """``marks`` draws the marks of entities and the lots of claims; without it, from a random secret."""
         self._graph = graph
         self._marks = marks or Marks()
         self._lids: dict[Label, int] | None = None
@@ -112,7 +113,7 @@ class Writer:
         index, flat = self._graph.answer(statements.READ_WATERMARK, {})
         at = Watermark(index, tuple(zip(flat[::2], flat[1::2], strict=True)))
         if at != self._at:
-            # Someone else has written since, if only for a moment: what labels there are is read anew.
+            # Somebody else has written since: the labels must be read anew.
             self._lids, self._at = None, at
         return at
 
@@ -129,7 +130,7 @@ class Writer:
     ) -> Applied:
         """Apply one batch (best about 5,000 drafts) of what an entry brings.
 
-        ``first_ordinal`` is as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` is told what is about to be
+        ``first_ordinal`` is as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` gets what is about to be
         applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is right before this batch.
         """
         submission = step.entry if step.submission is None else step.submission
@@ -161,7 +162,7 @@ class Writer:
     ) -> None:
         """Put records and all their claims under other labels, as an entry says.
 
-        Records that are absent, or under a label of another owner, are skipped. ``before_commit`` is told, per move,
+        Records that are absent, or under a label of another owner, are skipped. ``before_commit`` gets, per move,
         the label's number and the records that move; if it raises, nothing is moved.
         """
         to = self._to(step)
@@ -236,7 +237,7 @@ class Writer:
         return numbers
 
     def _to(self, step: Step) -> Watermark:
-        """Where the graph stands after a step that comes now. Raises OutOfOrder for one that does not."""
+        """Where the graph stands after ``step``. Raises OutOfOrder when another step comes first."""
         at = self._at or self.watermark()
         if at.at(step.entry) != step.at:
             raise OutOfOrder("the graph is not right before this entry or batch")
@@ -275,11 +276,11 @@ def _flat(mark: Watermark) -> list[int]:
     return [number for entry in mark.open for number in entry]
 
 
-def _packed(runner: Session | Transaction, statement: str, parameters: dict[str, Any]) -> Any:
+def _packed(runner: Session | Transaction, statement: str, parameters: Parameters) -> Any:
     """The only value of a statement's only record."""
     return runner.run(*with_one_map(statement, parameters)).single(strict=True)[0]
 
 
-def _run(transaction: Transaction, statement: str, parameters: dict[str, Any]) -> None:
-    """A statement that answers nothing."""
+def _run(transaction: Transaction, statement: str, parameters: Parameters) -> None:
+    """Run a statement that returns nothing."""
     transaction.run(*with_one_map(statement, parameters)).consume()

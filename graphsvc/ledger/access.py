@@ -31,9 +31,10 @@ MAX_RECORDS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class OwnerEntry:
-    """An entry that holds a section of an owner, or (``seq`` None) an act of its own, or what it was told of late.
+    """An entry that is part of an owner's evidence.
 
-    ``told`` is the entry that told it of that.
+    ``seq`` numbers the owner's section in it (None: it has an act of the owner, or hits that the owner was told late).
+    ``told`` is the entry that told the owner of those hits.
     """
 
     index: int
@@ -47,7 +48,7 @@ class OwnerEntry:
 class Window:
     """Which part of an access log: RFC 3339 UTC bounds (both included), entries below ``before``, at most ``limit``.
 
-    A page ends before the entry with which it would name more than ``records``; one entry it always has.
+    A page names at most this many ``records``, but it always has one entry, however many that names.
     """
 
     since: str | None = None
@@ -57,15 +58,42 @@ class Window:
     records: int = MAX_RECORDS
 
 
-def access_log(connection: Connection, owner: str, window: Window, size: int) -> tuple[list[dict[str, Any]], bool]:
+@dataclass(frozen=True, slots=True)
+class Late:
+    """By which rule and law an owner was told late; entry ``index`` told it, at the time ``at``."""
+
+    index: int
+    at: str
+    rule: str
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """A read that showed records of an owner; ``records`` are (submission, row, hit).
+
+    ``hit``: the read told only that there is a record. ``signed``: the reader's organisation signed its request, so
+    this does not rest on the operator's word alone. ``late`` is set where the owner was not told at once.
+    """
+
+    index: int
+    t: str
+    reader: str
+    person: str
+    purpose: str | None
+    basis: str | None
+    case: str | None
+    policy: str | None
+    export: bool
+    signed: bool
+    late: Late | None
+    records: list[tuple[int, int, bool]]
+
+
+def access_log(connection: Connection, owner: str, window: Window, size: int) -> tuple[list[AccessRow], bool]:
     """Reads that showed records of ``owner``, newest first, and whether there are more than this page has.
 
     ``size`` is the number of entries in the log.
-
-    Each is {index, t, reader, person, purpose, basis, case, policy, export, signed, late, records: [(submission, row,
-    hit)]}; ``hit``: nothing of the record was shown but that there is one; ``signed`` says whether the reader's
-    organisation signed its request, so that it is not the operator alone who says so; ``late`` where the owner was not
-    told at once (:func:`told_late`).
     """
     low = 0 if window.since is None else _first_at(connection, window.since, size, after=False)
     high = size if window.until is None else _first_at(connection, window.until, size, after=True)
@@ -90,15 +118,22 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
         late = told_late(connection, owner, chunk)
         query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
         for row in connection.execute(query).mappings():
-            names = ("index", "t", "person", "purpose", "basis", "case", "policy", "export")
-            access = {name: row[name] for name in names}
-            own = {"reader": row["org"], "signed": row["index"] in signed, "records": records[row["index"]]}
-            found.append({**access, **own, "late": late.get(row["index"])})
+            index = row["index"]
+            found.append(
+                AccessRow(
+                    *(index, row["t"], row["org"], row["person"], row["purpose"], row["basis"], row["case"]),
+                    policy=row["policy"],
+                    export=row["export"],
+                    signed=index in signed,
+                    late=late.get(index),
+                    records=records[index],
+                )
+            )
     return found, len(page) < len(listed)
 
 
 def _first_at(connection: Connection, t: str, size: int, after: bool) -> int:
-    """The first entry whose time is not before ``t`` (``after``: is after it); times never go back, so halve."""
+    """The first entry whose time is ``t`` or later (``after``: later than ``t``). Bisects, as times never go back."""
 
     def time_of(index: int) -> datetime:
         found = connection.execute(select(entries.c.t).where(entries.c["index"] == index)).scalar_one()
@@ -108,24 +143,24 @@ def _first_at(connection: Connection, t: str, size: int, after: bool) -> int:
     return search(range(size), datetime.fromisoformat(t), key=time_of)
 
 
-def told_late(connection: Connection, owner: str, indexes: Iterable[int] | None = None) -> dict[int, dict[str, Any]]:
-    """By question (None: all) what the owner was told of late: {index, at, rule, law} of the entry that told it."""
+def told_late(connection: Connection, owner: str, indexes: Iterable[int] | None = None) -> dict[int, Late]:
+    """What the owner was told late, by the entry of the read that hit its records. ``indexes`` None: of all reads."""
     own = (later.c.owner == owner) & later.c.told.is_not(None)
     said = (later.c.told, entries.c.t, later.c.rule, later.c.law)
     query = select(later.c["index"], *said).join(entries, entries.c["index"] == later.c.told).where(own).distinct()
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, Late] = {}
     for chunk in [None] if indexes is None else chunks(list(indexes)):
         chosen = query if chunk is None else query.where(later.c["index"].in_(chunk))
         for index, told, t, rule, law in connection.execute(chosen):
-            found[index] = {"index": told, "at": t, "rule": rule, "law": law}
+            found[index] = Late(told, t, rule, law)
     return found
 
 
 def owner_entries(connection: Connection, owner: str) -> list[OwnerEntry]:
-    """All entries with a section of ``owner``, an act that it issued, or what it was told of late, in ledger order."""
+    """All entries with a section of ``owner``, an act that it issued, or hits that it was told late, in order."""
     own = dict(connection.execute(select(sections.c["index"], sections.c.seq).where(sections.c.owner == owner)).all())
     issued = connection.execute(select(acts.c["index"]).where(acts.c.iss == owner).distinct()).scalars()
-    late = {index: told["index"] for index, told in told_late(connection, owner).items()}
+    late = {index: told.index for index, told in told_late(connection, owner).items()}
     wanted = sorted({*own, *issued, *late})
     found = []
     for chunk in chunks(wanted):
@@ -143,11 +178,11 @@ def evidence(
     indexes: Iterable[int] | None,
     since: int | None,
 ) -> dict[str, Any]:
-    """The content of an evidence file for ``owner``, but for the log's name; nothing in it is opened yet.
+    """The content of an evidence file for ``owner``, without the log's name; its sections are still sealed.
 
-    ``head`` (size, note) is what it is proved to. ``indexes`` chooses among the owner's entries and own reads (None:
-    all its entries), ``since`` is the size of a pinned checkpoint. Raises NotFound when something is wanted that is not
-    there for the owner to have.
+    All proofs lead to the checkpoint ``head`` (size, note). ``indexes`` chooses among the owner's entries and the reads
+    that it made (None: all its entries); ``since`` is the size of a checkpoint that the owner has pinned. Raises
+    NotFound for an entry that is none of these; Denied for a read that was not for export.
     """
     size, note = head
     view = View(tree, size)
@@ -167,13 +202,13 @@ def evidence(
 
 
 def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, size: int) -> Iterable[int]:
-    """The entries for evidence: all of the owner's below ``size``, or those asked for, its own reads among them.
+    """The entries for evidence: all of the owner's below ``size``, or those asked for, also reads that it made.
 
-    Raises NotFound for an entry that is neither, or lies beyond ``size``; Denied for an own read that showed records of
-    others and was not for export.
+    Raises NotFound for an entry that is neither, or not below ``size``; Denied for a read that it made that showed
+    records of others and was not for export.
     """
     all_of_it = owner_entries(connection, owner)
-    # What is told by an entry beyond the tree is not told yet in it.
+    # In a tree of ``size`` entries, hits that a later entry tells are not told yet.
     own = {one.index for one in all_of_it if one.index < size and (one.seq is not None or (one.told or 0) < size)}
     if indexes is None:
         return own
@@ -184,7 +219,7 @@ def _choose(connection: Connection, owner: str, indexes: Iterable[int] | None, s
         others.difference_update(index for index in connection.execute(query).scalars() if index < size)
     if others:
         raise NotFound("no such entry")
-    # The key to what was told late is in another entry.
+    # The key to hits that were told late is in the entry that told them: that is needed as well.
     told = {one.index: one.told for one in all_of_it if one.told is not None and one.told < size}
     return {*indexes, *(told[index] for index in indexes if index in told)}
 
@@ -240,7 +275,7 @@ def _evidence_parts(
 
 
 def _persons(connection: Connection, owner: str, names: set[str], size: int) -> dict[int, dict[str, Any]]:
-    """By key event, what opens its person: of keys of ``owner``, and of those that signed an act among ``names``."""
+    """By key event, what opens its person's hash: for keys of ``owner`` and keys that signed an act in ``names``."""
     signers = {_signer(content) for content in _objects(connection, names).values()}
     query = select(keys.c.org, keys.c.kid, keys.c.person, keys.c.salt, keys.c.enrolled).where(keys.c.enrolled < size)
     return {
@@ -251,7 +286,7 @@ def _persons(connection: Connection, owner: str, names: set[str], size: int) -> 
 
 
 def _signer(content: bytes) -> tuple[str, str]:
-    """Organisation and key of an act; empty for what is none, as the day keys of an epoch."""
+    """The organisation and key id that signed an act; empty for an object that is no act, such as wrapped day keys."""
     try:
         text = content.decode("ascii")
         if is_signed_read(text):
@@ -266,14 +301,14 @@ def _signer(content: bytes) -> tuple[str, str]:
 def _stamps(
     connection: Connection, view: View, indexes: list[int], size: int
 ) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """The time-stamps next to each entry, the last before it and the first of a tree with it; and their objects."""
+    """For each entry the last time-stamp before it and the first of a tree that contains it; and their objects."""
     place = entries.c["index"]
     query = select(place).where(entries.c.type == TYPE, place < size).order_by(place)
     logged = list(connection.execute(query).scalars())
     chosen: set[int] = set()
     for index in indexes:
         after = bisect_right(logged, index)
-        # The first entry after it may hold a stamp of a tree from before it; the one after that does not.
+        # The first stamp logged after an entry may be of a tree that ends before it; the second is not.
         chosen.update(logged[max(0, after - 1) : after + 2])
     leaves = _leaves(connection, sorted(chosen))
     found = _objects(connection, {decode(leaf)["acts"][0] for leaf in leaves.values()})

@@ -1,4 +1,4 @@
-"""One batch of entries within its transaction, and the state that goes on from batch to batch."""
+"""One batch of entries in one transaction, and the state that is carried from batch to batch."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _COLUMNS = {
     "tiles": ("level", "n", "data"),
     "checkpoints": ("size", "root", "note", "t", "epoch", "key_head", "scope_head"),
 }
-"""What a batch writes at its end, all rows of a table together."""
+"""The tables and columns that a batch writes at its end, all rows of a table together."""
 
 
 @dataclass(slots=True)
 class State:
-    """What the sequencer knows. Changed by its thread only, and only for good once a batch is committed.
+    """What the sequencer knows. Only its thread changes it; a change counts once its batch is committed.
 
     ``numbers`` maps owners to (next owner_seq, index of their last entry), ``brought`` organisations to the index of
     their last submission; ``clock`` gives the time in UTC.
@@ -67,12 +67,12 @@ class State:
 
 
 GIVEN = frozenset(("signer", "day_keys", "clock"))
-"""What a state is given, and no entry changes."""
+"""The members of a state that are set once and that no entry changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """An entry of the batch that has its place."""
+    """An entry of the batch, with the place that it was given."""
 
     index: int
     t: str
@@ -86,7 +86,7 @@ SealRun = Callable[[Run, Epoch], Sequence[Finished | Refused]]
 class Batch:
     """Entries that commit together.
 
-    :meth:`open`, :meth:`add` or :meth:`add_reads` for each, :meth:`close`; then the caller commits.
+    Call :meth:`open`, then :meth:`add` or :meth:`add_reads` for all entries, then :meth:`close`; then commit.
     """
 
     def __init__(self, state: State, seal_run: SealRun) -> None:
@@ -123,7 +123,7 @@ class Batch:
         """
         draft, state = prepared.draft, self._state
         self._admit(draft)
-        # One time for all of it: the tables say of an entry what the entry says.
+        # One time for the entry and its rows in side tables, so that they agree.
         t = self._now()
         public = {digest(content): content for content in draft.public}
         if draft.effects is None and not prepared.acts:
@@ -181,7 +181,7 @@ class Batch:
     def _admit(self, draft: EntryDraft) -> None:
         if draft.read and draft.at is not None and self._state.scope.moved(draft.at, draft.requester, draft.sees):
             raise ScopeMoved("access rules have changed since the scope was taken")
-        # It has served: what seals the entry elsewhere need not be sent it.
+        # Not needed any more, so there is less to send to the sealing process.
         draft.sees = None
         if not _TYPE.fullmatch(draft.type) or (draft.type == KEYS):
             raise InvalidInput("not a type of entry")
@@ -237,9 +237,9 @@ class Batch:
         ]
 
     def _hold(self, prepared: Prepared, t: str) -> None:
-        """Hold an entry against its act as any verifier will: by the keys in force here, at its own index and time.
+        """Check an entry against its act as any verifier will: by the keys in force at its index and time.
 
-        Nothing that is refused here could ever be taken out again, and it would spoil the evidence of others.
+        Once logged, an entry that verifiers refuse could never be removed, and would spoil the evidence of others.
         """
         state = self._state
         if prepared.key_event is not None:

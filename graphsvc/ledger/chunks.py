@@ -7,9 +7,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _MOST = 500
-"""Databases bound the parameters of a statement."""
+"""At most this many items in a piece: databases limit the parameters of a statement."""
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The items in order, some hundred at a time."""
+    """The items in order, in pieces of some hundred."""
     return (items[start : start + _MOST] for start in range(0, len(items), _MOST))

@@ -13,7 +13,7 @@ _ROWS = 500
 
 
 def copy_database(source: Connection, target: Connection) -> None:
-    """Copy all rows but those that are of one database only (its version, leases); the target's tables are empty."""
+    """Copy all rows, except those about the database itself (version, leases), into a target whose tables are empty."""
     for table in metadata.sorted_tables:
         if table.name in LOCAL:
             continue
@@ -35,7 +35,7 @@ def snapshot_head(path: Path) -> tuple[int, str]:
 def first_of(path: Path, kind: str, after: int) -> str | None:
     """When the first entry of a type after entry ``after`` was written (RFC 3339), in a SQLite ledger; None: no such.
 
-    For whoever has no ledger open. What can't be read has none: opening the ledger says what is wrong.
+    Needs no open ledger. A database that can't be read also gives None: opening the ledger then says what is wrong.
     """
     database = sqlite3.connect(path)
     try:

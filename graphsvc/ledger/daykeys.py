@@ -1,4 +1,4 @@
-"""Day keys: one pair a recipient and UTC day, wrapped for the recipient once, used for all its sections of the day.
+"""Day keys: one pair per recipient and UTC day, wrapped for the recipient once, used for all its sections of the day.
 
 A ``keys`` entry starts an *epoch* (its index). Its object, public, holds every recipient's pair under HPKE
 (MLKEM768_X25519, HKDF-SHA-256, AES-256-GCM; info = JCS[origin, recipient, epoch])::
@@ -34,7 +34,7 @@ _EPOCH = re.compile(r"[0-9]+\.json")
 
 
 def later_role(owner: str) -> str:
-    """The role of the section with what an owner is told late of an entry: found and opened with oversight's keys."""
+    """The role of the section that holds what ``owner`` is told late; oversight's keys find and open it."""
     return f"{LATER} {owner}"
 
 
@@ -47,7 +47,7 @@ class DayKey:
     tagging: Keyed = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Take the tag key in once for all sections of the day."""
+        """Prepare the tag key once for all sections of the day."""
         object.__setattr__(self, "tagging", Keyed(self.tag_key))
 
 
@@ -97,7 +97,7 @@ class DayKeys:
         return Epoch(index, day, keys, covers), encode({"v": 1, "day": day, "epoch": index, "recipients": sealed})
 
     def load(self, index: int) -> Epoch | None:
-        """The epoch of a ``keys`` entry if its keys are still held."""
+        """The epoch that a ``keys`` entry started; None when its keys are no longer kept. Raises IntegrityError."""
         path = self._current / f"{index}.json"
         if not path.exists():
             return None
@@ -113,14 +113,14 @@ class DayKeys:
                 path.unlink(missing_ok=True)
 
     def header_key(self, leaf: Leaf, objects: Mapping[str, bytes]) -> bytes:
-        """The key of an entry's header, as its section for oversight has it. Raises IntegrityError, VerifyError."""
+        """The key of an entry's header, from the section for oversight. Raises IntegrityError, VerifyError."""
         pair = self.oversight(leaf.epoch)
         tag = tag_under(pair.tagging, OVERSIGHT, leaf.nonce)
         key = section_key(pair.key, leaf.nonce, section_info(self._origin, OVERSIGHT, tag, leaf.epoch))
         return unb64u(open_section(leaf, b64u(tag), key, objects)["headerKey"], 32)
 
     def later_key(self, leaf: Leaf, owner: str) -> tuple[str, bytes]:
-        """Tag (base64url) and key of what an owner is told late of an entry. Raises IntegrityError."""
+        """Tag (base64url) and key of the section that tells an owner late. Raises IntegrityError."""
         pair = self.oversight(leaf.epoch)
         role = later_role(owner)
         tag = tag_under(pair.tagging, role, leaf.nonce)

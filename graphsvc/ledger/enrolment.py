@@ -15,6 +15,7 @@ from graphsvc.ledger.registry import KeyRecord, Registry
 from graphsvc.ledger.scopeheads import Concern
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.model.principals import Organisation, check_roles
+from graphsvc.model.slugs import FORM, SLUG
 from graphsvc_verify.canonical import b64u, digest
 from graphsvc_verify.ed25519 import check_public_key
 from graphsvc_verify.errors import VerifyError
@@ -24,7 +25,7 @@ from graphsvc_verify.persons import named, split_opening
 
 
 def prepare_admission(organisation: Organisation, root_key: bytes, by: str, registry: Registry) -> Prepared:
-    """Make the admission of an organisation with its raw root public key an entry; ``by`` says who decided.
+    """Prepare the entry that admits an organisation with its raw root public key; ``by`` says who decided.
 
     Raises InvalidInput on a bad key or slug, Conflict when it is admitted already.
     """
@@ -33,8 +34,8 @@ def prepare_admission(organisation: Organisation, root_key: bytes, by: str, regi
     except VerifyError as error:
         raise InvalidInput(error.message, code=error.code) from None
     org = organisation.org
-    if not org.replace("-", "a").isalnum() or not org.isascii() or org != org.lower() or org == OVERSIGHT:
-        raise InvalidInput("an organisation's slug is made of a-z, 0-9 and -")
+    if not SLUG.fullmatch(org) or org == OVERSIGHT:
+        raise InvalidInput(f"an organisation's slug is {FORM}")
     if org in registry.organisations:
         raise Conflict("the organisation is admitted already", code="already_exists")
     fields = {name: getattr(organisation, name) for name in organisation.__struct_fields__}
@@ -52,11 +53,11 @@ def prepare_admission(organisation: Organisation, root_key: bytes, by: str, regi
 
 
 def prepare_key_event(text: str, registry: Registry, origin: str, now: datetime) -> Prepared:
-    """Check a root-signed key event, with what opens its person (:mod:`graphsvc_verify.persons`), and make it an entry.
+    """Check a root-signed key event and what opens its person (:mod:`graphsvc_verify.persons`); prepare its entry.
 
-    Raises InvalidInput (malformed, bad signature, bad key, no possession, no name, expired, for another log), NotFound
-    (organisation not admitted), Conflict (``prev`` or ``after`` are not the organisation's last key event, or the key
-    is enrolled or revoked already).
+    Raises InvalidInput (malformed, bad signature, bad key, no proof of possession, no name, expired, for another log),
+    NotFound (organisation not admitted), Conflict (``prev`` or ``after`` are not the organisation's last key event, or
+    the key is enrolled or revoked already).
     """
     try:
         compact, opening = split_opening(text)
@@ -99,7 +100,7 @@ def prepare_key_event(text: str, registry: Registry, origin: str, now: datetime)
 def check_org_act(
     compact: str, typ: str, org: str, registry: Registry, origin: str, now: datetime
 ) -> tuple[Act, KeyRecord]:
-    """An organisation's act and the working key that it names, checked as the next entry would carry it.
+    """Check an organisation's act as if the next entry carried it; returns it and the working key that it names.
 
     Raises InvalidInput on a bad signature, another log or issuer, an act out of time or a key not in force.
     """

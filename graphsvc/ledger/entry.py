@@ -1,4 +1,4 @@
-"""What callers ask the ledger to say (drafts of entries), and the part of the work done outside the sequencer.
+"""Drafts of entries, as callers hand them to the ledger, and the work on them that is done outside the sequencer.
 
 A draft is prepared in the caller's thread: commitments, roots and the sealed header do not depend on the index that
 the entry will get. The sequencer adds only what it alone knows (:mod:`graphsvc.ledger.sealing`).
@@ -32,7 +32,7 @@ from graphsvc_verify.signedread import SignedRead
 Effects = Callable[[Connection, int, str], None]
 """Writes side tables within the entry's own transaction: (connection, index, time)."""
 Recheck = Callable[[Registry, str], None]
-"""Checks a key event against the keys that its entry finds in force, and the entry's time. Raises as on its way in."""
+"""Checks a key event again, by the keys in force at its entry and the entry's time. Raises as the first check did."""
 
 
 class Disclosure(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class Disclosure(msgspec.Struct, frozen=True):
 
 
 class Hits(msgspec.Struct, frozen=True):
-    """An owner's records behind bare hits, as (submission, row); ``more``: an identifier had more than are named."""
+    """An owner's records that were only hit, as (submission, row); ``more``: an identifier had more than are listed."""
 
     records: list[tuple[int, int]]
     more: bool = False
@@ -59,7 +59,7 @@ class Late(msgspec.Struct, frozen=True):
     due: str
 
     def value(self) -> dict[str, str | None]:
-        """As header and facts say it."""
+        """The form in which headers and facts have it."""
         return {"rule": self.rule, "law": self.law, "due": self.due or None}
 
 
@@ -67,7 +67,7 @@ class Late(msgspec.Struct, frozen=True):
 class OwnerPart:
     """What one owner is told: facts (name → JSON value), what was shown of its records, and which were only hit.
 
-    ``late``: it is not told now. Then there are hits alone; of what was shown the owner has another part.
+    ``late``: the owner is told later. Such a part has hits only; what was shown is in another part of the same owner.
     """
 
     owner: str
@@ -81,9 +81,9 @@ class OwnerPart:
 class SectionDraft:
     """A section before it is sealed. ``content`` is canonical JSON, for an owner in two parts around its numbering.
 
-    The role :data:`LATER` is what an owner is told late: sealed to oversight, without a number.
+    What an owner is told late has the role :func:`later_role`, is sealed to oversight and has no number.
 
-    ``line`` ties an owner's to the header; empty for all others.
+    ``line`` ties an owner's section to the header; it is empty for all others.
     """
 
     recipient: str
@@ -104,10 +104,10 @@ class PreparedAct:
 
 @dataclass(frozen=True, slots=True)
 class OwnerOpening:
-    """What a receipt says of one owner: each leaf's c, handle and groups, in the root's order.
+    """What a receipt says of one owner: each leaf's commitment, handle and groups, in the root's order.
 
-    ``rows`` of submissions were shown, ``hit`` ones only hit: for the ledger's own index, not for the receipt.
-    ``late`` where the owner is not told now.
+    ``rows`` (by submission) were shown, those in ``hit`` only hit: for the ledger's own index, not for the receipt.
+    ``late`` is set where the owner is told later.
     """
 
     owner: str
@@ -121,7 +121,7 @@ class OwnerOpening:
 class Prepared:
     """A draft ready for the sequencer. ``registry`` marks entries that change organisations or keys.
 
-    ``key_event`` of an entry that is one checks it again where it stands.
+    ``key_event``, set for a key event, checks the event again once the entry has its place.
     """
 
     draft: EntryDraft
@@ -136,17 +136,17 @@ class Prepared:
     act_digests: tuple[str, ...] = ()
 
     def with_digests(self, names: tuple[str, ...]) -> Prepared:
-        """The same with digests of public objects among its acts."""
+        """A copy with digests of public objects among its acts."""
         return replace(self, act_digests=names)
 
     def as_registry_event(self, key_event: Recheck | None = None) -> Prepared:
-        """The same, marked as one that changes organisations or (``key_event``) keys."""
+        """A copy, marked as an entry that changes organisations or (``key_event``) keys."""
         return replace(self, registry=True, key_event=key_event)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What stands for a question and its answer where their bytes are not at hand: the salt and both digests."""
+    """Salted digests of a question and its answer, kept in place of their bytes."""
 
     salt: bytes
     query: str | None
@@ -157,13 +157,15 @@ class Asked:
 class EntryDraft:
     """One entry to append.
 
-    ``who`` is {org, person}; ``at`` the index that a read's scope was taken at; ``query`` the request and ``answer``
+    ``who`` is {org, person}; ``at`` the index at which a read's scope was made; ``query`` the request and ``answer``
     the bytes of ``data``, of which digests are kept; ``requester`` the organisation that can open the header;
     ``acts`` compact JWS; ``signed`` a read's request, where that was signed; ``public`` objects that everyone may
-    read, named among the acts; ``body`` what else the entry says. What ``concerns`` somebody is a scope event: a
-    ``read`` fails with ScopeMoved when one above ``at`` concerns its ``requester`` or the owners of the labels in its
-    scope, which it ``sees`` (None: any does). A ``registry`` entry changes organisations or keys. ``effects`` runs in
-    the transaction; if it raises, only this entry fails. ``asked`` stands for ``query`` and ``answer``.
+    read, named among the acts; ``body`` what else the entry says.
+
+    An entry with ``concerns`` is a scope event. A ``read`` fails with ScopeMoved when a scope event after ``at``
+    concerns its ``requester``, or an owner in ``sees``: the owners of the labels in its scope (None: not known, so any
+    event concerns it). A ``registry`` entry changes organisations or keys. ``effects`` runs in the transaction; if it
+    raises, only this entry fails. ``asked``, once set, takes the place of ``query`` and ``answer``.
     """
 
     type: str
@@ -190,11 +192,11 @@ class EntryDraft:
 
     @property
     def plain(self) -> bool:
-        """Whether it is a read that brings nothing but itself: no act, no effects, nothing signed or public."""
+        """Whether it is a read and nothing more: no act, no effects, nothing signed or public."""
         return self.read and not (self.acts or self.signed or self.public or self.registry or self.effects)
 
     def let_go(self) -> None:
-        """Put digests in the place of question and answer, which may be long."""
+        """Replace question and answer, which may be long, by their digests."""
         self.asked = self._asked(os.urandom(32))
         self.query = self.answer = None
 
@@ -214,7 +216,7 @@ class EntryDraft:
             raise InvalidInput("an owner is named twice in one entry")
         for number, part in enumerate(self.owners):
             drawn = random[96 + 64 * number :][:64]
-            # What an owner is told of a read, the reader checks as well: so it must know the salt.
+            # The reader also checks what an owner is told of its read, so it must be able to derive the salt.
             salt = drawn[32:]
             if self.type == READ:
                 salt = (read_salt if part.late is None else later_salt)(header_key, part.owner)
@@ -261,7 +263,7 @@ class EntryDraft:
 
 
 def _later(parts: Sequence[tuple[Late | None, str]]) -> list[dict[str, Any]]:
-    """Who is told late, by rule; what follows from a rule stands there once, which keeps the header small."""
+    """Who is told late, grouped by rule: what the rule says is written once, which keeps the header small."""
     groups: dict[Late, list[Any]] = {}
     for late, summary in parts:
         if late is not None:
@@ -270,7 +272,7 @@ def _later(parts: Sequence[tuple[Late | None, str]]) -> list[dict[str, Any]]:
 
 
 def _header_box(key: bytes, header: bytes) -> bytes:
-    """The header's box, of one size whether a few owners are named in it or none."""
+    """The header's box, of the same size whether it names a few owners or none."""
     return seal(key, header, max(size_class(len(header)), CLASSES[1]))
 
 

@@ -13,13 +13,13 @@ from graphsvc.model.files import write_durably
 SECRET = 32
 """Bytes of a secret key."""
 HANDLES_KEY = "keys/handles.key"
-"""Where in the state directory the secret lies that handles, marks and lots are drawn under."""
+"""Path, in the state directory, of the secret from which handles, marks and lots are derived."""
 
 
 def secret(path: Path, create: bool) -> bytes:
-    """The 32 secret bytes in ``path``; made at first, if ``create``: where nothing depends on them yet.
+    """The 32 secret bytes in ``path``; with ``create``, made when missing: only where nothing depends on them yet.
 
-    Raises IntegrityError ``key_file`` when there are none, or not 32 bytes; OSError.
+    Raises IntegrityError ``key_file`` when they are missing, or not 32 bytes; OSError.
     """
     if create and not path.exists():
         write_durably(path, os.urandom(SECRET))

@@ -1,4 +1,4 @@
-"""One process a ledger: two sequencers on one directory would fork the log."""
+"""One process per ledger: two sequencers on one directory would fork the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphsvc.model.errors import Unavailable
 
 
 def lock_directory(directory: Path) -> Callable[[], None]:
-    """Take the directory's lock, which the system lets go of when the process ends; returns how to let go before.
+    """Lock the directory; returns a function that unlocks it. The system unlocks it when the process ends.
 
     Raises Unavailable when another process holds it.
     """

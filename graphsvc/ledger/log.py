@@ -55,7 +55,7 @@ class Ledger:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.origin = origin
         self._clock = clock
-        # Another process that has the directory may be one that has stopped: then the lease of the database decides.
+        # With a database its lease decides who leads: a suspended process would keep a lock on the directory.
         self._lock: Callable[[], None] = _nothing if database else lock_directory(directory)
         self._cases: set[tuple[str, str]] = set()
         try:
@@ -135,12 +135,12 @@ class Ledger:
 
     @property
     def full(self) -> bool:
-        """Whether the disk has no room for the next entries; it goes on by itself when there is."""
+        """Whether the disk has no room for the next entries; writing goes on by itself once there is room."""
         return self._sequencer.full
 
     @property
     def published_late(self) -> str | None:
-        """Why tiles can't be published now, or None. What is not published is durable all the same."""
+        """Why tiles can't be published now, or None. Entries that are not published yet are durable all the same."""
         return self._publisher.late
 
     @property
@@ -149,7 +149,7 @@ class Ledger:
         return self._state.scope.last
 
     def scope_event_of(self, org: str) -> int:
-        """The last of them that concerns what an organisation was given, or its own labels and records."""
+        """The index of the last scope event that concerns what ``org`` was given, or its own labels and records."""
         return self._state.scope.of(org)
 
     @property
@@ -172,7 +172,7 @@ class Ledger:
         return self._sequencer.submit(self._prepared(draft))
 
     def append_soon(self, draft: EntryDraft) -> asyncio.Future[Appended]:
-        """The same as :meth:`append`, for a caller in an event loop; of a plain read the future tells all errors."""
+        """The same as :meth:`append`, for a caller in an event loop; for a plain read the future raises all errors."""
         if not draft.plain:
             return self._sequencer.submit_soon(self._prepared(draft))
         self._check_named(draft)
@@ -215,16 +215,12 @@ class Ledger:
         """An organisation's root public key as admitted (verifiers pin it outside the service)."""
         return self._registry.roots.get(org)
 
-    def last_key_event(self, org: str) -> int | None:
-        """What the organisation's next key event must name as ``prev``."""
-        return self._registry.events.get(org)
-
     def signing_key(self, org: str, kid: str, at: int | None = None) -> KeyRecord | None:
         """The signing key if acts under it count in entry ``at`` (None: in the next one)."""
         return self._registry.signing_key(org, kid, at)
 
     def check_act(self, compact: str, typ: str, org: str) -> tuple[Act, KeyRecord]:
-        """An organisation's act and the key that signed it, checked as the next entry would carry it.
+        """Check an organisation's act as if the next entry carried it; returns it and the key that signed it.
 
         Raises what :func:`graphsvc.ledger.enrolment.check_org_act` raises.
         """
@@ -263,7 +259,7 @@ class Ledger:
         return open_header(leaf, self.day_keys.header_key(leaf, objects), objects)
 
     def receipt(self, index: int) -> dict[str, Any]:
-        """A receipt for an entry that showed nobody's records, made anew, as for a repeated request.
+        """A new receipt for an entry that showed nobody's records, as a repeated request needs it.
 
         The proof is to the newest checkpoint. Raises NotFound, IntegrityError.
         """
@@ -274,7 +270,7 @@ class Ledger:
         return renewed_receipt(index, leaf, key, (note, self.inclusion(index, size)), self.object)
 
     def forget(self) -> bool:
-        """Remove what the database's files have of what was deleted; False: something held it up, try again. Blocks."""
+        """Remove what is left of deleted content in the database's files; False: not now, try again. Blocks."""
         return self._store.forget()
 
     def checkpoint(self) -> str:
@@ -318,7 +314,7 @@ class Ledger:
         return found
 
     def has_submitted_since(self, org: str, index: int) -> bool:
-        """Whether there may be a submission of the organisation after entry ``index``: known without the database."""
+        """Whether the organisation may have a submission after entry ``index``; does not ask the database."""
         return self._state.brought.get(org, -1) > index
 
     def access_log(
@@ -328,13 +324,13 @@ class Ledger:
         until: str | None = None,
         limit: int = 100,
         before: int | None = None,
-    ) -> tuple[list[dict[str, Any]], bool]:
+    ) -> tuple[list[access.AccessRow], bool]:
         """Who saw records of ``owner``, newest first, and whether there are more; see :mod:`graphsvc.ledger.access`."""
         with self.reading() as connection:
             return access.access_log(connection, owner, access.Window(since, until, limit, before), self._head)
 
     def owner_entries(self, owner: str) -> list[access.OwnerEntry]:
-        """The entries with a section of ``owner`` or an act that it issued, in ledger order."""
+        """The entries with a section of ``owner``, an act that it issued, or hits that it was told late, in order."""
         with self.reading() as connection:
             return access.owner_entries(connection, owner)
 
@@ -345,19 +341,18 @@ class Ledger:
         since: int | None = None,
         head: tuple[int, str] | None = None,
     ) -> dict[str, Any]:
-        """The content of an evidence file for ``owner``, nothing opened yet: it opens it with its own key.
+        """The content of an evidence file for ``owner``, still sealed: the owner opens it with its own key.
 
-        ``indexes`` chooses among its entries and own reads (None: all its entries), ``since`` is the size of a pinned
-        checkpoint, ``head`` one that is cosigned, as (size, note), to prove to. Raises NotFound for an entry that it
-        may not have.
+        ``indexes`` chooses among its entries and the reads that it made (None: all its entries); ``since`` is the size
+        of a checkpoint that it has pinned. Proofs lead to ``head``, a cosigned checkpoint as (size, note); None: to the
+        newest one. Raises NotFound or Denied for an entry that it may not have.
         """
         with self.reading() as connection:
             head = head or self._committed_head(connection)
             found = access.evidence(connection, self._state.tree, head, owner, indexes, since)
         return {"origin": self.origin, **found}
 
-    # Within
-
+    # Internal
     def _prepared(self, draft: EntryDraft) -> Prepared:
         self._check_named(draft)
         return draft.prepare()
@@ -378,9 +373,9 @@ class Ledger:
             self._publisher.notify(batch.size, batch.note)
 
     def _restore(self) -> None:
-        """The sequencer's state as it is in the database, after a batch that was not committed."""
+        """Bring the sequencer's state back to what the database holds, after a batch that was not committed."""
         fresh = load_state(self._store, self._state.signer, self.day_keys, self._clock)
-        # All of it, but for what is given once: the sequencer holds this very object.
+        # Changed in place, since the sequencer holds this very object; what was set once stays.
         for each in fields(State):
             if each.name not in GIVEN:
                 setattr(self._state, each.name, getattr(fresh, each.name))

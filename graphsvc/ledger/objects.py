@@ -34,7 +34,7 @@ class PayloadStore(ABC):
 
     @abstractmethod
     def sweep(self) -> None:
-        """Remove what killed processes left half written. For whoever alone writes here."""
+        """Remove what killed processes left half written. Only safe while no other process writes here."""
 
     @abstractmethod
     def _read(self, name: str) -> bytes | None: ...
@@ -50,7 +50,7 @@ class PayloadStore(ABC):
 
     @contextmanager
     def or_removed(self, names: list[str]) -> Iterator[None]:
-        """Remove the objects in ``names`` (as it is then) if what is done meanwhile fails."""
+        """Remove the objects in ``names`` if the ``with`` block fails, also those that the block has added to it."""
         try:
             yield
         except BaseException:
@@ -67,7 +67,7 @@ class FilePayloadStore(PayloadStore):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def put(self, data: bytes) -> str:
-        """Written under another name, synced, renamed, and the directory synced."""
+        """Write under a temporary name, sync, rename, and sync the directory."""
         name = digest(data)
         target = self._path(name)
         if target.exists():
@@ -83,7 +83,7 @@ class FilePayloadStore(PayloadStore):
         self._path(name).unlink(missing_ok=True)
 
     def names(self) -> Iterator[str]:
-        """The files' names; what a crash left half written has another form."""
+        """The digests of all files; half-written ones have names of another form."""
         for folder in self._directory.iterdir():
             for path in folder.iterdir() if folder.is_dir() else ():
                 if len(path.name) == 64:

@@ -1,6 +1,6 @@
-"""Which store is opened: by the URL of a database, and the location of payloads.
+"""Opens stores: the ledger's by the URL of its database, that of payloads by their location.
 
-Packages of stores that an operator may not have installed are imported when one is asked for.
+Packages that an operator may not have installed are imported only when a store needs them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from graphsvc.model.errors import InvalidInput
 def open_store(directory: Path, url: str = "", standby: float = 0.0) -> Store:
     """The database at ``url``, or SQLite in ``directory`` when that is empty; tables are made when there are none.
 
-    Where others may lead, waits up to ``standby`` seconds for the lease. Raises Unavailable when another process leads
-    or the server can't be reached, IntegrityError for a database of another version, InvalidInput for a bad URL.
+    With PostgreSQL it waits up to ``standby`` seconds for the lease. Raises Unavailable when another process leads or
+    the server can't be reached, IntegrityError for a database of another version, InvalidInput for a bad URL.
     """
     if not url:
         return SqliteStore(directory / "ledger.db")

@@ -13,7 +13,7 @@ CHUNK = 500
 
 
 def submissions_since(ledger: Ledger, org: str, index: int, most: int) -> list[int]:
-    """The organisation's durable submissions after entry ``index``, at most so many, by ledger index."""
+    """The ledger indexes of the organisation's durable submissions after entry ``index``, at most ``most`` of them."""
     table = tables.submissions
     query = select(table.c["index"]).where(table.c.org == org, table.c["index"] > index)
     with ledger.reading() as connection:
@@ -36,7 +36,7 @@ def entry_of_act(ledger: Ledger, iss: str, jti: str) -> int | None:
 
 
 def owners_of(ledger: Ledger, submissions: Collection[int]) -> dict[int, str]:
-    """Whose each submission is, by its ledger index; those that are none are left out."""
+    """The owner of each submission, by ledger index; an index that is no submission is left out."""
     table, wanted, found = tables.submissions, sorted(submissions), dict[int, str]()
     with ledger.reading() as connection:
         for start in range(0, len(wanted), CHUNK):

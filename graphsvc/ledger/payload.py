@@ -9,12 +9,12 @@ A *pack* holds the sealed rows of one submission, a few MiB each, and is address
 
 Each key seals one message, so the nonce is zero; the associated data names submission, row and part, so no sealed
 item can stand in for another. Keys live apart from the packs in :class:`RowKeys`; destroying a row's pair makes row
-and draft unreadable while the tree and all other rows stay as they are. The counts stay readable, so entity integers
-and the cuts between batches come out equal where an erased row is skipped.
+and draft unreadable while the tree and all other rows stay as they are. The counts stay readable, so skipping an erased
+row changes neither the integers of entities nor where batches end.
 
 The mapping of a submission is an object of its own, as a constant in it may name what its rows are about:
-AES-256-GCM(its key, mapping), associated data ``iss|jti|mapping``. Its key goes with the first row that is erased:
-rows are never read through it again, since drafts are kept.
+AES-256-GCM(its key, mapping), associated data ``iss|jti|mapping``. Its key is destroyed with the first row that is
+erased: since drafts are kept, the mapping is never needed again.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ _KEY = KEY
 
 @dataclass(frozen=True, slots=True)
 class SealedDraft:
-    """One draft as read back: its row, its JSON and how many entities it counts (None bytes: erased, or damaged).
+    """One draft as read back: its row, its JSON (None: erased or damaged) and how many entities it has.
 
-    ``links`` and ``size``, that of the draft as it is sealed, in bytes, are told of erased ones as well.
+    ``links`` and ``size`` (of the sealed draft, in bytes) are known for erased drafts as well.
     """
 
     row: int
@@ -80,8 +80,8 @@ class SealedDraft:
 class Packer:
     """Seals the rows of one submission into packs, one after the other.
 
-    ``name`` binds every item to its submission (issuer and jti of the manifest). Nothing is stored until
-    :meth:`finish`, but packs that are full, so memory stays at one pack.
+    ``name`` binds every item to its submission (issuer and jti of the manifest). Full packs are stored at once, the
+    rest by :meth:`finish`, so at most one pack is in memory.
     """
 
     def __init__(self, store: PayloadStore, name: str) -> None:
@@ -124,7 +124,7 @@ class Packer:
 
 
 def pack_rows(pack: bytes) -> list[int]:
-    """The row of each item of a pack, which no key is needed for. Raises IntegrityError on a bad pack."""
+    """The row of each item of a pack; needs no key. Raises IntegrityError on a bad pack."""
     start, count = _table(pack)
     return [_ITEM.unpack_from(pack, start + position * _ITEM.size)[0] for position in range(count)]
 
@@ -132,7 +132,7 @@ def pack_rows(pack: bytes) -> list[int]:
 def read_drafts(pack: bytes, keys: bytes, name: str) -> Iterator[SealedDraft]:
     """The drafts of one pack in order. Raises IntegrityError on a bad pack.
 
-    One that is erased comes with no bytes; so does one that its key does not open, which is marked.
+    An erased draft comes without bytes; so does one that its key does not open, marked as damaged.
     """
     start, count = _table(pack)
     if len(keys) != count * 2 * _KEY:
@@ -171,7 +171,7 @@ def _table(pack: bytes) -> tuple[int, int]:
 def read_rows(
     pack: bytes, keys: bytes, name: str, wanted: Callable[[int], bool]
 ) -> Iterator[tuple[int, bytes | None, bytes | None]]:
-    """(row, row as received, draft) of the ``wanted`` items of a pack that are not erased; None: its key opens it not.
+    """(row, row as received, draft) of each ``wanted`` item that is not erased; None for what its key does not open.
 
     Raises IntegrityError on a bad pack.
     """
@@ -191,7 +191,7 @@ def read_rows(
 
 
 def mapping_secret(name: str) -> str:
-    """Under what name the key of a submission's mapping is kept."""
+    """The name under which the key of a submission's mapping is kept."""
     return f"mapping|{name}"
 
 
@@ -203,7 +203,7 @@ def seal_mapping(store: PayloadStore, name: str, mapping: bytes) -> bytes:
 
 
 def open_mapping(store: PayloadStore, name: str, secret: bytes) -> bytes:
-    """The mapping of a submission; raises IntegrityError when it is missing or its key is another."""
+    """The mapping of a submission; raises IntegrityError when it is missing or its key does not open it."""
     opened = _opened(secret[:_KEY], store.get(f"sha256:{secret[_KEY:].hex()}"), f"{name}|mapping".encode())
     if opened is None:
         raise IntegrityError("the key of a mapping is another")

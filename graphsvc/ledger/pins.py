@@ -1,7 +1,7 @@
-"""Checkpoints of the log that are known from elsewhere: what a ledger must reach, or it is a fork.
+"""Pinned checkpoints of the log, known from elsewhere: a ledger that does not extend all of them is a fork.
 
-They lie below the ledger's directory, one signed note a file, put there by a restore or by an operator who got one from
-a witness or a client; every start checks all of them.
+They lie below the ledger's directory, one signed note per file, put there by a restore or by an operator who got one
+from a witness or a client; every start checks all of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def pin(directory: Path, notes: Iterable[str]) -> None:
 def check_pinned(directory: Path, size: int, root: Callable[[int], bytes], key: NoteKey) -> None:
     """Check a ledger of ``size`` entries against all notes kept; ``root(n)`` is the root of its first n entries.
 
-    Raises IntegrityError when one is not of this log, is ahead of it, or of another tree.
+    Raises IntegrityError when a note is not of this log, is ahead of the ledger, or is of another tree.
     """
     for path in sorted((directory / "pinned").glob("*.note")):
         try:

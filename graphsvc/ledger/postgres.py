@@ -1,10 +1,10 @@
 """The ledger in PostgreSQL: several processes may have it open, one of them leads.
 
-The leader holds a *lease*: a row with a token that grows by one with every leader, and a time until which it holds,
-by the database's clock, renewed every few seconds. Every writing transaction first locks that row and compares the
-token (:meth:`PostgresStore.fence`): a leader that was stopped for longer than its lease and wakes up finds another
-token and writes nothing, however late. Taking the lease locks the same row, so a transaction of the old leader is
-either committed before the new one reads, or refused.
+The leader holds a *lease*: a row with a token, which grows by one with every new leader, and a time by the database's
+clock at which it expires, which the leader puts off every few seconds. Every writing transaction first locks that row
+and compares the token (:meth:`PostgresStore.fence`): a leader that was suspended for longer than its lease finds
+another token and writes nothing. Taking the lease locks the same row, so a transaction of the old leader is either
+committed before the new one reads, or refused.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PostgresStore(Store):
     """The database at ``url`` (``postgresql://user:password@host:port/name``)."""
 
     lease_seconds = 10.0
-    """How long a leader that says nothing keeps the lease."""
+    """Seconds that a leader keeps the lease without renewing it."""
 
     def __init__(self, url: str, standby: float) -> None:
         address = _address(url)
@@ -59,7 +59,7 @@ class PostgresStore(Store):
         self._heart.start()
 
     def close(self) -> None:
-        """Let go of the lease, so that another need not wait for its end."""
+        """Give up the lease, so that the next leader need not wait until it expires."""
         self._stop.set()
         if self._heart.is_alive():
             self._heart.join()
@@ -78,7 +78,7 @@ class PostgresStore(Store):
             raise Unavailable("another process leads the ledger now", code="lease_lost")
 
     def leads(self) -> bool:
-        """Whether nobody has taken the lease since."""
+        """Whether no other process has taken the lease since."""
         with self.reading() as connection:
             return connection.execute(select(leases.c.token).where(leases.c.name == LEASE)).scalar() == self.token
 
@@ -151,7 +151,7 @@ def _engine(address: URL, reading: bool, idle_seconds: float = 600.0) -> Engine:
 
 
 def copy_out(url: str, path: Path) -> None:
-    """All tables, as one transaction sees them, into a new SQLite file. Raises Unavailable."""
+    """Copy all tables, as one transaction sees them, into a new SQLite file. Raises Unavailable."""
     source, target = _engine(_address(url), True), sqlite_engine(path, ("synchronous=FULL",), "BEGIN IMMEDIATE")
     try:
         with source.connect() as reading, target.begin() as writing:
@@ -165,7 +165,7 @@ def copy_out(url: str, path: Path) -> None:
 
 
 def copy_in(path: Path, url: str) -> None:
-    """A ledger in a SQLite file into an empty database. Raises Conflict when there is a ledger already, Unavailable."""
+    """Copy a ledger from a SQLite file into an empty database. Raises Conflict when it has a ledger, Unavailable."""
     source, target = sqlite_engine(path, ("query_only=ON",), "BEGIN"), _engine(_address(url), False)
     try:
         with source.connect() as reading, target.begin() as writing:

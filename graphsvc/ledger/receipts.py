@@ -17,7 +17,7 @@ from graphsvc_verify.proof import format_proof
 
 @dataclass(frozen=True)
 class Appended:
-    """An entry that is durable: index, time (RFC 3339 UTC), and what its receipt says of it but not of the tree."""
+    """A durable entry: index, time (RFC 3339 UTC), checkpoint and path; ``members`` is JSON for its receipt."""
 
     index: int
     t: str
@@ -40,12 +40,12 @@ class Appended:
 
 
 def receipt_members(prepared: Prepared, leaf: bytes, objects: Mapping[str, bytes]) -> bytes:
-    """``{leaf, openings[, objects]}`` of an entry as JSON: what its receipt says whatever tree it is proved to be in.
+    """The part of an entry's receipt that does not depend on the tree: ``{leaf, openings[, objects]}`` as JSON.
 
     ``objects`` is there when the header, or the list of all sections, is too large to stand in the leaf.
     """
     openings: dict[str, Any] = {"headerKey": b64u(prepared.header_key), "owners": []}
-    # In the order of the header, where those that are told late stand rule by rule.
+    # In the order of the header, which lists owners that are told late rule by rule.
     for late in dict.fromkeys(opening.late for opening in prepared.openings):
         for opening in (one for one in prepared.openings if one.late == late):
             leaves = [(b64u(c), handle, groups) for c, handle, groups in opening.leaves]
@@ -75,8 +75,8 @@ def renewed_receipt(
 ) -> dict[str, Any]:
     """A receipt from what is stored; ``proved`` is a checkpoint and the path to it, ``fetch`` gets objects by digest.
 
-    It opens the header only: what an answer disclosed is opened once, when the answer leaves. So it holds for entries
-    that disclosed nothing.
+    Only for entries that disclosed nothing: it opens the header only, as the openings of what an answer disclosed are
+    given once, with the answer.
     """
     note, path = proved
     entry = parse_leaf(leaf)

@@ -1,7 +1,7 @@
 """Which record an organisation's own reference names: the index of digests, and what a new submission supersedes by it.
 
-The index is a fold over entries, written in their transactions: a submission names its rows, an erasure forgets what it
-erases. A record that was taken back frees its reference; only its digest stays until the record is destroyed.
+Entries change the index in their own transactions: a submission adds its rows, an erasure removes those it erases. A
+record that was taken back frees its reference; only its digest stays until the record is erased.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ITEM = struct.Struct(">I32s")
 
 
 def standing(connection: Connection, named: Named) -> Iterator[tuple[int, int, int]]:
-    """Of each row whose reference names a record that was not taken out: row, and submission and row of the record."""
+    """(row, record's submission, record's row) for each row whose reference names a record that is still there."""
     table = tables.references
     found: dict[bytes, tuple[int, int]] = {}
     for chunk in chunks([digest for _, digest in named]):
@@ -39,7 +39,7 @@ def standing(connection: Connection, named: Named) -> Iterator[tuple[int, int, i
 
 
 def are_there(connection: Connection, places: Iterable[tuple[int, int]]) -> bool:
-    """Whether none of some records, by submission and row, was taken out."""
+    """Whether all these records (submission, row) are still there: neither taken back nor erased."""
     named = list(places)
     there = _still_there(connection, {submission for submission, _ in named})
     return all(there(*place) for place in named)
@@ -56,7 +56,7 @@ def last_change(connection: Connection, org: str) -> int:
 
 
 def enter(connection: Connection, index: int, named: Named) -> None:
-    """Write down, with the entry of submission ``index``, which of its rows the references name from now on."""
+    """Let references name rows of submission ``index`` from now on, in the transaction of its entry."""
     if not named:
         return
     packed = b"".join(_ITEM.pack(row, digest) for row, digest in sorted(named))
@@ -66,7 +66,7 @@ def enter(connection: Connection, index: int, named: Named) -> None:
 
 
 def forget(connection: Connection, erased: Ranges) -> None:
-    """Take the digests of rows out, in the transaction of the entry that erases the rows."""
+    """Remove the digests of rows, in the transaction of the entry that erases the rows."""
     table, lists = tables.references, tables.referring
     for submission, rows in ranges.by_submission(erased).items():
         place = lists.c.submission == submission
@@ -80,7 +80,7 @@ def forget(connection: Connection, erased: Ranges) -> None:
             else:
                 left += _ITEM.pack(row, digest)
         for chunk in chunks(gone_):
-            # What names a newer record by now stays.
+            # A digest that names a newer record by now stays.
             own = table.c.digest.in_(chunk) & (table.c.submission == submission)
             connection.execute(delete(table).where(own))
         change = update(lists).values(digests=bytes(left)) if left else delete(lists)
@@ -88,7 +88,7 @@ def forget(connection: Connection, erased: Ranges) -> None:
 
 
 def _set(connection: Connection, rows: list[tuple[bytes, int, int]]) -> None:
-    """Let digests name records. One call of the driver: it holds up everybody's entries."""
+    """Let digests name records, in one call of the driver: all other entries wait for it."""
     made = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     table = tables.references
     new = made(table)
@@ -102,7 +102,7 @@ def _set(connection: Connection, rows: list[tuple[bytes, int, int]]) -> None:
 
 
 class _Standing:
-    """Answers of many records whether they were taken out."""
+    """Answers for many records whether they are still there."""
 
     def __init__(self, taken: Ranges) -> None:
         self._taken = {one: ranges.among(rows) for one, rows in ranges.by_submission(taken).items()}

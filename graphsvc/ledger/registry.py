@@ -1,4 +1,4 @@
-"""Organisations and their working keys as the ledger's events have made them, held in memory, replaced as a whole."""
+"""Organisations and their working keys, as entries have made them; kept in memory and replaced as a whole."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class KeyRecord:
     revoked: int | None = None
 
     def as_key(self) -> Key:
-        """The same as the verifier has it from the key's enrolment."""
+        """The key in the form that the verifier makes from its enrolment."""
         named = {name: getattr(self, name) for name in ("org", "kid", "use", "public", "person", "roles", "via")}
         return Key(KeyEvent(kind=ENROL, prev=None, **named), self.enrolled, True, self.revoked)
 
@@ -60,7 +60,7 @@ class Registry:
     held: Mapping[tuple[str, str], Key] = field(default_factory=dict)
 
     def keychain(self) -> Keychain:
-        """The keys as the verifier holds acts against them."""
+        """The keys in the form by which the verifier checks acts."""
         return Keychain(dict(self.held))
 
     def members(self) -> dict[str, Organisation]:
@@ -82,7 +82,7 @@ class Registry:
 
 
 def read_registry(connection: Connection) -> Registry:
-    """The registry as the side tables have it."""
+    """Read the registry from the side tables."""
     members, roots = {}, {}
     for row in connection.execute(select(organisations)).mappings():
         members[row["org"]] = Organisation(row["org"], row["kind"], row["jurisdiction"], row["name"], row["contact"])

@@ -1,10 +1,10 @@
 """The keys of sealed rows, kept apart from ledger and payloads, wrapped by a monthly key-encryption key (KEK).
 
-One database row a pack holds all its key pairs in one box; destroying a pair rewrites the box under a new salt. Deleted
-content is overwritten (``secure_delete``) and the write-ahead log emptied. But a copy made before, in a backup, still
-has the old box: so every month all boxes are wrapped anew under a new KEK and the old one is destroyed
-(:meth:`RowKeys.rewrap`). Boxes are backed up with the payloads, KEKs apart: once the old KEK's own copies are gone,
-what was erased can't be opened in any backup.
+One database row per pack holds all its key pairs in one box; destroying a pair rewrites the box under a new salt.
+Deleted content is overwritten (``secure_delete``) and the write-ahead log emptied. But a copy made before, in a backup,
+still has the old box: so every month all boxes are wrapped anew under a new KEK and the old one is destroyed
+(:meth:`RowKeys.rewrap`). Boxes are backed up with the payloads, KEKs separately: once the copies of the old KEK are
+gone, what was erased can't be opened in any backup.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _TABLES = (
 
 
 class RowKeys:
-    """The key database in the file ``path``. Thread-safe. ``keks`` (month → key) are entered at first: a restore.
+    """The key database in the file ``path``. Thread-safe. A restore gives the ``keks`` (month → key) to begin with.
 
-    It is made anew only if ``create``: where nothing is sealed yet. Raises IntegrityError ``key_file`` when there is
-    none otherwise, or ``damaged``; Unavailable, OSError.
+    ``create`` makes a missing database: only where nothing is sealed yet. Raises IntegrityError ``key_file`` when it is
+    missing otherwise, or ``damaged``; Unavailable, OSError.
     """
 
     def __init__(self, path: Path, keks: Mapping[str, bytes] | None = None, *, create: bool = True) -> None:
@@ -74,7 +74,7 @@ class RowKeys:
             self._keep(boxes)
 
     def open(self, name: str) -> bytes:
-        """A secret by name; raises IntegrityError when it is absent or its key-encryption key is another."""
+        """A secret by name; raises IntegrityError when it is absent or no key-encryption key opens it."""
         with self._lock:
             return self._open(name)
 
@@ -83,7 +83,7 @@ class RowKeys:
         self.destroy_all([(pack, position)])
 
     def destroy_all(self, items: Iterable[tuple[str, int]]) -> int:
-        """Destroy the key pairs at (pack, position), those that are there, in one transaction; returns how many."""
+        """Destroy the key pairs at each (pack, position) that are there, in one transaction; returns how many."""
         wanted: dict[str, list[int]] = {}
         for pack, position in items:
             wanted.setdefault(pack, []).append(position)
@@ -113,8 +113,8 @@ class RowKeys:
     def rewrap(self, now: datetime | None = None) -> int:
         """Wrap everything under the month's key and destroy all older ones; returns how many boxes were wrapped anew.
 
-        For a daily job: in a month's first run there is something to do. Atomic: after a crash either all is as before
-        or all is done. Boxes in older copies of this database can't be opened any more with what is kept here.
+        For a daily job: only the first run in a month has something to do. Atomic: after a crash either all is as
+        before or all is done. The keys that are kept here no longer open boxes in older copies of this database.
         """
         month = _month(now)
         with self._transaction():
@@ -143,7 +143,7 @@ class RowKeys:
             return {month: bytes(key) for month, key in self._db.execute("SELECT month, key FROM keks ORDER BY month")}
 
     def copy_wrapped(self, path: Path, more: Mapping[str, bytes]) -> None:
-        """Write the boxes as they are, without any key-encryption key, into a new database; ``more`` wrapped as well.
+        """Write the boxes as they are, without any key-encryption key, into a new database; wraps and adds ``more``.
 
         Raises OSError.
         """
@@ -225,7 +225,7 @@ class RowKeys:
 
 @contextmanager
 def _full_disk() -> Iterator[None]:
-    """SQLite's word for a full disk becomes the system's, as for all files."""
+    """Turn SQLite's error for a full disk into the OSError that files raise."""
     try:
         yield
     except sqlite3.OperationalError as error:

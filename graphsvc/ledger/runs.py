@@ -1,6 +1,6 @@
-"""Runs: reads that follow each other in a batch, sealed one after the other from the place of the first.
+"""Runs: plain reads that follow each other in a batch, sealed one after the other from the place of the first.
 
-A function of what it is given and of nothing else, so that it can be done in this process or another
+Sealing a run depends on nothing but its arguments, so it can be done in this process or in another
 (:mod:`graphsvc.ledger.sealer`).
 """
 
@@ -36,10 +36,10 @@ class Run:
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """An entry that wants no more than to be written.
+    """An entry that only has to be written.
 
-    ``members`` is what its receipt says, ``shown`` which rows of a submission it showed of an owner, or which it only
-    hit (True), packed as big-endian uint32; ``later`` those hit of which the owner is told late, and why.
+    ``members`` is JSON for its receipt. ``shown`` lists (owner, submission, whether only hit, rows as big-endian
+    uint32); ``later`` lists hits that an owner is told late: (owner, why, submission, rows).
     """
 
     leaf: bytes
@@ -65,7 +65,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 def finish_entry(origin: str, prepared: Prepared, place: Place, numbers: Numbers, noise: Noise) -> Finished:
-    """Seal one entry and make all that is written or told of it. Raises InvalidInput, TooLarge."""
+    """Seal one entry and make all that is stored or returned for it. Raises InvalidInput, TooLarge."""
     sealed = seal_entry(origin, prepared, place, numbers, noise)
     shown = [
         (opening.owner, submission, hit, _packed(rows))
@@ -100,7 +100,7 @@ def seal_run(run: Run, epoch: Epoch) -> list[Finished | Refused]:
             outcomes.append(Refused(error.code, error.message))
             continue
         except Exception as error:
-            # Whatever is wrong with one read, the others of its batch are not to pay for it.
+            # A fault in one read must not fail the others of its batch.
             outcomes.append(Refused("not_sealed", f"the read can't be entered: {type(error).__name__}", invalid=False))
             continue
         numbers |= next_numbers(numbers, draft, index)

@@ -1,4 +1,4 @@
-"""Payloads in an S3-compatible object store: one object a digest, put only where there is none.
+"""Payloads in an S3-compatible object store: one object per digest, put only where there is none.
 
 Credentials come from the environment, a profile or the machine, as for every S3 client. The server checks a SHA-256 of
 what it receives, and the digest is checked again whenever an object is read.
@@ -42,7 +42,7 @@ class S3PayloadStore(PayloadStore):
         self._refused, self._failed = ClientError, BotoCoreError
 
     def put(self, data: bytes) -> str:
-        """One conditional PUT: whoever is second finds it done."""
+        """One conditional PUT; an object that is there already is no error."""
         name = digest(data)
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
         try:

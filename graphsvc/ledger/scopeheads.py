@@ -1,9 +1,9 @@
-"""Whom a change of access rules concerns, and which was the last that concerned whom.
+"""Scope events (changes of access rules, labels or members): whom each concerns, and the last for each organisation.
 
-A read is refused when an event that concerns it lies between its scope and its entry. Were every event to concern every
-read, one organisation that founds groups without end would stop everybody's reads. So an event names whom it concerns:
-the organisations whose own terms it changes (memberships, grants, keys), and the owners whose labels or records it
-moves, withdraws or destroys. What names nobody in particular, such as policies, concerns everybody.
+A read is refused when an event that concerns it lies between its scope and its entry. If every event concerned every
+read, one organisation that keeps founding groups would stop everybody's reads. So an event names whom it concerns: the
+organisations whose own terms it changes (memberships, grants, keys), and the owners whose labels or records it moves,
+withdraws or destroys. An event that names nobody in particular, such as one about policies, concerns everybody.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ EVERYBODY = Concern(everybody=True)
 
 @dataclass(slots=True)
 class ScopeHeads:
-    """The last scope event for each party, by ledger index; -1 for none. At most two numbers an organisation.
+    """The last scope event for each party, by ledger index; -1 for none. At most two numbers per organisation.
 
-    After a start it is known only which event was the ``last``: it is taken to have concerned everybody.
+    After a start only the ``last`` event is known, and it is taken to have concerned everybody.
     """
 
     last: int = -1
@@ -40,11 +40,11 @@ class ScopeHeads:
 
     @classmethod
     def since(cls, index: int) -> ScopeHeads:
-        """What is known when the log is opened whose last scope event is ``index``."""
+        """What is known after a start, when the log's last scope event is ``index``."""
         return cls(index, index)
 
     def note(self, index: int, concern: Concern) -> None:
-        """Take in the event that is entry ``index``."""
+        """Note that entry ``index`` is a scope event."""
         self.last = index
         if concern.everybody:
             self.everybody = index

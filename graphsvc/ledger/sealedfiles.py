@@ -1,4 +1,4 @@
-r"""Files of a backup, sealed as a stream: authenticated in their order and to their end, in bounded memory.
+r"""Files of a backup, sealed as a stream in bounded memory: chunks that are reordered or missing are detected.
 
 Form::
 
@@ -9,7 +9,7 @@ Form::
     key     = HKDF-SHA256(key-encryption key of the month, salt, "graphsvc backup v1|" ‖ what the file holds)
 
 After Hoang, Reyhanitabar, Rogaway, Vizár, "Online Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance"
-(STREAM): no chunk can be moved, left out or taken from another file, and no file be cut off.
+(STREAM): no chunk can be moved, left out or taken from another file, and no file can be cut off.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def seal_file(source: BinaryIO, target: Path, what: str, keks: Mapping[str, byte
 def unseal_file(source: Path, target: Path, what: str, keks: Mapping[str, bytes]) -> None:
     """Write what is sealed in ``source`` into the new file ``target``, mode 0600.
 
-    Raises IntegrityError: ``secrets`` when none of ``keks`` is of its month or the key is another, else when the file
-    is cut off, altered or no such file; OSError. What was written until then is no file to use.
+    Raises IntegrityError when it is no sealed file, or (``secrets``) when no key of ``keks`` opens it or it was altered
+    or cut off; OSError. After an error ``target`` is incomplete and must not be used.
     """
     with source.open("rb") as file, _private(target) as plain:
         head = file.read(len(MAGIC) + _MONTH + _SALT)
@@ -74,7 +74,7 @@ def unseal_file(source: Path, target: Path, what: str, keks: Mapping[str, bytes]
                 plain.write(cipher.decrypt(_nonce(number, last=not following), chunk, head))
             except InvalidTag:
                 if not number and following:
-                    # Of a first chunk that is whole nobody can tell the two apart.
+                    # The first chunk is not cut off: altered, or under another key, which can't be told apart.
                     raise other_secrets() from None
                 message = "the backup was altered or cut off, or these secrets are of another service"
                 raise IntegrityError(message, code="secrets", where=source.name) from None
@@ -86,7 +86,7 @@ def unseal_file(source: Path, target: Path, what: str, keks: Mapping[str, bytes]
 
 
 def other_secrets() -> IntegrityError:
-    """What is raised where a file of secrets is not the one that opens a backup."""
+    """The error for a file of secrets that does not open a backup."""
     message = "these secrets don't open this backup: they are of another month or another service"
     return IntegrityError(message, code="secrets")
 

@@ -1,7 +1,7 @@
 """A process that seals runs of reads, so that the service's own interpreter is free for questions.
 
-It is started when several callers are at work, and until it is ready, or when it has died, runs are sealed in the
-sequencer's thread: the outcome is the same. It gets the day keys over a socket that is its standard input, keeps
+It is started when several callers are at work. Until it is ready, or when it has died, runs are sealed in the
+sequencer's thread: the outcome is the same. It gets the day keys over a socket that is its standard input, stores
 nothing, and ends when that closes. Messages are a length (uint32) and MessagePack; an empty one says that it is ready.
 """
 
@@ -22,7 +22,7 @@ from graphsvc.ledger.daykeys import DayKey, Epoch
 from graphsvc.ledger.runs import Finished, Refused, Run, seal_run
 
 PATIENCE = 10.0
-"""Seconds that it has for a run, and for ending by itself."""
+"""Seconds that the process gets for a run, and for ending by itself."""
 PAUSE = 1.0
 """Seconds between a failure and the next start."""
 _log = logging.getLogger("graphsvc.ledger")
@@ -30,7 +30,7 @@ _log = logging.getLogger("graphsvc.ledger")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A run, and the pairs (key, tag key) of its epoch where the process has not been given them before."""
+    """A run, and the pairs (key, tag key) of its epoch; None when the process has them already."""
 
     run: Run
     epoch: int
@@ -43,7 +43,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Sealer:
-    """Our end of the process. For one thread."""
+    """The service's end of the sealing process. For use by one thread."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +65,7 @@ class Sealer:
         return self._ready
 
     def seal(self, run: Run, epoch: Epoch) -> list[Finished | Refused]:
-        """What came of each read of the run, in order; see :func:`graphsvc.ledger.runs.seal_run`."""
+        """Seal a run, in the process or here; returns what :func:`graphsvc.ledger.runs.seal_run` returns."""
         if self._process is None and len(run.drafts) > 1 and time.monotonic() - self._failed > PAUSE:
             self._start()
         if self.ready and (message := self._message(run, epoch)) is not None:
@@ -79,7 +79,7 @@ class Sealer:
         return seal_run(run, epoch)
 
     def close(self) -> None:
-        """Let it end."""
+        """End the process."""
         process, ours = self._process, self._socket
         self._process, self._socket, self._ready = None, None, False
         if ours is not None:
@@ -112,7 +112,7 @@ class Sealer:
         self.close()
 
     def _message(self, run: Run, epoch: Epoch) -> bytes | None:
-        """The order as it is sent; None for values that can't be sent, which are for :func:`seal_run` to refuse."""
+        """The order as it is sent; None for values that can't be sent, which :func:`seal_run` then refuses."""
         new = epoch.index != self._epoch
         pairs = {name: (pair.key, pair.tag_key) for name, pair in epoch.keys.items()} if new else None
         try:
@@ -163,8 +163,8 @@ def _exactly(of: socket.socket, size: int) -> bytearray | None:
 
 
 def main() -> None:
-    """Seal what comes until there is no more."""
-    # Whoever interrupts the service lets it write what is queued first; then our input closes.
+    """Seal runs until the input closes."""
+    # An interrupted service still writes what is queued, and needs this process for it; then it closes our input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     service = socket.socket(fileno=sys.stdin.fileno())
     _send(service, b"")

@@ -1,4 +1,4 @@
-"""Sealing: from a prepared draft and its place to the exact bytes of a leaf, in the sequencer or the process beside."""
+"""Sealing: from a prepared draft and its place to the bytes of a leaf, in the sequencer or the sealing process."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FULL = 60_000
 """Above this many bytes the largest boxes of an entry become objects."""
 _PIECE = 16_384
 FEWEST = 4
-"""So many sections has every entry: of the requester, of oversight and of two owners, real or not."""
+"""Every entry has at least this many sections: for the requester, oversight and two owners, real or dummies."""
 MAX_SECTIONS = 64
 """Above this many sections all of them become one object."""
 Part = tuple[bytes, bytes, bytes]
-"""Tag, box and line; of the header the box alone."""
+"""Tag, box and line of a section; the header has a box only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Place:
 
 
 class Noise:
-    """Random bytes for one batch, asked of the system in large pieces: a call for each entry costs more than its use.
+    """Random bytes for one batch, taken from the system in large pieces: a system call for each entry costs too much.
 
     It must not outlive the batch: a process that forks would hand out the same bytes twice.
     """
@@ -87,15 +87,15 @@ def seal_entry(
 
 
 def _size(role: str, content: bytes) -> int:
-    """The size of a section's box: what is told to owners has no box of the smallest class, however little it is."""
+    """The size of a section's box; what owners are told never gets the smallest class, however short it is."""
     told = role == "owner" or role.startswith(LATER)
     return max(size_class(len(content)), CLASSES[1] if told else 0)
 
 
 def _dummies(real: list[tuple[bytes, bytes]], noise: Noise) -> list[tuple[bytes, bytes]]:
-    """Random sections that make the number a power of two, at least :data:`FEWEST`; sizes as of owners' sections.
+    """Random sections that fill up the number to a power of two, at least :data:`FEWEST`, in sizes of owners' sections.
 
-    So an answer that shows nothing looks like one that shows a few records of one owner or two.
+    So an answer that shows nothing looks like one that shows a few records of one or two owners.
     """
     missing = max(FEWEST, 1 << (len(real) - 1).bit_length()) - len(real)
     sizes = [len(box) for _, box in real if len(box) > CLASSES[0]] or [CLASSES[1]]

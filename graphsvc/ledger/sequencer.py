@@ -3,8 +3,8 @@
 Order and what a crash leaves: the entries of a batch, their side tables, the filled hash tiles and the signed
 checkpoint are one transaction. A crash before its commit leaves nothing of the batch; after it, all of it, though the
 callers may not have heard: the log over-reports, it never under-reports. A failure of disk or database stops writing
-until the process is started anew, because what the disk then holds is not known. But a disk that is full has not taken
-the batch: its callers are refused, the state is read again as it was before it, and writing goes on when there is room.
+until the process is started anew, because what the disk then holds is not known. A full disk is different, as nothing
+of the batch was written: its callers are refused, the state is read again, and writing goes on when there is room.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from graphsvc.ledger.store import Store, is_full, is_storage_failure
 from graphsvc.model.errors import Conflict, GraphsvcError, NoRoom, Unavailable
 
 MAX_BATCH = 128
-"""Entries a commit; must stay below a tile's 256."""
+"""At most this many entries in a commit; must stay below a tile's 256."""
 
 LINGER = 0.002
 """Seconds that a batch waits for more entries when the one before it held several."""
@@ -42,7 +42,7 @@ _log = logging.getLogger("graphsvc.ledger")
 
 @dataclass(slots=True)
 class Waiting:
-    """A prepared draft or a plain read, and the future that its caller holds: of a thread, or of an event loop."""
+    """A prepared draft or a plain read, and the future on which its caller waits, in a thread or an event loop."""
 
     item: Prepared | EntryDraft
     future: Future[Appended] | asyncio.Future[Appended] = field(default_factory=Future)
@@ -71,7 +71,7 @@ class Sequencer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to take entries, on one connection for all batches: to take one out for each costs a third of it."""
+        """Start the thread, with one connection for all batches: getting one each time costs a third of a batch."""
         self._thread = threading.Thread(
             target=self._run, args=(self._store.writer.connect(),), name="ledger", daemon=True
         )
@@ -88,7 +88,7 @@ class Sequencer:
     def submit_soon(self, item: Prepared | EntryDraft) -> asyncio.Future[Appended]:
         """The same for callers in an event loop; those of one commit are woken together.
 
-        ``item`` may be a plain read that is not prepared: that is left to where it is sealed.
+        ``item`` may be a plain read that is not prepared yet: it is prepared where it is sealed.
         """
         future: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         self._put(Waiting(item, future))
@@ -186,7 +186,7 @@ class Sequencer:
         _deliver([(item, one if isinstance(one, Exception) else batch.appended(one)) for item, one in outcomes])
 
     def _restored(self) -> bool:
-        """The state as it is on disk, after a batch that the disk did not take; False if that can't be had."""
+        """Read the state again after a batch that the disk had no room for; False if it can't be read."""
         try:
             self._restore()
         except Exception as error:
@@ -202,7 +202,7 @@ def _no_room() -> NoRoom:
 
 
 def _add_all(batch: Batch, waiting: Sequence[Waiting]) -> list[tuple[Waiting, Added | Exception]]:
-    """Add entries in order; plain reads that follow each other together. Raises what means that the disk failed."""
+    """Add entries in order, successive plain reads together. Raises errors that mean that disk or database failed."""
     outcomes: list[tuple[Waiting, Added | Exception]] = []
     for plain, group in itertools.groupby(waiting, key=lambda one: isinstance(one.item, EntryDraft)):
         items = list(group)

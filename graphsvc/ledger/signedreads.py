@@ -1,4 +1,4 @@
-"""Signed reads: whether the organisation stands behind a question, under the key in force at the ledger's head."""
+"""Signed reads: whether the caller's organisation signed the request, with a key in force at the ledger's head."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphsvc_verify.signedread import FOOTING, FRESH, SignedRead
 
 
 def check_signed(ledger: Ledger, signed: SignedRead, principal: Principal, footing: Footing) -> None:
-    """Check a question's signature as the next entry would carry it. That it came before is found on appending.
+    """Check a request's signature as if the next entry carried it. A replay is found only when the entry is appended.
 
     Raises InvalidSignature: ``wrong_audience``, ``out_of_time``, ``wrong_footing``, ``unknown_key``, ``bad_signature``.
     """

@@ -1,5 +1,5 @@
 """The ledger in SQLite: one writing connection (``BEGIN IMMEDIATE``, WAL with ``synchronous=FULL``: a commit that
-returned is on disk) and readers that cannot write. One process a directory, by a lock on a file.
+returned is on disk) and readers that cannot write. One process per directory, by a lock on a file.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from graphsvc.ledger.store import Store, prepare_tables
 
 _COMMON = ("foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY", "mmap_size=268435456")
 _WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", "secure_delete=ON", *_COMMON)
-"""What is deleted is overwritten with zeros: reasons for rejections, which may quote rows that are erased."""
+"""Deleted content is overwritten with zeros: reasons for rejections may quote rows that are erased."""
 _FORGET_SECONDS = 2.0
-"""So long readers of an older state may hold up the emptying of the write-ahead log: it holds up writing."""
+"""At most this many seconds to wait for readers before the write-ahead log is emptied: writing waits meanwhile."""
 _BATCH = 2 << 20
 """Bytes that a batch may need in the write-ahead log."""
 _READER = (*_COMMON, "query_only=ON")
@@ -38,10 +38,10 @@ class SqliteStore(Store):
             prepare_tables(connection)
 
     def fence(self, connection: Connection) -> None:
-        """Nothing to ask: the directory's lock and the immediate transaction keep others out."""
+        """Nothing to check: the directory's lock and the immediate transaction keep others out."""
 
     def has_room(self) -> bool:
-        """Try to write what a large batch needs; to ask how much is free would not know of quotas."""
+        """Try to write as much as a large batch needs; what the system reports as free ignores quotas."""
         try:
             with tempfile.TemporaryFile(dir=self._path.parent) as probe:
                 probe.write(bytes(_BATCH))
@@ -51,7 +51,7 @@ class SqliteStore(Store):
         return True
 
     def forget(self) -> bool:
-        """Empty the write-ahead log: it has pages as they were before something in them was overwritten."""
+        """Empty the write-ahead log, which still has pages from before something in them was overwritten."""
         database = sqlite3.connect(self._path, isolation_level=None, timeout=_FORGET_SECONDS)
         try:
             (busy, _, _) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -67,7 +67,7 @@ class SqliteStore(Store):
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """A copy by SQLite's own backup, in one step, beside whoever writes. Raises OSError."""
+    """Copy a database with SQLite's own backup, in one step, while others may write. Raises OSError."""
     reading, writing = sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True), sqlite3.connect(target)
     try:
         reading.backup(writing)
@@ -81,7 +81,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def sqlite_engine(path: Path, pragmas: tuple[str, ...], begin: str, **pool: Any) -> Engine:
-    """An engine on a file, with what each connection and each transaction begins with."""
+    """An engine on a file; each connection begins with ``pragmas``, each transaction with ``begin``."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False}, **pool)
 
     @event.listens_for(engine, "connect")

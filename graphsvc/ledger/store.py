@@ -1,6 +1,6 @@
 """The ledger's database as the rest of the ledger sees it: one writer engine, readers that can't write, a lease.
 
-Which database it is decides :func:`open_store`; all that is particular to one of them is in a module of its own
+:func:`graphsvc.ledger.opening.open_store` chooses the database; each kind has a module of its own
 (:mod:`graphsvc.ledger.sqlite`, :mod:`graphsvc.ledger.postgres`).
 """
 
@@ -21,16 +21,16 @@ from graphsvc.ledger.tables import metadata, schema_info
 from graphsvc.model.errors import IntegrityError, Unavailable
 
 SCHEMA_VERSION = 5
-"""Changes with every change of a table that an older database does not have; see ADR 0032."""
+"""Goes up with every change to the tables that an older database lacks; see ADR 0032."""
 _TOGETHER = 64
-"""Rows a statement at most; a power of two."""
+"""At most this many rows in a statement; a power of two."""
 _DISK_FULL = "53100"
 _FAILING = ("08", "53", "57", "58", "XX")
 """Classes of SQLSTATE that mean that the server failed: connection, resources, intervention, system, internal."""
 
 
 class Store(ABC):
-    """One ledger's database. Writing is the sequencer's alone; everyone may read."""
+    """One ledger's database. Only the sequencer writes; everyone may read."""
 
     def __init__(self, writer: Engine, readers: Engine) -> None:
         self.writer = writer
@@ -57,11 +57,11 @@ class Store(ABC):
         """Within a writing transaction, before anything is written: raises Unavailable when another process leads."""
 
     def has_room(self) -> bool:
-        """Whether it is worth while to write again after the disk was full."""
+        """Whether writing is worth another try after the disk was full."""
         return True
 
     def forget(self) -> bool:
-        """Remove what is left in files of what was deleted; False: not now. A server of its own sees to that itself."""
+        """Remove what is left of deleted content in the files; False: not possible now. A server does so by itself."""
         return True
 
     @abstractmethod
@@ -90,8 +90,8 @@ def insert_rows(
 ) -> None:
     """Insert rows of ``columns``, with values as the driver takes them (no JSON columns).
 
-    Each statement is one call of the driver for many rows: between calls another thread may take the interpreter, and
-    a batch that has to win it back for every row is held up by whoever else is at work.
+    Each statement is one call of the driver for many rows: between calls another thread may take the interpreter lock,
+    and a batch that had to win it back for every row would be slow on a busy server.
     """
     if not rows:
         return
@@ -117,7 +117,7 @@ def _insertion(table: Table, columns: tuple[str, ...], count: int, dialect: Dial
 
 @contextmanager
 def told_plainly(what: str) -> Iterator[None]:
-    """Errors of a database that is opened, as ours: ``what`` it holds, and whether it is damaged or the disk fails.
+    """Turn errors on opening a database into the service's own; ``what`` is what the database holds.
 
     Raises IntegrityError ``damaged``, Unavailable ``storage_full`` or ``storage_failed``.
     """
@@ -136,9 +136,9 @@ def told_plainly(what: str) -> Iterator[None]:
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, means that there is no room left: what was not written is not there.
+    """Whether an error, or a cause of it, means that there was no room, so that surely nothing was written.
 
-    Not so when the database's flush fails: then nobody knows what the disk holds.
+    A failed flush of the database is no such error: after it nobody knows what the disk holds.
     """
     seen = 0
     while error is not None and seen < 8:

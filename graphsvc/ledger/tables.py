@@ -1,6 +1,6 @@
 """The ledger's database: entries, tree, keys, and the side tables that entries write in their own transaction.
 
-Side tables can be rebuilt from the entries; they are there so that nothing has to open boxes to answer.
+Side tables can be rebuilt from the entries; they are there so that answering needs no sealed box to be opened.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ leases = Table(
 """Who leads, where several processes may open one database."""
 
 LOCAL = frozenset({"schema_info", "leases"})
-"""Tables that say something of one database, not of the ledger in it."""
+"""Tables about the database itself, not about the ledger in it."""
 
 entries = Table(
     "entries",
@@ -64,7 +64,7 @@ checkpoints = Table(
     Column("key_head", _Int),
     Column("scope_head", _Int),
 )
-"""One a batch: the signed tree head, and the last keys entry, key event and event that moved access rules."""
+"""One row per batch: the signed tree head, and the last ``keys`` entry, key event and scope event."""
 
 objects = Table(
     "objects",
@@ -183,7 +183,7 @@ unlinked = Table(
     Column("index", _Int, primary_key=True, autoincrement=False),
     Column("notes", JSON, nullable=False),
 )
-"""What is to be done about values of accepted rows that have no canonical form, submission by submission."""
+"""By submission: what its owner is told to do about values of accepted rows that have no canonical form."""
 
 reads = Table(
     "reads",
@@ -211,7 +211,7 @@ disclosures = Table(
 )
 Index("disclosures_submission", disclosures.c.submission)
 """The erasable disclosure index: which rows of a submission an entry showed, packed as big-endian uint32.
-``hit``: of these rows the entry only told that there is something."""
+``hit``: the entry only told that these rows exist."""
 
 later = Table(
     "later",
@@ -227,8 +227,8 @@ later = Table(
     sqlite_with_rowid=False,
 )
 Index("later_due", later.c.told, later.c.due)
-"""Hits told late: rows, from which day on (``due``; empty: never) and in which entry; then they are ``disclosures``,
-so whatever an owner is answered from does not know of them before."""
+"""Hits that an owner is told late: rows, from which day on (``due``; empty: never) and by which entry (``told``).
+Only then do they come into ``disclosures``, so that no answer to the owner can show them earlier."""
 
 requests = Table(
     "requests",
@@ -255,7 +255,7 @@ request_events = Table(
     Column("body", JSON, nullable=False),
 )
 Index("request_events_request", request_events.c.request, request_events.c.index)
-"""What was done about a request, in ledger order: its state is the fold of these. Names whom a request is about."""
+"""What was done about a request, in ledger order: its state follows from these. May name whom a request is about."""
 
 grants = Table(
     "grants",
@@ -276,7 +276,7 @@ grants = Table(
 )
 Index("grants_owner", grants.c.owner, grants.c.index)
 Index("grants_grantee", grants.c.grantee, grants.c.index)
-"""Disclosures granted. ``legal_basis`` is empty where any serves; ``revoked`` is the entry that ended it early."""
+"""Disclosures granted. ``legal_basis`` is empty where any will do; ``revoked`` is the entry that ended it early."""
 
 sharing_groups = Table(
     "sharing_groups",
@@ -336,7 +336,7 @@ asides = Table(
     Column("rows", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Rows that an entry set aside, by what was wrong with them; those that one brought in again have an empty ``code``.
+"""Rows that an entry set aside, by what was wrong with them; those that an entry reapplied have an empty ``code``.
 ``rows`` are pairs of big-endian uint32: first and last."""
 
 notices = Table(
@@ -368,7 +368,7 @@ holds = Table(
     Column("released", _Int),
     Column("request", String(64), nullable=False),
 )
-"""Legal holds: on ranges of rows, or on what was shown under a case. ``request``: a preservation that ends it."""
+"""Legal holds: on ranges of rows, or on what was shown under a case. ``request``: the preservation behind it."""
 
 corrections = Table(
     "corrections",
@@ -423,4 +423,4 @@ policy_events = Table(
     Column("body", JSON, nullable=False),
     Column("digest", String(71), nullable=False),
 )
-"""What was decided about policies: ``body`` is the signed one, ``digest`` names what is in force from then on."""
+"""What was decided about policies: ``body`` is what was signed, ``digest`` names the policies in force from then on."""

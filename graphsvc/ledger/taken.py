@@ -1,6 +1,6 @@
-"""What the side tables know of rows that are not, or no longer, in the graph: taken out, or set aside.
+"""What the side tables know of rows that are not, or no longer, in the graph: taken back, erased or set aside.
 
-Every table is a fold over entries of the log, written within their transactions.
+Entries of the log write these tables in their own transactions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PAYLOAD = "payload"
 
 
 def gone(connection: Connection, submissions: Sequence[int], causes: Sequence[str] | None) -> Ranges:
-    """What was taken out of some submissions, for one of ``causes`` (None: any), as the connection sees it."""
+    """The rows of some submissions that were taken back or erased, for one of ``causes`` (None: any)."""
     table, rows = tables.withdrawals, tables.withdrawn
     found: list[Ranges] = []
     for chunk in chunks(submissions):
@@ -35,7 +35,7 @@ def gone(connection: Connection, submissions: Sequence[int], causes: Sequence[st
 
 
 def standing(connection: Connection, submissions: Sequence[int] | None = None) -> dict[int, list[tuple[str, Ranges]]]:
-    """What is set aside now, by submission: code and rows. What was taken back or erased is not, nor comes it again."""
+    """What is set aside now, by submission: code and rows. Rows that were taken back or erased no longer count."""
     table = tables.asides
     query = select(table).order_by(table.c.submission, table.c["index"])
     if submissions is not None:

@@ -1,8 +1,8 @@
-"""Telling late: owners of hits that are due get an entry with the keys of the sections that name them.
+"""Telling late: when hits are due, a ``told`` entry gives their owners the keys of the sections about them.
 
-By which rule an owner is told late, and from which day on, stands in the entry of the question and can't change any
-more (:mod:`graphsvc_verify.telling`). Days are whole ones, so that the time of a ``told`` entry says no more about the
-questions in it than the day of each. A crash before that entry leaves all untold, after it all is told: the entry and
+The entry of the read already says by which rule an owner is told late, and from which day on; that can't change any
+more (:mod:`graphsvc_verify.telling`). Only whole days count, so that the time of a ``told`` entry reveals no more about
+the reads in it than the day of each. A crash before that entry leaves all untold, after it all is told: the entry and
 the side tables are one transaction.
 """
 
@@ -25,19 +25,19 @@ from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.told import TOLD
 
 MOST = 500
-"""So many hits of a question and an owner are told by one entry."""
+"""At most this many pairs of a read and an owner are told by one entry."""
 DAY = 86_400
 Opener = Callable[[int, str], tuple[str, bytes]]
-"""Tag (base64url) and key of what an owner is told late of an entry."""
+"""Gives tag (base64url) and key of the section of an entry that tells an owner late."""
 
 
 def day_after(moment: float, days: int) -> str:
-    """The first day (UTC) that begins when ``days`` have passed since ``moment`` (epoch seconds)."""
+    """The first day (UTC) that begins after ``days`` have passed since ``moment`` (epoch seconds)."""
     return datetime.fromtimestamp(moment + (days + 1) * DAY, UTC).date().isoformat()
 
 
 def tell_due(ledger: Ledger) -> None:
-    """Tell owners of hits that a rule delayed, all that is due when it is called. Blocks.
+    """Tell owners of all hits that a rule delayed and that are due now. Blocks.
 
     Raises what :meth:`graphsvc.ledger.log.Ledger.append` raises, IntegrityError.
     """
@@ -58,7 +58,7 @@ def tell_due(ledger: Ledger) -> None:
 
 
 def due(connection: Connection) -> list[tuple[int, str]]:
-    """What is to be told by now, as (index of the question, owner): the first of it, at most :data:`MOST`."""
+    """What is due to be told, as (index of the read, owner): at most :data:`MOST`, the oldest first."""
     today = datetime.fromtimestamp(time.time(), UTC).date().isoformat()
     open_ones = later.c.told.is_(None) & (later.c.due != "") & (later.c.due <= today)
     query = select(later.c["index"], later.c.owner).where(open_ones).distinct()
@@ -67,7 +67,7 @@ def due(connection: Connection) -> list[tuple[int, str]]:
 
 
 def told_entry(told: Iterable[tuple[int, str]], opener: Opener) -> EntryDraft:
-    """The entry that tells owners of these hits; it fails with Conflict ``told_already`` where another one has."""
+    """The entry that tells owners of these hits; appending fails with Conflict ``told_already`` if another one did."""
     pairs = list(told)
     reads: dict[str, list[list[Any]]] = {}
     for index, owner in pairs:

@@ -1,8 +1,8 @@
 """The log as static files (c2sp.org/tlog-tiles): hash tiles, entry bundles, and last the checkpoint over them.
 
 Every file is written under a temporary name, synced, renamed, and its directory synced; the checkpoint is renamed only
-when all tiles below it are there, and only then goes what they have taken the place of. A crash leaves a checkpoint
-whose tiles are complete, with newer tiles, older ones and temporary files beside it; the next start removes those.
+when all tiles below it are there, and only then are partial tiles removed that wider ones replace. A crash leaves a
+checkpoint whose tiles are complete, with newer, older and temporary files beside it; the next start removes those.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from graphsvc_verify.note import NoteKey, verify_checkpoint
 from graphsvc_verify.tiles import tile_path
 
 INTERVAL = 1.0
-"""Seconds between two publications, at least."""
+"""At least this many seconds between two publications."""
 LONGEST_PAUSE = 30.0
-"""Seconds until publishing is tried again, at most: the pause doubles from :data:`INTERVAL` on."""
+"""At most this many seconds until publishing is tried again: the pause doubles from :data:`INTERVAL` on."""
 _log = logging.getLogger("graphsvc.ledger")
 _TOGETHER = 16
 """Tiles that are held in memory and written side by side."""
 _PARTIAL = ".p"
-"""How the folder of a tile's partial ones ends."""
+"""The end of the name of a folder with a tile's partial versions."""
 _WIDTH = re.compile("[1-9][0-9]{0,2}")
 _PATH = re.compile(r"tile/(?:([0-9]|[1-5][0-9]|6[0-3])|entries)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
@@ -52,7 +52,7 @@ class TileName:
 
 
 def parse_tile(path: str) -> TileName | None:
-    """The tile behind a path, or None when the path is not the one spelling of a tile's name."""
+    """The tile behind a path, or None when the path is not the canonical spelling of a tile's name."""
     match = _PATH.fullmatch(path)
     if match is None:
         return None
@@ -81,7 +81,7 @@ class TileSource:
 
 
 def tiles_between(old: int, new: int) -> Iterator[TileName]:
-    """The tiles that the tree of ``new`` leaves has and the one of ``old`` leaves had not."""
+    """The tiles that the tree of ``new`` leaves has and the one of ``old`` leaves has not."""
     for level in (None, *range(8)):
         height = 8 * (level or 0)
         before, after = old >> height, new >> height
@@ -156,7 +156,7 @@ class Publisher:
             self._tidy((self._directory / TileName(name.level, name.n, 1).path).parent)
 
     def start(self) -> None:
-        """Follow the log."""
+        """Start the thread."""
         self._thread.start()
 
     def notify(self, size: int, note: str) -> None:
@@ -189,7 +189,7 @@ class Publisher:
                     _log.error("publishing will be tried again: %s", reason)
                 self.late = reason
             except Exception as error:
-                # No disk that may recover: another process leads, or the ledger contradicts itself. It stops.
+                # Not a disk that may recover: another process leads, or the ledger contradicts itself. So stop writing.
                 self._failed(error)
                 return
             if last:
@@ -199,9 +199,9 @@ class Publisher:
 
     @staticmethod
     def _tidy(partial: Path) -> None:
-        """Remove the partial tiles in a folder that wider ones have taken the place of, all but the newest two.
+        """Remove the partial tiles in a folder that wider ones replace, all but the newest two.
 
-        The log goes on whatever happens here: what can't be removed is left for the next start.
+        Errors are ignored: what can't be removed is left for the next start.
         """
         with suppress(OSError):
             full = partial.with_name(partial.name.removesuffix(_PARTIAL)).exists()

@@ -94,7 +94,7 @@ class Tree:
             self._nodes[height][k] = value
 
     def _computed(self, height: int, k: int) -> bytes:
-        """The hash at a level's foot from the full tile one level below."""
+        """The hash of one of the lowest nodes of a level, from the full tile one level below."""
         row = self._interior(height // _HEIGHT - 1, k)[_HEIGHT - 1]
         return node_hash(row[0], row[1])
 
@@ -151,7 +151,7 @@ class View:
         return path
 
     def consistency(self, old: int) -> list[bytes]:
-        """The proof that this tree extends the tree of ``old`` leaves. Raises IndexError when it is not that large."""
+        """The proof that this tree extends the tree of ``old`` leaves. Raises IndexError if ``old`` is larger."""
         if not 0 <= old <= self._size:
             raise IndexError("no such tree")
         path: list[bytes] = []

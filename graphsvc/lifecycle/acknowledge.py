@@ -1,36 +1,38 @@
-"""The answer of an organisation that was told that records it had seen were taken back."""
+"""The answer to a notice: an organisation was told that records it had seen were taken back."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
-from graphsvc.lifecycle import bodies
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
+from graphsvc.wire.lifecycle import Acknowledged, AcknowledgeRecall
 
 KEPT = "kept"
 
 
-async def acknowledge(core: Core, act: SignedAct) -> Acted:
+@carries_out(AcknowledgeRecall)
+async def acknowledge(core: Core, act: SignedAct, body: AcknowledgeRecall) -> Acted:
     """Take the signed answer to a notice: what was seen is deleted, or kept under an obligation that it names.
 
     Raises InvalidInput, Denied, NotFound (no such notice, or another's, alike), Conflict when it is answered.
     """
-    body = act.read(bodies.Acknowledge)
     if body.outcome == KEPT and not body.because:
         raise InvalidInput("say under which obligation it is kept", code="bad_act", where="act body because")
     notice = await asyncio.to_thread(_notice, core, act, body.notice)
     appended = await asyncio.wrap_future(core.ledger.append(_entry(act, body, notice)))
-    return Acted({"index": appended.index, "notice": body.notice, "outcome": body.outcome}, appended.receipt)
+    answer = Acknowledged(index=appended.index, notice=body.notice, outcome=body.outcome)
+    return Acted(answer, appended.encoded)
 
 
-def _notice(core: Core, act: SignedAct, index: int) -> dict[str, Any]:
+def _notice(core: Core, act: SignedAct, index: int) -> Mapping[str, Any]:
     table, taken = tables.notices, tables.withdrawals
     query = (
         select(table, taken.c.owner)
@@ -47,7 +49,7 @@ def _notice(core: Core, act: SignedAct, index: int) -> dict[str, Any]:
     return dict(found)
 
 
-def _entry(act: SignedAct, body: bodies.Acknowledge, notice: dict[str, Any]) -> EntryDraft:
+def _entry(act: SignedAct, body: AcknowledgeRecall, notice: Mapping[str, Any]) -> EntryDraft:
     because = body.because or ""
 
     def effects(connection: Connection, index: int, t: str) -> None:

@@ -1,7 +1,7 @@
 """Corrections: rows of a new submission that supersede older records of the same owner.
 
 The new submission says which; right after its entry another one takes the old records back, and those who saw them are
-told. A crash between the two is finished by the next start (worker).
+told. After a crash between the two, the worker of custody goes on at the next start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REASON = "superseded by a correction"
 
 
 def check_superseded(book: Book, org: str, pairs: Sequence[Superseding]) -> None:
-    """Raise InvalidManifest when a row supersedes what is not there, or not the organisation's, or gone: all alike."""
+    """Raise InvalidManifest, always the same, when a row supersedes a record that is absent, another's or gone."""
     there: dict[int, Callable[[int], bool]] = {}
     for row, submission, old in pairs:
         if submission not in there:
@@ -63,7 +63,7 @@ def _noted(core: Core, submission: int) -> Mapping[str, Any] | None:
 
 
 async def correct(core: Core, submission: int) -> None:
-    """Take back what submission ``submission`` supersedes, and tell those who saw it. Done once; else does nothing."""
+    """Take back what submission ``submission`` supersedes, and tell those who saw it. A second call does nothing."""
     table = tables.corrections
     found = await asyncio.to_thread(_noted, core, submission)
     if found is None or found["withdrawal"] is not None:

@@ -1,12 +1,11 @@
-"""Secrets destroyed: what an entry has erased can be read by nobody any more, the service included.
+"""Destroys secrets: nobody can read any more what an entry has erased, the service included.
 
-All of it can be repeated, and is, at every start: whatever copy of the keys is in use, what the ledger says is erased
-has no key. The other rows of a submission still verify: before the seed goes, their salts are kept one by one.
+All of it can be repeated, and is repeated at every start: whatever copy of the keys is in use, what the ledger says is
+erased has no key. The other rows of a submission still verify: before the seed goes, their salts are kept one by one.
 """
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -19,6 +18,7 @@ from graphsvc.ledger.taken import unreadable
 from graphsvc.model import ranges
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.ranges import Ranges
+from graphsvc_verify.keyed import row_salt
 
 _SALT = 32
 
@@ -40,38 +40,28 @@ def destroy(ledger: Ledger, store: PayloadStore, keys: RowKeys, erased: Ranges) 
             try:
                 held = pack_rows(store.get(pack))
             except IntegrityError:
-                # A row of it can't be found, but all of it can go.
+                # No single row of this pack can be found, but the whole pack can go.
                 if not all_of_lost:
                     raise
                 keys.remove(pack)
                 continue
             items += [(pack, at) for at, row in enumerate(held) if ranges.covers(rows, submission, row)]
-        # The salts first: a crash between leaves rows that can be read and an entry that says that they must not be,
-        # which the next start goes on with; the other way round nobody would look at the salts again.
+        # The salts first: after a crash in between, the erased rows can still be read, and the next start goes on with
+        # them. The other way round nobody would look at the salts again.
         name = str(body["name"])
         _destroy_salts(ledger, keys, name, rows)
-        # A constant in it may be the very thing to be erased; no row that stays is read through it.
+        # A constant in the mapping may be the very thing to be erased; rows that stay are not read through the mapping.
         keys.remove(mapping_secret(name))
         count += keys.destroy_all(items)
     return count
 
 
-def salt_of(keys: RowKeys, name: str, row: int) -> bytes | None:
-    """The salt of a row's leaf in ``rowsRoot``; None when it is erased. ``name`` is the submission's."""
-    if keys.has(f"salts|{name}"):
-        found = keys.open(f"salts|{name}")[row * _SALT : (row + 1) * _SALT]
-        return found if any(found) else None
-    if not keys.has(f"seed|{name}"):
-        return None
-    return _salt(keys.open(f"seed|{name}"), row)
-
-
 def forget_rows(connection: Connection, erased: Ranges) -> None:
-    """Take what side tables say of rows out of them, in the transaction of the entry that erases the rows.
+    """Remove from the side tables what they say of rows, in the transaction of the entry that erases the rows.
 
     These are the digests of their references, and the reasons why rows were rejected or values not linked, which may
-    quote them. Which rows were shown to
-    whom stays: it holds positions only, and the owner must be able to account for it.
+    quote them. Which rows were shown to whom stays: it holds positions only, and the owner must be able to account
+    for it.
     """
     known = tables.idempotency
     references.forget(connection, erased)
@@ -104,7 +94,7 @@ def _destroy_salts(ledger: Ledger, keys: RowKeys, name: str, rows: Ranges) -> No
         salts = bytearray(keys.open(kept))
     elif keys.has(seed) and total is not None:
         secret = keys.open(seed)
-        salts = bytearray(b"".join(_salt(secret, row) for row in range(total)))
+        salts = bytearray(b"".join(row_salt(secret, row) for row in range(total)))
     else:
         return
     for _, first, last in rows:
@@ -116,10 +106,6 @@ def _destroy_salts(ledger: Ledger, keys: RowKeys, name: str, rows: Ranges) -> No
     else:
         keys.remove(kept)
     keys.remove(seed)
-
-
-def _salt(seed: bytes, row: int) -> bytes:
-    return hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
 
 
 def _body(ledger: Ledger, submission: int) -> dict[str, Any]:

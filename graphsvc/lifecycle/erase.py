@@ -13,11 +13,10 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection
 
-from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.core import Core
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.taken import PAYLOAD
-from graphsvc.lifecycle import bodies
 from graphsvc.lifecycle.destroy import destroy, forget_rows
 from graphsvc.lifecycle.preserve import holds_now, refuse_held
 from graphsvc.lifecycle.recall import Decision, checked_deadline, tell, unchanged, withdrawal_entry
@@ -27,33 +26,35 @@ from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, InvalidInput, NotFound
 from graphsvc.model.ranges import Ranges
 from graphsvc.projection.changes import ERASURE
+from graphsvc.wire.acts import Target
+from graphsvc.wire.lifecycle import Erase, Withdrawn
 
 MOST = 20_000
-"""So many rows at most go with one entry of a purge: they are looked up in memory."""
+"""At most this many rows go with one entry of a purge: they are looked up in memory."""
 
 
 class Erasing:
-    """Erases, one after the other: each rewrites what is kept for the other rows of its submissions."""
+    """Carries out erasures one at a time: each rewrites what is kept for the other rows of its submissions."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._lock = threading.Lock()
 
-    async def carry_out(self, act: SignedAct) -> Acted:
+    @carries_out(Erase)
+    async def carry_out(self, act: SignedAct, body: Erase) -> Acted:
         """Carry a signed erasure out: by the owner's officers, of own records, those taken back before included.
 
         Raises InvalidInput, Denied, NotFound (absent, another's or erased already, alike), Conflict (under a hold,
-        or something of the same submissions went after what the signer knew), Unavailable.
+        or something of the same submissions was taken out since the signer looked), Unavailable.
         """
-        body = act.read(bodies.Erase)
         core = self._core
         await core.applier.settle(act.org)
         named = await asyncio.to_thread(self._named, act, body.target)
         decision = Decision(act.org, ERASED, act.person, body.reason, checked_deadline(None), act)
         appended, records = await self.erase(decision, named)
         recipients = await tell(core, appended.index)
-        answer = {"index": appended.index, "records": records, "organisations": sorted(recipients)}
-        return Acted(answer, appended.receipt)
+        answer = Withdrawn(index=appended.index, records=records, organisations=sorted(recipients))
+        return Acted(answer, appended.encoded)
 
     async def erase(self, decision: Decision, named: Ranges, told: bool = True) -> tuple[Appended, int]:
         """Erase rows; returns the entry and how many records they were. ``told``: those who saw them are to be told.
@@ -64,7 +65,7 @@ class Erasing:
         core = self._core
         await asyncio.to_thread(_destructible, core, named)
         async with self._turn():
-            # 1. All of it is in the graph, and so nothing that is under way still has it in hand.
+            # 1. All of it is applied, so nothing that is still running works on it.
             await core.applier.settle(decision.owner)
             await asyncio.to_thread(lambda: refuse_held(holds_now(core, decision.owner), named))
             records = await asyncio.to_thread(lambda: ranges.count(records_of(core, named)))
@@ -83,7 +84,7 @@ class Erasing:
             core.applier.notify()
             # 3. Nobody can read them any more.
             await asyncio.to_thread(destroy, core.ledger, core.payloads.store, core.payloads.keys, named)
-            # 4. Nor read them off what the database has overwritten; what holds it up is left to the worker.
+            # 4. Nor recover them from old pages of the database; if that is held up, the worker does it later.
             await asyncio.to_thread(core.ledger.forget)
         return appended, records
 
@@ -96,7 +97,7 @@ class Erasing:
         finally:
             self._lock.release()
 
-    def _named(self, act: SignedAct, target: bodies.Target) -> Ranges:
+    def _named(self, act: SignedAct, target: Target) -> Ranges:
         core = self._core
         if target.select is not None and target.select.entity is not None:
             message = "an act is kept for ever: name what is to be erased by submission and rows, or by handle"
@@ -111,7 +112,7 @@ class Erasing:
 
 
 def _destructible(core: Core, named: Ranges) -> None:
-    """Where a pack can't be read, nobody can tell its rows' keys apart: all that may be in it goes, or nothing."""
+    """Raise Conflict where only a part of a pack that can't be read would go: nobody can tell its rows' keys apart."""
     for submission in ranges.submissions(named):
         lost = book_of(core).lost(submission)
         own = ranges.of_submission(named, submission)

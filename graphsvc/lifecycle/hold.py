@@ -1,33 +1,35 @@
-"""Legal holds: what is under one is not purged and not erased. A hold shows nothing to anyone that was hidden."""
+"""Legal holds: what is under one is not purged and not erased. A hold makes nothing visible that was hidden."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
-from graphsvc.lifecycle import bodies
 from graphsvc.lifecycle.store import DESTROYING, book_of
 from graphsvc.lifecycle.targets import records_of, resolve
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, NotFound
 from graphsvc.model.ranges import Ranges
+from graphsvc.wire.acts import Target
+from graphsvc.wire.lifecycle import Hold, HoldChange, Release
 
 
-async def hold(core: Core, act: SignedAct) -> Acted:
+@carries_out(Hold)
+async def hold(core: Core, act: SignedAct, body: Hold) -> Acted:
     """Put own records under a hold: rows, submissions, a selection, or all that was shown under an own case.
 
-    A hold on a case goes on to cover what is shown under it later. Raises InvalidInput, Denied, NotFound, Unavailable.
+    A hold on a case also covers what is shown under it later. Raises InvalidInput, Denied, NotFound, Unavailable.
     """
-    body = act.read(bodies.Hold)
     case = body.target.case or ""
     if case:
-        if body.target != bodies.Target(case=case) or not core.ledger.has_case(act.org, case):
+        if body.target != Target(case=case) or not core.ledger.has_case(act.org, case):
             raise NotFound("there is no such case")
         held: Ranges = ()
     else:
@@ -43,16 +45,17 @@ async def hold(core: Core, act: SignedAct) -> Acted:
     appended = await asyncio.wrap_future(
         core.ledger.append(_entry(act, {"ranges": [list(part) for part in held]}, effects))
     )
-    return Acted({"index": appended.index, "records": ranges.count(held), "case": case or None}, appended.receipt)
+    change = HoldChange(index=appended.index, records=ranges.count(held), case=case or None)
+    return Acted(change, appended.encoded)
 
 
-async def release(core: Core, act: SignedAct) -> Acted:
+@carries_out(Release)
+async def release(core: Core, act: SignedAct, body: Release) -> Acted:
     """End an own hold; what has become due meanwhile goes with the next purge.
 
     Raises InvalidInput, Denied, NotFound (no such hold, or another's, alike), Conflict when it has ended or is that of
     a preservation.
     """
-    body = act.read(bodies.Release)
     table = tables.holds
     query = select(table.c.released, table.c.ranges, table.c.case, table.c.request).where(
         table.c["index"] == body.hold, table.c.org == act.org
@@ -73,11 +76,11 @@ async def release(core: Core, act: SignedAct) -> Acted:
     act.unmoved(body.hold if found.released is None else found.released)
     appended = await asyncio.wrap_future(core.ledger.append(_entry(act, {}, effects)))
     count = ranges.count(ranges.ranges(found.ranges))
-    return Acted({"index": appended.index, "records": count, "case": found.case or None}, appended.receipt)
+    return Acted(HoldChange(index=appended.index, records=count, case=found.case or None), appended.encoded)
 
 
-def _there(core: Core, org: str, target: bodies.Target) -> Ranges:
-    """What is named and not destroyed yet."""
+def _there(core: Core, org: str, target: Target) -> Ranges:
+    """The records that a target names and that are not destroyed yet. Raises NotFound."""
     named = records_of(core, resolve(core, org, target))
     there = ranges.minus(named, book_of(core).gone(ranges.submissions(named), DESTROYING))
     if not there or (target.rows is not None and there != named):
@@ -85,7 +88,7 @@ def _there(core: Core, org: str, target: bodies.Target) -> Ranges:
     return there
 
 
-def _entry(act: SignedAct, more: dict[str, Any], effects: Effects) -> EntryDraft:
+def _entry(act: SignedAct, more: Mapping[str, Any], effects: Effects) -> EntryDraft:
     meaning = act.meaning
     return EntryDraft(
         type=meaning.type,

@@ -1,8 +1,8 @@
-"""Preservation: what a holder keeps because it acknowledged a request to, as a hold that the request itself ends.
+"""Preservation: a hold on what a holder keeps because it acknowledged a request; the request itself ends the hold.
 
-The hold covers what the holder had about the identifiers when it acknowledged, in the entry's own transaction, and what
-it got since, which is looked up anew before anything is destroyed. Neither the holder's officers nor a purge can end
-it: it ends when the asker lifts the request, when its time is over, or with the membership of one of the two.
+The hold covers what the holder had about the identifiers when it acknowledged (written in that entry's transaction),
+and what it got since, which is looked up anew before anything is destroyed. Neither the holder's officers nor a purge
+can end it: it ends when the asker lifts the request, when its time is over, or with the membership of one of the two.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def keys_of(request: Request) -> list[str]:
 
 
 def holds_now(core: Core, org: str) -> list[Hold]:
-    """All holds in force on an organisation's records, those of preservations with what came since. Blocks."""
+    """All holds in force on an organisation's records; those of preservations also cover what came since. Blocks."""
     with core.ledger.reading() as connection:
         found = in_force(connection, org)
         asked = {hold.index: keys_of(store.find(connection, org, hold.request)) for hold in found if hold.request}
@@ -63,7 +63,7 @@ def refuse_held(holds: Collection[Hold], named: Ranges) -> None:
 
 
 def enter_hold(connection: Connection, request: Request, person: str, named: Ranges, place: tuple[int, str]) -> None:
-    """Enter the hold that an acknowledgement makes, in its entry, ``place`` (index, time). Raises Conflict."""
+    """Write the hold that an acknowledgement makes, with its entry at ``place`` (index, time). Raises Conflict."""
     if ranges.both(named, gone(connection, ranges.submissions(named), DESTROYING)):
         raise Conflict("some of what is meant was erased meanwhile: acknowledge again", code="object_changed")
     row = {"org": request.holder, "case": "", "person": person, "released": None, "request": request.id}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from graphsvc.core import Core
 from graphsvc.ledger.taken import PAYLOAD
@@ -15,18 +14,19 @@ from graphsvc.lifecycle.store import PURGED
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict
 from graphsvc.model.ranges import Ranges
+from graphsvc.wire.upkeep import Purged, PurgedOwner
 
 SERVICE = "the service's purge"
 
 
 async def purge(
     core: Core, erasing: Erasing, rules: Sequence[Rule], *, by: str = SERVICE, dry_run: bool = False
-) -> dict[str, Any]:
-    """Purge what is due; the report names counts and entries, by owner. ``dry_run``: says what would go.
+) -> Purged:
+    """Purge what is due; the report names counts and entries, by owner. ``dry_run``: only say what would go.
 
     Each entry names positions only. Raises Unavailable when the applier is too far behind.
     """
-    # 1. Everything that is in the ledger counts.
+    # 1. All entries count, so they have to be applied.
     await core.applier.wait(core.ledger.head - 1)
     # 2. What is due, less what is held (retention).
     found = await asyncio.to_thread(lambda: list(due(core, rules)))
@@ -45,27 +45,27 @@ async def purge(
                     raise
                 held_meanwhile += ranges.count(part)
         report.append(_told(one, entries, held_meanwhile))
-    return {"dryRun": dry_run, "owners": report, "records": sum(int(one["records"]) for one in report)}
+    return Purged(dry_run=dry_run, owners=report, records=sum(one.records for one in report))
 
 
-def _told(one: Due, entries: list[int], held_meanwhile: int) -> dict[str, Any]:
+def _told(one: Due, entries: list[int], held_meanwhile: int) -> PurgedOwner:
     names = ("expired", "over_age", "recalled", "held")
     counts = {name: ranges.count(getattr(one, name)) for name in names}
     counts["held"] += held_meanwhile
-    return {
-        "owner": one.owner,
-        "records": ranges.count(one.purged) - held_meanwhile,
-        "expired": counts["expired"],
-        "overAge": counts["over_age"],
-        "recalled": counts["recalled"],
-        "held": counts["held"],
-        "holds": list(one.holds),
-        "entries": entries,
-    }
+    return PurgedOwner(
+        owner=one.owner,
+        records=ranges.count(one.purged) - held_meanwhile,
+        expired=counts["expired"],
+        over_age=counts["over_age"],
+        recalled=counts["recalled"],
+        held=counts["held"],
+        holds=list(one.holds),
+        entries=entries,
+    )
 
 
 def _parts(of: Ranges) -> Iterator[Ranges]:
-    """Core of at most :data:`MOST` rows."""
+    """Parts of at most :data:`MOST` rows."""
     taken: list[ranges.Range] = []
     room = MOST
     for submission, first, last in of:

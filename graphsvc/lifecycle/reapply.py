@@ -1,7 +1,7 @@
-"""Rows that were set aside brought in after all, once what kept them out is mended: an operator's act, one entry.
+"""Reapplying rows that were set aside, once what kept them out is mended: an operator's act, one entry.
 
 What a crash leaves. Before the entry is durable nothing has happened; after it the applier brings the rows in at the
-entry's place, or sets them aside again. What was recalled or erased meanwhile never comes back: it is not set aside.
+entry's place, or sets them aside again. What was recalled or erased meanwhile never comes back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -29,10 +28,12 @@ from graphsvc.model.ranges import Ranges
 from graphsvc.model.times import seconds
 from graphsvc.projection.aside import owner_of, reapply_entry
 from graphsvc.projection.changes import MOVE, read_plan
+from graphsvc.wire.answers import RowsAside
+from graphsvc.wire.upkeep import Reapplied
 
 
 async def reapply(core: Core, principal: Principal, submission: int, rows: Sequence[int] | None) -> Acted:
-    """Bring rows of a submission in that are set aside (None: all of them), and wait until that is done.
+    """Bring in rows of a submission that are set aside (None: all of them), and wait until they are applied.
 
     Raises Denied, NotFound for what is not set aside, Conflict (it has changed meanwhile, or the owner has left a
     sharing group that a row is under), Unavailable when the applier takes too long: the entry is there all the same.
@@ -51,13 +52,13 @@ async def reapply(core: Core, principal: Principal, submission: int, rows: Seque
     # 3. What is still set aside of them.
     left = await asyncio.to_thread(_aside, core, submission)
     again = [(code, both) for code, of in left if (both := ranges.both(of, named))]
-    body: dict[str, Any] = {
-        "index": appended.index,
-        "entry": submission,
-        "records": ranges.count(named),
-        "setAside": [{"code": code, "first": low, "last": high} for code, of in again for _, low, high in of],
-    }
-    return Acted(body, appended.receipt)
+    answer = Reapplied(
+        index=appended.index,
+        entry=submission,
+        records=ranges.count(named),
+        set_aside=[RowsAside(code=code, first=low, last=high) for code, of in again for _, low, high in of],
+    )
+    return Acted(answer, appended.encoded)
 
 
 def _aside(core: Core, submission: int) -> list[tuple[str, Ranges]]:
@@ -66,7 +67,7 @@ def _aside(core: Core, submission: int) -> list[tuple[str, Ranges]]:
 
 
 def labels_aside(core: Core, of: Ranges) -> dict[int, Label]:
-    """The labels of records that are set aside, as far as they can be read, by record: moved ones as they are now."""
+    """By record, the labels of those that are set aside and can be read; a label that was moved, as it is now."""
     found: dict[int, Label] = {}
     for submission in ranges.submissions(of):
         head = core.ledger.head
@@ -78,7 +79,7 @@ def labels_aside(core: Core, of: Ranges) -> dict[int, Label]:
 
 
 def own_labels_aside(core: Core, org: str, records: Sequence[int]) -> dict[int, Label]:
-    """Those of an organisation's own records among ``records``."""
+    """As :func:`labels_aside`, of those among ``records`` that are an organisation's own and set aside."""
     touched = {record >> ROW_BITS for record in records}
     aside = tuple(part for part in book_of(core).set_aside(org) if part[0] in touched)
     return labels_aside(core, ranges.both(aside, ranges.of_records(records))) if aside else {}
@@ -95,7 +96,7 @@ def _named(core: Core, submission: int, rows: Sequence[int] | None) -> tuple[str
 
 
 def _belongs(owner: str, groups: set[str]) -> Effects:
-    """Within the entry's transaction: the owner belongs to the groups that its rows would be shared with."""
+    """A check in the entry's transaction: the owner still belongs to the groups that its rows are shared with."""
 
     def check(connection: Connection, _index: int, _t: str) -> None:
         table, now = tables.memberships, time.time()

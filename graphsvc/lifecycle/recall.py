@@ -1,47 +1,48 @@
 """Records taken back: one entry that hides them from the moment it is durable, then everyone who saw them is told.
 
 What a crash leaves. After the entry the records are hidden whatever happens; the applier takes them out of graph and
-columns from the ledger. If the telling is cut off, the next start goes on with it (worker): nobody can have been shown
-the records since, so whom to tell is then what it was.
+columns from the ledger. If telling is cut off, the worker of custody goes on with it at the next start: nobody can have
+been shown the records since, so those to be told are still the same.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.core import Core
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.scopeheads import Concern
-from graphsvc.lifecycle import bodies
-from graphsvc.lifecycle.store import RECALLED, TOLD, Seen, book_of
+from graphsvc.lifecycle.store import RECALLED, TOLD, Seen, Withdrawal, book_of
 from graphsvc.lifecycle.targets import records_of, resolve
 from graphsvc.model import ranges
 from graphsvc.model.errors import Conflict, NotFound
 from graphsvc.model.ranges import Ranges
-from graphsvc.model.times import written
+from graphsvc.model.times import coming, written
 from graphsvc.projection.changes import WITHDRAWAL
-from graphsvc.sharing.bodies import coming
+from graphsvc.wire.acts import Target
+from graphsvc.wire.lifecycle import Recall, Withdrawn
 from graphsvc_verify.canonical import digest, encode
 from graphsvc_verify.meaning import taken_back
 
 ANSWER_WITHIN = timedelta(days=14)
 LISTED = 1_000
-"""So many handles stand in a notice's section itself; its digest covers all of them."""
+"""At most this many handles stand in a notice's section itself; its digest covers all of them."""
 NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whose records, why, by whom; ``act`` is the signed act that says so, where there is one."""
+    """A decision to take records back: whose, why, by whom; ``act`` is the signed act that says so, if there is one."""
 
     owner: str
     cause: str
@@ -51,7 +52,7 @@ class Decision:
     act: SignedAct | None = None
 
     def said(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """(facts, body) of the entry: what follows from the act where there is one."""
+        """Facts and body of the entry; they follow from the act where there is one."""
         if self.act is not None:
             meaning = self.act.meaning
             return meaning.told(self.owner, self.owner), dict(meaning.body)
@@ -59,14 +60,14 @@ class Decision:
         return {**facts, "by": self.person}, body
 
 
-async def recall(core: Core, act: SignedAct) -> Acted:
+@carries_out(Recall)
+async def recall(core: Core, act: SignedAct, body: Recall) -> Acted:
     """Carry a signed recall out: by the owner's submitters or officers, of own records that are still there.
 
     Raises InvalidInput, Denied, NotFound (absent, another's or recalled already, alike), Conflict (something of the
-    same submissions went after what the signer knew), Unavailable when a selection can't wait for the applier.
+    same submissions was taken out since the signer looked), Unavailable when a selection can't wait for the applier.
     """
     # 1. Who may, and what exactly (targets).
-    body = act.read(bodies.Recall)
     deadline = checked_deadline(body.deadline)
     if body.target.select is not None:
         await core.applier.settle(act.org)
@@ -75,11 +76,11 @@ async def recall(core: Core, act: SignedAct) -> Acted:
     decision = Decision(act.org, RECALLED, act.person, body.reason, deadline, act)
     appended = await withdraw(core, decision, live)
     recipients = await tell(core, appended.index)
-    answer = {"index": appended.index, "records": ranges.count(live), "organisations": sorted(recipients)}
-    return Acted(answer, appended.receipt)
+    answer = Withdrawn(index=appended.index, records=ranges.count(live), organisations=sorted(recipients))
+    return Acted(answer, appended.encoded)
 
 
-async def withdraw(core: Core, decision: Decision, live: Ranges, more: dict[str, Any] | None = None) -> Appended:
+async def withdraw(core: Core, decision: Decision, live: Ranges, more: Mapping[str, Any] | None = None) -> Appended:
     """Append the entry that takes ``live`` back and wake the applier; ``more`` goes into its body."""
     draft = withdrawal_entry(decision, live, WITHDRAWAL, more or {}, ranges.count(live))
     appended = await asyncio.wrap_future(core.ledger.append(draft))
@@ -88,9 +89,9 @@ async def withdraw(core: Core, decision: Decision, live: Ranges, more: dict[str,
 
 
 def withdrawal_entry(
-    decision: Decision, named: Ranges, kind: str, more: dict[str, Any], records: int, told: bool = True
+    decision: Decision, named: Ranges, kind: str, more: Mapping[str, Any], records: int, told: bool = True
 ) -> EntryDraft:
-    """The entry of a withdrawal or an erasure with its side rows. ``told``: there is someone to tell."""
+    """The entry of a withdrawal or an erasure with its side-table rows. ``told``: those who saw them will be told."""
 
     def effects(connection: Connection, index: int, t: str) -> None:
         row = {
@@ -132,7 +133,7 @@ async def tell(core: Core, index: int) -> dict[str, int]:
     """
     withdrawal, seen = await asyncio.to_thread(_whom, core, index)
     told = {org: ranges.count(one.rows) for org, one in seen.items()}
-    if withdrawal["told"] is not None or withdrawal["cause"] not in TOLD:
+    if withdrawal.told is not None or withdrawal.cause not in TOLD:
         return told
     draft = await asyncio.to_thread(_notice, core, withdrawal, seen)
     try:
@@ -152,7 +153,7 @@ def untold(core: Core) -> list[int]:
 
 
 def checked_deadline(stated: str | None) -> str:
-    """The deadline as stated, or that of the house. Raises InvalidInput for one that has passed."""
+    """The deadline as stated; without one, in 14 days. Raises InvalidInput for one that has passed."""
     now = datetime.now(UTC)
     if stated is None:
         return written(now + ANSWER_WITHIN)
@@ -160,7 +161,7 @@ def checked_deadline(stated: str | None) -> str:
 
 
 def unchanged(core: Core, act: SignedAct, submissions: list[int]) -> None:
-    """Raise Conflict when something of these submissions was taken out after what the signer knew."""
+    """Raise Conflict when something of these submissions was taken out since the signer looked."""
     rows = tables.withdrawn
     for start in range(0, len(submissions), 500):
         query = select(rows.c["index"]).where(rows.c.submission.in_(submissions[start : start + 500]))
@@ -168,7 +169,7 @@ def unchanged(core: Core, act: SignedAct, submissions: list[int]) -> None:
             act.unmoved(max(connection.execute(query).scalars(), default=-1))
 
 
-def _live(core: Core, act: SignedAct, target: bodies.Target) -> Ranges:
+def _live(core: Core, act: SignedAct, target: Target) -> Ranges:
     named = records_of(core, resolve(core, act.org, target))
     submissions = ranges.submissions(named)
     gone = book_of(core).gone(submissions)
@@ -179,16 +180,16 @@ def _live(core: Core, act: SignedAct, target: bodies.Target) -> Ranges:
     return live
 
 
-def _whom(core: Core, index: int) -> tuple[dict[str, Any], dict[str, Seen]]:
+def _whom(core: Core, index: int) -> tuple[Withdrawal, dict[str, Seen]]:
     book = book_of(core)
     withdrawal, named = book.withdrawal(index)
-    seen = book.seen(withdrawal["owner"], named, index)
-    # Whoever only learned that there is something holds nothing of it, and has no handle of the record.
+    seen = book.seen(withdrawal.owner, named, index)
+    # An organisation that was only told of a hit holds nothing of the record, and no handle of it.
     return withdrawal, {org: one for org, one in seen.items() if one.rows}
 
 
-def _notice(core: Core, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> EntryDraft:
-    owner, index = withdrawal["owner"], withdrawal["index"]
+def _notice(core: Core, withdrawal: Withdrawal, seen: dict[str, Seen]) -> EntryDraft:
+    owner, index = withdrawal.owner, withdrawal.index
     told = [{"org": org, "records": ranges.count(one.rows)} for org, one in sorted(seen.items())]
 
     def effects(connection: Connection, told_in: int, t: str) -> None:
@@ -213,7 +214,7 @@ def _notice(core: Core, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> En
         if rows:
             connection.execute(insert(tables.notices), rows)
 
-    facts = {name: withdrawal[name] for name in ("cause", "reason", "deadline")}
+    facts = {name: getattr(withdrawal, name) for name in ("cause", "reason", "deadline")}
     common = {"action": NOTICE, "notice": index, "owner": owner, **facts}
     parts_ = [OwnerPart(owner, {**common, "recipients": told}, [])]
     for org, one in sorted(seen.items()):
@@ -223,7 +224,7 @@ def _notice(core: Core, withdrawal: dict[str, Any], seen: dict[str, Seen]) -> En
         parts_.append(OwnerPart(org, {**common, **about}, []))
     return EntryDraft(
         type=NOTICE,
-        who={"org": owner, "person": withdrawal["person"]},
+        who={"org": owner, "person": withdrawal.person},
         requester=owner,
         owners=parts_,
         body={"withdrawal": index, "recipients": told},

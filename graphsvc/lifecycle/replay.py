@@ -1,7 +1,7 @@
 """Erasures replayed: what an entry of the ledger has erased has no key, whatever copy of the keys is in use.
 
 The entry is durable before the key goes; a crash between the two, or keys restored from an older copy, leave a key that
-must go. So every start, and a restore before anything else, goes over the erasures that it has not seen yet.
+must go. So every start, and a restore before anything else, goes over the erasures that were not replayed yet.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import ROW_BITS, record_int
 from graphsvc.model.ranges import Ranges
+from graphsvc.model.slugs import Slug
 from graphsvc.model.times import seconds
+from graphsvc.model.yamlfiles import load_yaml
 
 DAY = 86_400.0
 
@@ -27,14 +29,14 @@ DAY = 86_400.0
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Records under a label that fits are kept ``max_age_days`` days from their submission."""
 
-    id: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,63}\Z")]
+    id: Slug
     max_age_days: Annotated[int, msgspec.Meta(ge=0)]
     owner: str | None = None
     handling: Handling | None = None
     legal_basis: str | None = None
 
     def fits(self, label: Label) -> bool:
-        """Whether the rule speaks of a label."""
+        """Whether the rule applies to a label."""
         return (
             self.owner in (None, label.owner)
             and self.handling in (None, label.handling)
@@ -48,7 +50,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is due to go of one owner's records, by why, and what of it stays because it is under a hold."""
+    """One owner's records that are due to go, by reason, and which of them stay because they are under a hold."""
 
     owner: str
     expired: Ranges
@@ -67,10 +69,10 @@ class Due:
 def load_rules(path: Path) -> tuple[Rule, ...]:
     """The rules in a YAML file. Raises InvalidInput that names the file and what is wrong."""
     try:
-        rules = msgspec.yaml.decode(path.read_bytes(), type=_File).rules
+        rules = msgspec.convert(load_yaml(path.read_bytes(), where=path.name), _File).rules
     except OSError as error:
         raise InvalidInput(f"can't be read: {error.strerror}", code="bad_retention", where=path.name) from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except msgspec.ValidationError as error:
         raise InvalidInput(str(error).splitlines()[0], code="bad_retention", where=path.name) from None
     if len({rule.id for rule in rules}) != len(rules):
         raise InvalidInput("two rules have the same id", code="bad_retention", where=path.name)
@@ -95,7 +97,7 @@ def due(core: Core, rules: Sequence[Rule], now: float | None = None) -> Iterator
 
 
 def _age(rules: Sequence[Rule], label: Label) -> float | None:
-    """The longest age in seconds; the strictest rule counts."""
+    """The age in seconds that the strictest fitting rule allows; None without such a rule."""
     fitting = [rule.max_age_days for rule in rules if rule.fits(label)]
     return min(fitting) * DAY if fitting else None
 
@@ -106,20 +108,20 @@ def _of_owner(
     expired: list[int] = []
     over_age: list[int] = []
     for one in book_of(core).submissions(own[0]) if own[1] else ():
-        age = now - seconds(one["t"])
+        age = now - seconds(one.t)
         old = [lid for lid, most in ages.items() if age > most]
-        low = record_int(one["index"], 0)
-        for record, has_expired in core.holdings.due(list(own[1]), old, low, low + one["rows"], now):
+        low = record_int(one.index, 0)
+        for record, has_expired in core.holdings.due(list(own[1]), old, low, low + one.rows, now):
             (expired if has_expired else over_age).append(record)
     return ranges.of_records(expired), ranges.of_records(over_age)
 
 
 def _of_aside(core: Core, owner: str, rules: Sequence[Rule], now: float) -> tuple[Ranges, Ranges]:
-    """What is due of the rows set aside, which no graph knows. Of one that can't be read the strictest rule counts."""
+    """What is due of rows set aside (not in the graph). For one that can't be read, the strictest rule counts."""
     aside = book_of(core).set_aside(owner)
     if not aside:
         return (), ()
-    received = {one["index"]: seconds(one["t"]) for one in book_of(core).submissions(owner)}
+    received = {one.index: seconds(one.t) for one in book_of(core).submissions(owner)}
     strictest = min((rule.max_age_days * DAY for rule in rules if rule.owner in (None, owner)), default=None)
     ages = {submission: now - received.get(submission, now) for submission in ranges.submissions(aside)}
     expired: list[int] = []

@@ -29,7 +29,8 @@ class Opened:
 def open_records(ledger: Ledger, payloads: Payloads, wanted: Ranges) -> Iterator[Opened]:
     """The records among some rows, ascending, one pack in memory at a time; erased ones are left out. Blocks.
 
-    So are those that are set aside because their pack or entry can't be read. Raises IntegrityError for any other.
+    Rows that are set aside because their pack or entry can't be read are left out too. Raises IntegrityError for any
+    other that can't be read.
     """
     for submission in ranges.submissions(wanted):
         try:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -27,7 +26,7 @@ RECALLED, CORRECTED, DEPARTED, ERASED, PURGED = "recalled", "corrected", "depart
 DESTROYING = (ERASED, PURGED)
 """Causes after which nothing of a record is left."""
 TOLD = (RECALLED, CORRECTED, DEPARTED, ERASED)
-"""Causes of which those who saw a record are told."""
+"""Causes after which those who saw a record are told."""
 
 
 @dataclass(slots=True)
@@ -38,7 +37,45 @@ class Seen:
     reads: dict[int, list[int]] = field(default_factory=dict)
     """Record integer → the entries that showed it, ascending."""
     hits: dict[int, list[int]] = field(default_factory=dict)
-    """Record integer → the entries that only told that there is something; ``rows`` are without those."""
+    """Record integer → the entries that only told of a hit; ``rows`` does not count these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An own submission: its ledger index, when it came (RFC 3339), and how many rows it has."""
+
+    index: int
+    t: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """An entry that took records back or erased them. ``told``: the entry that told those who had seen them."""
+
+    index: int
+    owner: str
+    cause: str
+    person: str
+    reason: str
+    deadline: str
+    t: str
+    records: int
+    told: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a read in the ledger says of itself: when, who, on what footing, whether for a file."""
+
+    index: int
+    t: str
+    org: str
+    person: str
+    purpose: str
+    basis: str
+    case: str
+    export: bool
 
 
 class Book:
@@ -48,19 +85,19 @@ class Book:
         self._ledger = ledger
         self._store = store
 
-    def submissions(self, org: str, since: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
-        """The organisation's submissions (index, t, rows), ascending, received from ``since`` to ``until``."""
+    def submissions(self, org: str, since: str | None = None, until: str | None = None) -> list[Sent]:
+        """The organisation's submissions, ascending, received from ``since`` to ``until``."""
         table = tables.submissions
         query = select(table.c["index"], table.c.t, table.c.rows).where(table.c.org == org).order_by(table.c["index"])
         with self._ledger.reading() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
+            sent = [Sent(*row) for row in connection.execute(query)]
         start = None if since is None else datetime.fromisoformat(since)
         end = None if until is None else datetime.fromisoformat(until)
-        times = [(datetime.fromisoformat(row["t"]), row) for row in rows]
-        return [row for t, row in times if (start is None or t >= start) and (end is None or t <= end)]
+        times = [(datetime.fromisoformat(one.t), one) for one in sent]
+        return [one for t, one in times if (start is None or t >= start) and (end is None or t <= end)]
 
     def owned(self, org: str, submission: int) -> int:
-        """How many rows an own submission has; NotFound for any other and for what is none, alike."""
+        """How many rows an own submission has. Raises NotFound for another's and for no submission, alike."""
         table = tables.submissions
         query = select(table.c.rows).where(table.c["index"] == submission, table.c.org == org)
         with self._ledger.reading() as connection:
@@ -70,9 +107,9 @@ class Book:
         return int(found)
 
     def accepted(self, submission: int) -> Ranges:
-        """The rows of a submission that were accepted. A pack's own table tells, without any key.
+        """The rows of a submission that were accepted, as the tables of its packs list them; no key is needed.
 
-        Where one can't be read, so that its rows are set aside, all that may be in it counts.
+        Where a pack can't be read, so that its rows are set aside, all rows that may be in it count.
         """
         with self._ledger.reading() as connection:
             lost = unreadable(connection, submission)
@@ -119,7 +156,7 @@ class Book:
             taken = gone(connection, found, (RECALLED, CORRECTED, DEPARTED))
             return ranges.minus(taken, gone(connection, found, DESTROYING))
 
-    def withdrawal(self, index: int) -> tuple[dict[str, Any], Ranges]:
+    def withdrawal(self, index: int) -> tuple[Withdrawal, Ranges]:
         """A withdrawal and the rows that it names. Raises NotFound."""
         table, rows = tables.withdrawals, tables.withdrawn
         with self._ledger.reading() as connection:
@@ -130,7 +167,7 @@ class Book:
             named = [
                 part for submission, packed in connection.execute(query) for part in ranges.unpack(submission, packed)
             ]
-        return dict(found), tuple(named)
+        return Withdrawal(**found), tuple(named)
 
     def seen(self, owner: str, of: Ranges, before: int) -> dict[str, Seen]:
         """By organisation: what others than the owner learned of some records in entries below ``before``."""
@@ -160,14 +197,15 @@ class Book:
             found[reader].rows = ranges.union(*every)
         return found
 
-    def times(self, indexes: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """What the reads at some ledger indexes were: t, org, person, purpose, basis, case."""
-        found: dict[int, dict[str, Any]] = {}
+    def reads(self, indexes: Sequence[int]) -> dict[int, Read]:
+        """The reads at some ledger indexes, by index."""
+        found: dict[int, Read] = {}
         table = tables.reads
+        said = [table.c[name.name] for name in fields(Read)]
         with self._ledger.reading() as connection:
             for chunk in chunks(indexes):
-                query = select(table).where(table.c["index"].in_(chunk))
-                found |= {row["index"]: dict(row) for row in connection.execute(query).mappings()}
+                query = select(*said).where(table.c["index"].in_(chunk))
+                found |= {row[0]: Read(*row) for row in connection.execute(query)}
         return found
 
 

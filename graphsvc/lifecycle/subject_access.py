@@ -15,22 +15,23 @@ from graphsvc.graph.handles import RECORD
 from graphsvc.ledger.telling import tell_due
 from graphsvc.lifecycle.preserve import holds_now
 from graphsvc.lifecycle.sealed import Opened, open_records
-from graphsvc.lifecycle.store import book_of
+from graphsvc.lifecycle.store import Read, book_of
 from graphsvc.model import ranges
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError, InvalidQuery
-from graphsvc.model.labels import Label
 from graphsvc.model.places import ROW_BITS, ROW_MASK, record_int
 from graphsvc.model.ranges import Ranges
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.times import seconds, written
+from graphsvc.wire.answers import Attribute, Handling
+from graphsvc.wire.lifecycle import SubjectAccess as SubjectReport
+from graphsvc.wire.lifecycle import SubjectDisclosure, SubjectEntity, SubjectLink, SubjectRecord
 
 if TYPE_CHECKING:
     from graphsvc.answers.rendering import Shapes
 
-Shape = dict[str, Any]
 MOST = 2_000
-"""Records in one report; a report that would have more says so."""
+"""At most this many records in one report; a report that would have more says so."""
 
 
 class SubjectAccess:
@@ -41,9 +42,9 @@ class SubjectAccess:
         self._org = org
         self._now = now
 
-    def report(self, kind: str, parts: Mapping[str, str], shapes: Shapes) -> Shape:
+    def report(self, kind: str, parts: Mapping[str, str], shapes: Shapes) -> SubjectReport:
         """The report on the entity that an identifier names; ``shapes`` notes the records. Raises InvalidQuery."""
-        # What is due to be told is told first.
+        # Hits that were to be told late, and are due by now, are told first.
         tell_due(self._core.ledger)
         # 1. Which entity.
         try:
@@ -60,31 +61,29 @@ class SubjectAccess:
         shown = ranges.of_records(sorted(ranges.records(found))[:MOST])
         # 3. Each with its row as it came, what was made of it, and every disclosure.
         records = list(self._records(shown, recalled, aside))
-        handles = self._core.handles(self._org)
         for one in records:
-            record = record_int(one["submission"], one["row"])
-            one["handle"] = handles.seal(RECORD, record)
-            shapes.note_own(self._org, record, one["handle"])
-        return {
-            "key": key,
-            "kind": kind,
-            "organisation": self._org,
-            "made_at": written(datetime.fromtimestamp(self._now, UTC)),
-            "records": records,
-            "record_count": ranges.count(found),
-            "truncated": ranges.count(found) > MOST,
-        }
+            shapes.note_own(self._org, record_int(one.submission, one.row), one.handle)
+        return SubjectReport(
+            organisation=self._org,
+            kind=kind,
+            key=key,
+            made_at=written(datetime.fromtimestamp(self._now, UTC)),
+            records=records,
+            record_count=ranges.count(found),
+            truncated=ranges.count(found) > MOST,
+            told_late=[],
+        )
 
-    def _records(self, of: Ranges, recalled: Ranges, aside: Ranges) -> Iterator[Shape]:
+    def _records(self, of: Ranges, recalled: Ranges, aside: Ranges) -> Iterator[SubjectRecord]:
         book = book_of(self._core)
-        received = {one["index"]: one["t"] for one in book.submissions(self._org)}
+        received = {one.index: one.t for one in book.submissions(self._org)}
         seen = book.seen(self._org, of, self._core.ledger.head)
         told = [*((one.reads, False) for one in seen.values()), *((one.hits, True) for one in seen.values())]
         entries = sorted({entry for reads, _ in told for some in reads.values() for entry in some})
-        times = book.times(entries)
+        reads_at = book.reads(entries)
         held = ranges.union(*(hold.ranges for hold in holds_now(self._core, self._org)))
         states = self._core.holdings.states(list(ranges.records(of)))
-        labels = self._core.labels_of(self._org)
+        labels, handles = self._core.labels_of(self._org), self._core.handles(self._org)
         for opened in open_records(self._core.ledger, self._core.payloads, of):
             if opened.draft is None or opened.raw is None:
                 raise IntegrityError("a record's draft can't be read")
@@ -92,16 +91,29 @@ class SubjectAccess:
             state = "set aside" if ranges.covers(aside, submission, row) else ""
             lid, _ = states.get(opened.record, (-1, 0))
             disclosures = sorted((entry, hit) for reads, hit in told for entry in reads.get(opened.record, ()))
-            yield {
-                "submission": submission,
-                "row": row,
-                "received_at": received[submission],
-                "state": state or self._state(opened.draft, submission, row, recalled),
-                "held": ranges.covers(held, submission, row),
-                **_label(labels.get(lid, opened.draft.label)),
-                **_said(opened.raw, opened.draft),
-                "disclosures": [_disclosure(times[entry], hit) for entry, hit in disclosures],
-            }
+            draft, label = opened.draft, labels.get(lid, opened.draft.label)
+            raw, encoding = _raw(opened.raw)
+            yield SubjectRecord(
+                handle=handles.seal(RECORD, opened.record),
+                submission=submission,
+                row=row,
+                received_at=received[submission],
+                state=state or self._state(draft, submission, row, recalled),
+                held=ranges.covers(held, submission, row),
+                handling=Handling(scheme=label.handling.scheme, code=label.handling.code),
+                pap=label.pap,
+                legal_basis=label.legal_basis,
+                purposes=list(label.purposes),
+                sharing_groups=list(label.groups),
+                raw=raw,
+                raw_encoding=encoding,
+                since=draft.since,
+                until=draft.until,
+                expires=draft.expires,
+                entities=_entities(draft),
+                links=_links(draft),
+                disclosures=[_disclosure(reads_at[entry], hit) for entry, hit in disclosures],
+            )
 
     def _state(self, draft: CleanDraft, submission: int, row: int, recalled: Ranges) -> str:
         if ranges.covers(recalled, submission, row):
@@ -115,60 +127,50 @@ def _names(opened: Opened, key: str) -> bool:
     return opened.draft is not None and any(entity.key == key for entity in opened.draft.entities)
 
 
-def _label(label: Label) -> Shape:
-    return {
-        "handling": {"scheme": label.handling.scheme, "code": label.handling.code},
-        "pap": label.pap,
-        "legal_basis": label.legal_basis,
-        "purposes": list(label.purposes),
-        "groups": list(label.groups),
-    }
-
-
-def _said(received: bytes, draft: CleanDraft) -> Shape:
+def _raw(received: bytes) -> tuple[str, str]:
+    """A row as it came, and how it is written here."""
     try:
-        raw, encoding = received.decode(), "utf-8"
+        return received.decode(), "utf-8"
     except UnicodeDecodeError:
-        raw, encoding = b64encode(received).decode(), "base64"
-    return {
-        "raw": raw,
-        "raw_encoding": encoding,
-        "since": draft.since,
-        "until": draft.until,
-        "expires": draft.expires,
-        "entities": [
-            {"kind": entity.kind, "key": entity.key, "attributes": _attributes(entity.attributes)}
-            for entity in draft.entities
-        ],
-        "links": [
-            {
-                "kind": link.kind,
-                "source": draft.entities[link.source].key,
-                "target": draft.entities[link.target].key,
-                "attributes": _attributes(link.attributes),
-            }
-            for link in draft.links
-        ],
-    }
+        return b64encode(received).decode(), "base64"
 
 
-def _attributes(grouped: Mapping[str, Mapping[str, Any]]) -> list[Shape]:
+def _entities(draft: CleanDraft) -> list[SubjectEntity]:
     return [
-        {"name": name, "group": group, "value": str(value)}
+        SubjectEntity(kind=entity.kind, key=entity.key, attributes=_attributes(entity.attributes))
+        for entity in draft.entities
+    ]
+
+
+def _links(draft: CleanDraft) -> list[SubjectLink]:
+    return [
+        SubjectLink(
+            kind=link.kind,
+            source=draft.entities[link.source].key,
+            target=draft.entities[link.target].key,
+            attributes=_attributes(link.attributes),
+        )
+        for link in draft.links
+    ]
+
+
+def _attributes(grouped: Mapping[str, Mapping[str, Any]]) -> list[Attribute]:
+    return [
+        Attribute(name=name, field_group=group, value=str(value))
         for group, values in sorted(grouped.items())
         for name, value in sorted(values.items())
     ]
 
 
-def _disclosure(read: Mapping[str, Any], hit: bool) -> Shape:
-    return {
-        "index": read["index"],
-        "at": read["t"],
-        "reader": read["org"],
-        "person": read["person"],
-        "purpose": read["purpose"],
-        "legal_basis": read["basis"],
-        "case": read["case"],
-        "hit": hit,
-        "export": read["export"],
-    }
+def _disclosure(read: Read, hit: bool) -> SubjectDisclosure:
+    return SubjectDisclosure(
+        index=read.index,
+        at=read.t,
+        reader=read.org,
+        person=read.person,
+        purpose=read.purpose,
+        legal_basis=read.basis,
+        case=read.case,
+        hit=hit,
+        export=read.export,
+    )

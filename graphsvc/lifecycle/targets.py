@@ -1,10 +1,9 @@
-"""From what an act names to rows of the owner's own submissions, exactly: what is written into the ledger is these."""
+"""Turns what an act names into the exact rows of the owner's own submissions; these rows go into the ledger."""
 
 from __future__ import annotations
 
 from graphsvc.core import Core
 from graphsvc.graph.handles import RECORD
-from graphsvc.lifecycle.bodies import Selection, Target
 from graphsvc.lifecycle.sealed import open_records
 from graphsvc.lifecycle.store import book_of
 from graphsvc.model import ranges
@@ -14,20 +13,24 @@ from graphsvc.model.places import record_int
 from graphsvc.model.ranges import Ranges
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
+from graphsvc.sharing.named import records_of_handles
+from graphsvc.wire.acts import Selection, Target
 
 
 def resolve(core: Core, org: str, target: Target, where: str = "act body target") -> Ranges:
     """The rows of the organisation's own submissions that ``target`` names. Blocks.
 
-    A whole submission is all its rows, rejected ones too. For a selection everything that is in the ledger must be
-    applied. Raises InvalidInput for a target that is none, NotFound for what is absent or another's, alike.
+    A whole submission is all its rows, rejected ones too. For a selection all entries must be applied
+    before. Raises InvalidInput for a wrong target, NotFound for what is absent or another's, alike.
     """
-    stated = [name for name in ("submission", "select", "case") if getattr(target, name) is not None]
+    stated = [name for name in ("records", "submission", "select", "case") if getattr(target, name) is not None]
     if len(stated) != 1 or (target.rows is not None and target.submission is None) or target.case is not None:
-        message = "name one of: submission (with rows or without), select"
+        message = "name one of: records by handle, submission (with rows or without), select"
         raise InvalidInput(message, code="bad_act", where=where)
     if target.select is not None:
         return _select(core, org, target.select, where)
+    if target.records is not None:
+        return ranges.of_records(records_of_handles(core, org, org, target.records))
     assert target.submission is not None
     rows = book_of(core).owned(org, target.submission)
     if target.rows is None:
@@ -39,7 +42,7 @@ def resolve(core: Core, org: str, target: Target, where: str = "act body target"
 
 
 def records_of(core: Core, named: Ranges) -> Ranges:
-    """Those of some rows that became records."""
+    """Those rows of ``named`` that became records."""
     accepted = (book_of(core).accepted(submission) for submission in ranges.submissions(named))
     return ranges.both(named, ranges.union(*accepted))
 
@@ -58,17 +61,17 @@ def _select(core: Core, org: str, chosen: Selection, where: str) -> Ranges:
     found: list[Ranges] = []
     keys = None if chosen.entity is None and chosen.handle is None else _keys(core, org, chosen, where)
     aside = _aside(core, org, chosen, keys)
-    found.append(ranges.both(aside, ranges.ranges((one["index"], 0, max(one["rows"] - 1, 0)) for one in own)))
+    found.append(ranges.both(aside, ranges.ranges((one.index, 0, max(one.rows - 1, 0)) for one in own)))
     if keys is not None:
         about = core.holdings.about(keys, lids)
-        received = ranges.ranges((one["index"], 0, max(one["rows"] - 1, 0)) for one in own)
+        received = ranges.ranges((one.index, 0, max(one.rows - 1, 0)) for one in own)
         found.append(ranges.both(ranges.of_records(about), received))
         if chosen.handle is not None and (opened := core.handles(org).open(chosen.handle)) and opened[0] == RECORD:
             found.append(ranges.both(ranges.of_records([opened[1]]), received))
     else:
         for one in own:
-            low = record_int(one["index"], 0)
-            found.append(ranges.of_records(core.holdings.under(lids, low, low + one["rows"])))
+            low = record_int(one.index, 0)
+            found.append(ranges.of_records(core.holdings.under(lids, low, low + one.rows)))
     selected = ranges.union(*found)
     if not selected:
         raise NotFound("there is no such record")
@@ -76,7 +79,7 @@ def _select(core: Core, org: str, chosen: Selection, where: str) -> Ranges:
 
 
 def _check_codes(schema: Schema, chosen: Selection, where: str) -> None:
-    """Raise InvalidInput for a code that is in no list: it selects nothing, whatever there is."""
+    """Raise InvalidInput for a code that is in no list: it could never select anything."""
     handling, basis = chosen.handling, chosen.legal_basis
     if handling is not None:
         schemes = [name.removeprefix("handling-") for name in schema.codelists if name.startswith("handling-")]
@@ -113,6 +116,6 @@ def _keys(core: Core, org: str, chosen: Selection, where: str) -> list[str]:
         except ValueProblem as problem:
             raise InvalidInput(problem.message, code=problem.code, where=f"{where} select entity") from None
     assert chosen.handle is not None
-    # Of what is masked nothing is told by what one holds oneself.
+    # A masked entity must not be given away by what the caller itself holds on it.
     node = core.handles(org).open_node(chosen.handle)
     return [] if node is None else core.holdings.keys([node.mark])

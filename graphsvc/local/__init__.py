@@ -1,1 +1,1 @@
-"""Everything on one machine: a Neo4j child process, a development identity provider, the demo."""
+"""Everything on one machine: a Neo4j child process, a development identity provider, the service."""

@@ -2,7 +2,7 @@
 
 It signs with a fresh Ed25519 key at every start, keeps its port and its clients' secrets from one start of a state
 directory to the next, so that profiles stay good, and hands out tokens (RFC 9068) for client credentials (RFC 6749
-section 4.4). It listens on loopback only and refuses to exist in production.
+section 4.4). It listens on loopback only and refuses to run in production.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class DevelopmentClient:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a provider was at its last start: its port (0: unknown) and its clients' secrets by their ids."""
+    """What is kept of a provider's last start: its port (0: unknown) and its clients' secrets by their ids."""
 
     port: int
     secrets: Mapping[str, str]
 
 
 def read_kept(directory: Path) -> Kept:
-    """What the last start left in ``clients.json``; nothing where there is no such file, or none of its form."""
+    """What the last start left in ``clients.json``; nothing if there is no such file, or it has another form."""
     try:
         said = json.loads((directory / "clients.json").read_bytes())
         port = urlsplit(str(said["tokenEndpoint"])).port or 0
@@ -68,7 +68,7 @@ def read_kept(directory: Path) -> Kept:
 class DevelopmentIdentity:
     """Issues tokens. ``issuer`` is the URL it is reached under; secrets lie in ``clients.json``, mode 0600.
 
-    Secrets that were ``kept`` there stay those of their clients.
+    Clients keep the secrets that ``kept`` holds for them.
     """
 
     def __init__(
@@ -220,7 +220,7 @@ class IdentityServer:
 
 
 def listen(environment: str, port: int) -> IdentityServer:
-    """A server on that port, or on a free one where somebody has it. Raises RuntimeError in production."""
+    """A server on that port, or on a free one if it is taken. Raises RuntimeError in production."""
     try:
         return IdentityServer(environment, port=port)
     except OSError:

@@ -80,7 +80,7 @@ def fetch_jars(cache: Path | None = None, progress: Progress | None = None) -> l
     """All jars of :data:`VERSION` on this machine, each one's hash checked; fetches what is missing.
 
     ``cache`` defaults to :func:`user_cache`. Raises Unavailable when a jar can't be fetched (no network, or the extra
-    ``local`` is not installed) and IntegrityError when what came has another hash.
+    ``local`` is not installed) and IntegrityError when a fetched jar has another hash.
     """
     directory = (cache or user_cache()) / f"neo4j-{VERSION}"
     directory.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def _fetch(pool: ThreadPoolExecutor, directory: Path, missing: list[Jar], progre
         except BaseException:
             for future in waiting:
                 future.cancel()
-            # Those in flight still write into the scratch directory, which goes away next.
+            # Wait for those in flight: they write into the scratch directory, which is removed next.
             for future in waiting:
                 if not future.cancelled():
                     future.exception()

@@ -3,8 +3,8 @@
 Run as a script (``python -I -S keeper.py PID_FILE COMMAND…``), never imported; standard library only. The starter holds
 the other end of our standard input: it reads as closed when the starter exits, also by SIGKILL, on every platform. The
 command's process id goes to PID_FILE, so that a later start can find a child whose keeper was killed too. On Linux the
-kernel also signals the command if the keeper itself dies; that setting is tied to the thread that starts the command,
-which is why it is made here, in a process of one thread's making, and not in the service.
+kernel also signals the command if the keeper itself dies; it does so when the thread that started the command ends,
+so the command is started here, by the main thread, and not in the service.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG = 1
 def main(pid_file: str, *command: str) -> int:
     """Run ``command`` until it ends or our standard input does; its exit code is ours."""
     kept = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_us if _linux() else None)  # noqa: PLW1509
-    # Whole or not at all: half a number may be another process's.
+    # Written whole or not at all: half of a process id may be another process's.
     part = Path(pid_file).with_name(f".pid.{os.urandom(4).hex()}.tmp")
     part.write_text(str(kept.pid), encoding="ascii")
     part.replace(pid_file)

@@ -6,7 +6,7 @@ password is random per home and lies in ``HOME/password``, mode 0600.
 
 Life: the child ends with the process that started it, also when that is killed (:mod:`graphsvc.local.keeper`); so do
 the commands that set its password or import. Should even that fail, the next start on the same home finds the old
-process by ``HOME/run/pid`` and stops it first: two servers on one store would corrupt it, and Neo4j refuses to.
+process by ``HOME/run/pid`` and stops it first: two servers would corrupt the store, so Neo4j refuses a second one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ db.tx_log.rotation.retention_policy=2 files
 
 
 class Neo4jChild:
-    """One Neo4j server on ``home``, created at the first start. Not thread-safe; one instance a home.
+    """One Neo4j server on ``home``, created at the first start. Not thread-safe; one instance per home.
 
     ``port`` None picks a free one, which the child keeps when it is started again. ``heap`` and ``pagecache`` are
     sizes as Neo4j writes them (``512m``). ``uri`` and ``auth`` are valid after :meth:`start`.
@@ -88,7 +88,7 @@ class Neo4jChild:
         return self._process is not None and self._process.poll() is None
 
     def start(self, progress: Progress | None = None) -> None:
-        """Fetch what is missing, create the home at first, stop a left-over child, start; returns when Bolt is open.
+        """Fetch missing jars, create the home if it is new, stop a left-over child, start; returns when Bolt is open.
 
         Takes 5-20 s; the very first run also downloads 125 MB, told through ``progress``. Raises Unavailable with the
         last line of the server's log when it doesn't start.
@@ -105,7 +105,7 @@ class Neo4jChild:
         self._launch(java, jars)
 
     def import_files(self, arguments: list[str], progress: Progress | None = None) -> None:
-        """Fill the store of a home that was never started through Neo4j's offline import, before :meth:`start`.
+        """Fill the store of a home by Neo4j's offline import, before its first :meth:`start`.
 
         ``arguments`` are those of ``neo4j-admin database import full``. Raises Unavailable with the import's last line.
         """
@@ -121,7 +121,7 @@ class Neo4jChild:
             raise Unavailable(f"Neo4j's offline import failed: {lines[-1][:300]}", code="neo4j_import")
 
     def hurry(self) -> None:
-        """Have a start that another thread waits for end early, with Unavailable. For good."""
+        """Make a start in another thread, and every later one, end early with Unavailable."""
         self._hurried.set()
 
     def stop(self) -> None:
@@ -137,7 +137,7 @@ class Neo4jChild:
             stop_left_over(self.home)
             process.kill()
             process.wait()
-        # A keeper that was killed may have left the server behind, which is ending then.
+        # A keeper that was killed may have left its server behind, which may still be ending.
         stop_left_over(self.home)
 
     def _create(self, java: Path, jars: list[Path]) -> None:
@@ -149,7 +149,7 @@ class Neo4jChild:
             sweep(ours, deep=False)
         if (self.home / "password").exists():
             return
-        # Neo4j first, our copy second: without our copy the next start does both again.
+        # Neo4j gets the password first, our file second: without the file the next start does both again.
         shutil.rmtree(self.home / "data" / "dbms", ignore_errors=True)
         password = secrets.token_urlsafe(24)
         arguments = ["org.neo4j.cli.AdminTool", "dbms", "set-initial-password", "--", password]
@@ -164,7 +164,7 @@ class Neo4jChild:
         # Through a private file: other users of the machine can read a command line.
         file = self._argument_file("admin", arguments)
         variables = {**os.environ, "NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf")}
-        # Two writing to one store would corrupt it: should we be killed, the command ends as the server would.
+        # Two writers would corrupt the store: if we are killed, the keeper ends this command, as it ends the server.
         ours, held = os.pipe()
         try:
             return subprocess.run(  # noqa: PLW1510
@@ -250,7 +250,7 @@ def stop_left_over(home: Path) -> None:
 
 
 def _is_child(pid: int, home: Path) -> bool:
-    """Whether ``pid`` is alive and works on ``home``. On Windows always False: there the pipe must do."""
+    """Whether ``pid`` is alive and works on ``home``. On Windows always False: there only the pipe ends a child."""
     mark = f"@{home / 'run'}{os.sep}"
     if sys.platform == "win32":
         return False

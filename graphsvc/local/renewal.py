@@ -1,9 +1,9 @@
-"""The own graph's store made anew before it starts, where its files may still hold what was erased.
+"""Make the service's own graph anew before Neo4j starts, if its files may still hold what was erased.
 
 Neo4j marks what is deleted as free and leaves it where it was: texts in the store, keys in pages of its indexes, and
-both in the transaction log. Only files that are written from nothing are known to be without it. So a start that comes
+both in the transaction log. Only files that are written from scratch are known to be without it. So a start that comes
 ``forget_days`` or more after an erasure rebuilds graph and columns from the ledger (rebuild) into a fresh home and
-removes the old one. What a crash leaves is what a rebuild leaves.
+removes the old one. After a crash the next start goes on as after any interrupted rebuild.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _log = logging.getLogger("graphsvc")
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What a rebuild works with: the own Neo4j in any home, or the server that the settings name."""
+    """The Neo4j that a rebuild works with: the service's own, in any home, or the server that the settings name."""
 
     settings: Settings
 
@@ -46,7 +46,7 @@ class Servers:
         self._child(home).import_files(arguments)
 
     def served(self, home: Path, work: Callable[[Graph], T]) -> T:
-        """What ``work`` makes of the graph in a home, with its constraints; its server runs as long."""
+        """Return what ``work`` makes of the graph in a home, with its constraints; the server runs meanwhile."""
         child = self._child(home)
         child.start()
         try:
@@ -63,7 +63,7 @@ class Servers:
             yield graph
 
     def seen(self) -> Fingerprint:
-        """The graph as it is now."""
+        """The fingerprint of the graph as it is now."""
         if not self.settings.neo4j_uri:
             return self.served(self.settings.data / "neo4j", fingerprint)
         with self.external() as graph:
@@ -83,10 +83,11 @@ class Servers:
 
 
 def renew(settings: Settings) -> bool:
-    """Make the own graph anew if its files may hold what was erased ``forget_days`` ago or earlier; whether it did.
+    """Make the service's own graph anew if its files may hold what was erased ``forget_days`` ago or earlier.
 
-    For a start, before Neo4j and the ledger are opened, by whoever holds the state directory. It does not stop a start:
-    where it fails all is as before, which is logged, shown by ``graphsvc doctor``, and tried again by the next start.
+    Returns whether it did. Call it at a start, with the state directory locked, before Neo4j and the ledger are opened.
+    A failure does not stop the start: the graph stays as it was, the failure is logged and shown by ``graphsvc
+    doctor``, and the next start tries again.
     """
     if settings.neo4j_uri or settings.database or not _due(settings):
         return False

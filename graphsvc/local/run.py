@@ -1,4 +1,4 @@
-"""A whole service on one machine: its Neo4j, who may call, and the service, started and stopped in order."""
+"""A whole service on one machine: Neo4j, identity provider and service, started and stopped in order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPERATOR_CLIENT = DevelopmentClient("operator.operator", "operator", "operator",
 class LocalService:
     """A whole service on this machine. ``clients_file`` has the development clients with their secrets, mode 0600.
 
-    ``parts`` are those of a service in this process. ``development``: identities and their tokens come from here.
+    ``parts`` are those of a service in this process. ``development``: the identity provider runs here as well.
     """
 
     url: str
@@ -63,9 +63,9 @@ def run_local(
     bounds = bounds_of(settings, room_for_connections())
     with ExitStack() as stack:
         if not settings.database:
-            # Where the database has a lease, that decides: a leader that has stopped may hold this lock for ever.
+            # With a shared database its lease decides who leads: a leader that hangs may hold this lock for ever.
             stack.callback(lock_directory(settings.data))
-        # A rebuild that was killed may have left its server behind, in the folder that goes now.
+        # A rebuild that was killed may have left its server running, in the folder that is removed now.
         stop_left_over(settings.data / f"neo4j{NEXT}")
         finish(settings.data)
         renew(settings)
@@ -89,7 +89,7 @@ def until_stopped() -> None:
 
 
 def _last_port(settings: Settings) -> int:
-    """The port of the last start here with development identities, else the settings' own; what is no port is none."""
+    """The port of the last start here with development identities, else the settings' own."""
     try:
         said = (settings.data / "dev" / "port").read_bytes()
     except OSError:

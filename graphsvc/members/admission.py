@@ -1,4 +1,4 @@
-"""The path of acts that are no reads: admitting organisations, enrolling keys, cases, evidence."""
+"""What is neither a submission nor a question: admitting organisations, enrolling keys, cases, evidence."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, insert
 
 from graphsvc.acts.signed import Acted
-from graphsvc.anchoring.witnesses import Witnessing, parts_ready
+from graphsvc.anchoring.witnesses import Witnessing
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
@@ -18,10 +19,10 @@ from graphsvc.ledger.telling import tell_due
 from graphsvc.model.errors import Conflict, Denied, InvalidInput
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.model.schema import Schema
-from graphsvc.projection.apply import Applier
-from graphsvc.upkeep.checkup import Checkup
+from graphsvc.model.slugs import FORM, SLUG
+from graphsvc.wire.answers import Case
+from graphsvc.wire.members import Admitted, KeyEventEntered
 
-_SLUG = re.compile(r"[a-z][a-z0-9-]{1,30}[a-z0-9]")
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_:-]{0,79}")
 RESERVED = frozenset({"oversight", "operator"})
 """Names that mean something else in the ledger."""
@@ -29,19 +30,15 @@ CASE_ROLES = frozenset({"investigator", "analyst"})
 
 
 class Administering:
-    """Acts beside submitting and asking. Holds no state."""
+    """Admits organisations, enrols keys, registers cases, gives evidence. Holds no state."""
 
     def __init__(
         self,
         ledger: Ledger,
-        applier: Applier,
         schema: Schema,
-        checkup: Checkup,
         witnessing: Witnessing | None = None,
     ) -> None:
         self._ledger = ledger
-        self._checkup = checkup
-        self._applier = applier
         self._schema = schema
         self._witnessing = witnessing
 
@@ -49,25 +46,26 @@ class Administering:
         """Admit an organisation with its root key (raw Ed25519). Operators only; Conflict for a member."""
         if "operator" not in principal.roles:
             raise Denied("only an operator admits organisations")
-        if not _SLUG.fullmatch(organisation.org) or organisation.org in RESERVED:
-            raise InvalidInput("an organisation's name is 3 to 32 of a-z, 0-9 and -", where="/org")
+        if not SLUG.fullmatch(organisation.org) or organisation.org in RESERVED:
+            raise InvalidInput(f"an organisation's slug is {FORM}", where="/org")
         self._schema.codelists["organisation-kinds"].clean(organisation.kind)
         if not re.fullmatch(r"[A-Z]{2}", organisation.jurisdiction):
             raise InvalidInput("the jurisdiction is two letters of ISO 3166-1, as KE", where="/jurisdiction")
         appended = await asyncio.to_thread(self._ledger.admit, organisation, root_key, principal.person)
-        return Acted({"org": organisation.org, "index": appended.index}, appended.receipt)
+        return Acted(Admitted(org=organisation.org, index=appended.index), appended.encoded)
 
     async def enrol(self, principal: Principal, act: str) -> Acted:
-        """Log a key event that the organisation's root key signed. Whoever carries it here: the signature decides."""
+        """Log a key event that the organisation's root key signed. Anybody may hand it in: the signature decides."""
         index = await asyncio.to_thread(self._ledger.enrol, act)
-        return Acted({"index": index}, await asyncio.to_thread(self._ledger.receipt, index))
+        receipt = await asyncio.to_thread(self._ledger.receipt, index)
+        return Acted(KeyEventEntered(index=index), msgspec.json.encode(receipt))
 
     async def register_case(self, principal: Principal, reference: str, title: str, legal_basis: str) -> Acted:
         """Register a case of the caller's organisation, which reads can then cite.
 
         Raises Denied without an investigating role, InvalidInput, Conflict when the reference is taken.
         """
-        # 1. May the caller, and can others read what it says?
+        # 1. May the caller do this, and is the case written as it must be?
         if not CASE_ROLES & set(principal.roles):
             raise Denied("only investigators and analysts register cases")
         if not _REFERENCE.fullmatch(reference):
@@ -78,10 +76,10 @@ class Administering:
         # 2. Durable, the case with it.
         draft = _case_entry(principal, reference, title[:200], legal_basis)
         appended = await asyncio.wrap_future(self._ledger.append(draft))
-        body = {"reference": reference, "title": title[:200], "legal_basis": legal_basis, "registered_at": appended.t}
-        return Acted(body, appended.receipt)
+        case = Case(reference=reference, title=title[:200], legal_basis=legal_basis, registered_at=appended.t)
+        return Acted(case, appended.encoded)
 
-    async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None) -> dict[str, Any]:
+    async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None) -> Mapping[str, Any]:
         """What an officer of the caller's organisation needs to check offline who saw its records.
 
         ``since`` is the size of a checkpoint that the verifier pins; the evidence proves that the log grew from it.
@@ -89,28 +87,9 @@ class Administering:
         if not {"officer", "investigator"} & set(principal.roles):
             raise Denied("only data-protection officers and investigators take evidence")
         await asyncio.to_thread(tell_due, self._ledger)
-        # Proved to a witnessed checkpoint of all there is now, or to the newest where there is none in time.
+        # Proofs lead to a witnessed checkpoint of the whole log, or to the newest one where none comes in time.
         head = None if self._witnessing is None else await self._witnessing.wait(self._ledger.head)
         return await asyncio.to_thread(self._ledger.evidence, principal.org, indexes, since, head)
-
-    async def ready(self) -> Mapping[str, bool]:
-        """Whether the ledger takes entries and the applier keeps up."""
-        return {
-            "ledger": self._ledger.closed_by is None and not self._ledger.full,
-            "tiles": self._ledger.published_late is None,
-            "applier": self._applier.stuck is None,
-            **parts_ready(self._witnessing),
-        }
-
-    async def progress(self) -> Mapping[str, Any]:
-        """How far the applier is, what it can't get over, and what is set aside: entries and codes, no values."""
-        return await asyncio.to_thread(self._checkup.progress)
-
-    async def checks(self, principal: Principal) -> list[Mapping[str, Any]]:
-        """What an operator looks at, and what to do about it. Operators only."""
-        if "operator" not in principal.roles:
-            raise Denied("only an operator asks for this")
-        return await asyncio.to_thread(self._checkup.checks)
 
 
 def _case_entry(principal: Principal, reference: str, title: str, legal_basis: str) -> EntryDraft:

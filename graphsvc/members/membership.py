@@ -1,23 +1,22 @@
 """Members that change or leave: contacts, and what becomes of keys, records, requests, grants and groups when one goes.
 
-What a crash leaves. The departure is one entry: with it keys count no more, tokens are refused, requests, grants and
-memberships have ended. If its records are to be taken back, another entry does that; the next start goes on with it
-(worker).
+What a crash leaves. The departure is one entry: from it on keys do not count, tokens are refused, and requests, grants
+and memberships have ended. If the member's records are to be taken back, another entry does that; after a crash the
+worker of custody goes on at the next start.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
-from graphsvc.acts.signed import Acted, Handler, SignedAct
+from graphsvc.acts.signed import Acted, Handler, SignedAct, carries_out, handlers_of
 from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.scopeheads import EVERYBODY
-from graphsvc.lifecycle import bodies
 from graphsvc.lifecycle.recall import Decision, checked_deadline, tell, withdraw
 from graphsvc.lifecycle.store import DEPARTED, book_of
 from graphsvc.lifecycle.targets import records_of
@@ -28,9 +27,29 @@ from graphsvc.model.ranges import Ranges
 from graphsvc.model.times import seconds
 from graphsvc.sharing.states import DEPARTURE, REVOKE, Event
 from graphsvc.sharing.store import note, unfinished_of
+from graphsvc.wire.members import Departed, Member, OrganisationChange, UpdateOrganisation
 
 KEEP, RECALL = "keep", "recall"
 UPDATE = "organisation-update"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What ended with a membership: how many keys, and which grants, requests and groups."""
+
+    keys: int
+    grants: list[str]
+    requests: list[str]
+    groups: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What was taken back of a member that left: the entry, how many records, and who was told."""
+
+    withdrawal: int | None = None
+    records: int = 0
+    told: list[str] = field(default_factory=list)
 
 
 class Membership:
@@ -39,7 +58,7 @@ class Membership:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    async def listed(self, principal: Principal) -> list[dict[str, Any]]:
+    async def listed(self, principal: Principal) -> list[Member]:
         """All organisations, with counts of keys in force and submissions, and those that have left. Operators only."""
         _operator(principal)
         return await asyncio.to_thread(self._listed)
@@ -49,9 +68,9 @@ class Membership:
         _operator(principal)
         return await self._update(org, (name, contact), principal.person)
 
-    async def update_own(self, act: SignedAct) -> Acted:
+    @carries_out(UpdateOrganisation)
+    async def update_own(self, act: SignedAct, body: UpdateOrganisation) -> Acted:
         """Change the own organisation's name or contact by a signed act of an officer."""
-        body = act.read(bodies.UpdateOrganisation)
         act.unmoved(await asyncio.to_thread(self._changed, act.org))
         return await self._update(act.org, (body.name, body.contact), act.person, act)
 
@@ -66,10 +85,10 @@ class Membership:
         core = self._core
         if org not in core.ledger.organisations():
             raise NotFound("there is no such organisation")
-        ended: dict[str, Any] = {}
+        ended: list[_Ended] = []
 
         def effects(connection: Connection, index: int, t: str) -> None:
-            ended.update(_end(connection, org, index, t, (records, reason)))
+            ended.append(_end(connection, org, index, t, (records, reason)))
 
         # 1. One entry: keys, tokens, requests, grants and memberships end with it.
         facts = {"action": DEPARTURE, "records": records, "reason": reason, "by": principal.person}
@@ -78,20 +97,31 @@ class Membership:
             who={"org": "operator", "person": principal.person},
             owners=[OwnerPart(org, facts, [])],
             body={"org": org, "records": records, "reason": reason, "by": principal.person},
-            # Grants that it gave end with it, so that is a matter of others as well.
+            # Grants that it gave end with it, so others' scopes change as well.
             concerns=EVERYBODY,
             registry=True,
             effects=effects,
         )
         appended = await asyncio.wrap_future(core.ledger.append(draft))
         # 2. Its records, as was decided; those who saw them are told.
-        taken = await leave(core, org) if records == RECALL else {"withdrawal": None, "records": 0, "told": []}
-        body = {"org": org, "index": appended.index, "choice": records, **ended, **taken}
-        return Acted(body, appended.receipt)
+        taken = await leave(core, org) if records == RECALL else _Taken()
+        answer = Departed(
+            org=org,
+            index=appended.index,
+            choice=records,
+            keys=ended[-1].keys,
+            grants=ended[-1].grants,
+            requests=ended[-1].requests,
+            sharing_groups=ended[-1].groups,
+            withdrawal=taken.withdrawal,
+            records=taken.records,
+            told=taken.told,
+        )
+        return Acted(answer, appended.encoded)
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers of the acts of members about themselves, by kind."""
-        return {"update-organisation": self.update_own}
+        return handlers_of(self)
 
     async def finish(self) -> None:
         """Finish departures that a crash has cut off."""
@@ -127,7 +157,8 @@ class Membership:
             effects=effects,
         )
         appended = await asyncio.wrap_future(self._core.ledger.append(draft))
-        return Acted({"org": org, "name": name, "contact": contact, "index": appended.index}, appended.receipt)
+        answer = OrganisationChange(org=org, name=name, contact=contact, index=appended.index)
+        return Acted(answer, appended.encoded)
 
     def _changed(self, org: str) -> int:
         """The last entry that changed the organisation's name or contact."""
@@ -136,7 +167,7 @@ class Membership:
                 return index
         return -1
 
-    def _listed(self) -> list[dict[str, Any]]:
+    def _listed(self) -> list[Member]:
         keys, sent = tables.keys, tables.submissions
         in_force = select(keys.c.org, func.count()).where(keys.c.revoked.is_(None), keys.c.use == "sig")
         with self._core.ledger.reading() as connection:
@@ -146,12 +177,12 @@ class Membership:
             )
         left = self._core.ledger.departed
         return [
-            {
+            Member(
                 **{name: getattr(one, name) for name in ("org", "kind", "jurisdiction", "name", "contact")},
-                "keys": signing.get(org, 0),
-                "submissions": submissions.get(org, 0),
-                "left": left.get(org),
-            }
+                keys=signing.get(org, 0),
+                submissions=submissions.get(org, 0),
+                left=left.get(org),
+            )
             for org, one in sorted(self._core.ledger.organisations().items())
         ]
 
@@ -163,24 +194,24 @@ def to_leave(core: Core) -> list[str]:
         return list(connection.execute(select(table.c.org).where(table.c.records == RECALL)).scalars())
 
 
-async def leave(core: Core, org: str) -> dict[str, Any]:
-    """Take back everything of an organisation's that is still there, and tell those who saw it; again does nothing."""
+async def leave(core: Core, org: str) -> _Taken:
+    """Take back all records of an organisation that are still there, and tell those who saw them. May be repeated."""
     live = await asyncio.to_thread(_everything, core, org)
     if not live:
-        return {"withdrawal": None, "records": 0, "told": []}
+        return _Taken()
     decision = Decision(org, DEPARTED, "operator", "the organisation has left", checked_deadline(None))
     appended = await withdraw(core, decision, live)
     told = await tell(core, appended.index)
-    return {"withdrawal": appended.index, "records": ranges.count(live), "told": sorted(told)}
+    return _Taken(appended.index, ranges.count(live), sorted(told))
 
 
 def _everything(core: Core, org: str) -> Ranges:
-    named = ranges.ranges((one["index"], 0, one["rows"] - 1) for one in book_of(core).submissions(org) if one["rows"])
+    named = ranges.ranges((one.index, 0, one.rows - 1) for one in book_of(core).submissions(org) if one.rows)
     return ranges.minus(records_of(core, named), book_of(core).gone(ranges.submissions(named)))
 
 
-def _end(connection: Connection, org: str, index: int, t: str, choice: tuple[str, str]) -> dict[str, Any]:
-    """Everything that ends with a membership, in the departure's own transaction; what that was."""
+def _end(connection: Connection, org: str, index: int, t: str, choice: tuple[str, str]) -> _Ended:
+    """End all that ends with a membership, in the departure's transaction; returns what that was. Raises Conflict."""
     taken = connection.execute(select(tables.departures.c.org).where(tables.departures.c.org == org)).first()
     if taken is not None:
         raise Conflict("the organisation has left already", code="departed")
@@ -202,7 +233,7 @@ def _end(connection: Connection, org: str, index: int, t: str, choice: tuple[str
     belongs = (groups.c.org == org) & groups.c.state.in_(("member", "invited"))
     left = list(connection.execute(select(groups.c.group).where(belongs).order_by(groups.c.group)).scalars())
     connection.execute(update(groups).where(belongs).values(state="left", index=index, t=t))
-    return {"keys": revoked, "grants": list(ended), "requests": closed, "groups": left}
+    return _Ended(revoked, list(ended), closed, left)
 
 
 def _operator(principal: Principal) -> None:

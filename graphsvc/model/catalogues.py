@@ -63,7 +63,7 @@ class Codelist:
     prefix: str = ""
 
     def clean(self, value: Any, context: CleanContext | None = None) -> str:
-        """The code as the list writes it, whatever the case; ValueProblem ``not_in_list`` else."""
+        """The code as the list writes it, in upper or lower case. Raises ValueProblem ``not_in_list``."""
         word = as_text(value).strip()
         if word in self.codes:
             return word
@@ -73,7 +73,7 @@ class Codelist:
         return found
 
     def hint(self, word: str) -> str:
-        """Which code was probably meant."""
+        """Advice on an unknown word: the code that was probably meant, or the first few of the list."""
         near = difflib.get_close_matches(word.casefold(), self.folded, 1, 0.7)
         return f"did you mean {self.folded[near[0]]}?" if near else f"take one of: {self._some()}"
 
@@ -102,17 +102,17 @@ def load_codelist(path: Path) -> Codelist:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sites:
-    """Sites by name, other name and domain, and how their addresses give items and users."""
+    """Sites by name, alias and domain, and the patterns that find items and users in their addresses."""
 
     names: Mapping[str, str]
     domains: Mapping[str, str]
     items: Mapping[str, re.Pattern[str]]
     users: Mapping[str, re.Pattern[str]]
     pages: Mapping[str, frozenset[str]]
-    """First steps of an address that lead to a page of the site and to no user of it."""
+    """First path segments of addresses that lead to a page of the site, and not to a user's profile."""
 
     def clean(self, value: Any, context: CleanContext | None = None) -> str:
-        """A site's one name, from a name in any language, a host or an address."""
+        """The canonical name of a site, from a name in any language, a host or an address."""
         return _site(self, as_text(value))
 
     def listing(self, value: Any, context: CleanContext | None = None) -> str:
@@ -195,12 +195,12 @@ class Couriers:
     checks: Mapping[str, str]
 
     def clean(self, value: Any, context: CleanContext | None = None) -> str:
-        """A courier's one name; an unlisted one is known by its name in small letters."""
+        """The canonical name of a courier; for an unlisted one, its name in lower case."""
         word = fold(as_text(value)).casefold()
         return self.names.get(word) or _slug(word, "courier")
 
     def compose(self, courier: str, waybill: str) -> str:
-        """``courier:waybill``, or ``s10:item`` for a valid postal item number: every post calls the item by it."""
+        """``courier:waybill``, or ``s10:item`` for a valid postal item number, which is the same at every post."""
         raw = re.sub(r"[^A-Z0-9]", "", waybill)
         if identifiers.is_s10(raw):
             return f"s10:{raw}"

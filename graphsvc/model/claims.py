@@ -1,7 +1,7 @@
 """What a clean draft becomes: its claims as the graph, the columns and the files of an import hold them.
 
-One way from words to what is stored, for all who write it, and for intake, which walks it before a row is acknowledged
-(:func:`check_applicable`): what is accepted can be applied.
+All that writes claims uses this one conversion. Intake runs it as well before it acknowledges a row
+(:func:`check_applicable`), so whatever is accepted can be applied.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from graphsvc.model.drafts import CleanDraft, Origin
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import GROUPS, label_key
 from graphsvc.model.places import ROW_MASK
-from graphsvc.model.times import epoch
+from graphsvc.model.times import FOREVER, epoch
 
-NEVER = 253402300799
-"""Expiry of what does not expire: the end of year 9999 in epoch seconds."""
 UNKNOWN = -(1 << 62)
 """Stands for an end of an interval that the contributor left open."""
 MAX_INDEXED = 8_000
-"""Bytes of UTF-8 of an entity's key: the graph's unique index takes 8,167."""
+"""At most this many bytes of UTF-8 in an entity's key: the graph's unique index takes 8,167."""
 MAX_LABEL = 64_000
-"""Bytes of a label as JSON: it travels with every answer about labels."""
+"""At most this many bytes in a label as JSON: it travels with every answer about labels."""
 
 Facts = list[str | None]
 """What one claim says, in the order of :data:`FACTS`."""
@@ -41,7 +39,7 @@ encode_draft = msgspec.json.Encoder().encode
 
 
 class Unfit(IntegrityError):
-    """A draft that can't become claims; ``where`` is a JSON pointer into it. Cleaning makes it the row's problem."""
+    """A draft that can't become claims; ``where`` is a JSON pointer into it. Cleaning turns it into a row problem."""
 
     code = "not_applicable"
 
@@ -55,9 +53,9 @@ def decode_draft(data: bytes) -> CleanDraft:
 
 
 def expiry(draft: CleanDraft) -> int:
-    """When a draft's claims end, in epoch seconds; cut downwards, so that nothing outlives its expiry."""
+    """When a draft's claims end, in epoch seconds; rounded down, so that nothing outlives its expiry."""
     try:
-        return epoch(draft.expires, NEVER)
+        return epoch(draft.expires, FOREVER)
     except (ValueError, OverflowError):
         raise Unfit("/expires", "there is no such time") from None
 
@@ -86,7 +84,7 @@ def link_times(draft: CleanDraft) -> list[tuple[int, int]]:
 
 
 def check_applicable(draft: CleanDraft) -> None:
-    """Walk the whole way that a draft goes after it was sealed; raises Unfit where it does not come through."""
+    """Do all that is done with a draft once it is sealed; raises Unfit where a step would fail."""
     try:
         same = decode_draft(encode_draft(draft)) == draft
     except (ValueError, TypeError, OverflowError):
@@ -94,7 +92,7 @@ def check_applicable(draft: CleanDraft) -> None:
     if not same:
         raise Unfit("", "the row does not stay what it is when it is stored")
     if not 0 <= draft.row <= ROW_MASK:
-        raise Unfit("", f"a submission holds at most {ROW_MASK} rows")
+        raise Unfit("", f"a submission holds at most {ROW_MASK + 1} rows")
     if not -_INT64 <= expiry(draft) < _INT64:
         raise Unfit("/expires", "there is no such time")
     if len(label_key(draft.label)) > MAX_LABEL:

@@ -1,12 +1,11 @@
 """Cleaning: a draft as contributed becomes a clean draft, or the list of what is wrong with it.
 
 One pass per row: submission-wide fields first, then entities, then links. A value that has no canonical form is kept in
-``unlinked`` and never becomes a key; what contradicts the schema refuses the row. Pure: no clock, no storage.
+``unlinked`` and never becomes a key; a row that contradicts the schema is refused. Pure: no clock, no storage.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -25,6 +24,7 @@ from graphsvc.model.drafts import (
     Observed,
     Origin,
     RowProblem,
+    Values,
 )
 from graphsvc.model.hints import hint
 from graphsvc.model.labels import Handling, Label
@@ -32,17 +32,17 @@ from graphsvc.model.principals import Organisation
 from graphsvc.model.references import own_reference
 from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
+from graphsvc.model.slugs import FORM, SLUG
 from graphsvc.model.spreadsheets import restored, without_error
 
-CLEANER = 2
-"""Version of the rules below; kept with every clean draft, raised whenever one of them changes what comes out."""
+CLEANER = 3
+"""Version of the rules below: kept with every clean draft, raised whenever a rule begins to give another result."""
 MAX_VALUES = 200
-"""Most values of one attribute, and most groups of one row."""
+"""At most this many values of one attribute, and purposes or groups of one row."""
 
 MAX_REFERENCE = 200
-"""Characters of an origin's reference."""
+"""At most this many characters in an origin's reference."""
 
-_ORGANISATION = re.compile(r"[a-z](?:[a-z0-9-]{1,30})[a-z0-9]")
 _NO_GRADING = Grading()
 _CAREFUL_PAP = "RED"
 
@@ -56,12 +56,12 @@ class _Rejected(Exception):
 
 
 def merge_defaults(*layers: Defaults | None) -> Defaults:
-    """Defaults field by field from the first layer that says something: the manifest's first, then the mapping's.
+    """Merge defaults field by field; the first layer that sets a field wins: the manifest, then the mapping.
 
-    The region is the last layer's that names one: a mapping says how this one file is read, and the defaults of a
-    profile hold for all files of an organisation.
+    Only the region comes from the last layer that sets one: a mapping says how this one file is read, while the
+    defaults of a profile hold for all files of an organisation.
     """
-    merged: dict[str, Any] = {}
+    merged: Values = {}
     for layer in layers:
         for name in Defaults.__struct_fields__ if layer is not None else ():
             value = getattr(layer, name)
@@ -89,9 +89,9 @@ def clean_draft(
     """The clean draft of one row, or every problem that was found in it (never an empty list).
 
     Entities with the same canonical key become one; an entity whose key value has no canonical form is dropped with its
-    links and stays in ``unlinked`` as ``[pointer, code, raw]``. A value of an attribute that has none goes there too.
-    ``notes`` is told of an accepted row's unlinked values what to do about each.
-    What is returned can be applied: it has been walked through all that comes after (:mod:`graphsvc.model.claims`).
+    links and stays in ``unlinked`` as ``[pointer, code, raw]``. An attribute's value without canonical form goes there
+    too. For each unlinked value of an accepted row, ``notes`` gets a problem that says what to do about it.
+    A clean draft can be applied: all later steps were tried on it (:func:`graphsvc.model.claims.check_applicable`).
     """
     try:
         clean = _cleaned(draft, schema, defaults, organisation, notes)
@@ -102,7 +102,7 @@ def clean_draft(
         return [RowProblem(draft.row, unfit.code, unfit.where, f"{unfit.message}: correct it")]
     except MemoryError:
         raise
-    except Exception:  # a fault of ours costs the row that shows it, not the others of its file
+    except Exception:  # a bug of ours costs this one row, not the whole file
         return [RowProblem(draft.row, Unfit.code, "", "the row can't be taken in as it is: tell the operator")]
 
 
@@ -225,11 +225,9 @@ class _Work:
             raise _Rejected("link_not_allowed", pointer, f"{link.kind} goes {ways}, not {source[1]} to {target[1]}")
         return CleanLink(link.kind, source[0], target[0], attributes, since, until)
 
-    def attributes(
-        self, given: Mapping[str, Any], known: Mapping[str, Attribute], pointer: str
-    ) -> dict[str, dict[str, Any]]:
+    def attributes(self, given: Mapping[str, Any], known: Mapping[str, Attribute], pointer: str) -> dict[str, Values]:
         """Attributes by field group; empty ones are left out, values without canonical form go to ``unlinked``."""
-        grouped: dict[str, dict[str, Any]] = {}
+        grouped: dict[str, Values] = {}
         for name, value in given.items():
             attribute = known.get(name)
             if attribute is None:
@@ -261,7 +259,7 @@ class _Work:
             return None
 
     def several(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
-        """The values of an attribute that may have several: in the order given, without doubles."""
+        """The values of an attribute that may have several: in the order given, without duplicates."""
         values = value if isinstance(value, list) else [value]
         if len(values) > MAX_VALUES:
             raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
@@ -275,12 +273,12 @@ class _Work:
             raw = " ".join(as_text(value) for value in values if value is not None)[:MAX_TEXT]
         except ValueProblem as other:
             raise _Rejected(other.code, pointer, other.message) from other
-        # Half of a surrogate pair is no text that can be stored.
+        # Half of a surrogate pair can't be stored as text.
         self.unlinked.append([pointer, problem.code, raw.encode("utf-8", "replace").decode()])
         self.notes.append(RowProblem(self.row, problem.code, pointer, problem.message))
 
 
-def _unite(entity: CleanEntity, more: dict[str, dict[str, Any]], pointer: str) -> None:
+def _unite(entity: CleanEntity, more: dict[str, Values], pointer: str) -> None:
     """Add the attributes of a second entity with the same key; contradicting single values refuse the row."""
     for group, values in more.items():
         mine = entity.attributes.setdefault(group, {})
@@ -315,7 +313,7 @@ _LabelWords = tuple[str, str, str, str, tuple[str, ...], tuple[str, ...]]
 
 @lru_cache(maxsize=1 << 12)
 def _interned(schema: Schema, organisation: Organisation, given: _LabelWords) -> Label:
-    """The checked label for one combination of words, shared by all rows with it. No purpose: for nobody else."""
+    """The checked label for one combination of words, shared by all rows with it. Without purposes it serves any."""
     scheme, code, pap, legal_basis, purposes, groups = given
     if f"handling-{scheme}" not in schema.codelists:
         schemes = [name.removeprefix("handling-") for name in schema.codelists if name.startswith("handling-")]
@@ -351,9 +349,9 @@ def _grading(grading: Grading, schema: Schema) -> Grading:
 
 
 def _origin(given: Origin | None, default: Origin | None, organisation: Organisation) -> Origin | None:
-    """The origin with the slug of its organisation; None where it says no more than whose record it is.
+    """The origin with its organisation's slug; None where it only repeats who the owner is.
 
-    A row that gives a reference only has it from the organisation that all rows are from.
+    A row that gives only a reference takes the organisation from the submission's defaults.
     """
     origin = given or default
     if origin is None:
@@ -361,9 +359,8 @@ def _origin(given: Origin | None, default: Origin | None, organisation: Organisa
     if default is not None and not origin.organisation:
         origin = Origin(default.organisation, origin.reference)
     named, reference = fold(origin.organisation).casefold(), fold(origin.reference)
-    if named and _ORGANISATION.fullmatch(named) is None:
-        message = "an organisation is named by its slug: 3 to 32 small letters, digits and hyphens, a letter first"
-        raise _Rejected("bad_origin", "/origin/organisation", message)
+    if named and SLUG.fullmatch(named) is None:
+        raise _Rejected("bad_origin", "/origin/organisation", f"an organisation is named by its slug: {FORM}")
     if len(reference) > MAX_REFERENCE:
         raise _Rejected("bad_origin", "/origin/reference", f"a reference has at most {MAX_REFERENCE} characters")
     if not reference and named in ("", organisation.org):
@@ -406,8 +403,8 @@ def _code(schema: Schema, codelist: str, value: str, pointer: str, code: str | N
 
 def _slug(value: str, pointer: str) -> str:
     slug = as_text(value).strip().casefold()
-    if not slug or len(slug) > 64 or not slug.replace("-", "").replace("_", "").isalnum():
-        raise _Rejected("bad_group", pointer, "a sharing group is a short word of letters, digits and hyphens")
+    if SLUG.fullmatch(slug) is None:
+        raise _Rejected("bad_group", pointer, f"a sharing group is named by its slug: {FORM}")
     return slug
 
 
@@ -416,5 +413,5 @@ def _suggest(what: str, given: str, known: Iterable[str]) -> str:
 
 
 def _token(name: str) -> str:
-    """A name as a token of a JSON pointer (RFC 6901), shortened, without what no log or database likes to hold."""
+    """A name as a token of a JSON pointer (RFC 6901), shortened, with ``?`` for what can't be printed."""
     return "".join(c if c.isprintable() else "?" for c in name[:60]).replace("~", "~0").replace("/", "~1")

@@ -1,4 +1,4 @@
-"""YAML files as typed shapes: the schema's, mappings, limits. Errors name file and place."""
+"""YAML files (of the schema, mappings, limits) read into typed structs. Errors name file and place."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Drafts: what importers yield, and what is left of them once they are cleaned.
 
-A *draft* is one row of a submission said in the model's words, still raw. A *clean draft* has passed the
+A *draft* is one row of a submission in the terms of the schema, still raw. A *clean draft* has passed the
 schema: identifiers are normalised into canonical keys, attributes sit in their field groups, and the label
 is complete. The clean draft is what the ledger's payload holds, so a rebuild runs no importer.
 """
@@ -13,6 +13,9 @@ import msgspec
 
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import ROW_BITS
+
+Values = dict[str, Any]
+"""Values by name: of attributes, or of the parts of a key."""
 
 
 class Grading(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,7 +34,7 @@ class Observed(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
 
 
 class Origin(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Where the contributor has it from: an organisation (empty: itself), and that one's reference to it."""
+    """Where the contributor has a record from: an organisation (empty: itself), and that organisation's reference."""
 
     organisation: str = ""
     reference: str = ""
@@ -42,8 +45,8 @@ class DraftEntity(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     ref: str
     kind: str
-    key: dict[str, Any]
-    attributes: dict[str, Any] = {}
+    key: Values
+    attributes: Values = {}
 
 
 class DraftLink(msgspec.Struct, rename={"source": "from", "target": "to"}, forbid_unknown_fields=True):
@@ -52,7 +55,7 @@ class DraftLink(msgspec.Struct, rename={"source": "from", "target": "to"}, forbi
     kind: str
     source: str
     target: str
-    attributes: dict[str, Any] = {}
+    attributes: Values = {}
     observed: Observed | None = None
 
 
@@ -68,7 +71,7 @@ class Superseded(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
 
 
 class Draft(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """One row in the model's words. The last eight fields but ``supersedes`` default to the submission's."""
+    """One row in the terms of the schema. The fields from ``grading`` to ``origin`` default to the submission's."""
 
     entities: list[DraftEntity]
     links: list[DraftLink] = []
@@ -113,7 +116,7 @@ class CleanEntity(msgspec.Struct, array_like=True):
 
     kind: str
     key: str
-    attributes: dict[str, dict[str, Any]]
+    attributes: dict[str, Values]
 
 
 class CleanLink(msgspec.Struct, array_like=True):
@@ -122,7 +125,7 @@ class CleanLink(msgspec.Struct, array_like=True):
     kind: str
     source: int
     target: int
-    attributes: dict[str, dict[str, Any]]
+    attributes: dict[str, Values]
     since: str | None = None
     until: str | None = None
 
@@ -132,7 +135,7 @@ class CleanDraft(msgspec.Struct):
 
     ``label`` is complete; ``expires`` is RFC 3339 UTC or None; ``unlinked`` keeps values that could not be
     normalised, as ``[pointer, code, raw]``: kept and marked, never linked. ``reference`` is the contributor's own
-    name of the row, which is in no claim and shown to nobody else.
+    reference, which is in no claim and shown to nobody else.
     """
 
     row: int

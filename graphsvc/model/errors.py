@@ -90,7 +90,8 @@ class Denied(GraphsvcError):
 class BudgetSpent(GraphsvcError):
     """The organisation's identifiers of today are used up; nothing was looked up.
 
-    ``retry_after`` is seconds until the day ends, ``budget`` what to tell: ``limit``, ``used``, ``left``, ``resetsAt``.
+    ``retry_after``: seconds until the day ends; ``budget``: what the caller is told (``limit``, ``used``, ``left``,
+    ``resetsAt``).
     """
 
     code = "budget_spent"
@@ -114,7 +115,7 @@ class TooMany(GraphsvcError):
 
 
 class NotAtHand(Exception):
-    """What is asked for is not in memory, and whoever asks must not wait for a disk: ask again where one may."""
+    """A value is not in memory, and the calling thread must not wait for a disk: ask again from one that may."""
 
 
 class NotFound(GraphsvcError):
@@ -148,7 +149,7 @@ class Unavailable(GraphsvcError):
 
 
 class NoRoom(Unavailable):
-    """The disk is full, or as full as it may become: nothing was stored; once there is room, it goes on by itself."""
+    """The disk is full, or nearly: nothing was stored. Once there is room, the service goes on by itself."""
 
     code = "storage_full"
 

@@ -1,8 +1,8 @@
-"""Files that are there whole or not at all: written under another name, made durable, renamed.
+"""Files that are there whole or not at all: written under a temporary name, made durable, renamed.
 
-Every such other name has one form, ``.NAME.XXXXXXXX.tmp`` with eight hexadecimal digits, which nothing but
-:func:`temporary` makes. A process that is killed leaves files of that form and no other; :func:`sweep` removes them
-at the next start, and never anything else.
+Temporary names have one form, ``.NAME.XXXXXXXX.tmp`` with eight hexadecimal digits, and only :func:`temporary` makes
+them. All that a killed process leaves half written has such a name; :func:`sweep` removes these files at the next
+start, and never anything else.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 _SIDE_BY_SIDE = 8
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(-journal|-wal|-shm)?")
-"""With the endings that SQLite gives to what it keeps beside a database."""
+"""Also matches the files that SQLite keeps beside a database of such a name."""
 
 
 def temporary(path: Path) -> Path:
-    """A name beside ``path`` to write it under, which no other process has."""
+    """A temporary name in the folder of ``path``, which no other process uses."""
     return path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
 
 
@@ -32,7 +32,7 @@ def is_temporary(name: str) -> bool:
 def sweep(directory: Path, *, deep: bool = True) -> int:
     """Remove what killed processes left half written in a directory, and ``deep`` below it; returns how many files.
 
-    For whoever has the directory to itself. Raises nothing: what can't be removed now is left for the next time.
+    Only for a process that has the directory to itself. Raises nothing: what can't be removed is left until next time.
     """
     count = 0
     for folder, folders, names in os.walk(directory):
@@ -55,7 +55,7 @@ def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def write_together(files: Mapping[Path, bytes], mode: int) -> None:
-    """The same for many files, in no order. Flushed side by side, for then the file system commits them together.
+    """Write many files durably, in no order; flushed in parallel, so that the file system commits them together.
 
     Raises OSError; some of the files may be there then, each whole.
     """

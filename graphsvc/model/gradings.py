@@ -1,7 +1,7 @@
 """Comparing gradings: which codes of which schemes are at least as good as a minimum.
 
-Within a scheme its own order decides, that of its code list. Between schemes the levels of ``schema/gradings.yaml`` do:
-1 is best, 6 means that it can't be judged, which is at least as good as nothing but another 6.
+Within a scheme the order of its code list decides; between schemes, the levels in ``schema/gradings.yaml`` do: 1 is
+best, 6 means that it can't be judged. A 6 is at least as good as another 6, and as no other level.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from graphsvc.model.hints import hint
 from graphsvc.model.scalars import ValueProblem
 
 UNGRADED = ""
-"""What stands for a claim without a grading among :meth:`Gradings.at_least`."""
+"""Stands for a claim without a grading in what :meth:`Gradings.at_least` returns."""
 _UNJUDGED = 6
 _SIDES = ("source", "information")
 
@@ -37,7 +37,7 @@ class _GradingsFile(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """What is asked of a grading: codes of ``scheme``, None where that side does not matter.
+    """The least that a grading must reach: codes of ``scheme``, None where that side does not matter.
 
     Without a scheme any grading will do. ``ungraded``: claims without a grading pass too.
     """
@@ -50,7 +50,7 @@ class Minimum:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gradings:
-    """All schemes that there are, with their code lists."""
+    """All grading schemes, with their code lists."""
 
     scales: Mapping[str, Scale]
     codelists: Mapping[str, Codelist]
@@ -58,7 +58,7 @@ class Gradings:
     def at_least(self, minimum: Minimum) -> tuple[str, ...]:
         """Every grading that passes, as ``scheme source information``, and :data:`UNGRADED` where that does.
 
-        Raises ValueProblem that says which member is wrong: ``bad_grading``.
+        Raises ValueProblem ``bad_grading``, which says which member is wrong.
         """
         passing = {
             side: self._codes(side, minimum.scheme, getattr(minimum, side)) for side in _SIDES

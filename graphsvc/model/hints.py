@@ -1,4 +1,4 @@
-"""What was probably meant: hints for words of a list that nobody else may see more of than the caller."""
+"""Hints at what a caller probably meant. Only for lists that the caller may see as a whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 SHOWN = 12
-"""So many words of a list are named where none is near."""
+"""At most this many words of a list are named where none is near."""
 
 
 def hint(word: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Identifiers that link contributors: e-mail, devices, accounts, vessels. One cleaner a type.
+"""Identifiers that link records of several contributors: e-mail, devices, accounts, vessels. One cleaner for each type.
 
 Check digits come from ``python-stdnum``. A value that does not pass its
 check is never linked: a mistyped number would tie strangers together.
@@ -202,7 +202,7 @@ def checked(rule: Callable[[str], str], code: str, message: str) -> Callable[[st
 
 
 def digest(bits: int) -> Callable[[str], str]:
-    """A cleaner for a hash of so many bits, written in hexadecimal digits."""
+    """A cleaner for hashes of ``bits`` bits, written in hexadecimal digits."""
     form = re.compile(rf"[0-9a-f]{{{bits // 4}}}")
 
     def clean(value: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON Schema 2020-12 of the native submission format, made from the schema, for contributors to check rows at home.
+"""JSON Schema 2020-12 of the native submission format, made from the schema: contributors check rows with it.
 
 It says what shape a draft has and which words it may use. Check digits, pairs of kinds that a link may join and refs
 are checked by the service and by a dry run of the client, because JSON Schema can't say them.
@@ -16,9 +16,13 @@ from graphsvc.model.schema import Attribute, Kind, LinkKind, Schema
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def submission_schema(schema: Schema) -> dict[str, Any]:
+JsonSchema = dict[str, Any]
+"""A JSON Schema, or a part of one."""
+
+
+def submission_schema(schema: Schema) -> JsonSchema:
     """The JSON Schema of one NDJSON line (a draft), as plain dicts in a fixed order."""
-    defs: dict[str, Any] = {
+    defs: JsonSchema = {
         "observed": _object({"since": {"type": "string"}, "until": {"type": "string"}}, []),
         "handling": _handling(schema),
         "grading": _grading(schema),
@@ -61,7 +65,7 @@ def submission_schema(schema: Schema) -> dict[str, Any]:
     return head | _object(properties, ["entities"]) | {"$defs": defs}
 
 
-def _supersedes() -> dict[str, Any]:
+def _supersedes() -> JsonSchema:
     place = {"submission": {"type": "integer", "minimum": 0}, "row": {"type": "integer", "minimum": 0}}
     own = "Your own name of this row, as the number of an advert: the next row with the same one supersedes this one"
     reference = {"type": "string", "minLength": 1, "maxLength": MAX_OWN_REFERENCE, "description": own}
@@ -73,14 +77,14 @@ def _supersedes() -> dict[str, Any]:
     }
 
 
-def _object(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+def _object(properties: Mapping[str, Any], required: list[str]) -> JsonSchema:
+    made: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     if required:
         made["required"] = required
     return made
 
 
-def _entity(kind: Kind) -> dict[str, Any]:
+def _entity(kind: Kind) -> JsonSchema:
     forms = []
     for form in kind.keys:
         parts = {name: {**type_.json, "description": type_.title} for name, type_ in form.parts}
@@ -94,7 +98,7 @@ def _entity(kind: Kind) -> dict[str, Any]:
     return {"title": kind.title} | _object(properties, ["ref", "kind", "key"])
 
 
-def _link(link: LinkKind) -> dict[str, Any]:
+def _link(link: LinkKind) -> JsonSchema:
     properties = {
         "kind": {"const": link.name},
         "from": {"type": "string", "description": f"ref of: {', '.join(link.sources)}"},
@@ -105,7 +109,7 @@ def _link(link: LinkKind) -> dict[str, Any]:
     return {"title": link.title} | _object(properties, ["kind", "from", "to"])
 
 
-def _attributes(attributes: Mapping[str, Attribute]) -> dict[str, Any]:
+def _attributes(attributes: Mapping[str, Attribute]) -> JsonSchema:
     properties = {}
     for name, attribute in attributes.items():
         one = dict(attribute.type.json)
@@ -114,7 +118,7 @@ def _attributes(attributes: Mapping[str, Attribute]) -> dict[str, Any]:
     return _object(properties, [])
 
 
-def _handling(schema: Schema) -> dict[str, Any]:
+def _handling(schema: Schema) -> JsonSchema:
     ways = []
     for name in sorted(schema.codelists):
         if name.startswith("handling-"):
@@ -123,7 +127,7 @@ def _handling(schema: Schema) -> dict[str, Any]:
     return {"oneOf": ways}
 
 
-def _grading(schema: Schema) -> dict[str, Any]:
+def _grading(schema: Schema) -> JsonSchema:
     ways = []
     for name in sorted(schema.codelists):
         if name.endswith("-information"):

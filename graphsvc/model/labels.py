@@ -12,7 +12,7 @@ GROUPS = ("identity", "personal", "content", "financial", "operational")
 """The field groups, in the order in which they are stored and shown."""
 
 ORIGIN = "operational"
-"""The field group that an origin is shown by: where an owner has something from tells how it works."""
+"""The field group of a record's origin: where an owner has a record from tells how the owner works."""
 
 
 class Handling(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Handling(msgspec.Struct, frozen=True):
 
 
 class Label(msgspec.Struct, frozen=True, rename="camel"):
-    """What a policy may know of a claim. Lists are sorted and free of doubles, so equal labels are equal bytes."""
+    """What a policy may know of a claim. Lists are sorted, without duplicates, so equal labels are equal bytes."""
 
     owner: str
     owner_kind: str
@@ -34,13 +34,12 @@ class Label(msgspec.Struct, frozen=True, rename="camel"):
     purposes: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
-    hold: bool = False
 
 
 class Move(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Records (their integers) that come under another label: one part of what a ledger entry moves.
+    """Records, by their integers, that get another label; a ledger entry may hold several moves.
 
-    ``before`` is the label that all of them had, where the entry says so.
+    ``before`` is the label that all of them had; None where the entry does not say.
     """
 
     records: list[int]
@@ -49,7 +48,7 @@ class Move(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def unseen(self) -> bool:
-        """Whether the labels differ in nothing that readers are shown: in groups and grants alone, which decide."""
+        """Whether no reader is shown a difference: the labels differ only in groups and grants."""
         bare = msgspec.structs.replace(self.label, groups=(), grants=())
         return self.before is not None and bare == msgspec.structs.replace(self.before, groups=(), grants=())
 

@@ -26,7 +26,7 @@ _TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class _NumberPlan:
-    """One country's number plan: what is valid, and which beginnings need the parser."""
+    """One country's number plan: what is valid, and which prefixes need the parser."""
 
     calling_code: str
     general: re.Pattern[str]
@@ -65,8 +65,8 @@ def phone(value: str, region: str | None) -> str:
 def _exported(digits: str, raw: str, region: str | None) -> str:
     """A number that begins with 00: what exports write for ``+``, whatever a region's own exit code is.
 
-    In some regions the exit code is longer and begins alike (Thailand 001, 009), so that one writing gives two
-    numbers: then it is not linked.
+    In some regions the exit code is longer and begins with 00 too (Thailand 001, 009), so that the same digits can
+    mean two numbers: such a number is not linked.
     """
     found: set[str] = set()
     for written, read_in in ((f"+{digits[2:]}", None), (raw, region)):
@@ -81,7 +81,7 @@ def _exported(digits: str, raw: str, region: str | None) -> str:
 
 
 def parsed(raw: str, region: str | None) -> str:
-    """The same by ``phonenumbers`` alone; ``raw`` is folded."""
+    """As :func:`phone`, but by ``phonenumbers`` alone; ``raw`` is folded already. Raises ValueProblem."""
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException as error:

@@ -10,11 +10,11 @@ from graphsvc.model.errors import IntegrityError
 ROW_BITS = 28
 """Record and entity integers are ``entry index << ROW_BITS | row or ordinal``."""
 ROW_MASK = (1 << ROW_BITS) - 1
-"""What is left of a record's integer with it is the row."""
+"""``integer & ROW_MASK`` is the row (or ordinal)."""
 
 
 def record_int(entry_index: int, row: int) -> int:
     """The integer of a record (or, with an ordinal, of an entity) that first came with an entry."""
     if not 0 <= row <= ROW_MASK:
-        raise IntegrityError("a submission may hold 268,435,455 rows", code="row_range")
+        raise IntegrityError(f"a submission holds at most {1 << ROW_BITS:,} rows", code="row_range")
     return entry_index << ROW_BITS | row

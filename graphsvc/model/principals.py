@@ -8,15 +8,14 @@ import msgspec
 
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.hints import hint
+from graphsvc.model.times import FOREVER
 
-FOREVER = 253402300799.0
-"""The end of year 9999 in epoch seconds: no expiry was used."""
 ROLES = ("analyst", "investigator", "officer", "operator", "submitter")
-"""What a person or a machine client may be; policies, tokens and enrolled keys name no others."""
+"""The roles of a person or a machine client; policies, tokens and enrolled keys name no others."""
 
 
 def check_roles(roles: Iterable[str]) -> None:
-    """Raise InvalidInput for a role that there is not: a key enrolled with a typo would keep it for ever."""
+    """Raise InvalidInput for an unknown role: a key enrolled with a typo would keep it for ever."""
     for role in roles:
         if role not in ROLES:
             raise InvalidInput(f"there is no such role; {hint(role, ROLES)}", code="unknown_role", where="role")
@@ -69,11 +68,11 @@ class Footing(msgspec.Struct, frozen=True):
 
 
 ACT = Footing(signed=True)
-"""The footing of an act: none is stated, and every act is signed."""
+"""The footing of an act: signed, as every act is, and without purpose, legal basis or case."""
 
 
 class Entitlements(msgspec.Struct, frozen=True):
-    """What acts in the ledger give a reader on a footing, now: beside what it is, what it was given.
+    """What acts in the ledger give a reader on a footing now, beside what its own kind and roles give it.
 
     ``groups`` are the sharing groups of its organisation; ``grants`` are disclosures granted to it, as (grant id,
     actions covered), sorted. ``valid_until`` (epoch seconds) is the earliest end of any of them.

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 def product_data(name: str, package: Path = PACKAGE) -> Path:
     """The folder ``schema`` or ``policies`` of this version: inside the package when installed, else beside it.
 
-    Inside is looked first: beside an installed package lie other distributions, and one of them may bear that name.
+    The package is searched first: other distributions lie beside an installed one, and may have a folder of that name.
     """
     installed = package / "_data" / name
     return installed if installed.is_dir() else package.parent / name

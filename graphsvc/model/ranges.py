@@ -1,4 +1,4 @@
-"""Sets of records as ranges of rows, by submission: what entries name, whatever number of records it is. Pure."""
+"""Sets of records as ranges of rows, by submission: the form in which entries name records, however many. Pure."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def submissions(of: Ranges) -> list[int]:
 
 
 def of_submission(of: Ranges, submission: int) -> Ranges:
-    """What lies in one submission."""
+    """The ranges that lie in one submission."""
     return tuple(part for part in of if part[0] == submission)
 
 
 def by_submission(of: Ranges) -> dict[int, Ranges]:
-    """What lies in each submission: one pass, however many there are."""
+    """The ranges of each submission, found in one pass."""
     return {submission: tuple(parts) for submission, parts in groupby(of, key=itemgetter(0))}
 
 
@@ -94,17 +94,17 @@ def minus(one: Ranges, other: Ranges) -> Ranges:
 
 
 def union(*parts: Ranges) -> Ranges:
-    """All together."""
+    """The union of several sets of ranges."""
     return ranges(part for one in parts for part in one)
 
 
 def covers(of: Ranges, submission: int, row: int) -> bool:
-    """Whether one row is among them."""
+    """Whether the ranges hold this row."""
     return bool(both(((submission, row, row),), of))
 
 
 def among(of: Ranges) -> Callable[[int], bool]:
-    """Whether a row is among those of one submission's ranges; quick for many rows."""
+    """A function that tells whether the ranges of one submission hold a row; quick for many rows."""
     starts = [first for _, first, _ in of]
     ends = [last for _, _, last in of]
 

@@ -1,7 +1,7 @@
-"""An organisation's own reference of a record: the number of its advert, waybill or case line. Its secret.
+"""An organisation's own references of its records: the number of an advert, waybill or case line. They are secret.
 
-A later row with the same reference supersedes the record. Beyond the sealed row there is no more of it than a digest
-under a key of the organisation's own, so nobody can tell two references apart, or guess one, who does not have the key.
+A later row with the same reference supersedes the record. Outside the sealed row only a digest of it is kept, under a
+key of that organisation alone, so nobody without the key can guess a reference or compare two.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.spreadsheets import restored
 
 MAX_OWN_REFERENCE = 200
-"""Characters of an own reference."""
+"""At most this many characters in an own reference."""
 MAX_REFERENCES = 100_000
-"""So many rows of one submission may have a reference: each is written down within the entry's transaction."""
+"""At most this many rows of one submission have a reference: each is written within the entry's transaction."""
 BAD, TWICE = "bad_reference", "double_reference"
 _KEY = 32
 
@@ -50,13 +50,13 @@ def own_reference(superseded: Superseded | None) -> str | None:
     if len(found) > MAX_OWN_REFERENCE:
         raise ValueProblem(BAD, f"a reference has at most {MAX_OWN_REFERENCE} characters: shorten it")
     if not found.isprintable():
-        # What can't be seen would make two references of one, and their records double.
+        # Invisible characters would make two references of one, and leave two records where one supersedes the other.
         raise ValueProblem(BAD, "a reference is printable: remove line breaks, control and invisible characters")
     return found
 
 
 class References:
-    """The references of one file under a key: each names one row."""
+    """The references of one file, as digests under a key: each names one row."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

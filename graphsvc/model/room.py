@@ -1,6 +1,6 @@
-"""How much one answer may hold, whatever is asked for: counted before it is held, never after.
+"""How much one answer may hold, whatever is asked for: counted before it is put into memory, never after.
 
-Only what the reader is shown is counted, so where the bound lies tells nothing of what is hidden.
+Only what the reader is shown is counted, so reaching the bound tells nothing about what is hidden.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from graphsvc.model.errors import TooLarge
 
 ROOM = 8_000_000
-"""Characters that one answer may hold: of values, and :data:`CLAIM` for each claim that is shown."""
+"""At most this many characters in one answer: those of values, and :data:`CLAIM` for each claim that is shown."""
 CLAIM = 500
-"""What a claim counts for beside its values: handles, owner, handling, dates, names of fields."""
+"""How many characters a claim counts for beside its values: handles, owner, handling, dates, names of fields."""
 CODE = "answer_too_large"
 
 

@@ -195,7 +195,7 @@ def day(value: Any) -> str:
     year, month, of_month = (None if part is None else int(part) for part in match.group(1, 3, 4))
     assert year is not None
     try:
-        # A month or day of 00 is none that was left out: what it stands for is not told.
+        # A month or day of 00 is not the same as none: nobody knows what it stands for.
         date(year, 1 if month is None else month, 1 if of_month is None else of_month)
     except ValueError as error:
         raise ValueProblem("invalid_date", "there is no such day in the calendar") from error
@@ -254,7 +254,7 @@ def _plausible(year: int) -> None:
 
 
 def first_moment(value: Any) -> str:
-    """The beginning of a time or date, RFC 3339 UTC; as ``expires`` the earlier reading, which is the careful one."""
+    """The beginning of a time or date, RFC 3339 UTC. For ``expires`` this is the careful reading."""
     when = moment(value)
     return when if len(when) > 10 else f"{when}T00:00:00Z"
 
@@ -270,7 +270,7 @@ def _upper(value: str) -> str:
 
 
 def _without(chars: str, value: str) -> str:
-    """The value without these characters, composed anew: what stood apart may now combine."""
+    """The value without these characters, in NFC again: characters that become neighbours may combine."""
     return unicodedata.normalize("NFC", value.translate(dict.fromkeys(map(ord, chars))))
 
 

@@ -1,7 +1,7 @@
 """The schema: kinds of entity, kinds of link and code lists, read from ``schema/`` and checked once at start.
 
-Entity types are data: one YAML file a kind. Whatever depends on kinds (constraints, JSON Schema, documentation) is made
-from the object that :func:`load_schema` gives.
+Entity types are data: one YAML file for each kind. Whatever depends on kinds (constraints, JSON Schema, documentation)
+is made from the object that :func:`load_schema` gives.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Schema:
         return key_of(found, parts, CleanContext(region, org))
 
     def clean(self, type_name: str, value: Any, context: CleanContext) -> Any:
-        """The canonical form of a value as any type of this schema, the listed ones included."""
+        """The canonical form of a value as any type of this schema, also of those that read its lists."""
         return self.types[type_name].clean(value, context)
 
 
@@ -180,7 +180,7 @@ def key_of(kind: Kind, parts: Mapping[str, Any], context: CleanContext) -> str:
 
 
 def _form(kind: Kind, parts: Mapping[str, Any]) -> KeyForm:
-    """The key form for parts that match none as they are: empty ones left out, else a problem that says what to do."""
+    """The key form that fits once empty parts are left out; else raises ValueProblem, which says what to do."""
     given = frozenset(name for name, value in parts.items() if value is not None and value != "")
     if (form := kind.forms.get(given)) is not None:
         return form

@@ -37,7 +37,7 @@ class ValueType:
 
     @property
     def identifies(self) -> bool:
-        """Whether values are digits and words that stand for one thing, and not text, a quantity, a time or a code."""
+        """Whether values identify something, and are not text, a quantity, a time or a code."""
         return self.name not in _PLAIN and not self.name.startswith("code:")
 
 

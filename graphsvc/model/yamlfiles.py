@@ -1,4 +1,4 @@
-"""The one reader of YAML, for files of our own and of others: what it takes is bounded before memory is used.
+"""The one reader of YAML, for our own files and those of others: it checks its bounds before it uses memory.
 
 A file is read event by event, so nothing of it is kept that the bounds don't allow. There are no aliases, anchors or
 tags (a few hundred bytes of them unfold to gigabytes), no second document, no key that comes twice. Plain words mean
@@ -18,11 +18,11 @@ import yaml
 from graphsvc.model.errors import InvalidInput
 
 MAX_BYTES = 1 << 18
-"""Longest YAML file that is read, unless the caller says otherwise."""
+"""At most this many bytes in a YAML file, unless the caller says otherwise."""
 MAX_NODES = 20_000
-"""So many values, lists and mappings a file may hold, keys counted."""
+"""At most this many values, lists and mappings in a file, keys counted."""
 MAX_DEPTH = 24
-"""So many lists and mappings may lie within each other."""
+"""At most this many lists and mappings within each other."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONSTANTS = {

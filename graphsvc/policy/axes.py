@@ -32,7 +32,7 @@ LEGAL_BASES = (
     "agreement", "consent", "court-order", "customs-law", "law-enforcement", "legitimate-interest", "mutual-assistance",
     "public-interest", "public-source", "statutory-duty", "terms-of-service", "vital-interest",
 )  # fmt: skip
-"""Code lists of ``schema/codelists``, which a test holds equal."""
+"""Purposes and legal bases as in ``schema/codelists``; a test compares them."""
 COMPANIES = frozenset({"company", "courier", "payment"})
 UNKNOWN_KIND = "unknown-kind"
 SOMEBODY = "somebody"
@@ -41,7 +41,7 @@ ELSEWHERE = "elsewhere"
 """Stands for a reader of an organisation that no rule names."""
 
 MAX_POINTS = 20_000
-"""So many values, or pairs of a reader's and a label's, an axis may have; the product's rules come to some hundreds."""
+"""At most this many points on an axis: values, or pairs of a reader's and a label's. Our own rules need hundreds."""
 
 Tags = tuple[bool, ...]
 Assignment = Mapping[str, Any]
@@ -50,9 +50,9 @@ Assignment = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: ``points`` give its ``attributes`` (as ``principal.kind``) a value each.
+    """One axis: each of its ``points`` holds a value for each of its ``attributes`` (such as ``principal.kind``).
 
-    ``tags`` say of each point what invariants ask for; points that differ in them are never taken for one.
+    ``tags`` mark each point for the invariants; points whose tags differ are never put into one class.
     """
 
     name: str
@@ -86,13 +86,12 @@ def axes(owner: str, kinds: Iterable[str], rules: Iterable[Rule]) -> tuple[Axis,
             itertools.product(places, [*places, "BB"]),
             lambda p: (),
         ),
-        _axis("hold", ("resource.hold",), ((False,), (True,)), lambda p: ()),
         _axis("signed", ("context.signed",), ((False,), (True,)), lambda p: ()),
     )
 
 
 def reads(term: Any) -> frozenset[str]:
-    """The attributes that a term of a condition looks at, as ``principal.kind``; a standing is read off the kind."""
+    """The attributes that a term of a condition looks at, as ``principal.kind``; a standing follows from the kind."""
     return frozenset(_read(term))
 
 
@@ -100,14 +99,13 @@ _RESOURCE = frozenset(
     f"resource.{name}"
     for name in (
         "owner", "ownerKind", "jurisdiction", "scheme", "code", "pap", "legalBasis", "purposes", "groups", "grants",
-        "hold",
     )
 )  # fmt: skip
 _CONTEXT = frozenset(f"context.{name}" for name in ("purpose", "legalBasis", "granted", "stated", "signed"))
 
 
 def _whole(variable: str) -> frozenset[str]:
-    """What looking at a variable itself may tell: of a reader its standing, of the others anything."""
+    """The attributes that a term on a whole variable may depend on: of a reader the kind (its standing), else all."""
     whole = {"principal": frozenset({"principal.kind"}), "resource": _RESOURCE, "context": _CONTEXT}
     return whole.get(variable, frozenset())
 
@@ -134,7 +132,7 @@ class _Named:
                 self._look(body)
 
     def words(self, attribute: str) -> set[str]:
-        """All words beside which the attribute stands in one expression."""
+        """All words that some expression compares with the attribute."""
         return set().union(*(words for names, words in self._compared if attribute in names))
 
     def _look(self, node: Any) -> None:

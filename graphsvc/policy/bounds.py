@@ -1,7 +1,7 @@
-"""How large and how deeply nested a policy text may be, found out before the engine sees it.
+"""How large and how deeply nested a policy text may be, checked before the engine sees it.
 
 The engine's parser calls itself for every bracket, so a few hundred bytes of brackets overflow its stack and end the
-process (https://github.com/cedar-policy/cedar/issues has several of the kind). Strings and comments are told apart from
+process (https://github.com/cedar-policy/cedar/issues has several reports). Strings and comments are told apart from
 the rest as the grammar does (https://docs.cedarpolicy.com/policies/syntax-grammar.html), so nothing hides in them and
 nothing in them counts.
 """
@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from graphsvc.model.errors import InvalidInput
 
 MAX_FILE = 1 << 16
-"""Bytes of a policy file, a schema or a decision table."""
+"""At most this many bytes in a policy file, a schema or a decision table."""
 MAX_RULES = 200
-"""Rules of a file; the product's shared rulebook has some thirty in ten files."""
+"""At most this many rules in a file; the product's shared rulebook has some thirty in ten files."""
 MAX_NESTING = 24
-"""Brackets within each other; the engine's parser takes twice as many on the smallest stack that it may get."""
+"""At most this many brackets within each other; the engine takes twice as many on the smallest stack it may get."""
 MAX_LINKS = 250
-"""Members, calls, ``&&``, ``||``, ``!``, sums and ``if`` of one rule: each may stand within the one before it."""
+"""At most this many members, calls, ``&&``, ``||``, ``!``, sums and ``if`` in one rule: each may nest in another."""
 
 _TOKEN = re.compile(
     r"""
@@ -43,11 +43,11 @@ class InvalidPolicy(InvalidInput):
 
 
 class PolicyTooLarge(InvalidPolicy):
-    """A policy file past what is read at all: too long, too deep, too many rules."""
+    """A policy file that is too large to be read at all: too long, nested too deeply, or with too many rules."""
 
 
 def bound_files(files: Mapping[str, str]) -> None:
-    """Raise PolicyTooLarge, with file and line, for the first file that is past the bounds; InvalidPolicy, no text."""
+    """Raise PolicyTooLarge, with file and line, for the first file past the bounds; InvalidPolicy for broken text."""
     for name, text in files.items():
         bound_length(text, name)
         if name.endswith((".cedar", ".cedarschema")):

@@ -54,7 +54,7 @@ def check_files(directory: Path) -> list[Finding]:
 
 def check_texts(files: Mapping[str, str], tables: Mapping[str, str]) -> list[Finding]:
     """As :func:`check_files`, for the texts of policy files and of decision tables by their names."""
-    # 1. Parse, fit to the schema, names: without these nothing else can be said (rules).
+    # 1. Syntax, schema and names (module rules): without these nothing else can be checked.
     try:
         policies = policies_of(files)
     except InvalidPolicy as error:

@@ -18,12 +18,12 @@ FIELDS = tuple(f"view:{group}" for group in GROUPS)
 READS = (*ACTIONS, *FIELDS)
 """Every action that a scope answers for."""
 PROFILES = 512
-"""How many readers' decisions are kept."""
+"""Decisions of at most this many reader profiles are kept in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one reader may do with one label, and per field group withheld from view the rule that withholds it."""
+    """What one reader may do with one label; ``rules``: by which rule a field group, or export, is withheld."""
 
     allowed: frozenset[str]
     rules: Mapping[str, str]
@@ -56,7 +56,7 @@ class _Table:
 class Decider:
     """Makes scopes from policies. Thread-safe; decisions are kept per policies and reader profile, never per person.
 
-    ``in_force`` gives the policies anew at each question; without it they are ``policies`` for good.
+    ``in_force`` is called at each question for the policies of that moment; without it ``policies`` hold for good.
     """
 
     def __init__(self, policies: Policies, in_force: Callable[[], Policies] | None = None) -> None:
@@ -80,9 +80,9 @@ class Decider:
     ) -> Scope:
         """The caller's scope at ledger index ``at``, good until the first of its ``entitlements`` ends.
 
-        ``labels`` are all label numbers and labels that there are. Without a purpose, a legal
-        basis and a registered case, or when a rule fails, only what is left after denying is in scope: the caller's own
-        labels or less. Whatever the policies say, every field group ⊆ view, export ⊆ view and analyse ⊆ view ⊆ match.
+        ``labels`` maps every label number to its label. Without a purpose, a legal basis and a registered case, only
+        the caller's own labels can be in scope; a rule that fails denies. Whatever the policies say, every field
+        group ⊆ view, export ⊆ view and analyse ⊆ view ⊆ match.
         """
         policies = self.policies
         table = self._table(policies, profile_of(principal, footing, case_registered, entitlements), labels)
@@ -158,7 +158,7 @@ def profile_of(
     case_registered: bool,
     entitlements: Entitlements = _NO_ENTITLEMENTS,
 ) -> Profile:
-    """What policies may know of the caller. An unstated footing is blank, and no grant is used on it."""
+    """What policies may know of the caller. Where the footing is not stated, it is blank and no grant counts."""
     stated = footing.stated and case_registered
     return Profile(
         org=principal.org,
@@ -176,7 +176,7 @@ def profile_of(
 
 def decide(policies: Policies, profile: Profile, labels: Sequence[Label]) -> list[Verdict]:
     """What ``profile`` may do with each label, the service's invariants enforced, in order."""
-    # Without a stated footing nothing but one's own is looked at, whatever the policies say.
+    # Without a stated footing only the reader's own labels are looked at, whatever the policies say.
     open_to = [label for label in labels if profile.stated or label.owner == profile.org]
     # What may not even be matched is not looked at further, nor is what may not be viewed: that enforces the nesting.
     matched = [

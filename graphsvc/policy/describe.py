@@ -80,10 +80,6 @@ def _jurisdiction(points: Points) -> str:
     return ", ".join(_distinct("same country" if reader == label else "other country" for reader, label in points))
 
 
-def _hold(points: Points) -> str:
-    return ", ".join("on hold" if hold else "not on hold" for (hold,) in points)
-
-
 def _signed(points: Points) -> str:
     return ", ".join("a signed question" if signed else "an unsigned question" for (signed,) in points)
 
@@ -103,6 +99,5 @@ _NAMES: dict[str, Callable[[Points], str]] = {
     "handling": _handling,
     "pap": _pap,
     "jurisdiction": _jurisdiction,
-    "hold": _hold,
     "signed": _signed,
 }

@@ -1,7 +1,7 @@
 """What changes between two versions of the policies: every decision, found by going through all of them.
 
-Decisions are told in boxes: all readers, footings and labels of some classes along each axis (:mod:`policy.grid`). The
-boxes of one answer do not overlap, and together they are all that changes.
+Changes are given as boxes: all readers, footings and labels of some classes along each axis
+(:mod:`graphsvc.policy.grid`). The boxes of one answer do not overlap, and together they are all that changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ from graphsvc.policy.rules import Policies
 from graphsvc.policy.telling import changed_tellings
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many organisations are done."""
+"""Called with how many organisations are done, and how many there are."""
+
+
+Described = dict[str, Any]
+"""What readers or labels have in common, by attribute."""
+Classes = dict[str, dict[str, dict[str, list[Described]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that changes. ``rules`` are the ids of rules added, taken away or changed, with ``+``, ``-`` or ``~``;
-    ``limits`` the limits of identifiers a day that are others, ``tellings`` the rules by which hits are told
-    late that are.
+    """All that changes between two versions.
 
+    ``rules`` are the ids of rules added, taken away or changed, with ``+``, ``-`` or ``~``; ``limits`` the changed
+    limits of identifiers a day, ``tellings`` the changed rules by which owners are told late of hits.
     ``decisions`` is how many were compared; ``classes`` names, by owner and axis, the points of each class.
     """
 
@@ -51,17 +56,17 @@ class Difference:
     rules: tuple[str, ...]
     decisions: int
     changes: tuple[Change, ...]
-    classes: dict[str, dict[str, dict[str, list[dict[str, Any]]]]]
+    classes: Classes
     limits: tuple[str, ...] = ()
     tellings: tuple[str, ...] = ()
 
 
 def difference(old: Policies, new: Policies, progress: Progress | None = None) -> Difference:
-    """Every reader-label-action decision that is another under ``new`` than under ``old``."""
+    """Every decision (of reader, label and action) that differs between ``old`` and ``new``. Raises InvalidPolicy."""
     # 1. Whose labels: every organisation with a file in one of them, and one without.
     owners = [SOMEBODY, *sorted({*old.owners, *new.owners})]
     enumeration = Enumeration([old, new])
-    decisions, changes, classes = 0, list[Change](), dict[str, dict[str, dict[str, list[dict[str, Any]]]]]()
+    decisions, changes, classes = 0, list[Change](), Classes()
     for number, owner in enumerate(owners):
         # 2. Reading and acts look at different attributes: a space for each (grid).
         for actions in (READS, ACTS):
@@ -136,7 +141,7 @@ def _boxes(changed: Bools, reachable: Bools) -> list[tuple[frozenset[int], ...]]
 
 
 def _alike(changed: Bools, reachable: Bools, place: int) -> tuple[Bools, Bools, list[frozenset[int]]]:
-    """One slice along an axis for each that is different, and which slices each stands for."""
+    """Keep one of each kind of slice along an axis; also returns which slices each one stands for."""
     groups: dict[tuple[bytes, bytes], list[int]] = {}
     for number in range(changed.shape[place]):
         key = (np.take(changed, number, axis=place).tobytes(), np.take(reachable, number, axis=place).tobytes())
@@ -161,9 +166,9 @@ def _points(grid: Grid, cells: Bools) -> int:
     return int(weights)
 
 
-def _named(grid: Grid, changes: Sequence[Change]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def _named(grid: Grid, changes: Sequence[Change]) -> dict[str, dict[str, list[Described]]]:
     """For the axes that matter to ``changes``, the points behind each class's name."""
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    found: dict[str, dict[str, list[Described]]] = {}
     for classes in grid.space:
         used = {name for change in changes for name in change.within.get(classes.axis.name, ())}
         if used:

@@ -97,7 +97,7 @@ def _decision(result: Any, book: Rulebook) -> Decision:
     if diagnostics.errors:
         return Decision(False, EVALUATION_ERROR)
     # The owner's own rules are named first, then the rulebook's, so that the name shown is the nearest reason and
-    # does not hang on the order of files.
+    # does not depend on the order of files.
     names = sorted((book.ids[reason] for reason in diagnostics.reasons), key=lambda name: (name not in book.own, name))
     return Decision(bool(result.allowed), names[0] if names else DEFAULT_DENY, tuple(names))
 
@@ -137,7 +137,6 @@ def _label(position: int, label: Label) -> dict[str, Any]:
             "purposes": list(label.purposes),
             "groups": list(label.groups),
             "grants": list(label.grants),
-            "hold": label.hold,
         },
         "parents": [],
     }

@@ -16,9 +16,9 @@ ACTS = ("submit", "recall", "disclose", "hold", "administer")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One action. ``decision`` is what the rules say; ``allowed`` what the service does, ``because`` of ``invariant``.
+    """One action. ``decision`` is what the rules say; ``allowed`` is what the service does.
 
-    ``files`` maps each deciding rule to its file; ``invariant`` is empty where the service does as the rules say.
+    ``files`` maps each deciding rule to its file; ``invariant`` says why the two differ, and is empty where they agree.
     """
 
     action: str

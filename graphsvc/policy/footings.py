@@ -1,6 +1,6 @@
-"""Whether a stated footing is one: known codes, and a case that the caller's organisation has registered.
+"""Checks of a stated footing: known codes, and a case that the caller's organisation has registered.
 
-A word that nobody knows would leave only the caller's own records in scope, and look like "nobody holds anything". The
+An unknown word would leave only the caller's own records in scope, and look like "nobody holds anything". The
 code lists are public and the cases are the caller's own, so saying what is wrong tells nothing of anybody's records.
 """
 
@@ -14,7 +14,7 @@ from graphsvc.model.hints import hint
 from graphsvc.model.principals import Footing
 
 MEMBERS = {"purpose": "header graphsvc-purpose", "legal basis": "header graphsvc-legal-basis"}
-"""What is coded, and where it is stated."""
+"""The members of a footing that have a code list, and the header that states each."""
 CASE = "header graphsvc-case"
 
 
@@ -24,7 +24,7 @@ def check_footing(
     registered: Callable[[str], bool],
     cases: Callable[[], Iterable[str]],
 ) -> None:
-    """Raise InvalidInput for a footing that is none; one that states nothing at all is allowed.
+    """Raise InvalidInput for a footing that is wrong or incomplete; one that states nothing at all is allowed.
 
     ``registered`` tells whether the caller's organisation has a case, ``cases`` lists them for a hint.
     """
@@ -44,7 +44,7 @@ def check_footing(
 
 
 def check_codes(footing: Footing, codelists: Mapping[str, Codelist], where: Mapping[str, str] | None = None) -> None:
-    """Raise InvalidInput for a purpose or legal basis that is in no list, as the list writes it."""
+    """Raise InvalidInput for a purpose or legal basis that is not written exactly as in its code list."""
     places = where or MEMBERS
     said = {"purpose": (footing.purpose, "purposes"), "legal basis": (footing.legal_basis, "legal-bases")}
     for name, (code, listing) in said.items():

@@ -1,13 +1,12 @@
-"""Every decision that there is, exactly and in seconds, though there are billions of them.
+"""Works out every possible decision, exactly and in seconds, though there are billions of them.
 
-1. The terms of the rules, which stand between ``&&``, ``||`` and ``!``, are asked of Cedar one by one, over every value
+1. Cedar evaluates the terms of the rules (what stands between ``&&``, ``||`` and ``!``) one by one, over every value
    of the one or two attributes that each looks at.
 2. Points of an axis that no term tells apart are one class: hundreds of points become a handful.
-3. Terms are put together to rules as Cedar does, errors included, and rules to decisions: something permits, nothing
+3. Terms are combined into rules as Cedar does it, errors included, and rules into decisions: something permits, nothing
    forbids, and no rule fails.
 
-The decisions are those of :func:`graphsvc.policy.decide.decide`, which a test asks beside this on random readers and
-labels.
+The decisions are those of :func:`graphsvc.policy.decide.decide`; a test compares the two on random readers and labels.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import Policies, Rule
 
 MAX_VALUES = 20_000
-"""So many combinations of values one term may be asked over: terms of one or two attributes come to some hundreds."""
+"""At most this many combinations of values for one term; one or two attributes come to some hundreds."""
 MAX_CELLS = 40_000_000
-"""So many classes of readers, footings and labels are put together; the product's rules come to 2 million."""
+"""At most this many combined classes of readers, footings and labels; the product's rules come to 2 million."""
 READS = ("match", "view", "analyse", "export", *(f"view:{group}" for group in GROUPS))
 ACTS = ("submit", "recall", "disclose", "hold", "administer")
 
@@ -73,7 +72,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Where something is true and where it fails; an axis for each of the space, of length 1 where it looks at none."""
+    """Where a term is true and where it fails; an axis for each of the space, of length 1 where it looks at none."""
 
     holds: Bools
     fails: Bools
@@ -132,7 +131,7 @@ class Enumeration:
             {name: value for values in chosen for name, value in values.items()}
             for chosen in itertools.product(*(values for values, _ in steps))
         ]
-        # 2. Asked as the condition of a permit: allowed is true.
+        # 2. Asked as the condition of a permit: allowed means that the term is true.
         key = json.dumps(
             [text, sorted(policies.standings.items()), [[c[name] for name in looked] for c in combinations]]
         )
@@ -144,7 +143,7 @@ class Enumeration:
 
 
 def _projected(axis: Axis, looked: Iterable[str]) -> tuple[list[Assignment], list[int]]:
-    """The distinct values along an axis, and for each point which of them; one of both when nothing is looked at."""
+    """The distinct values along an axis, and for each point which of them; one of each when nothing is looked at."""
     wanted = [place for place, name in enumerate(axis.attributes) if name in looked]
     if not wanted:
         return [dict(zip(axis.attributes, axis.points[0], strict=True))], [0]
@@ -195,7 +194,7 @@ def _policy_set(tree: Any) -> Any:
 
 _READER = ("org", "kind", "jurisdiction", "roles", "groups")
 _LABEL = (
-    "owner", "ownerKind", "jurisdiction", "scheme", "code", "pap", "legalBasis", "purposes", "groups", "grants", "hold",
+    "owner", "ownerKind", "jurisdiction", "scheme", "code", "pap", "legalBasis", "purposes", "groups", "grants",
 )  # fmt: skip
 _CONTEXT = ("purpose", "legalBasis", "stated", "granted", "signed")
 
@@ -312,7 +311,7 @@ def _combined(
 
 
 def _nested(raw: Mapping[str, Bools], looked: Bools) -> dict[str, Bools]:
-    """What the decider enforces whatever policies say: nothing foreign unstated, and everything ⊆ view ⊆ match."""
+    """What the decider enforces whatever policies say: nothing foreign without a footing, all ⊆ view ⊆ match."""
     done = {action: array for action, array in raw.items() if action in ACTS}
     if "match" in raw:
         done["match"] = raw["match"] & looked

@@ -29,7 +29,7 @@ def breaches(policies: Policies, owners: Sequence[str] | None = None) -> Iterato
     """Every invariant broken on labels of ``owners`` (None: of those with a file, and of one without)."""
     enumeration = Enumeration([policies])
     for owner in [SOMEBODY, *policies.owners] if owners is None else owners:
-        # What is about acts looks at other attributes than what is about reading: two small spaces, not one large.
+        # Rules on acts look at other attributes than rules on reading: two small spaces, not one large one.
         for actions, invariants in ((READS, INVARIANTS), (OWNER_ACTS, ACT_INVARIANTS)):
             (grid,) = enumeration.grids(owner, actions)
             for name, broken in invariants.items():
@@ -92,7 +92,7 @@ def _grant_moved(grid: Grid) -> dict[str, Bools]:
 
 
 def _moved(grid: Grid, name: str, attribute: str) -> dict[str, Bools]:
-    """Decisions for readers who share no group (grant) with the label that are others than on a label without any."""
+    """Where readers who share no group (or grant) with a label get another decision than on a label without any."""
     place = grid.axis(name)
     axis, members = grid.space[place].axis, grid.space[place].members
     class_of = {point: number for number, points in enumerate(members) for point in points}

@@ -40,7 +40,7 @@ def parse_limits(text: str) -> Limits:
 
 
 def changed_limits(old: Limits | None, new: Limits | None) -> Iterator[str]:
-    """What is another limit in ``new`` than in ``old``, a line each."""
+    """The limits that differ between ``old`` and ``new``, a line each."""
     before, after = (limits.places() if limits is not None else {} for limits in (old, new))
     for place in sorted({*before, *after}):
         if before.get(place) != after.get(place):

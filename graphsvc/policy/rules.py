@@ -20,6 +20,7 @@ from typing import Any
 import cedarpy
 
 from graphsvc.model.errors import InvalidInput
+from graphsvc.model.slugs import PATTERN
 from graphsvc.model.yamlfiles import load_yaml
 from graphsvc.policy.bounds import MAX_FILE, InvalidPolicy, bound_files
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
@@ -31,13 +32,13 @@ STANDINGS_FILE = "standings.yaml"
 OWNERS_FOLDER = "orgs"
 RULEBOOKS_FOLDER = "rulebooks"
 MAX_KINDS = 100
-"""So many kinds of organisations may have a standing."""
+"""At most this many kinds of organisations may have a standing."""
 RESERVED = frozenset({"default-deny", "evaluation-error"})
-"""Names that the decider gives where no rule of a file does."""
+"""Names that the decider gives as the rule where no rule of a file decides."""
 
 _NO_RULES = frozenset({SCHEMA_FILE, STANDINGS_FILE, LIMITS_FILE, TELLING_FILE})
 _RULE_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_OWNER_FILE = re.compile(rf"{OWNERS_FOLDER}/([a-z][a-z0-9-]*)\.cedar")
+_OWNER_FILE = re.compile(rf"{OWNERS_FOLDER}/({PATTERN})\.cedar")
 _RULEBOOK_FILE = re.compile(rf"{RULEBOOKS_FOLDER}/[a-z0-9][a-z0-9.-]*\.cedar")
 
 
@@ -58,7 +59,7 @@ class Rule:
     def conditions(self) -> list[tuple[str, Any]]:
         """Its conditions as (``when`` or ``unless``, expression), all of which must be met, in order.
 
-        Whom the rule's head is about comes first, as a condition like the others.
+        The principal and the resource that the rule's head names come first, as conditions like the others.
         """
         heads = [("when", _head(part, self.tree[part])) for part in ("principal", "resource")]
         said = [(condition["kind"], condition["body"]) for condition in self.tree["conditions"]]
@@ -67,7 +68,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """What decides over one owner's labels: a parsed policy set and its rules' ids in the order they are preferred.
+    """What decides over one owner's labels: a parsed policy set, and its rules in the order of the text.
 
     ``ids`` maps Cedar's positional policy id to the rule's ``@id``; ``own`` are the ids from the owner's file.
     """
@@ -83,8 +84,8 @@ class Policies:
     """All policies of the service, checked. Immutable; ``digest`` (``sha256:<hex>``) is over the bytes of all files.
 
     ``limits`` is how many identifiers may be asked for, where a file says so; ``tellings`` which hits are told late.
-    ``files`` are the texts that it was made
-    of, by their path below the policies' folder; those in ``closed`` were not read, and allow nothing.
+    ``files`` are the texts, by their path below the policies' folder; those in ``closed`` were not read, and allow
+    nothing.
     """
 
     digest: str
@@ -244,7 +245,7 @@ def _rules(text: str, where: str) -> Iterator[Rule]:
                 "a rule is about attributes, not about one reader or label", where=f"{where} @id {rule}"
             )
         if _has(tree["conditions"], "like") or _has(tree["conditions"], "Var", "action"):
-            # With words that are only compared every decision can be enumerated (policy.grid).
+            # All decisions can be enumerated (policy.grid) because words are only ever compared.
             message = "a condition names values, not patterns (like), and actions stand in the rule's head"
             raise InvalidPolicy(message, where=f"{where} @id {rule}")
         yield Rule(rule, where, tree)

@@ -19,18 +19,18 @@ ACTIONS = ("view", "match", "analyse", "export")
 
 IDENTITY, MATCH, EXPORT = "identity", "match", "export"
 _OWNER = len(GROUPS) + 1
-"""From this bit on a packed number holds an owner's."""
+"""From this bit upwards a packed number holds the number of an owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
     """``lids`` as parameters of a query, so small that hundreds of labels cost a read next to nothing.
 
-    ``may`` has a number for each label up to the last that may be viewed: what may be done with it, as bits, and above
-    them, where the identity is withheld, a number of the owner; 0 is nothing. ``view`` and each field group list those
-    of the numbers that allow it, and ``worlds`` those of ``view`` that belong to each world of the reader's
-    (:class:`graphsvc.graph.facts.Node`): owners by slug, and an empty text for what is identified. ``owner`` among the
-    masks has for each label the place of its owner in ``owners``.
+    Among the ``masks``, ``may`` has a number for each label up to the last that may be viewed: a bit for viewing and
+    for each field group, and above these, where the identity is withheld, a number of the owner; 0 allows nothing.
+    ``view`` and each field group list the numbers that allow it; ``owner`` has for each label the place of its owner
+    in ``owners``. ``worlds`` lists the numbers of ``view`` in each world of the reader
+    (:class:`graphsvc.graph.facts.Node`), named by an owner's slug, or by an empty text for what is identified.
     """
 
     lids: Mapping[str, tuple[int, ...]]
@@ -70,8 +70,8 @@ class Scope:
 
     ``lids`` maps every action of :data:`ACTIONS` and every field group of :data:`GROUPS` to sorted label numbers.
     ``labels`` holds the label behind each visible or matchable number; ``rules`` names, per (lid, group), the rule
-    that withholds the group, and per (lid, ``export``) the one that lets it be looked at only. ``withdrawn`` are record
-    integers revoked, recalled or moved but not yet applied; where they would be very many, ``leaving`` names their
+    that withholds the group, and per (lid, ``export``) the one that withholds it from export. ``hidden`` are record
+    integers recalled, erased or moved but not yet applied; where they would be very many, ``hidden_in`` names their
     submissions (ledger indexes), which are then hidden whole.
     ``owners`` are those of all ``labels``, where they are known. ``tellings`` are the rules of the same version, by
     which owners are told of hits.
@@ -85,21 +85,21 @@ class Scope:
     lids: Mapping[str, tuple[int, ...]]
     labels: Mapping[int, Label]
     rules: Mapping[tuple[int, str], str] = field(default_factory=dict)
-    withdrawn: tuple[int, ...] = ()
-    leaving: tuple[int, ...] = ()
+    hidden: tuple[int, ...] = ()
+    hidden_in: tuple[int, ...] = ()
     owners: frozenset[str] | None = None
     tellings: Tellings = AT_ONCE
     packed: Packed | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Pack ``lids`` unless they come packed; those of other lids, as a copy may bring along, count for nothing."""
+        """Pack ``lids`` unless ``packed`` is made of them; a copy may bring along what was packed of other lids."""
         if self.packed is None or self.packed.lids is not self.lids:
             object.__setattr__(self, "packed", pack(self.lids, self.labels))
 
     def for_export(self) -> Scope:
         """The scope of an answer that is kept in a file: what may not be exported is not viewed for it.
 
-        Of a hit nothing is exported, so what may be matched stays.
+        A hit exports nothing of a record, so what may be matched stays.
         """
         given = frozenset(self.allowed(EXPORT))
         kept = {name: tuple(lid for lid in lids if lid in given) for name, lids in self.lids.items() if name != MATCH}
@@ -110,7 +110,7 @@ class Scope:
         return self.lids.get(action, ())
 
     def masks(self, world: str | None = None) -> Mapping[str, list[int]]:
-        """What may be viewed, as in :class:`Packed`: in one world or, where nothing is joined, in all of them."""
+        """The masks of :class:`Packed`, in one world; without one, in all of them, for reads that join nothing."""
         assert self.packed is not None
         masks = self.packed.masks
         return masks if world is None else {**masks, "view": self.packed.worlds.get(world, [])}
@@ -123,7 +123,7 @@ class Scope:
 
     @property
     def viewed(self) -> tuple[str, ...]:
-        """Whose records may be viewed, in the order that ``owner`` of :class:`Packed` counts by."""
+        """The owners whose records may be viewed, in the order of ``owners`` in :class:`Packed`."""
         assert self.packed is not None
         return self.packed.owners
 

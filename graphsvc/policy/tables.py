@@ -27,7 +27,7 @@ from graphsvc.policy.rules import Policies
 from graphsvc.policy.scope import ACTIONS
 
 MAX_CASES = 500
-"""Lines of one table."""
+"""At most this many cases in one table."""
 
 
 class TableReader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +133,7 @@ def parse_table(text: str, name: str) -> Table:
 
 
 def run_table(policies: Policies, table: Table) -> list[Mismatch]:
-    """Every case of ``table`` that is decided otherwise; empty when all hold."""
+    """Every case of ``table`` that the policies decide differently; empty when all hold."""
     mismatches: list[Mismatch] = []
     for case in table.cases:
         profile = profile_from(table.readers[case.reader], table.footings.get(case.footing), case.granted)

@@ -1,8 +1,9 @@
-"""Which hits their owner is told late, or never, because a law asks for it: a file beside the rules, part of them.
+"""Which hits owners are told of late, or never, because a law asks for it: a file beside the rules, part of them.
 
-Every other hit is told at once, and so is every record that is shown. A rule names the askings that it is about word by
-word, and no two rules may be about one asking: where two laws ask for different things, people decide, not the order of
-a file. What is not told to anybody is told in general: readers of the access log are shown these rules.
+Owners are told at once of every other hit, and of every record that is shown. A rule lists the askings that it is about
+(who asks, for what purpose, on which legal basis), and no two rules may be about one asking: where two laws ask for
+different things, people decide, not the order of a file. That some hits are told late is no secret: readers of the
+access log are shown these rules.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from itertools import combinations
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -23,9 +24,9 @@ from graphsvc_verify.telling import MOST_DAYS
 
 TELLING_FILE = "telling.yaml"
 MAX_RULES = 50
-"""Rules of the file."""
+"""At most this many rules in the file."""
 MAX_LAW = 200
-"""Bytes of a rule's law: it stands in every entry that the rule is about, and must not make one larger."""
+"""At most this many bytes in a rule's law: it stands in every entry that the rule is about, and must not enlarge it."""
 KINDS = "organisation-kinds"
 LISTS = {"purposes": "purposes", "legal_bases": "legal-bases", "askers": KINDS, "owners": KINDS}
 """The members that say which askings a rule is about, and the code list of each."""
@@ -63,7 +64,7 @@ class Telling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
         return True
 
     def said(self) -> str:
-        """What it says, in one line."""
+        """The rule in one line, for people."""
         when = "never" if self.silent else f"{self.delay} days late"
         whose = "all" if self.owners is None else ", ".join(self.owners)
         asked = f"{', '.join(self.askers)} for {', '.join(self.purposes)} on {', '.join(self.legal_bases)}"
@@ -78,21 +79,6 @@ class Tellings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def of(self, footing: Footing, asker: str, owner: str) -> Telling | None:
         """The one rule about a hit of an asker, on records of an owner, of these kinds; None: it is told at once."""
         return next((rule for rule in self.rules if rule.meets(footing, asker, owner)), None)
-
-    def listed(self) -> list[dict[str, Any]]:
-        """The rules as owners are shown them: what is said in general, and of no single hit."""
-        return [
-            {
-                "rule": rule.name,
-                "law": rule.law,
-                "purposes": list(rule.purposes),
-                "legal_bases": list(rule.legal_bases),
-                "askers": list(rule.askers),
-                "owners": None if rule.owners is None else list(rule.owners),
-                "delay": rule.delay,
-            }
-            for rule in self.rules
-        ]
 
 
 AT_ONCE = Tellings()
@@ -115,7 +101,7 @@ def parse_tellings(text: str) -> Tellings:
 
 
 def changed_tellings(old: Tellings, new: Tellings) -> Iterator[str]:
-    """What is told otherwise by ``new`` than by ``old``, a line each."""
+    """The rules that differ between ``old`` and ``new``, a line each."""
     before, after = ({rule.name: rule for rule in rules.rules} for rules in (old, new))
     for name in sorted({*before, *after}):
         if before.get(name) == after.get(name):

@@ -1,8 +1,8 @@
-"""Policies of others are tried in a process of their own, which may die: the engine is native code.
+"""Policies of others are tried in a separate process, which may die: the engine is native code.
 
 Whoever proposes a policy chooses what the engine's parser, validator and formatter read. What ends that process (a
-stack that overflows, a loop, memory) ends nothing else, and says as much as a rule that does not parse: no.
-The service decides by policies only that came through such a trial, on a stack half as large as any of its own threads.
+stack that overflows, a loop, memory) ends nothing else; the policy is refused then, as if it did not parse. The
+service decides only by policies that passed such a trial, on a stack half as large as any of its own threads.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from graphsvc.policy.diff import Difference
 from graphsvc.policy.rules import Policies, policies_of, read_files
 
 CPU_SECONDS = 60
-"""Processor time of a trial; that of the product's own policies takes two seconds."""
+"""Processor time of a trial, in seconds; that of the product's own policies takes two."""
 CPU_EACH = 2
-"""Processor seconds more for every file of rules."""
+"""Additional processor seconds for every file of rules."""
 PATIENCE = 5
-"""So many times its processor time a trial may last on a machine that is busy with other things."""
+"""A trial may last this many times its processor time: the machine may be busy with other things."""
 
 _CHILD = "graphsvc.policy.trialchild"
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
-"""What of the environment the process gets; the rest may hold secrets."""
+"""The environment variables that the process gets; others may hold secrets."""
 
 _log = logging.getLogger("graphsvc.policy")
 
@@ -54,7 +54,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of it: what is to be mended, the formatted text, the difference."""
+    """The result of an order: what is to be mended, the formatted text, the difference."""
 
     findings: tuple[Finding, ...] = ()
     text: str = ""
@@ -96,12 +96,12 @@ def hold_trial(order: Order) -> Answer:
 
 
 def prove(files: Mapping[str, str], cpu_seconds: int = CPU_SECONDS) -> None:
-    """Raise InvalidPolicy unless the files parse, fit the schema and can be used, found out in another process."""
+    """Raise InvalidPolicy unless the files parse, fit the schema and can be used, as tried in another process."""
     refuse(hold_trial(Order("prove", dict(files), cpu_seconds=cpu_seconds)).findings)
 
 
 def load_proved(directory: Path) -> Policies:
-    """Policies of a folder, of which nothing was read here before another process had. Raises InvalidPolicy."""
+    """The policies of a folder, read here only after another process could read them. Raises InvalidPolicy."""
     files = read_files(directory)
     prove(files)
     return policies_of(files)
@@ -125,7 +125,7 @@ def formatted_apart(text: str, where: str) -> str:
 
 
 def compare(old: Mapping[str, str], new: Mapping[str, str]) -> Difference:
-    """Every decision that is another under the files ``new`` than under ``old``. Raises InvalidPolicy."""
+    """Every decision that differs between the files ``old`` and ``new``. Raises InvalidPolicy."""
     answer = hold_trial(Order("compare", dict(new), old=dict(old), cpu_seconds=cpu_time(old) + cpu_time(new)))
     refuse(answer.findings)
     assert answer.difference is not None

@@ -1,6 +1,6 @@
 """The process of a trial (:mod:`graphsvc.policy.trial`): an order on its standard input, the answer on its output.
 
-It holds no secret, opens no file or connection, and whatever ends it says no to the policy that it was given.
+It holds no secret and opens no file or connection; whatever ends it early, the policy that it was given is refused.
 """
 
 from __future__ import annotations

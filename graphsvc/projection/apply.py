@@ -5,9 +5,10 @@ An organisation's entries come in ledger order; organisations take turns, a tran
 
 What a crash leaves: the graph's watermark moves in the same transaction as the claims, and says of each entry that is
 under way how far it is, so after a restart the applier goes on at the batches that did not commit. The columns are
-written before that commit, so they are never behind the graph; what they have too early is replaced once the batch
-comes, and stands under a number that no other label gets. Rows are set aside by an entry that is durable before the
-watermark goes over them: killed before it, they are tried again; after it, the next start reads it and leaves them out.
+written before that commit, so they are never behind the graph; what they have too early is replaced when the batch
+comes again, and stands under a label number that no other label gets. Rows are set aside by an entry that is durable
+before the watermark passes them: after a crash before that entry they are tried again; after a crash behind it, the
+next start reads the entry and leaves them out.
 """
 
 from __future__ import annotations
@@ -44,16 +45,16 @@ from graphsvc.projection.changes import BRINGING, CHANGES, MOVE, Aside, Plan, re
 from graphsvc.projection.schedule import Progress, Schedule, Waiting
 
 LISTED = 2_000
-"""So many withdrawn records are hidden one by one until the graph has let go of them."""
+"""At most this many records of an entry are hidden one by one until it is applied; with more, whole submissions are."""
 STOP_SECONDS = 10.0
-"""A batch in hand gets this long when the service stops; what did not commit then is applied by the next start."""
+"""Seconds that the current batch gets when the service stops; what is not committed then, the next start applies."""
 
 _log = logging.getLogger("graphsvc.projection.apply")
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """What the applier can't get over now: the ledger entry (None: none in particular) and why, as a code."""
+    """What holds the applier up now: the ledger entry (None: none in particular) and why, as a code."""
 
     entry: int | None
     code: str
@@ -76,8 +77,11 @@ class Payloads:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
-    """Records that an entry changes alike, or their submissions; ``labels``: those before and after, if they decide."""
+class Hidden:
+    """Records that an entry changes alike, or (``whole``) their submissions.
+
+    ``labels``: those before and after a move that need not hide the records from everybody; None: it hides them.
+    """
 
     records: tuple[int, ...]
     whole: tuple[int, ...]
@@ -86,7 +90,7 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
-    """Somebody in a loop who waits until as much is ``reached``."""
+    """A caller in an event loop that waits for progress of which ``reached`` is true."""
 
     reached: Callable[[Progress], bool]
     loop: asyncio.AbstractEventLoop
@@ -94,7 +98,7 @@ class _Waiter:
 
 
 class Applier:
-    """One thread that follows the ledger. ``labels`` is the label table of what is applied, replaced, never changed."""
+    """One thread that follows the ledger. ``labels`` has the applied labels; it is replaced, never changed in place."""
 
     def __init__(self, ledger: Ledger, payloads: Payloads, projections: Projections) -> None:
         self._ledger = ledger
@@ -106,7 +110,7 @@ class Applier:
         self._waiting: list[_Waiter] = []
         self._lock = threading.Lock()
         self.labels: Mapping[int, Label] = MappingProxyType({})
-        self._leaving: Mapping[int, list[Leaving]] = {}
+        self._hidden: Mapping[int, list[Hidden]] = {}
         self._entry: int | None = None
         self._plan, self._schedule = Plan(), Schedule(Watermark(-1))
         self.progress = Progress()
@@ -134,7 +138,7 @@ class Applier:
         return self.progress.applied
 
     async def wait(self, index: int, org: str | None = None, seconds: float = 30.0) -> None:
-        """Return once entry ``index`` is applied, and all that came before it: of ``org`` alone, if one is given.
+        """Return once entry ``index`` and all before it are applied; with ``org``, only those about its records count.
 
         Raises Unavailable after ``seconds``.
         """
@@ -144,7 +148,7 @@ class Applier:
             await self._until(lambda progress: progress.reached(index, org), seconds)
 
     async def settle(self, org: str, seconds: float = 30.0) -> None:
-        """Return once all is applied that the ledger has of an organisation by now; raises Unavailable."""
+        """Return once all that the ledger now has about an organisation's records is applied; raises Unavailable."""
         last = self._ledger.head - 1
         await self._until(lambda progress: progress.settled(org, last), seconds)
 
@@ -157,7 +161,7 @@ class Applier:
             self._waiting.append(waiter)
         self._wake.set()
         try:
-            # What came between the first look and the list did not know of this one.
+            # Progress that was made before this waiter was listed did not wake it.
             if not reached(self.progress):
                 await asyncio.wait_for(waiter.done, seconds)
         except TimeoutError:
@@ -166,18 +170,17 @@ class Applier:
             with self._lock:
                 self._waiting = [one for one in self._waiting if one is not waiter]
 
-    def withdrawn(
+    def hidden(
         self,
         at: int,
         alike: Callable[[Label, Label], bool] = lambda _before, _label: False,
         at_hand: bool = False,
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """What entries up to ``at`` have moved or withdrawn but the graph still has: hidden from a scope.
+        """What a scope must hide: records that entries up to ``at`` moved or withdrew, but not yet in the graph.
 
-        Records by their integers; where an entry names more than :data:`LISTED`, their submissions as a whole. Records
-        stay to be seen where ``alike`` says that the reader is decided alike under the label before and the one after,
-        and the two show it the same: of several moves of one record, each must leave it so. ``at_hand``: raises
-        NotAtHand rather than read the ledger.
+        Returns integers of records and, for entries that name more than :data:`LISTED`, submissions to hide as a whole.
+        Moved records stay visible where ``alike`` says that the labels before and after mean the same for the reader;
+        of several moves of one record, each must. ``at_hand``: raises NotAtHand rather than read the ledger.
         """
         progress = self.progress
         if progress.unmoved(self._ledger.last_scope_event):
@@ -186,20 +189,20 @@ class Applier:
             raise NotAtHand
         pending = [*progress.changes(at), *self._ledger.indexes(progress.head, at + 1, CHANGES)]
         # Kept: every question asks until they are applied.
-        known = self._leaving
-        self._leaving = found = {index: known.get(index) or self._read_leaving(index, kind) for index, kind in pending}
+        known = self._hidden
+        self._hidden = found = {index: known.get(index) or self._read_hidden(index, kind) for index, kind in pending}
         parts = [part for of in found.values() for part in of]
         hidden = [part for part in parts if part.labels is None or not alike(*part.labels)]
         return tuple(n for part in hidden for n in part.records), tuple(n for part in hidden for n in part.whole)
 
-    def _read_leaving(self, index: int, kind: str) -> list[Leaving]:
+    def _read_hidden(self, index: int, kind: str) -> list[Hidden]:
         """What one entry changes, part by part."""
         change = read_change(kind, self._ledger.open_header(index)["body"])
         many = len(change.records) > LISTED
-        found = [_leaving(change.gone, None, many)]
+        found = [_hidden_part(change.gone, None, many)]
         for move in change.moves:
             labels = (move.before, move.label) if move.before is not None and move.unseen else None
-            found.append(_leaving(move.records, labels, many))
+            found.append(_hidden_part(move.records, labels, many))
         return found
 
     def _run(self) -> None:
@@ -219,12 +222,12 @@ class Applier:
     def catch_up(self, progress: Callable[[int], None] | None = None) -> None:
         """Apply every effective entry that waits, until none does; ``progress`` is told how many are done.
 
-        For the applier's thread, or instead of it.
+        Runs in the applier's thread; call it only where that was not started.
         """
         self._entry = None
         mark = self._projections.writer.watermark()
         self._plan, self._schedule = Plan(by_record=False), Schedule(mark)
-        # Of each organisation at most one: what it has read of its rows goes on with its next turn.
+        # At most one entry per organisation: its iterator goes on with the next rows at its next turn.
         begun: dict[int, Iterator[bool]] = {}
         done = 0
         while (turn := self._next()) is not None and not self._stop.is_set():
@@ -252,7 +255,7 @@ class Applier:
         return self._schedule.next()
 
     def _work(self, entry: int, kind: str, at: int) -> Iterator[bool]:
-        """Apply an entry from its ``at``-th row on, a transaction at a time; says after each whether it is whole."""
+        """Apply an entry from its ``at``-th row on; yields after each transaction whether the entry is done."""
         return self._bring(entry, at) if kind in BRINGING else self._change(entry, kind, at)
 
     def _bring(self, entry: int, at: int) -> Iterator[bool]:
@@ -267,7 +270,7 @@ class Applier:
                 part, after = left.cut(size)
                 code = self._refused(entry, part, plan)
                 if code is None:
-                    # What had to be made small for one row may be larger again after it.
+                    # Parts that were made small because of one row may grow again after it.
                     left, size = after, 2 * size
                     yield part.to is None
                     continue
@@ -302,7 +305,7 @@ class Applier:
         return code
 
     def _at_fault(self, submission: int, part: Batch, code: str) -> list[tuple[int, str]]:
-        """The rows of a part that was refused which are at fault by themselves; none: it must be divided first."""
+        """The rows of a refused part that are at fault by themselves; none: the part must be divided first."""
         writer = self._projections.writer
         drafts = zip(part.drafts, part.ordinals, strict=True)
         checked = [(draft.row, row_fault(submission, draft, ordinal, writer.kinds)) for draft, ordinal in drafts]
@@ -310,12 +313,12 @@ class Applier:
         if found or len(part.drafts) > 1:
             return found
         if code in REFUSED:
-            # A server that takes nothing at all says nothing about this row.
+            # If the server takes nothing at all, that says nothing about this row.
             writer.check()
         return [(part.drafts[0].row, code)]
 
     def _set_aside(self, entry: int, faults: list[tuple[str, int, int]], plan: Plan, rest: int | None = None) -> None:
-        """Say in the log that rows are set aside: durable before the watermark goes over them."""
+        """Say in the log that rows are set aside: durable before the watermark passes them."""
         submission = plan.submission(entry)
         with self._ledger.reading() as connection:
             owner = owner_of(connection, submission)
@@ -340,10 +343,10 @@ class Applier:
             writer.move(step, change.moves, lambda moved: columns.move(index, moved))
             yield True
             return
-        # The columns first: gone there a moment early is no harm, late would be.
+        # The columns first: records may be gone from there a moment too early, but not too late.
         columns.withdraw(change.gone)
         owners = [str(part["owner"]) for part in header["owners"]]
-        # Cut by what the graph has of the records: what is out already costs nothing.
+        # Cut by how much the graph has of the records: those that are out already cost nothing.
         pieces = writer.pieces(change.gone[at:])
         while pieces:
             self._go_on()
@@ -352,7 +355,7 @@ class Applier:
             try:
                 writer.withdraw(Step(index, at, to, passed=self._schedule.passed(index)), piece, owners)
             except Exception as error:
-                # Never set aside: what it names would come back. In smaller parts it may be taken.
+                # Withdrawals are never set aside: the records would come back. Smaller parts may be taken.
                 if len(piece) < 2 or fault_of(error) not in (*REFUSED, SLOW):
                     raise
                 half = -(-len(piece) // 2)
@@ -378,14 +381,14 @@ class Applier:
             done = [one for one in self._waiting if one.reached(progress)]
             self._waiting = [one for one in self._waiting if one not in done]
         for one in done:
-            # Who waited may have gone this moment, and its loop with it: that must not hold up the graph.
+            # A waiter's loop may have closed at this moment: that must not hold up the graph.
             with suppress(RuntimeError):
                 one.loop.call_soon_threadsafe(_settle, one.done)
 
 
-def _leaving(records: Sequence[int], labels: tuple[Label, Label] | None, many: bool) -> Leaving:
+def _hidden_part(records: Sequence[int], labels: tuple[Label, Label] | None, many: bool) -> Hidden:
     whole = tuple(sorted({record >> ROW_BITS for record in records})) if many else ()
-    return Leaving(() if many else tuple(records), whole, labels)
+    return Hidden(() if many else tuple(records), whole, labels)
 
 
 def _settle(future: asyncio.Future[None]) -> None:

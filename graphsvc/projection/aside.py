@@ -1,9 +1,9 @@
 """Rows set aside: what the applier could not bring into the graph, said in the log, and what is set aside now.
 
-What is accepted should be applicable; this is for what all the same is not. A fault of the surroundings (Neo4j gone, a
-disk full) is waited out for ever. A fault of the data never passes: then the rows at fault, and no others, are named in
-an entry of the log with a code and no values, their owner is told in its section, and the applier goes on after it.
-Nobody but the operator says so: no organisation has signed it.
+Every accepted row should be applicable; this is for those that are not. A fault of the surroundings (Neo4j gone, a disk
+full) is waited out, however long it lasts. A fault of the data never passes: then an entry of the log names the rows at
+fault, and no others, with a code and no values; their owner is told in its section, and the applier goes on. The entry
+rests on the operator's word alone: no organisation has signed it.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ APPLIER = "the service's applier"
 BAD_VALUE, UNREADABLE = "bad_value", "unreadable"
 """Codes: a value that no graph or column can hold; a draft that its key does not open, or not of its form."""
 REFUSED = ("graph_statement", "graph_refused")
-"""Codes of what Neo4j does not take: told again before it is believed, and only while it takes other writes."""
+"""Codes of what Neo4j refuses: believed only after several tries, and only while it takes other writes."""
 SLOW = "graph_slow"
 """A time-out: worth trying in smaller parts, and never a row's own fault."""
 LISTED = 200
-"""So many ranges of rows stand in the owner's section itself; the header has all of them."""
+"""At most this many ranges of rows stand in the owner's section itself; the header has all of them."""
 
 _OF_DATA = (ValueError, ArithmeticError, TypeError, LookupError, RecursionError, struct.error)
 Faults = Sequence[tuple[str, int, int]]
 
 
 def fault_of(error: Exception) -> str | None:
-    """The code of a fault that comes again whenever the same is applied; None for one that may pass."""
+    """The code of a fault that recurs whenever the same data is applied; None for one that may pass."""
     if isinstance(error, OutOfOrder | OSError):
         return None
     if isinstance(error, Unfit):
@@ -79,7 +79,7 @@ def as_ranges(faults: Iterable[tuple[int, str]]) -> list[tuple[str, int, int]]:
 
 
 def set_aside_entry(owner: str, aside: Aside) -> EntryDraft:
-    """The entry that says that rows are set aside. Appending fails with Conflict where they are already."""
+    """The entry that sets rows aside. Appending fails with Conflict where one of them is set aside already."""
 
     def effects(connection: Connection, index: int, _t: str) -> None:
         known = standing(connection, [aside.submission]).get(aside.submission, [])
@@ -101,7 +101,7 @@ def set_aside_entry(owner: str, aside: Aside) -> EntryDraft:
 
 
 def reapply_entry(owner: str, by: str, rows: Ranges, still: Effects) -> EntryDraft:
-    """The entry that brings rows of one submission in that were set aside.
+    """The entry that reapplies rows of one submission that were set aside.
 
     Appending fails with Conflict where one of them is not set aside any more (applied, taken back or erased), and with
     what ``still`` raises in the entry's transaction.
@@ -126,13 +126,13 @@ def reapply_entry(owner: str, by: str, rows: Ranges, still: Effects) -> EntryDra
 
 
 def owner_of(connection: Connection, submission: int) -> str | None:
-    """Whose a submission is."""
+    """The owner of a submission; None when there is no such submission."""
     table = tables.submissions
     return connection.execute(select(table.c.org).where(table.c["index"] == submission)).scalar()
 
 
 def last_row(connection: Connection, submission: int, after: int) -> int:
-    """The last row of a submission that has rows from ``after`` on."""
+    """The last row of a submission, but at least ``after``."""
     table = tables.submissions
     rows = connection.execute(select(table.c.rows).where(table.c["index"] == submission)).scalar()
     return max(after, (rows or 0) - 1)

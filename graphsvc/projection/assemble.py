@@ -1,8 +1,8 @@
 """From the ledger's sealed drafts to everything that a fresh graph and fresh columns hold, without a server.
 
-Worker processes open and decode packs, then write their rows; what only one can do is in this process, in ledger order:
-which integer an entity has, which number a label. So a pack goes out, comes back as the keys that it names, and
-goes on when it has its numbers. Memory: some 250 bytes for each entity of the graph, and one pack a worker.
+Worker processes open and decode packs, then write their rows. This process alone gives entities their integers and
+labels their numbers, in ledger order. So a worker gets a pack, reports the keys that it names, and writes the rows when
+it has their numbers. Memory: some 250 bytes for each entity of the graph, and one pack per worker.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import DraftFiles, write_rest
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.numbering import Numbering
+from graphsvc.graph.prepare import mentions
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, pack_rows, read_drafts
 from graphsvc.model.drafts import CleanDraft
@@ -32,7 +33,7 @@ from graphsvc.model.places import ROW_BITS, record_int
 from graphsvc.projection.batches import read_draft
 from graphsvc.projection.changes import BRINGING, EFFECTIVE, SUBMISSION, Plan, read_plan
 
-FOREVER = (1 << 62) - 1
+ALWAYS = (1 << 62) - 1
 Progress = Callable[[int, int], None]
 """Called as ``progress(done, total)``, counted in accepted rows."""
 
@@ -54,9 +55,10 @@ class Pack:
 
 @dataclass(slots=True)
 class Named:
-    """What a pack names, each entity once: key, kind, ordinal of its first draft, when its last record here goes.
+    """What a pack names, each entity once: key, kind, ordinal of its first mention.
 
-    ``touched`` are the labels that the records left in the end bring to it, as positions in ``labels``.
+    ``until`` is the entry at which the last of its records in this pack goes (:data:`ALWAYS`: none). ``touched`` are
+    the final labels of those of its records that stay, as positions in ``labels``.
     """
 
     rows: int = 0
@@ -136,7 +138,7 @@ def _packs(
 
 
 class _Entities:
-    """The entities so far, each with its integer and until when some record keeps it. One row an entity, in arrays."""
+    """The entities so far, each with its integer and the entry until which some record keeps it. Arrays save memory."""
 
     def __init__(self) -> None:
         self._slots: dict[str, int] = {}
@@ -149,7 +151,7 @@ class _Entities:
         self._entry, self._base = -1, 0
 
     def take(self, pack: Pack, named: Named, lids: list[int]) -> array[int]:
-        """The integers of what a pack names. Packs come in ledger order."""
+        """The integers of the entities that a pack names. Packs must come in ledger order."""
         if pack.entry != self._entry:
             self._entry, self._base = pack.entry, 0
         first = pack.submission << ROW_BITS | self._base
@@ -179,7 +181,7 @@ class _Entities:
         kinds = list(self._kind_names)
         texts = [";".join(map(str, lids)) for lids in self._sets]
         for key, slot in self._slots.items():
-            if self._until[slot] == FOREVER:
+            if self._until[slot] == ALWAYS:
                 yield self._ids[slot], key, kinds[self._kinds[slot]], texts[self._lids[slot]]
 
     def _merge(self, known: int, more: tuple[int, ...]) -> int:
@@ -236,7 +238,7 @@ class _Workers:
             yield self._named(pack, (turn + 1 - len(waiting) + at) % count)
 
     def write(self, ids: array[int], lids: list[int]) -> None:
-        """Let the pack that was read last be written."""
+        """Have the pack that was read last written, with these integers and label numbers."""
         self._pipes[self._current].send((ids, lids))
 
     def _named(self, pack: Pack, worker: int) -> tuple[Pack, Named]:
@@ -252,7 +254,7 @@ class _Workers:
 
 
 def _work(pipe: Connection, folders: tuple[Path, Path], plan: Plan, marks: Marks, number: int) -> None:
-    # Drafts make no cycles, and to look for some among a pack's many objects takes most of the time of reading it.
+    # Drafts make no reference cycles, and looking for some among a pack's objects takes most of the reading time.
     gc.disable()
     columns = Columns(folders[1] / f"of-{number}")
     with DraftFiles(folders[0], number, marks) as files:
@@ -290,35 +292,25 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
         named.rows += pack.entry == pack.submission
         named.ordinals_used += sealed.entities
     known: dict[Label, int] = {}
-    seen: dict[str, int] = {}
-    touched: list[set[int]] = []
+    found = mentions(drafts, begins)
+    touched: list[set[int]] = [set() for _ in found.keys]
+    named.until = [-1] * len(found.keys)
     labels: list[int | None] = []
-    places: list[list[int]] = []
-    for draft, ordinal in zip(drafts, begins, strict=True):
+    for draft, own in zip(drafts, found.positions, strict=True):
         record = record_int(pack.submission, draft.row)
         fate = plan.fate(record, draft.label)
         label = None if fate is None else known.setdefault(fate, len(known))
         labels.append(label)
-        until = plan.gone.get(record, FOREVER)
-        own = []
-        for position, entity in enumerate(draft.entities):
-            place = seen.setdefault(entity.key, len(seen))
-            if place == len(touched):
-                touched.append(set())
-                named.kinds.append(entity.kind)
-                named.ordinals.append(ordinal + position)
-                named.until.append(until)
-            elif named.until[place] < until:
-                named.until[place] = until
+        until = plan.gone.get(record, ALWAYS)
+        for place in own:
+            named.until[place] = max(named.until[place], until)
             if label is not None:
                 touched[place].add(label)
-            own.append(place)
-        places.append(own)
     left = [draft for draft, label in zip(drafts, labels, strict=True) if label is not None]
     named.records, named.claims = len(left), sum(len(draft.entities) + len(draft.links) for draft in left)
-    named.keys, named.labels = list(seen), list(known)
+    named.keys, named.kinds, named.ordinals, named.labels = found.keys, found.kinds, found.ordinals, list(known)
     named.touched = [tuple(sorted(each)) for each in touched]
-    return drafts, labels, places, named
+    return drafts, labels, found.positions, named
 
 
 def _gather(columns: Path) -> None:

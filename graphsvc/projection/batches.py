@@ -1,7 +1,7 @@
 """What an entry brings into the graph, read from its sealed payload: rows in order, cut into batches.
 
 A row that can't be read does not hold up the others: it comes with what is wrong with it. Where a pack or the entry
-itself can't be read, nobody can say which rows there are, so that is the end of what can be read.
+itself can't be read, nobody can say which rows there are, so reading ends there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from graphsvc.projection.aside import UNREADABLE, fault_of
 from graphsvc.projection.changes import MOVE, Plan, read_plan
 
 TRIES = 3
-"""So often something is tried before it is believed that it will never do."""
+"""At most this many tries before a fault is taken to be permanent."""
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Stopping(Unavailable):
 class Row:
     """One row to be applied: its number, its place among the sealed ones, the ordinal of its first entity, its draft.
 
-    ``begin`` is the place at which its batch begins. Without a draft it can't be read; ``fault`` says why.
+    ``begin`` is the place at which its batch begins. ``draft`` None: the row can't be read, ``fault`` says why.
     """
 
     number: int
@@ -87,7 +87,7 @@ class Batch:
 
 
 class RowReader:
-    """Reads rows. ``go_on`` waits some seconds, and raises :class:`Stopping` when the service stops."""
+    """Reads rows. ``go_on`` waits the given seconds, and raises :class:`Stopping` when the service stops."""
 
     def __init__(self, ledger: Ledger, store: PayloadStore, keys: RowKeys, go_on: Callable[[float], None]) -> None:
         self._ledger = ledger
@@ -149,7 +149,7 @@ class RowReader:
                 return
 
     def _packs(self, submission: int) -> Iterator[list[SealedDraft]]:
-        """What is sealed in each pack of a submission. Raises what reading it raises, if it does so again and again."""
+        """The drafts in each pack of a submission. Raises what reading raises, if it still does at the last try."""
         body = self._again(lambda: self._ledger.open_header(submission)["body"])
         name = str(body["name"])
         for pack in msgspec.convert(body["packs"], list[str]):
@@ -171,7 +171,7 @@ class RowReader:
 
 
 def read_draft(sealed: SealedDraft) -> CleanDraft | None:
-    """The draft; None for one that can't be read, or is not what its place says."""
+    """The draft; None for one that can't be read, or whose row or number of entities is not the sealed one."""
     try:
         draft = None if sealed.draft is None else decode_draft(sealed.draft)
     except (ValueError, RecursionError):

@@ -1,10 +1,10 @@
-"""What ledger entries do to records that are in the graph: one reading of it, for the applier and for a rebuild.
+"""What ledger entries do to records that are in the graph: read in one way, for the applier and for a rebuild.
 
 A record moves to another label, or goes. An *erasure* destroys the record's key as well, so a later rebuild can't read
-what the record held, and need not: nothing of a record that has gone decides what others come to.
+what the record held, and need not: a record that has gone has no effect on what becomes of others.
 
 Rows that can't be applied are *set aside* by an entry of the log (:mod:`graphsvc.projection.aside`): they count as
-never applied by the entry that it names. A *reapply* entry brings some of them in later, at its own place.
+never applied by the entry that brought them. A *reapply* entry brings some of them in later, at its own place.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHANGES = (MOVE, WITHDRAWAL, ERASURE)
 BRINGING = (SUBMISSION, REAPPLY)
 """The types of entries that bring records into the graph."""
 EFFECTIVE = (*BRINGING, *CHANGES)
-"""The types of entries that change the graph; all others only move the watermark's meaning along."""
+"""The types of entries that change the graph; an entry of another type changes nothing in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Aside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def rows(self) -> ranges.Ranges:
-        """All of them."""
+        """All rows that are set aside."""
         return ranges.ranges((self.submission, first, last) for _, first, last in self.faults)
 
 
@@ -76,12 +76,12 @@ class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that changes records later, by record, and what is not applied.
+    """What later entries do to records, by record, and which rows are not applied.
 
     ``moves``: record → [(entry index, label)]; ``gone``: record → entry index. ``aside``: entry → rows that it did not
     bring; ``rest``: entry → the row from which on its payload is not looked at; ``again``: ``reapply`` entry → rows.
-    ``touched``: entry of :data:`CHANGES` → the submissions whose records it names. ``by_record`` False: what becomes of
-    single records is left out.
+    ``touched``: entry of :data:`CHANGES` → the submissions whose records it names. ``by_record`` False: ``moves`` and
+    ``gone`` stay empty.
     """
 
     moves: dict[int, list[tuple[int, Label]]] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Plan:
                 self.moves.setdefault(record, []).append((index, move.label))
 
     def forget(self, entry: int) -> None:
-        """Let go of what is said of an entry that is applied."""
+        """Drop what is known about an entry that is applied."""
         for known in (self.aside, self.rest, self.again, self.touched):
             known.pop(entry, None)
 
@@ -143,18 +143,18 @@ class Plan:
         return lambda row: again(row) and not aside(row)
 
     def label_at(self, entry: int, record: int, label: Label) -> Label:
-        """The label that a record comes under in entry ``entry``: moves while it was set aside count as well."""
+        """The label under which ``entry`` brings a record in; moves while the record was set aside count as well."""
         for index, to in self.moves.get(record, ()):
             if record >> ROW_BITS < index < entry and to.owner == label.owner:
                 label = to
         return label
 
     def fate(self, record: int, label: Label) -> Label | None:
-        """The label of a record in the end that came under ``label``; None when it has gone."""
+        """The final label of a record that came in under ``label``; None when it has gone."""
         if record in self.gone:
             return None
         for index, to in self.moves.get(record, ()):
-            # As the graph has it: an entry moves what is there, and never to another owner.
+            # As in the graph: an entry moves only records that are there, and never to another owner.
             if index > record >> ROW_BITS and to.owner == label.owner:
                 label = to
         return label

@@ -1,9 +1,10 @@
 """The path of a rebuild: graph and columns made anew from the ledger, equal to what they were.
 
-What a crash leaves. An own Neo4j is built beside the old one, in folders that end in ``.next``; one durable file,
-``rebuild``, is what swaps them in. Before it is there the old ones are untouched and the new ones are rubbish; once it
-is there every start finishes the swap. An external server can't be built beside itself: there the file says that graph
-and columns are to be emptied, every start empties them first, and the applier goes on from wherever it is.
+What a crash leaves. The service's own Neo4j is built beside the old one, in folders that end in ``.next``; one durable
+file, ``rebuild``, decides that they are swapped in. Before it is there, the old folders are untouched and the new ones
+are rubbish; once it is there, every start finishes the swap. An external server can't be built beside itself: there the
+file says that graph and columns are to be emptied: every start empties them until that is done, and the applier goes on
+from wherever it is.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ NEXT, OLD = ".next", ".old"
 SWAPPED = ("neo4j", "columns")
 SWAP, EMPTY = b"swap", b"empty"
 MADE = "made"
-"""The file in a home that says up to which entry its store was written from nothing."""
+"""The file in a home that says up to which entry a rebuild wrote its store."""
 
 Import = Callable[[Path, list[str]], None]
 """Creates a Neo4j home and runs the offline import there with these arguments."""
 Served = Callable[[Path, Callable[[Graph], "Rebuilt"]], "Rebuilt"]
-"""Runs a Neo4j on a home, makes the constraints, and hands its graph on."""
+"""Runs a Neo4j on a home, makes the constraints, and returns what the given function returns for its graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Source:
 def rebuild_offline(source: Source, run_import: Import, served: Served) -> Rebuilt:
     """Build a fresh home for the own Neo4j, and fresh columns, and swap them in. Nobody may use the old ones meanwhile.
 
-    Raises IntegrityError when the import took other than what was written, Unavailable, OSError; then all is as before.
+    Raises IntegrityError when the import does not hold what was written, Unavailable, OSError; then all is as before.
     """
     data, payloads = source.data, source.payloads
     # 1. Empty folders beside those in use; what an interrupted rebuild left goes.
@@ -114,9 +115,9 @@ def rebuild_online(source: Source, graph: Graph) -> Rebuilt:
 
 
 def made_at(home: Path) -> int:
-    """The entry up to which the store of a home was written from nothing; -1 for one that only grew.
+    """The entry up to which a rebuild wrote the store of a home; -1 for a store that was never rebuilt.
 
-    What was erased later may still lie in its files.
+    What was erased after that entry may still lie in its files.
     """
     try:
         return int((home / MADE).read_text(encoding="ascii"))

@@ -1,8 +1,8 @@
-"""What of the ledger waits to be applied, and whose turn it is.
+"""Which ledger entries wait to be applied, and whose turn it is.
 
-The entries of one organisation are applied in ledger order, for they are about the same records. What one organisation
-submits, moves or takes back is in nobody else's records, and what it comes to does not hang on who came first. So
-organisations take turns, a transaction each: three rows wait for what is in hand, never for another's million.
+The entries of one organisation are applied in ledger order, as they are about the same records. What one organisation
+submits, moves or takes back changes nobody else's records, and the outcome does not depend on who came first. So
+organisations take turns, a transaction each: three rows wait for one transaction, never for another's million rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from graphsvc.ledger.own import owners_of
 from graphsvc.projection.changes import BRINGING, CHANGES, EFFECTIVE, SUBMISSION, Plan
 
 MOST_AHEAD = 1_000
-"""So many entries that wait are looked at for the next turn: that bounds how many the watermark names as open."""
+"""At most this many waiting entries are looked at for the next turn, so the watermark names no more as open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Progress:
         return next(iter(self.waiting), self.head) - 1
 
     def has(self, index: int) -> bool:
-        """Whether an entry is applied: then so is all that came before it of whom it is about."""
+        """Whether an entry is applied; then so are all earlier ones about the same organisations."""
         return index < self.head and index not in self.waiting
 
     def reached(self, index: int, org: str) -> bool:
@@ -60,18 +60,18 @@ class Progress:
         return index < self.head and not any(one.index <= index and one.is_about(org) for one in self.waiting.values())
 
     def unmoved(self, index: int) -> bool:
-        """Whether nothing up to entry ``index`` still has to move records or take them out."""
+        """Whether all entries up to ``index`` that move records or take them out are applied."""
         return index < self.head and not self.changes(index)
 
     def changes(self, index: int) -> list[tuple[int, str]]:
-        """(index, type) of what up to entry ``index`` still has to move records or take them out."""
+        """(index, type) of the entries up to ``index`` that still have to move records or take them out."""
         return [change for change in self._changes if change[0] <= index]
 
     def submissions_of(self, org: str) -> list[int]:
         """An organisation's submissions that are not wholly applied."""
         return list(self._submissions.get(org, ()))
 
-    # Every question asks for these, and while much waits there is much to look through.
+    # Cached: every question asks for these, and many entries may be waiting.
     @cached_property
     def _changes(self) -> list[tuple[int, str]]:
         return [(one.index, one.kind) for one in self.waiting.values() if one.kind in CHANGES]
@@ -86,7 +86,7 @@ class Progress:
 
 
 class Schedule:
-    """The entries that wait; one applier's, from one reading of the graph's watermark on."""
+    """The entries that wait, for one applier, from one reading of the graph's watermark on."""
 
     def __init__(self, mark: Watermark) -> None:
         self._mark = mark
@@ -97,7 +97,7 @@ class Schedule:
         self._progress: Progress | None = None
 
     def look(self, ledger: Ledger, plan: Plan) -> None:
-        """Take in what has come into the ledger since; ``plan`` takes it in as well."""
+        """Take in entries that have come into the ledger since, here and in ``plan``."""
         head = ledger.head
         if head <= self._head:
             return
@@ -109,7 +109,7 @@ class Schedule:
         self._head, self._progress = head, None
 
     def next(self) -> Waiting | None:
-        """The entry whose turn it is: of the first of each organisation, that whose last turn is longest ago."""
+        """The entry whose turn it is: among the first of each organisation, the one whose last turn is longest ago."""
         found: tuple[int, Waiting] | None = None
         before: set[str] = set()
         for one in islice(self._waiting.values(), MOST_AHEAD):
@@ -128,16 +128,16 @@ class Schedule:
         return found[1]
 
     def passed(self, entry: int) -> tuple[int, ...]:
-        """The entries before one that has its turn that have still to be applied."""
+        """The entries before ``entry``, whose turn it is, that still have to be applied."""
         return tuple(index for index in islice(self._waiting, MOST_AHEAD) if index < entry)
 
     def done(self, entry: int) -> None:
-        """An entry is wholly applied."""
+        """Note that an entry is wholly applied."""
         del self._waiting[entry]
         self._progress = None
 
     def progress(self) -> Progress:
-        """How far that is; the same object until it changes."""
+        """How far the ledger is applied; the same object until that changes."""
         if self._progress is None:
             self._progress = Progress(self._head, MappingProxyType(dict(self._waiting)))
         return self._progress
@@ -151,7 +151,7 @@ def _waiting(ledger: Ledger, plan: Plan, fresh: Sequence[tuple[int, str]]) -> di
     owners = owners_of(ledger, frozenset().union(*touched.values()))
 
     def concerns(index: int) -> frozenset[str] | None:
-        # Of what is nobody's, nobody can say what it hangs on.
+        # It names what is no submission, so nobody can say whose records it is about.
         if not touched[index] <= owners.keys():
             return None
         return frozenset(owners[submission] for submission in touched[index])

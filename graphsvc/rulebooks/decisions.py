@@ -1,6 +1,6 @@
 """The path of a policy version: proposed, checked, approved, in force from a ledger index on.
 
-What is in force is read off the ledger, never off the disk: the files under ``policies/`` are version 0, entered when
+What is in force is read from the ledger, never from the disk: the files under ``policies/`` are version 0, entered when
 the log is first opened. The entry that brings a version into force is a scope event, so the sequencer refuses every
 read whose scope was taken before it. A crash before that entry leaves the old version in force, after it the new one.
 """
@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
-from graphsvc.acts.signed import Acted, Handler, SignedAct
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
@@ -28,14 +28,12 @@ from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, Scop
 from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.rules import SCHEMA_FILE, Policies, digest_of, policies_of, read_files
 from graphsvc.policy.trial import Order, cpu_time
-from graphsvc.rulebooks import bodies
 from graphsvc.rulebooks.trials import Trials
 from graphsvc.rulebooks.usable import unusable
 from graphsvc.rulebooks.versions import (
     APPROVE,
     BASE,
     PROPOSE,
-    ROLL_BACK,
     SCHEMA,
     Event,
     Proposal,
@@ -45,6 +43,7 @@ from graphsvc.rulebooks.versions import (
     parts_of,
 )
 from graphsvc.rulebooks.views import version_shape
+from graphsvc.wire.rulebooks import ApprovePolicy, PolicyVersion, ProposePolicy, RollBackPolicy
 from graphsvc_verify.meaning import SHARED
 
 _log = logging.getLogger("graphsvc.policy")
@@ -65,17 +64,13 @@ class Governing:
         self._closed: dict[str, str] = {}
         self._policies = self._started(disk)
 
-    def handlers(self) -> dict[str, Handler]:
-        """The handlers of the acts about policies, by kind."""
-        return {PROPOSE: self.propose, ROLL_BACK: self.propose, APPROVE: self.approve}
-
     def in_force(self) -> Policies:
-        """The policies in force at the ledger's head or later; asked by every question."""
+        """The policies in force at the ledger's head or later. Every question calls this."""
         event = self._ledger.last_scope_event
         if self._known == event:
             return self._policies
         with self._lock:
-            # An event that is not durable yet is not in the tables: what is read now is not kept as what it made.
+            # An event that is not durable yet is not in the tables: what is read now must not be kept as its outcome.
             durable = event < self._ledger.head
             self._follow()
             if durable:
@@ -93,16 +88,23 @@ class Governing:
         if _last_digest(connection) != digest:
             raise ScopeMoved("another version of the policies is in force")
 
-    async def propose(self, act: SignedAct) -> Acted:
-        """Propose a version of the part that is the act's ``sub``, or the way back to an earlier one.
+    @carries_out(ProposePolicy)
+    async def propose(self, act: SignedAct, body: ProposePolicy) -> Acted:
+        """Propose a version of the part that is the act's ``sub``."""
+        return await self._propose(act, body)
+
+    @carries_out(RollBackPolicy)
+    async def roll_back(self, act: SignedAct, body: RollBackPolicy) -> Acted:
+        """Propose the way back to an earlier version of the part that is the act's ``sub``."""
+        return await self._propose(act, body)
+
+    async def _propose(self, act: SignedAct, form: ProposePolicy | RollBackPolicy) -> Acted:
+        """Enter a proposal.
 
         Raises Denied, Conflict when the base is not current, InvalidInput when the result does not pass the check.
         """
         # 1. Whose part is it, and who may?
         part = self._part(act)
-        form: bodies.Change | bodies.Return = (
-            act.read(bodies.Change) if act.kind == PROPOSE else act.read(bodies.Return)
-        )
         versions = await asyncio.to_thread(self.versions)
         # 2. On top of what is current.
         if form.base != versions.base(part):
@@ -121,8 +123,9 @@ class Governing:
         appended = await self._enter(act, part, versions, frozenset(self._ledger.members()), "")
         return await self._shown(act, part, appended)
 
-    async def approve(self, act: SignedAct) -> Acted:
-        """Stand behind a proposal by signing the same body; in force when enough do.
+    @carries_out(ApprovePolicy)
+    async def approve(self, act: SignedAct, _: ApprovePolicy) -> Acted:
+        """Approve a proposal by signing the same body; it comes into force once enough persons have signed.
 
         Raises Denied for its own proposer, NotFound, Conflict when it can't be approved any more.
         """
@@ -158,18 +161,18 @@ class Governing:
         org: str,
         versions: Versions,
         proposed: tuple[str, Mapping[str, str]],
-        form: bodies.Change | bodies.Return,
+        form: ProposePolicy | RollBackPolicy,
     ) -> str:
         """The digest of all policies if these files of a part were in force. Raises InvalidInput unless they pass."""
         part, files = proposed
         composed = {**versions.with_part(part, files), SCHEMA_FILE: self._schema}
-        # What can't be used is decided by nobody: it is no reason to refuse what others propose.
+        # Parts that can't be used allow nothing anyway: they are no reason to refuse what others propose.
         closed = self._closed_files(versions)
         tried = {name: text for name, text in composed.items() if name not in closed or part_of(name) == part}
         order = Order(
             "check",
             tried,
-            form.tables if isinstance(form, bodies.Change) else {},
+            form.tables if isinstance(form, ProposePolicy) else {},
             # An organisation's file decides over its own labels only: no other can be broken by it.
             owners=None if part == SHARED else (part,),
             cpu_seconds=cpu_time(tried),
@@ -185,7 +188,7 @@ class Governing:
         return frozenset(name for part in closed for name in versions.files(part))
 
     def _composed(self, versions: Versions) -> Policies:
-        """The policies in force: they have passed, or are closed."""
+        """The policies in force: each part has passed the check, or is closed."""
         files = {**versions.with_part("", {}), SCHEMA_FILE: self._schema}
         return policies_of(files, self._closed_files(versions))
 
@@ -203,7 +206,7 @@ class Governing:
         }
 
         def effects(connection: Connection, index: int, t: str) -> None:
-            # A member that came meanwhile has a say, and is told.
+            # A member admitted meanwhile has a say too, and must be told.
             if part == SHARED and members != frozenset(self._ledger.members()):
                 raise Conflict("members have changed meanwhile; look again", code="object_changed")
             _expect(connection, versions.last)
@@ -228,21 +231,21 @@ class Governing:
         return await asyncio.wrap_future(self._ledger.append(draft))
 
     async def _shown(self, act: SignedAct, part: str, appended: Appended) -> Acted:
-        def read() -> dict[str, Any]:
+        def read() -> PolicyVersion:
             versions = self.versions()
             proposal = versions.proposal(part, act.object)
             assert proposal is not None
             return version_shape(versions, proposal, act.org, self._ledger.members())
 
-        return Acted(await asyncio.to_thread(read), appended.receipt)
+        return Acted(await asyncio.to_thread(read), appended.encoded)
 
     def _started(self, disk: Mapping[str, str]) -> Policies:
-        """What is in force when the service starts; says in the ledger what is not said there yet."""
+        """What is in force when the service starts; enters into the ledger what is missing there."""
         if self._versions.last < 0:
             policies = policies_of(disk)
             self._say(BASE, {"files": {name: text for name, text in disk.items() if part_of(name)}}, policies.digest)
             return policies
-        # What was taken in by an earlier release may be what this one can't read: that part is closed, not the service.
+        # This release may be unable to read what an earlier one accepted: that part is closed, not the service.
         for part in unusable(self._versions, self._schema):
             self._closed[part] = self._versions.base(part)
             _log.error(
@@ -271,26 +274,28 @@ class Governing:
         self._versions = _read(self._ledger)
 
     def _follow(self) -> None:
-        """Take in what was decided since; holds the lock."""
+        """Take in what was decided since; the caller holds the lock."""
         fresh = _events(self._ledger, self._versions.last)
         if not fresh:
             return
-        # What others hold of the old state stays as it was.
+        # Others may still use the old object, so it is not changed.
         versions = _read(self._ledger)
         if versions.digest != self._policies.digest:
             self._policies = self._composed(versions)
         self._versions = versions
 
 
-def _named(part: str, form: bodies.Change | bodies.Return) -> None:
+def _named(part: str, form: ProposePolicy | RollBackPolicy) -> None:
     """Raise InvalidInput unless all files named are of the part that is decided on."""
-    for name in form.files if isinstance(form, bodies.Change) else ():
+    for name in form.files if isinstance(form, ProposePolicy) else ():
         if part_of(name) != part:
             raise InvalidInput("the file is not one of this part's", code="bad_act", where=f"files {name}")
 
 
-def _form(kind: str, body: Mapping[str, Any]) -> bodies.Change | bodies.Return:
-    return msgspec.convert(body, bodies.Change) if kind == PROPOSE else msgspec.convert(body, bodies.Return)
+def _form(kind: str, body: Mapping[str, Any]) -> ProposePolicy | RollBackPolicy:
+    if kind == PROPOSE:
+        return msgspec.convert(body, ProposePolicy)
+    return msgspec.convert(body, RollBackPolicy)
 
 
 def _events(ledger: Ledger, after: int) -> list[Event]:
@@ -308,7 +313,7 @@ def _read(ledger: Ledger) -> Versions:
 
 
 def _expect(connection: Connection, last: int) -> None:
-    """Of two decisions taken on one state only the first is carried out."""
+    """Raise Conflict unless ``last`` is the newest event: of two decisions on one state only the first counts."""
     found = connection.execute(select(func.max(tables.policy_events.c.index))).scalar()
     if (-1 if found is None else found) != last:
         raise Conflict("something else was decided about the policies meanwhile; look again", code="object_changed")

@@ -1,7 +1,8 @@
-"""Trials of proposed policies, one at a time, the organisations that wait for one in turn.
+"""Trials of proposed policies, one at a time; the organisations that wait for one take turns.
 
 A trial takes seconds of a processor. However many proposals one organisation hands in, the others wait for one of its
-trials at most, and whatever else the service does waits for none: a trial is another process (:mod:`policy.trial`).
+trials at most, and whatever else the service does waits for none: a trial is another process
+(:mod:`graphsvc.policy.trial`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from graphsvc.policy.check import Finding
 from graphsvc.policy.trial import Answer, Order, hold_trial
 
 WAITING = 4
-"""So many trials of one organisation may wait."""
+"""At most this many trials of one organisation may wait."""
 KEPT = 64
-"""Of so many trials that were passed it is known that they were."""
+"""At most this many passed trials are remembered, so that they are not held again."""
 
 _Place = tuple[Order, Future[Answer]]
 
@@ -41,7 +42,7 @@ class Trials:
 
         Raises InvalidPolicy where the process did not survive the texts, Unavailable when too many of ``org`` wait.
         """
-        # Past the bounds nothing need wait for its turn.
+        # What is past the bounds is refused without waiting for a turn.
         bound_files(order.files)
         bound_files(order.tables)
         name = hashlib.sha256(msgspec.json.encode(order, order="sorted")).hexdigest()

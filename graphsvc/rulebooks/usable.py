@@ -1,4 +1,4 @@
-"""Which parts of the policies in force this release can read at all, found out before it reads them."""
+"""Which parts of the policies in force this release can read at all, tried before it reads them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def unusable(versions: Versions, schema: str) -> list[str]:
     files = {part: version.files for part, version in versions.current.items() if version.files}
     base = {SCHEMA_FILE: schema, **files.get(SHARED, {})}
     owners = sorted(files.keys() - {SHARED})
-    # 1. All at once: the rule.
+    # 1. All at once, which is the usual case.
     if _stands(base | {name: text for owner in owners for name, text in files[owner].items()}):
         return []
     # 2. Without the shared rulebook nothing is decided, so the others need not be looked at.
     if not _stands(base):
         return [SHARED]
-    # 3. Whose file it is; where only all together do not stand, it is nobody's: then nothing is decided either.
+    # 3. Find whose file it is. Where only all of them together fail, it is nobody's: then the shared part is closed.
     return [owner for owner in owners if not _stands({**base, **files[owner]})] or [SHARED]
 
 

@@ -1,8 +1,8 @@
 """Versions of the policies as a pure function of what was decided about them, in ledger order.
 
-Policies come in parts that are decided on apart: the shared rulebook, and each organisation's own file. A proposal
-says which files of a part become which, on top of the version that was current when it was made; so what is approved
-is exactly what comes into force, or it does not come into force at all.
+Policies come in parts that are decided on separately: the shared rulebook, and each organisation's own file. A proposal
+gives new files of a part, on top of the version that was current when it was made; so what is approved is exactly what
+comes into force, or it does not come into force at all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from graphsvc.policy.rules import SCHEMA_FILE, STANDINGS_FILE, digest_of, is_rul
 from graphsvc.policy.telling import TELLING_FILE
 from graphsvc_verify.meaning import SHARED
 
-BASE, SCHEMA, PROPOSE, ROLL_BACK, APPROVE = "base", "schema", "policy-propose", "policy-rollback", "policy-approve"
+BASE, SCHEMA, PROPOSE, ROLL_BACK, APPROVE = "base", "schema", "propose-policy", "roll-back-policy", "approve-policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Version:
 class Proposal:
     """A change of a part (or a way back to an earlier version of it) and who stands behind it.
 
-    ``object`` is the digest of the body that all of them sign. It was in force from entry ``since`` up to ``until``.
+    ``object`` is the digest of the body that all of them sign. The proposal is in force from ``since`` to ``until``.
     """
 
     object: str
@@ -73,7 +73,7 @@ class Proposal:
 
 
 class Versions:
-    """Where things stand after some events."""
+    """All versions and proposals as they are after some events."""
 
     def __init__(self) -> None:
         self.current: dict[str, Version] = {}
@@ -94,7 +94,7 @@ class Versions:
         return "open" if self.base(proposal.part) == proposal.base else "outdated"
 
     def base(self, part: str) -> str:
-        """The version of a part that is current; that of no files where the organisation has none."""
+        """The id of a part's current version; the digest of no files where the organisation has none."""
         return self.current[part].id if part in self.current else digest_of({})
 
     def files(self, part: str) -> dict[str, str]:
@@ -111,10 +111,6 @@ class Versions:
     def earlier(self, part: str, version: str) -> Mapping[str, str] | None:
         """The files of a version that was current once."""
         return next((one.files for one in self.past.get(part, []) if one.id == version), None)
-
-    def supported(self, proposal: Proposal, members: Iterable[str]) -> bool:
-        """Whether enough stand behind it: see :func:`missing`."""
-        return not missing(proposal, members)
 
     def apply(self, event: Event) -> None:
         """Take one event in; events come in ledger order and were checked before they were entered."""
@@ -146,7 +142,7 @@ class Versions:
         self.digest = event.digest or self.digest
 
     def proposed(self, part: str, kind: str, body: Mapping[str, Any]) -> dict[str, str] | None:
-        """The files that a part would have; None for a way back to a version that never was."""
+        """The files that a part would have; None for a way back to a version that was never current."""
         if kind == ROLL_BACK:
             files = self.earlier(part, body["to"])
             return None if files is None else dict(files)

@@ -1,10 +1,11 @@
-"""What an organisation reads of policies: versions of the shared rulebook and of its own, and why what is shown."""
+"""What an organisation reads of policies: versions of the shared rulebook and its own file, why a record is shown."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from graphsvc.graph.handles import RECORD
 from graphsvc.model.places import ROW_BITS
@@ -14,16 +15,35 @@ from graphsvc.policy.evaluate import Profile
 from graphsvc.policy.explain import explain
 from graphsvc.policy.footings import check_codes
 from graphsvc.rulebooks.versions import ROLL_BACK, Event, Proposal, Versions, missing
+from graphsvc.wire.rulebooks import (
+    AccessExplanation,
+    ActionDecision,
+    DecidingRule,
+    PolicyFile,
+    PolicySigner,
+    PolicyVersion,
+)
 from graphsvc_verify.canonical import encode
 from graphsvc_verify.meaning import SHARED
 
 if TYPE_CHECKING:
     from graphsvc.answers.questions import Reading
 
-Shape = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class OtherReader:
+    """A reader that an owner asks about."""
+
+    org: str
+    kind: str
+    roles: tuple[str, ...]
+    purpose: str = ""
+    legal_basis: str = ""
+    case: str = ""
+    signed: bool = False
 
 
-class GovernedReading:
+class RulebooksView:
     """The part of a reading that is about policies."""
 
     def __init__(self, reading: Reading, versions: Callable[[], Versions]) -> None:
@@ -34,7 +54,7 @@ class GovernedReading:
         self._now = reading.now
         self._org = reading.scope.principal.org
 
-    def versions(self, part: str | None, first: int) -> list[Shape]:
+    def versions(self, part: str | None, first: int) -> list[PolicyVersion]:
         """Versions and proposals of the shared rulebook and of the caller's own file, newest first."""
         versions, members = self._versions(), self._core.ledger.members()
         wanted = [one for one in (SHARED, self._org) if part in (None, one)]
@@ -52,11 +72,13 @@ class GovernedReading:
         listed = sorted([*proposals, *bases], key=lambda one: one[0], reverse=True)
         shapes = [shape for _, shape in listed[:first]]
         for shape in shapes:
-            self._shapes.room.take(len(shape["body"] or "") + sum(len(file["text"]) for file in shape["files"]))
+            self._shapes.room.take(len(shape.body or "") + sum(len(file.text) for file in shape.files))
         return shapes
 
-    async def why(self, record: str | None, place: tuple[int, int] | None, reader: Mapping[str, Any]) -> Shape | None:
-        """Why the caller, or for an own record any ``reader``, may do what with a record; None when it is not there.
+    async def why(
+        self, record: str | None, place: tuple[int, int] | None, reader: OtherReader | None
+    ) -> AccessExplanation | None:
+        """What the caller, or for an own record any ``reader``, may do with a record, and why; None when not visible.
 
         ``record`` is a handle; ``place`` the submission and row of an own record.
         """
@@ -68,7 +90,7 @@ class GovernedReading:
             return None
         return await asyncio.to_thread(self._explained, number, held[number], reader)
 
-    def _explained(self, number: int, lid: int, reader: Mapping[str, Any]) -> Shape | None:
+    def _explained(self, number: int, lid: int, reader: OtherReader | None) -> AccessExplanation | None:
         label = self._scope.labels[lid]
         own = label.owner == self._org
         if reader and not own:
@@ -76,21 +98,21 @@ class GovernedReading:
         profile = self._other(reader) if reader else self._mine()
         self._shapes.note(number, lid)
         policies = self._core.decider.policies
-        return {
-            "policy": policies.digest,
-            "owner": label.owner,
-            "actions": [
-                {
-                    "action": one.action,
-                    "allowed": one.allowed,
-                    "allowed_by_rules": one.decision.allowed,
-                    "rule": one.decision.rule,
-                    "rules": [{"id": rule, "file": file} for rule, file in one.files.items()],
-                    "invariant": one.invariant or None,
-                }
+        return AccessExplanation(
+            policy=policies.digest,
+            owner=label.owner,
+            actions=[
+                ActionDecision(
+                    action=one.action,
+                    allowed=one.allowed,
+                    allowed_by_rules=one.decision.allowed,
+                    rule=one.decision.rule,
+                    rules=[DecidingRule(id=rule, file=file) for rule, file in one.files.items()],
+                    invariant=one.invariant or None,
+                )
                 for one in explain(policies, profile, label)
             ],
-        }
+        )
 
     def _number(self, record: str | None, place: tuple[int, int] | None) -> int | None:
         if record is not None:
@@ -104,21 +126,21 @@ class GovernedReading:
         registered = bool(footing.case) and self._core.ledger.has_case(principal.org, footing.case)
         return profile_of(principal, footing, registered, given)
 
-    def _other(self, reader: Mapping[str, Any]) -> Profile:
+    def _other(self, reader: OtherReader) -> Profile:
         """A reader as described; groups and grants of an organisation that is a member are those in force."""
-        footing = Footing(reader["purpose"], reader["legal_basis"], reader["case"], reader["signed"])
-        check_roles(reader["roles"])
+        footing = Footing(reader.purpose, reader.legal_basis, reader.case, reader.signed)
+        check_roles(reader.roles)
         codelists = self._core.schema.codelists
         check_codes(footing, codelists, {"purpose": "reader/purpose", "legal basis": "reader/legalBasis"})
-        organisation = self._core.ledger.organisations().get(reader["org"])
+        organisation = self._core.ledger.organisations().get(reader.org)
         if organisation is not None:
-            principal = type(self._scope.principal)(organisation, "", tuple(reader["roles"]))
+            principal = type(self._scope.principal)(organisation, "", reader.roles)
             return profile_of(principal, footing, footing.stated, self._core.entitled(principal, footing, self._now))
         return Profile(
-            org=reader["org"],
-            kind=reader["kind"],
+            org=reader.org,
+            kind=reader.kind,
             jurisdiction="XX",
-            roles=tuple(sorted(set(reader["roles"]))),
+            roles=tuple(sorted(set(reader.roles))),
             groups=(),
             purpose=footing.purpose if footing.stated else "",
             legal_basis=footing.legal_basis if footing.stated else "",
@@ -127,26 +149,26 @@ class GovernedReading:
         )
 
 
-def version_shape(versions: Versions, proposal: Proposal, org: str, members: Iterable[str]) -> Shape:
+def version_shape(versions: Versions, proposal: Proposal, org: str, members: Iterable[str]) -> PolicyVersion:
     """A proposal as a member sees it; persons of other organisations are not named."""
     state = versions.state(proposal)
-    return {
-        "object": proposal.object,
-        "part": proposal.part,
-        "state": state,
-        "returns": proposal.kind == ROLL_BACK,
-        "version": proposal.version,
-        "base": proposal.base,
-        "note": proposal.note or None,
-        "proposer": _signer(proposal.proposed, org),
-        "approvals": [_signer(event, org) for event in proposal.approvals],
-        "missing": (missing(proposal, members) or None) if state == "open" else None,
-        "index": proposal.proposed.index,
-        "since": proposal.since,
-        "until": proposal.until,
-        "files": _files(proposal.files),
-        "body": _body(proposal),
-    }
+    return PolicyVersion(
+        object=proposal.object,
+        part=proposal.part,
+        state=state,
+        returns=proposal.kind == ROLL_BACK,
+        version=proposal.version,
+        base=proposal.base,
+        note=proposal.note or None,
+        proposer=_signer(proposal.proposed, org),
+        approvals=[_signer(event, org) for event in proposal.approvals],
+        missing=(missing(proposal, members) or None) if state == "open" else None,
+        index=proposal.proposed.index,
+        since=proposal.since,
+        until=proposal.until,
+        files=_files(proposal.files),
+        body=_body(proposal),
+    )
 
 
 def _body(proposal: Proposal) -> str:
@@ -154,30 +176,30 @@ def _body(proposal: Proposal) -> str:
     return encode(dict(proposal.proposed.body)).decode()
 
 
-def _base_shape(versions: Versions, part: str) -> Shape:
+def _base_shape(versions: Versions, part: str) -> PolicyVersion:
     first, later = versions.past[part][0], versions.past[part][1:]
-    return {
-        "object": None,
-        "part": part,
-        "state": "replaced" if later else "in-force",
-        "returns": False,
-        "version": first.id,
-        "base": None,
-        "note": None,
-        "proposer": None,
-        "approvals": [],
-        "missing": None,
-        "index": first.index,
-        "since": first.index,
-        "until": later[0].index if later else None,
-        "files": _files(first.files),
-        "body": None,
-    }
+    return PolicyVersion(
+        object=None,
+        part=part,
+        state="replaced" if later else "in-force",
+        returns=False,
+        version=first.id,
+        base=None,
+        note=None,
+        proposer=None,
+        approvals=[],
+        missing=None,
+        index=first.index,
+        since=first.index,
+        until=later[0].index if later else None,
+        files=_files(first.files),
+        body=None,
+    )
 
 
-def _signer(event: Event, org: str) -> Shape:
-    return {"org": event.org, "person": event.person if event.org == org else None, "index": event.index}
+def _signer(event: Event, org: str) -> PolicySigner:
+    return PolicySigner(org=event.org, person=event.person if event.org == org else None, index=event.index)
 
 
-def _files(files: Mapping[str, str]) -> list[Shape]:
-    return [{"name": name, "text": text} for name, text in sorted(files.items())]
+def _files(files: Mapping[str, str]) -> list[PolicyFile]:
+    return [PolicyFile(name=name, text=text) for name, text in sorted(files.items())]

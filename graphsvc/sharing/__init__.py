@@ -1,1 +1,1 @@
-"""The path of sharing: who may see what later than at its submission, as acts in the ledger."""
+"""Sharing: who may see records after their submission, decided by acts in the ledger."""

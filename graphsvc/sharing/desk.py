@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from graphsvc.sharing import store
 from graphsvc.sharing.states import Event, allow
 from graphsvc.sharing.store import Request
 from graphsvc.sharing.views import request_shape
+from graphsvc.wire.sharing import InformationRequest
 from graphsvc_verify.meaning import LABEL, request_id
 
 Effect = Callable[[Connection, int, str], None]
@@ -34,12 +35,12 @@ Effect = Callable[[Connection, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Whom an entry tells, and what it says beside that which follows from the act.
+    """Whom an entry tells, and what it says beyond what follows from the act.
 
     ``on`` is the request of a grant that is revoked, which the act does not name. ``held`` are rows that the entry puts
     under a hold: told to nobody. ``moves`` makes it an entry that moves records, ``given`` one that changes what the
-    parties were given: both are scope events. ``at`` is the signer's last scope event that the moves were worked out
-    under.
+    parties were given: both are scope events. ``at`` is the signer's last scope event when the moves were worked
+    out.
     """
 
     parties: Iterable[str]
@@ -70,13 +71,13 @@ class Desk:
         with self.ledger.reading() as connection:
             return store.find(connection, act.org, act.sub)
 
-    def may(self, act: SignedAct, request: Request, step: str) -> None:
-        """Raise Conflict or Denied unless the signer may take this step now, knowing what it knew."""
+    def check(self, act: SignedAct, request: Request, step: str) -> None:
+        """Raise Conflict or Denied unless the signer may take this step now and knew of the request's last change."""
         standing = request.standing(time.time())
         allow(request.kind, standing, step, request.side(act.org))
         act.unmoved(standing.last)
 
-    async def open(self, act: SignedAct, kind: str, holder: str, body: dict[str, Any]) -> Acted:
+    async def open(self, act: SignedAct, kind: str, holder: str, body: Mapping[str, Any]) -> Acted:
         """Enter a new request of the signer's organisation to ``holder``."""
         name = request_id(act.deed)
 
@@ -89,25 +90,25 @@ class Desk:
         self,
         act: SignedAct,
         request: Request,
-        body: dict[str, Any],
+        body: Mapping[str, Any],
         also: Effect | None = None,
         told: Told | None = None,
     ) -> Acted:
-        """Take one step about a request; ``also`` writes what else belongs to it, ``told`` says more than the step."""
+        """Take one step about a request; ``also`` writes more in its transaction, ``told`` says who is told."""
 
         def effect(connection: Connection, index: int, t: str) -> None:
             event = _event(act, index, t, body)
-            self.may(act, store.find(connection, act.org, request.id), event.step)
+            self.check(act, store.find(connection, act.org, request.id), event.step)
             store.note(connection, request.id, event)
             if also is not None:
                 also(connection, index, t)
 
-        self.may(act, request, _event(act, -1, "", body).step)
+        self.check(act, request, _event(act, -1, "", body).step)
         told = told or Told((request.asker, request.holder))
         return await self._shown(act, request.id, await self.write(act, told, effect))
 
     async def write(self, act: SignedAct, told: Told, effect: Effect) -> Appended:
-        """The entry, durable; raises what ``effect`` raises, ScopeMoved when labels have moved since ``told.at``."""
+        """Write the entry, durably; raises what ``effect`` raises, ScopeMoved when labels moved after ``told.at``."""
 
         def effects(connection: Connection, index: int, t: str) -> None:
             if told.at is not None and self.ledger.scope_event_of(act.org) != told.at:
@@ -142,14 +143,14 @@ class Desk:
         return org
 
     async def _shown(self, act: SignedAct, request: str, appended: Appended) -> Acted:
-        def read() -> dict[str, Any]:
+        def read() -> InformationRequest:
             with self.ledger.reading() as connection:
                 found = store.find(connection, act.org, request)
                 return request_shape(found, store.grants_of(connection, [request]).get(request), time.time())
 
-        return Acted(await asyncio.to_thread(read), appended.receipt)
+        return Acted(await asyncio.to_thread(read), appended.encoded)
 
 
-def _event(act: SignedAct, index: int, t: str, body: dict[str, Any]) -> Event:
+def _event(act: SignedAct, index: int, t: str, body: Mapping[str, Any]) -> Event:
     said = {name: value for name, value in body.items() if value not in ("", None)}
     return Event(index=index, t=t, kind=act.kind, org=act.org, person=act.person, body=said)

@@ -1,34 +1,42 @@
-"""The path of a disclosure: asked for, decided by who holds the records, in force until it ends or is revoked.
+"""Disclosures: requested, decided by the holder of the records, in force until they end or are revoked.
 
 A grant is two things in one ledger entry: the records move to a label with the grant's id added, and the grant is
 entered with its conditions. Only a reader of the grantee, on the footing that the grant names, has that id in its
-profile; for every other reader the new label decides as the old one did.
+profile; for every other reader the new label decides like the old one.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, insert, update
 
-from graphsvc.acts.signed import Acted, SignedAct
-from graphsvc.graph.handles import RECORD
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.ledger import tables
-from graphsvc.ledger.own import owners_of
-from graphsvc.model.errors import InvalidInput, NotFound
+from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Move
-from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.scalars import ValueProblem
-from graphsvc.sharing import bodies, store
+from graphsvc.model.times import coming
+from graphsvc.sharing import store
 from graphsvc.sharing.desk import Desk, Told
 from graphsvc.sharing.moves import Mover, until_settled, with_grant
-from graphsvc.sharing.states import DISCLOSURE
+from graphsvc.sharing.named import named_records, records_of_handles
+from graphsvc.sharing.states import DECISION, DISCLOSURE
 from graphsvc.sharing.store import Request
 from graphsvc.sharing.views import meant
+from graphsvc.wire.acts import Identifier
+from graphsvc.wire.sharing import (
+    AnswerQuestion,
+    DecideDisclosure,
+    RemindRequest,
+    RequestDisclosure,
+    RequestPreservation,
+    RevokeGrant,
+    WithdrawRequest,
+)
 from graphsvc_verify.meaning import grant_id, granted
 
 
@@ -39,18 +47,18 @@ class Disclosures:
         self._desk = desk
         self._mover = mover
 
-    async def request(self, act: SignedAct) -> Acted:
+    @carries_out(RequestDisclosure)
+    async def request(self, act: SignedAct, form: RequestDisclosure) -> Acted:
         """Ask a holder for what it has on identifiers, or for withheld fields of records already seen."""
-        form = act.read(bodies.DisclosureRequest)
         if not form.identifiers and not form.records:
             raise InvalidInput("name identifiers or records", code="bad_act", where="act body")
         body = self.asked(act, form, form.identifiers)
-        body["records"] = self._of_holder(act.org, form.holder, form.records)
+        body["records"] = records_of_handles(self._mover.core, act.org, form.holder, form.records)
         return await self._desk.open(act, DISCLOSURE, form.holder, body)
 
-    async def decide(self, act: SignedAct) -> Acted:
-        """Grant, refuse or ask back."""
-        form = act.read(bodies.Decision)
+    @carries_out(DecideDisclosure)
+    async def decide(self, act: SignedAct, form: DecideDisclosure) -> Acted:
+        """Grant a request, refuse it or ask back."""
         request = self._desk.request(act)
         if form.decision == "grant":
             return await until_settled(lambda: self._grant(act, request, form))
@@ -59,17 +67,25 @@ class Disclosures:
             raise InvalidInput(f"say the {next(iter(said))}", code="bad_act", where="act body")
         return await self._desk.step(act, request, {"way": form.decision, **said})
 
-    async def answer(self, act: SignedAct) -> Acted:
-        """Answer what the holder asked back."""
-        return await self._desk.step(act, self._desk.request(act), {"answer": act.read(bodies.Answer).answer})
+    @carries_out(AnswerQuestion)
+    async def answer(self, act: SignedAct, form: AnswerQuestion) -> Acted:
+        """Answer the holder's question about a request."""
+        return await self._desk.step(act, self._desk.request(act), {"answer": form.text})
 
-    async def remark(self, act: SignedAct) -> Acted:
-        """Remind the holder, or withdraw the request: the act's kind says which."""
-        return await self._desk.step(act, self._desk.request(act), {"note": act.read(bodies.Remark).note})
+    @carries_out(RemindRequest)
+    async def remind(self, act: SignedAct, form: RemindRequest) -> Acted:
+        """Remind the holder."""
+        return await self._desk.step(act, self._desk.request(act), {"note": form.note})
 
-    async def revoke(self, act: SignedAct) -> Acted:
+    @carries_out(WithdrawRequest)
+    async def withdraw(self, act: SignedAct, form: WithdrawRequest) -> Acted:
+        """Withdraw the request."""
+        return await self._desk.step(act, self._desk.request(act), {"note": form.note})
+
+    @carries_out(RevokeGrant)
+    async def revoke(self, act: SignedAct, form: RevokeGrant) -> Acted:
         """End a grant: it serves no question from the moment that the entry is durable."""
-        form, ledger = act.read(bodies.Revocation), self._desk.ledger
+        ledger = self._desk.ledger
         with ledger.reading() as connection:
             row = store.grant(connection, act.org, act.sub)
             request = store.find(connection, act.org, row["request"])
@@ -84,23 +100,24 @@ class Disclosures:
     def asked(
         self,
         act: SignedAct,
-        form: bodies.DisclosureRequest | bodies.PreservationRequest,
-        named: Sequence[bodies.Identifier],
-    ) -> dict[str, Any]:
+        form: RequestDisclosure | RequestPreservation,
+        named: Sequence[Identifier],
+    ) -> dict[str, object]:
         """What a request says, checked: holder, codes, a registered case, a deadline ahead, canonical keys."""
         schema, ledger = self._mover.core.schema, self._desk.ledger
         if self._desk.member(form.holder, "holder") == act.org:
             raise InvalidInput("your organisation is the holder itself", code="bad_act", where="holder")
         if not ledger.has_case(act.org, form.case):
             raise InvalidInput("register the case first", code="unknown_case", where="case")
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             **msgspec.to_builtins(form),
+            "urgency": form.urgency,
             "purpose": self._coded("purposes", form.purpose, "purpose"),
             "legalBasis": self.legal_basis(form.legal_basis),
-            "deadline": bodies.coming(form.deadline, "deadline"),
+            "deadline": coming(form.deadline, "deadline"),
         }
         try:
-            keys = [(one.kind, schema.key_of(one.kind, one.key, act.org)) for one in named]
+            keys = [(one.kind, schema.key_of(one.kind, one.parts, act.org)) for one in named]
         except ValueProblem as problem:
             raise InvalidInput(problem.message, code=problem.code, where="identifiers") from None
         return {**body, "identifiers": [{"kind": kind, "key": key} for kind, key in keys]}
@@ -119,16 +136,16 @@ class Disclosures:
             raise InvalidInput(f"write the code as the list does: {known}", code="not_in_list", where=where)
         return known
 
-    async def _grant(self, act: SignedAct, request: Request, form: bodies.Decision) -> Acted:
+    async def _grant(self, act: SignedAct, request: Request, form: DecideDisclosure) -> Acted:
         """Grant records and field groups to the asker, on the footing that it asked on."""
         # 1. What is granted lies within what was asked for.
-        if not form.groups or not form.records:
-            raise InvalidInput("say which records and which field groups", code="bad_act", where="act body")
-        until = bodies.coming(form.until, "until")
+        if not form.field_groups or form.target is None or form.until is None:
+            raise InvalidInput("say which records, which field groups and until when", code="bad_act", where="act body")
+        until = coming(form.until, "until")
         basis = self.legal_basis(form.legal_basis) if form.legal_basis else ""
-        records = self._of_holder(act.org, act.org, form.records)
+        records = named_records(self._mover.core, act.org, form.target)
         moment = await self._mover.moment(act)
-        self._desk.may(act, request, "disclosure-decision:full")
+        self._desk.check(act, request, f"{DECISION}:full")
         all_meant, more = await meant(self._mover.core.reader, moment.scope, request, time.time())
         if not set(records) <= set(all_meant):
             raise InvalidInput("a record is not among those that the request means", code="not_asked_for")
@@ -136,12 +153,14 @@ class Disclosures:
         grant = grant_id(act.deed)
         moves = await self._mover.moves(moment, records, lambda label: with_grant(label, grant))
         actions = tuple(granted(act.body))
-        # Whoever may read only what it signs can sign.
+        # A reader whose policy demands signed requests can sign them.
         basis_used = basis or request.asked["legalBasis"]
         stated = Footing(request.asked["purpose"], basis_used, request.asked["case"], signed=True)
         self._opens(request.asker, stated, Entitlements(grants=((grant, actions),)), moves)
         # 3. One entry for both sides: the records move and the grant is there, or neither.
-        whole = set(request.asked["groups"]) <= set(form.groups) and set(records) == set(all_meant) and not more
+        whole = (
+            set(request.asked["fieldGroups"]) <= set(form.field_groups) and set(records) == set(all_meant) and not more
+        )
         row = {
             "id": grant,
             "request": request.id,
@@ -164,7 +183,7 @@ class Disclosures:
         return await self._desk.step(act, request, body, enter, told)
 
     def _opens(self, grantee: str, footing: Footing, given: Entitlements, moves: Sequence[Move]) -> None:
-        """Raise InvalidInput when policies keep some of the records from the grantee all the same."""
+        """Raise InvalidInput when policies keep some of the records from the grantee in spite of the grant."""
         organisation = self._desk.ledger.organisations()[self._desk.member(grantee, "request")]
         reader = Principal(organisation, "", ("investigator", "analyst"))
         for move in moves:
@@ -172,14 +191,3 @@ class Disclosures:
             if not decision.allowed:
                 message = f"rule {decision.rule} keeps {move.label.handling.code} records from {grantee} all the same"
                 raise InvalidInput(message, code="grant_void", where="records")
-
-    def _of_holder(self, org: str, holder: str, handles: Sequence[str]) -> list[int]:
-        """Records of ``holder`` by the handles that ``org`` knows them by. Raises NotFound for anything else."""
-        opened = [self._mover.core.handles(org).open(handle) for handle in handles]
-        records = sorted({found[1] for found in opened if found is not None and found[0] == RECORD})
-        if None in opened or any(found is not None and found[0] != RECORD for found in opened):
-            raise NotFound("there is no such record")
-        owners = owners_of(self._desk.ledger, {record >> ROW_BITS for record in records})
-        if any(owners.get(record >> ROW_BITS) != holder for record in records):
-            raise NotFound("there is no such record")
-        return records

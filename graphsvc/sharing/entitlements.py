@@ -1,4 +1,4 @@
-"""What acts in the ledger give a reader beside what it is: sharing groups, and disclosures granted to it."""
+"""What acts in the ledger give a reader: sharing groups, and disclosures granted to it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import select
 from graphsvc.ledger import tables
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import NotAtHand
-from graphsvc.model.principals import FOREVER, Entitlements, Footing, Principal
-from graphsvc.model.times import seconds
+from graphsvc.model.principals import Entitlements, Footing, Principal
+from graphsvc.model.times import FOREVER, seconds
 
 _NOTHING = Entitlements()
 
@@ -39,8 +39,8 @@ class _Given:
 
 
 class Entitled:
-    """Tells what a caller was given, at the ledger's head. Asked by every question: read again only after an event of
-    its organisation's.
+    """Tells what a caller was given, at the ledger's head. Every question asks it, so it reads again only after a scope
+    event of the caller's organisation.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -74,7 +74,7 @@ class Entitled:
             return known[1]
         if at_hand:
             raise NotAtHand
-        # An event that is not durable yet is not in the tables: what is read now must not be kept as what it made.
+        # An event that is not durable yet is not in the tables: what is read now is not the state after it.
         durable = event < self._ledger.head
         given = self._read(org)
         if durable:

@@ -1,4 +1,4 @@
-"""The path of sharing groups: who founds, invites, accepts and leaves, and which records are shared with a group.
+"""Sharing groups: who founds, invites, accepts and leaves, and which records are shared with a group.
 
 Who belongs to a group is in the ledger, nowhere else. Sharing moves the owner's records to a label with the group
 added; that is the owner's permission to the group's members, and stays until the owner takes it back.
@@ -6,26 +6,32 @@ added; that is the owner's permission to the group's members, and stays until th
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from graphsvc.acts.signed import Acted, SignedAct
-from graphsvc.graph.handles import RECORD
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.ledger import tables
-from graphsvc.ledger.own import owners_of
 from graphsvc.ledger.receipts import Appended
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound
-from graphsvc.model.places import ROW_BITS
-from graphsvc.model.times import seconds
-from graphsvc.sharing import bodies
+from graphsvc.model.slugs import FORM, SLUG
+from graphsvc.model.times import coming, seconds
 from graphsvc.sharing.desk import Desk, Effect, Told
 from graphsvc.sharing.moves import Mover, until_settled, with_group, without_group
+from graphsvc.sharing.named import named_records
 from graphsvc.sharing.views import group_shapes
-
-_ID = re.compile(r"[a-z][a-z0-9-]{1,38}[a-z0-9]")
+from graphsvc.wire.acts import Target
+from graphsvc.wire.sharing import (
+    AcceptInvitation,
+    CreateGroup,
+    InviteToGroup,
+    LeaveGroup,
+    RemoveFromGroup,
+    SharedRecords,
+    ShareRecords,
+    UnshareRecords,
+)
 
 
 class Groups:
@@ -35,30 +41,30 @@ class Groups:
         self._desk = desk
         self._mover = mover
 
-    async def create(self, act: SignedAct) -> Acted:
+    @carries_out(CreateGroup)
+    async def create(self, act: SignedAct, body: CreateGroup) -> Acted:
         """Found a group; its id is the act's ``sub``, taken once for all."""
-        form = act.read(bodies.GroupCreation)
-        if not _ID.fullmatch(act.sub):
-            raise InvalidInput("a group's id is 3 to 40 of a-z, 0-9 and -", code="bad_act", where="sub")
+        if not SLUG.fullmatch(act.sub):
+            raise InvalidInput(f"a group's id is {FORM}", code="bad_act", where="sub")
 
         def found(connection: Connection, index: int, t: str) -> None:
             table = tables.sharing_groups
             if connection.execute(select(table.c.id).where(table.c.id == act.sub)).first() is not None:
                 raise Conflict("this id is taken", code="group_exists")
-            values = {"id": act.sub, "founder": act.org, "purpose": form.purpose, "rulebook": form.rulebook}
+            values = {"id": act.sub, "founder": act.org, "purpose": body.purpose, "rulebook": body.rulebook}
             connection.execute(insert(table), {**values, "index": index, "t": t})
             _set(connection, act.sub, act.org, "member", "", (index, t))
 
         return await self._changed(act, (act.org,), found)
 
-    async def invite(self, act: SignedAct) -> Acted:
-        """The founder invites an organisation, for good or until a moment; it belongs once it has accepted.
+    @carries_out(InviteToGroup)
+    async def invite(self, act: SignedAct, body: InviteToGroup) -> Acted:
+        """The founder invites an organisation, for good or until a moment; it is a member once it has accepted.
 
-        A member that is invited again has its end moved.
+        Inviting a member again moves the end of its membership.
         """
-        form = act.read(bodies.Invitation)
-        org = self._desk.member(form.org, "org")
-        until = bodies.coming(form.until, "until") if form.until else ""
+        org = self._desk.member(body.org, "org")
+        until = "" if body.until is None else coming(body.until, "until")
 
         def invite(connection: Connection, index: int, t: str) -> None:
             self._founder(connection, act)
@@ -69,9 +75,9 @@ class Groups:
 
         return await self._changed(act, (act.org, org), invite)
 
-    async def accept(self, act: SignedAct) -> Acted:
-        """An invited organisation comes in."""
-        act.read(bodies.Nothing)
+    @carries_out(AcceptInvitation)
+    async def accept(self, act: SignedAct, _: AcceptInvitation) -> Acted:
+        """An invited organisation joins the group."""
 
         def accept(connection: Connection, index: int, t: str) -> None:
             until, last = self._own(connection, act, "invited")
@@ -80,9 +86,9 @@ class Groups:
 
         return await self._changed(act, self._told(act), accept)
 
-    async def leave(self, act: SignedAct) -> Acted:
+    @carries_out(LeaveGroup)
+    async def leave(self, act: SignedAct, _: LeaveGroup) -> Acted:
         """A member leaves, or an invitation is declined; the founder leaves last, and with it the group ends."""
-        act.read(bodies.Nothing)
 
         def leave(connection: Connection, index: int, t: str) -> None:
             self._own(connection, act, "member", "invited")
@@ -93,33 +99,35 @@ class Groups:
 
         return await self._changed(act, self._told(act), leave)
 
-    async def remove(self, act: SignedAct) -> Acted:
+    @carries_out(RemoveFromGroup)
+    async def remove(self, act: SignedAct, body: RemoveFromGroup) -> Acted:
         """The founder removes a member, or takes an invitation back."""
-        form = act.read(bodies.Removal)
 
         def remove(connection: Connection, index: int, t: str) -> None:
             self._founder(connection, act)
-            if form.org == act.org or _state(connection, act.sub, form.org) not in ("member", "invited"):
+            if body.org == act.org or _state(connection, act.sub, body.org) not in ("member", "invited"):
                 raise NotFound("there is no such member")
-            _set(connection, act.sub, form.org, "removed", "", (index, t))
+            _set(connection, act.sub, body.org, "removed", "", (index, t))
 
-        return await self._changed(act, (*self._told(act), self._desk.member(form.org, "org")), remove)
+        return await self._changed(act, (*self._told(act), self._desk.member(body.org, "org")), remove)
 
-    async def share(self, act: SignedAct) -> Acted:
+    @carries_out(ShareRecords)
+    async def share(self, act: SignedAct, body: ShareRecords) -> Acted:
         """Share own records with a group that the signer's organisation belongs to."""
-        return await until_settled(lambda: self._move(act, True))
+        return await until_settled(lambda: self._move(act, body.target, True))
 
-    async def unshare(self, act: SignedAct) -> Acted:
+    @carries_out(UnshareRecords)
+    async def unshare(self, act: SignedAct, body: UnshareRecords) -> Acted:
         """Take own records back from a group, whether or not the owner still belongs to it."""
-        return await until_settled(lambda: self._move(act, False))
+        return await until_settled(lambda: self._move(act, body.target, False))
 
-    async def _move(self, act: SignedAct, share: bool) -> Acted:
-        form, group = act.read(bodies.Sharing), act.sub
+    async def _move(self, act: SignedAct, target: Target, share: bool) -> Acted:
+        group = act.sub
         if share:
             with self._desk.ledger.reading() as connection:
                 self._own(connection, act, "member")
-        records = self._records(act, form)
-        moment = await self._mover.moment(act, form.submission if form.submission is not None else -1)
+        records = named_records(self._mover.core, act.org, target)
+        moment = await self._mover.moment(act, -1 if target.submission is None else target.submission)
         change = with_group if share else without_group
         moves = await self._mover.moves(moment, records, lambda label: change(label, group))
         moved = sum(len(move.records) for move in moves)
@@ -132,40 +140,12 @@ class Groups:
 
         told = Told((act.org,), moves=moves, at=moment.event)
         appended = await self._desk.write(act, told, check)
-        return Acted({"index": appended.index, "group": group, "records": moved}, appended.receipt)
-
-    def _records(self, act: SignedAct, form: bodies.Sharing) -> list[int]:
-        """The signer's own records that an act names. Raises NotFound for any that is not."""
-        opened = [self._mover.core.handles(act.org).open(handle) for handle in form.records]
-        records = {found[1] for found in opened if found is not None and found[0] == RECORD}
-        if len(records) != len(set(form.records)):
-            raise NotFound("there is no such record")
-        if form.submission is not None:
-            records |= {(form.submission << ROW_BITS) | row for row in self._rows(act.org, form.submission, form.rows)}
-        elif form.rows is not None:
-            raise InvalidInput("say of which submission the rows are", code="bad_act", where="submission")
-        owners = owners_of(self._desk.ledger, {record >> ROW_BITS for record in records})
-        if not records or any(owners.get(record >> ROW_BITS) != act.org for record in records):
-            raise NotFound("there is no such record")
-        return sorted(records)
-
-    def _rows(self, org: str, submission: int, rows: Sequence[int] | None) -> Sequence[int]:
-        table = tables.submissions
-        chosen = select(table.c.rows).where(table.c["index"] == submission, table.c.org == org)
-        with self._desk.ledger.reading() as connection:
-            count = connection.execute(chosen).scalar()
-        if count is None:
-            raise NotFound("there is no such submission")
-        named = range(count) if rows is None else rows
-        if len(named) > bodies.MAX_SHARED:
-            message = f"one act moves at most {bodies.MAX_SHARED} rows; name them in parts"
-            raise InvalidInput(message, code="too_large", where="rows")
-        return [row for row in named if row < count]
+        return Acted(SharedRecords(index=appended.index, sharing_group=group, records=moved), appended.encoded)
 
     async def _changed(self, act: SignedAct, parties: Sequence[str], effect: Effect) -> Acted:
         appended: Appended = await self._desk.write(act, Told(parties, given=True), effect)
         with self._desk.ledger.reading() as connection:
-            return Acted(group_shapes(connection, [act.sub], act.org, time.time())[0], appended.receipt)
+            return Acted(group_shapes(connection, [act.sub], act.org, time.time())[0], appended.encoded)
 
     def _told(self, act: SignedAct) -> tuple[str, ...]:
         """Who is told of a change of members: those who belong now, and the signer. Raises NotFound for strangers."""
@@ -194,7 +174,7 @@ class Groups:
 
 
 def _state(connection: Connection, group: str, org: str) -> str:
-    """How an organisation stands to a group now; one whose time has ended has left it."""
+    """An organisation's state in a group now, empty if it was never in it; one whose time has ended has left."""
     table = tables.memberships
     chosen = select(table.c.state, table.c.until).where(table.c.group == group, table.c.org == org)
     row = connection.execute(chosen).first()

@@ -1,4 +1,4 @@
-"""What sharing asks of whoever sees to records that are kept, held or set aside (:mod:`graphsvc.lifecycle`)."""
+"""What sharing needs of the package that keeps, holds and sets aside records (:mod:`graphsvc.lifecycle`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Kept(Protocol):
     """Records as their owner keeps them."""
 
     async def meant(self, org: str, request: Request, /) -> Ranges:
-        """What an organisation has about the identifiers of a request now. Raises Unavailable where it is unknown."""
+        """What an organisation now has about the identifiers of a request. Raises Unavailable where that is unknown."""
         ...
 
     def hold(

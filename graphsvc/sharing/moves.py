@@ -1,7 +1,7 @@
-"""Which label moves an act comes to: the same attributes with a group or a grant added or taken off.
+"""The label moves that an act makes: to the same label with a group or a grant added or taken off.
 
-Worked out in the owner's own scope at one moment of the ledger; the entry is refused when labels have moved since, and
-it is worked out anew.
+They are worked out in the owner's own scope at one moment of the ledger; when labels have moved since, the entry is
+refused and they are worked out anew.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The owner's own scope, and the last scope event of the owner's that it was taken under."""
+    """The owner's own scope, and the owner's last scope event when it was made."""
 
     scope: Scope
     event: int
 
 
 class Mover:
-    """Works moves out against the graph as it is applied."""
+    """Works out moves from what the graph holds."""
 
     def __init__(self, core: Core, kept: Kept) -> None:
         self.core = core
@@ -51,9 +51,9 @@ class Mover:
         return Moment(own_labels(self.core.scope(principal, ACT)), event)
 
     async def moves(self, moment: Moment, records: Sequence[int], change: Callable[[Label], Label]) -> list[Move]:
-        """Where ``records`` go, those that change; records that are not there are left out.
+        """The moves of those ``records`` whose label changes; absent ones are left out.
 
-        One that is set aside moves as well: should it come in later, it is under the label that it has by then.
+        A record that is set aside moves as well, so that it has the right label when it is reapplied.
         """
         held = await self.core.reader.labels_of(moment.scope, records)
         org = moment.scope.principal.org

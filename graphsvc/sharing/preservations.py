@@ -1,6 +1,6 @@
-"""The path of a preservation: keep what you have until a date, and later, where it is wanted, hand it in.
+"""Preservations: a holder keeps what it has until a date and, if asked to later, hands it in.
 
-It opens nothing: what was kept comes as an ordinary signed submission whose manifest cites the request.
+A preservation gives no access: what was kept comes as an ordinary signed submission whose manifest cites the request.
 """
 
 from __future__ import annotations
@@ -9,15 +9,23 @@ import time
 
 from sqlalchemy import Connection
 
-from graphsvc.acts.signed import Acted, SignedAct
+from graphsvc.acts.signed import Acted, SignedAct, carries_out
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, InvalidManifest, NotFound
-from graphsvc.sharing import bodies, store
+from graphsvc.model.times import coming
+from graphsvc.sharing import store
 from graphsvc.sharing.desk import Desk, Told
 from graphsvc.sharing.disclosures import Disclosures
 from graphsvc.sharing.kept import Kept
 from graphsvc.sharing.states import ACKNOWLEDGE, PRESERVATION, SUBMISSION, Event, allow
 from graphsvc.sharing.store import Request
+from graphsvc.wire.sharing import (
+    AcknowledgePreservation,
+    ExtendPreservation,
+    LiftPreservation,
+    RequestPreservation,
+    RequestProduction,
+)
 
 
 class Preservations:
@@ -28,54 +36,55 @@ class Preservations:
         self._kept = kept
         self._disclosures = disclosures
 
-    async def request(self, act: SignedAct) -> Acted:
+    @carries_out(RequestPreservation)
+    async def request(self, act: SignedAct, form: RequestPreservation) -> Acted:
         """Ask a company to keep what it has on identifiers."""
-        form = act.read(bodies.PreservationRequest)
         body = self._disclosures.asked(act, form, form.identifiers)
-        body["until"] = bodies.coming(form.until, "until")
+        body["until"] = coming(form.until, "until")
         return await self._desk.open(act, PRESERVATION, form.holder, body)
 
-    async def acknowledge(self, act: SignedAct) -> Acted:
-        """The holder keeps it, which makes a hold on what it has about the identifiers; or it says why not."""
-        form = act.read(bodies.Acknowledgement)
+    @carries_out(AcknowledgePreservation)
+    async def acknowledge(self, act: SignedAct, form: AcknowledgePreservation) -> Acted:
+        """The holder agrees, which puts what it has about the identifiers under a hold; or it says why not."""
         if not form.accept and not form.note:
             raise InvalidInput("say why not", code="bad_act", where="note")
         request = self._desk.request(act)
         if not form.accept:
             return await self._desk.step(act, request, {"way": "refuse", "reason": form.note})
-        self._desk.may(act, request, f"{ACKNOWLEDGE}:accept")
+        self._desk.check(act, request, f"{ACKNOWLEDGE}:accept")
         named = await self._kept.meant(act.org, request)
 
         def keep(connection: Connection, index: int, t: str) -> None:
             self._kept.hold(connection, request, act.person, named, (index, t))
 
-        # What the holder has, the asker is not told: the ranges stand in the entry's own part alone.
+        # The asker is not told what the holder has: only the entry's own body has the ranges.
         told = Told((request.asker, request.holder), held=named)
         return await self._desk.step(act, request, {"way": "accept", "note": form.note}, keep, told)
 
-    async def extend(self, act: SignedAct) -> Acted:
-        """Keep it longer, or less long."""
-        form = act.read(bodies.Extension)
-        body = {"until": bodies.coming(form.until, "until"), "note": form.note}
+    @carries_out(ExtendPreservation)
+    async def extend(self, act: SignedAct, form: ExtendPreservation) -> Acted:
+        """Change when a preservation ends."""
+        body = {"until": coming(form.until, "until"), "note": form.note}
         return await self._desk.step(act, self._desk.request(act), body)
 
-    async def lift(self, act: SignedAct) -> Acted:
-        """It need not be kept any longer."""
-        return await self._desk.step(act, self._desk.request(act), {"note": act.read(bodies.Remark).note})
+    @carries_out(LiftPreservation)
+    async def lift(self, act: SignedAct, form: LiftPreservation) -> Acted:
+        """End a preservation."""
+        return await self._desk.step(act, self._desk.request(act), {"note": form.note})
 
-    async def produce(self, act: SignedAct) -> Acted:
-        """Ask for what was kept."""
-        form = act.read(bodies.Production)
+    @carries_out(RequestProduction)
+    async def produce(self, act: SignedAct, form: RequestProduction) -> Acted:
+        """Ask the holder to hand in what it kept."""
         body = {
             "legalBasis": self._disclosures.legal_basis(form.legal_basis),
-            "deadline": bodies.coming(form.deadline, "deadline"),
+            "deadline": coming(form.deadline, "deadline"),
             "justification": form.justification,
         }
         return await self._desk.step(act, self._desk.request(act), body)
 
 
 def answered(ledger: Ledger, org: str, request: str) -> Request:
-    """The open request to ``org`` that a submission's manifest cites. Raises InvalidManifest, alike for all others."""
+    """The open request to ``org`` that a submission's manifest cites. Raises InvalidManifest, alike for any other."""
     try:
         with ledger.reading() as connection:
             found = store.find(connection, org, request)
@@ -90,7 +99,7 @@ def answered(ledger: Ledger, org: str, request: str) -> Request:
 def note_answer(connection: Connection, request: Request, who: tuple[str, str], at: tuple[int, str]) -> None:
     """Note within a submission's entry ``at`` (index, time) that ``who`` (organisation, person) answers ``request``.
 
-    Raises Conflict when that is open no longer.
+    Raises Conflict when the request is no longer open.
     """
     (org, person), (index, t) = who, at
     found = store.find(connection, org, request.id)

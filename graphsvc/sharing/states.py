@@ -5,7 +5,7 @@ Two kinds of request go from an asker to a holder::
     disclosure     open ⇄ asked-back · → granted | partly-granted → expired | revoked · → refused | withdrawn | answered
     preservation   open → acknowledged → production → answered · → refused | lifted | expired
 
-What is not at an end when one of the two sides leaves is ``closed`` with its departure.
+A request that has not ended when one of its sides leaves the service becomes ``closed``.
 Time alone moves a request in two ways, neither of which is an event: a grant or a preservation ends (``expired``), and
 a deadline passes (``overdue``).
 """
@@ -32,10 +32,10 @@ STATES = (
 )
 
 # Kinds of events: the acts' own names; a decision says in its body which way it went.
-REQUEST, DECISION, ANSWER = "disclosure-request", "disclosure-decision", "disclosure-answer"
-REMIND, WITHDRAW, REVOKE = "request-remind", "request-withdraw", "grant-revoke"
-PRESERVE, ACKNOWLEDGE, EXTEND = "preservation-request", "preservation-acknowledge", "preservation-extend"
-LIFT, PRODUCE, SUBMISSION = "preservation-lift", "production-request", "submission"
+REQUEST, DECISION, ANSWER = "request-disclosure", "decide-disclosure", "answer-question"
+REMIND, WITHDRAW, REVOKE = "remind-request", "withdraw-request", "revoke-grant"
+PRESERVE, ACKNOWLEDGE, EXTEND = "request-preservation", "acknowledge-preservation", "extend-preservation"
+LIFT, PRODUCE, SUBMISSION = "lift-preservation", "request-production", "submission"
 DEPARTURE = "departure"
 """Not an act about a request: one of its sides has left."""
 
@@ -81,7 +81,7 @@ class Event(msgspec.Struct, frozen=True):
     kind: str
     org: str
     person: str
-    body: dict[str, Any]
+    body: Mapping[str, Any]
 
     @property
     def step(self) -> str:
@@ -129,14 +129,14 @@ def allow(kind: str, standing: Standing, step: str, side: str) -> None:
 
 
 def unfinished(kind: str, standing: Standing) -> bool:
-    """Whether the request ends when one of its sides leaves; a grant does so by itself."""
+    """Whether the request is closed when one of its sides leaves; grants are ended on their own."""
     return standing.state in _RULES[kind][DEPARTURE][1]
 
 
 def keeps(standing: Standing, now: float) -> bool:
-    """Whether the holder of an acknowledged preservation must keep what is meant: until it is lifted or time is up.
+    """Whether the holder of an acknowledged preservation must still keep the records: until it is lifted or expires.
 
-    While what was kept is asked for, no time ends it; handed in, the original is kept until the time asked for.
+    It does not expire while production is asked for; after an answer the original is kept until ``until``.
     """
     if standing.state == ANSWERED:
         return seconds(standing.until) > now

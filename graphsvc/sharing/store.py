@@ -1,8 +1,8 @@
-"""The side tables of sharing: requests with what was done about them, and grants. Only the two sides ever get a row."""
+"""The side tables of sharing: requests with what was done about them, and grants. Only the two sides see them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +27,16 @@ class Request:
     events: tuple[Event, ...]
 
     def standing(self, now: float) -> Standing:
-        """Where it stands."""
+        """Where the request stands at ``now`` (epoch seconds)."""
         return stand(self.kind, self.events, now)
 
     def side(self, org: str) -> str:
-        """On which side of it an organisation is."""
+        """The side of the request that ``org`` is on."""
         return ASKER if org == self.asker else HOLDER
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What was asked at first."""
+    def asked(self) -> Mapping[str, Any]:
+        """What was asked when the request was made."""
         return self.events[0].body
 
 
@@ -51,7 +51,7 @@ def find(connection: Connection, org: str, request: str) -> Request:
 
 
 def listed(connection: Connection, org: str, side: str, kind: str, window: tuple[int | None, int]) -> list[Request]:
-    """Requests of a kind that ``org`` is on ``side`` of, newest first: ``window`` is (entries below, at most)."""
+    """Requests of a kind that ``org`` is on ``side`` of, newest first; ``window``: before which entry, how many."""
     table, (before, most) = tables.requests, window
     wanted = (table.c.kind == kind) & ((table.c.asker if side == ASKER else table.c.holder) == org)
     if before is not None:
@@ -97,16 +97,16 @@ def note(connection: Connection, request: str, event: Event) -> None:
     connection.execute(insert(tables.request_events), {**values, "request": request})
 
 
-def grants_of(connection: Connection, requests: Iterable[str]) -> dict[str, dict[str, Any]]:
+def grants_of(connection: Connection, requests: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """The grants of some requests, by request: there is at most one."""
-    table, ids, found = tables.grants, list(requests), dict[str, dict[str, Any]]()
+    table, ids, found = tables.grants, list(requests), dict[str, Mapping[str, Any]]()
     for start in range(0, len(ids), CHUNK):
         chosen = select(table).where(table.c.request.in_(ids[start : start + CHUNK]))
         found.update({row["request"]: dict(row) for row in connection.execute(chosen).mappings()})
     return found
 
 
-def grant(connection: Connection, owner: str, name: str) -> dict[str, Any]:
+def grant(connection: Connection, owner: str, name: str) -> Mapping[str, Any]:
     """A grant that ``owner`` gave; NotFound for an absent one and for those of others alike."""
     table = tables.grants
     row = connection.execute(select(table).where(table.c.id == name, table.c.owner == owner)).mappings().first()

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, insert
 
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
-from graphsvc.model.drafts import RowProblem
 from graphsvc.sharing.preservations import note_answer
 from graphsvc.sharing.store import Request
 from graphsvc.submission.intake import Intake
 from graphsvc.submission.manifest import Manifest, Upload
 from graphsvc.submission.superseding import Superseded
+from graphsvc.wire.submissions import RowsTaken
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.deeds import Deed
 from graphsvc_verify.meaning import mean
 
 SHOWN_PROBLEMS = 100
-"""So many row problems travel in the answer itself, and as many notes; all of them are behind ``errors``, ``notes``."""
+"""At most this many row problems, and notes, are in the answer itself; ``GET …/errors`` and ``…/notes`` have all."""
 
 
-def answer_of(intake: Intake, superseded: Superseded) -> dict[str, Any]:
+def answer_of(intake: Intake, superseded: Superseded) -> RowsTaken:
     """What the submitter is told of the rows: counts, and the first problems and notes."""
-    return {
-        "rows": intake.rows,
-        "accepted": intake.accepted,
-        "rejected": intake.rejected,
-        "unlinked": intake.unlinked,
-        "superseded": superseded.records,
-        "charset": intake.charset,
-        "errors": [_problem(problem) for problem in intake.problems[:SHOWN_PROBLEMS]],
-        "notes": [_problem(note) for note in intake.notes[:SHOWN_PROBLEMS]],
-    }
-
-
-def _problem(problem: RowProblem) -> dict[str, Any]:
-    return {"row": problem.row, "code": problem.code, "pointer": problem.pointer, "message": problem.message}
+    return RowsTaken(
+        rows=intake.rows,
+        accepted=intake.accepted,
+        rejected=intake.rejected,
+        unlinked=intake.unlinked,
+        superseded=superseded.records,
+        charset=intake.charset,
+        errors=intake.problems[:SHOWN_PROBLEMS],
+        notes=intake.notes[:SHOWN_PROBLEMS],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +46,14 @@ class Made:
     manifest: Manifest
     intake: Intake
     superseded: Superseded
-    body: dict[str, Any]
-    answer: dict[str, Any]
+    body: Mapping[str, Any]
+    answer: RowsTaken
 
 
 def entry_of(deed: Deed, upload: Upload, made: Made, request: Request | None, still: Effects) -> EntryDraft:
     """The entry of a submission; ``request`` is the one that it answers.
 
-    Within its transaction ``still`` and what it supersedes are held: each raises Conflict where that has changed.
+    Its transaction checks again ``still`` and what it supersedes: either raises where that has changed.
     """
     manifest, intake, superseded = made.manifest, made.intake, made.superseded
     org, meaning = deed.org, mean(deed)
@@ -70,7 +68,7 @@ def entry_of(deed: Deed, upload: Upload, made: Made, request: Request | None, st
                 "key": upload.idempotency_key,
                 "digest": digest(upload.manifest.encode()),
                 "index": index,
-                "response": made.answer,
+                "response": msgspec.to_builtins(made.answer),
             },
         )
         connection.execute(
@@ -89,15 +87,15 @@ def entry_of(deed: Deed, upload: Upload, made: Made, request: Request | None, st
             },
         )
         if intake.problems:
-            problems = [_problem(problem) for problem in intake.problems]
+            problems = msgspec.to_builtins(intake.problems)
             connection.execute(insert(tables.rejections), {"index": index, "errors": problems})
         if intake.notes:
-            connection.execute(insert(tables.unlinked), {"index": index, "notes": list(map(_problem, intake.notes))})
+            connection.execute(insert(tables.unlinked), {"index": index, "notes": msgspec.to_builtins(intake.notes)})
         superseded.enter(connection, index, (org, deed.person or ""), intake)
         if request is not None:
             note_answer(connection, request, (org, deed.person or ""), (index, t))
 
-    # Whoever asked for it is told that it is there.
+    # The asker of the request is told that it has been answered.
     pairs = [list(one) for one in superseded.pairs]
     told = [org, *([] if request is None else [request.asker])]
     return EntryDraft(

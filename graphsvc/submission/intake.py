@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import orjson
@@ -16,7 +14,7 @@ from graphsvc.ledger.payload import Packer, draft_leaf
 from graphsvc.model.bounds import MAX_CLAIMS, MAX_DRAFT
 from graphsvc.model.claims import Unfit, encode_draft
 from graphsvc.model.cleaning import clean_draft, merge_defaults
-from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
+from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem, Values
 from graphsvc.model.errors import InvalidManifest, TooLarge
 from graphsvc.model.labels import GROUPS, ORIGIN, Label
 from graphsvc.model.merkle import GrowingRoot
@@ -24,18 +22,19 @@ from graphsvc.model.principals import Organisation
 from graphsvc.model.references import MAX_REFERENCES, References
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
+from graphsvc_verify.keyed import row_salt
 from importers import importer_for, row_kind
 from importers.mapping import Mapping
 from importers.rows import Row, iter_rows
 
 MAX_PROBLEMS = 50_000
-"""So many row problems are kept, and as many notes on unlinked values; the counts are exact beyond it."""
+"""At most this many row problems, and as many notes on unlinked values, are kept; the counts are exact all the same."""
 MAX_SUPERSEDED = 100_000
-"""So many older records may be corrected by one submission."""
+"""At most this many older records are corrected by one submission."""
 STRUCTURE = "structure"
-"""The pseudo-group of what is no attribute: kinds, links, label, grading, times."""
+"""The pseudo field group of all that is no attribute: kinds, links, label, grading, times."""
 REFERENCE = "reference"
-"""The pseudo-group of the owner's own reference: nobody else is shown it."""
+"""The pseudo field group of the owner's own reference, which nobody else is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Order:
     groups: frozenset[str]
     max_row: int
     rows: int
-    """So many rows the manifest states: another one ends the intake."""
+    """How many rows the manifest states: one more ends the intake."""
     reference_key: bytes = field(kw_only=True, repr=False)
     """The key of the organisation's references."""
 
@@ -87,7 +86,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
     """Read every row of ``order``; accepted ones go to ``packer`` (None: a dry run, nothing is sealed).
 
     Memory: 32 bytes a row, the problems that are kept, one row. Raises InvalidInput for what stops a whole file: an
-    unknown media type or encoding, a mapping that doesn't fit; TooLarge where it makes more claims than one may.
+    unknown media type or encoding, a mapping that doesn't fit; TooLarge where it makes more claims than it may.
     """
     intake = Intake()
     rows_root, drafts_root = GrowingRoot(), GrowingRoot()
@@ -96,7 +95,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
         intake.charset = getattr(importer, "charset", "utf-8")
         defaults = merge_defaults(order.defaults, importer.defaults)
         current, references = _Current(), References(order.reference_key)
-        salt = _salts(order.seed)
+        salt = partial(row_salt, order.seed)
         rows = iter_rows(body, row_kind(order.media_type), order.max_row, salt)
         for _, found in importer.drafts(current.watch(rows)):
             row = current.row
@@ -151,7 +150,7 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
         said.add(ORIGIN)
     for group in GROUPS:
         if group in said:
-            values: dict[str, Any] = {
+            values: Values = {
                 "entities": [entity.attributes.get(group) for entity in entities],
                 "links": [link.attributes.get(group) for link in links],
             }
@@ -173,10 +172,6 @@ class _Current:
         for row in rows:
             self.row = row
             yield row
-
-
-def _salts(seed: bytes) -> Callable[[int], bytes]:
-    return lambda row: hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +211,7 @@ def _ready(draft: Draft, order: Order, defaults: Defaults, references: Reference
     except (TypeError, ValueError):
         return [RowProblem(draft.row, Unfit.code, "", "the row can't be written as canonical JSON: tell the operator")]
     try:
-        # Last, as only a row that is accepted has its reference.
+        # Last: a row that is rejected must not take its reference.
         digest = b"" if clean.reference is None else references.take(draft.row, clean.reference)
     except ValueProblem as problem:
         return [RowProblem(draft.row, problem.code, "/supersedes/reference", problem.message)]
@@ -260,7 +255,7 @@ def _seal(packer: Packer, row: Row, ready: _Ready) -> Iterator[bytes]:
     return (draft_leaf(key, group, content) for group, content in ready.contents)
 
 
-def _content(row: int, group: str, values: dict[str, Any]) -> bytes:
+def _content(row: int, group: str, values: Values) -> bytes:
     return orjson.dumps({"row": row, "group": group, "values": values}, option=orjson.OPT_SORT_KEYS)
 
 

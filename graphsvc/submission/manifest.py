@@ -1,12 +1,12 @@
-"""The manifest of a submission: what its submitter signed, held against what was received."""
+"""The manifest of a submission: what its submitter signed, checked against what was received."""
 
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ from graphsvc_verify.keyed import seeded_digest
 
 MAX_AGE = timedelta(days=7)
 MAX_SKEW = timedelta(minutes=5)
-"""A manifest is taken for so many seconds after it was signed, and with a clock that is so far ahead."""
+"""A manifest is accepted up to ``MAX_AGE`` after it was signed, and from a clock up to ``MAX_SKEW`` ahead."""
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -43,27 +43,23 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
     defaults: Defaults = Defaults()
 
 
-class Upload(Protocol):
-    """A submission as received: the body in a file, its size in bytes and raw SHA-256, and what came with it."""
+@dataclass(slots=True)
+class Upload:
+    """A submission as received: the body lies in the file ``path``, which is removed afterwards.
 
-    @property
-    def path(self) -> Path: ...  # noqa: D102
-    @property
-    def size(self) -> int: ...  # noqa: D102
-    @property
-    def sha256(self) -> bytes: ...  # noqa: D102
-    @property
-    def manifest(self) -> str: ...  # noqa: D102
-    @property
-    def seed(self) -> bytes: ...  # noqa: D102
-    @property
-    def mapping(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def idempotency_key(self) -> str: ...  # noqa: D102
-    @property
-    def media_type(self) -> str: ...  # noqa: D102
-    @property
-    def dry_run(self) -> bool: ...  # noqa: D102
+    ``sha256`` is the raw digest of the body's ``size`` bytes; ``seed`` is 32 bytes; ``media_type`` is lower-case
+    without parameters; ``idempotency_key`` is empty only in a dry run.
+    """
+
+    path: Path
+    size: int
+    sha256: bytes
+    manifest: str
+    seed: bytes
+    mapping: bytes | None
+    idempotency_key: str
+    media_type: str
+    dry_run: bool
 
 
 def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tuple[Manifest, Deed]:
@@ -113,5 +109,5 @@ def checked_manifest(ledger: Ledger, principal: Principal, upload: Upload) -> tu
 def _same(stated: str | None, made: str | None) -> bool:
     if stated is None or made is None:
         return stated is made
-    # What is signed may be any text, and texts beyond ASCII can't be compared like this.
+    # Encoded, since compare_digest takes only ASCII text and a manifest may state any.
     return hmac.compare_digest(stated.encode("utf-8", "replace"), made.encode())

@@ -1,4 +1,4 @@
-"""The path of a submission: from received bytes to a durable ledger entry and its receipt.
+"""Submissions: from received bytes to a durable ledger entry and its receipt.
 
 What a crash leaves. Before step 6: perhaps sealed packs and keys that nothing refers to, never half a submission. After
 step 6 the submission is acknowledged or will be, when the client asks again with the same idempotency key; the applier
@@ -17,11 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 from sqlalchemy import Column, select
 
+from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects
-from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import mapping_secret, seal_mapping
 from graphsvc.lifecycle.correct import check_superseded
 from graphsvc.lifecycle.store import Book
@@ -37,9 +40,7 @@ from graphsvc.model.errors import (
     Unavailable,
 )
 from graphsvc.model.principals import Principal
-from graphsvc.model.schema import Schema
 from graphsvc.policy.rules import digest_of
-from graphsvc.projection.apply import Applier, Payloads
 from graphsvc.rulebooks.decisions import Governing
 from graphsvc.settings import Settings
 from graphsvc.sharing.preservations import answered
@@ -49,31 +50,29 @@ from graphsvc.submission.intake import Intake
 from graphsvc.submission.manifest import Manifest, Upload, checked_manifest
 from graphsvc.submission.superseding import MOVED, Superseded, find_superseded
 from graphsvc.submission.workers import Taken, Task, Workers
+from graphsvc.wire.submissions import RowsTaken
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.deeds import Deed
 from graphsvc_verify.meaning import submission_name
 
 ATTEMPTS = 4
-"""How often rows are taken in again because another version of the policies came into force meanwhile."""
+"""At most this many attempts, while policies or the organisation's own records keep changing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of an upload: HTTP status and the answer's body."""
+    """What became of an upload: HTTP status, and what the submitter is told."""
 
     status: int
-    body: dict[str, Any]
+    taken: RowsTaken
 
 
 @dataclass(frozen=True, slots=True)
 class Intakes:
     """What submissions are checked against and written to."""
 
-    ledger: Ledger
-    payloads: Payloads
-    applier: Applier
+    core: Core
     workers: Workers
-    schema: Schema
     settings: Settings
     groups: Callable[[str, float], frozenset[str]]
     """The sharing groups that an organisation belongs to at a moment (epoch seconds)."""
@@ -85,17 +84,17 @@ class Intakes:
 
 
 class Submitting:
-    """Takes submissions in. The only state is which idempotency keys are in flight."""
+    """Accepts submissions. The only state is which idempotency keys are in flight."""
 
     def __init__(self, parts: Intakes) -> None:
         self._parts = parts
         self._in_flight: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
-        # Threads of their own: whoever reads or acts needs not wait for rows that are being sealed.
+        # Threads of their own, so that questions and acts don't wait for rows that are being sealed.
         self._pool = ThreadPoolExecutor(parts.workers.count, thread_name_prefix="submission")
 
     def close(self) -> None:
-        """Let what is worked on end."""
+        """Wait for the submissions that are being worked on, and start no others."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def admit(self, principal: Principal, key: str) -> None:
@@ -105,7 +104,7 @@ class Submitting:
         """
         if "submitter" not in principal.roles:
             raise Denied("only a submitter sends submissions")
-        if principal.org not in self._parts.ledger.members():
+        if principal.org not in self._parts.core.ledger.members():
             raise Denied("your organisation is no member")
         with self._lock:
             self._check_idle(principal.org, key)
@@ -126,15 +125,15 @@ class Submitting:
     async def submit(self, principal: Principal, upload: Upload) -> Result:
         """Check, log and keep one submission.
 
-        Its idempotency key is claimed meanwhile (:meth:`claim`). Raises InvalidManifest, InvalidInput, Conflict (a
+        The caller holds the idempotency key (:meth:`claim`). Raises InvalidManifest, InvalidInput, Conflict (a
         manifest seen before), KeyReused, Unavailable (disk full). In a dry run nothing is stored and the answer says
         what would have become of each row.
         """
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self._pool, self._submit, principal, upload)
-        if "index" in result.body:
-            # 7. What it supersedes goes (custody.correcting).
-            await self._parts.corrected(result.body["index"])
+        if result.taken.index is not UNSET:
+            # 7. Take back what it supersedes (custody.correcting).
+            await self._parts.corrected(result.taken.index)
         return result
 
     async def outcome(self, principal: Principal, key: str) -> Result:
@@ -165,7 +164,7 @@ class Submitting:
             own = select(tables.submissions.c.index).where(
                 tables.submissions.c.index == index, tables.submissions.c.org == principal.org
             )
-            with self._parts.ledger.reading() as connection:
+            with self._parts.core.ledger.reading() as connection:
                 if connection.execute(own).first() is None:
                     raise NotFound("there is no such submission")
                 found = connection.execute(select(column).where(column.table.c.index == index)).scalar()
@@ -176,14 +175,14 @@ class Submitting:
     def _submit(self, principal: Principal, upload: Upload) -> Result:
         parts = self._parts
         # 1. Does the organisation's own key stand behind exactly these bytes?
-        manifest, deed = checked_manifest(parts.ledger, principal, upload)
+        manifest, deed = checked_manifest(parts.core.ledger, principal, upload)
         if manifest.rows > MAX_ROWS:
             raise TooLarge(f"a submission has at most {MAX_ROWS} rows: split the file", where="manifest rows")
         if upload.dry_run:
             self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
             superseded = self._superseded(principal.org, checked)
-            return Result(200, {**answer_of(_agreeing(checked, manifest), superseded), "dryRun": True})
+            return Result(200, replace(answer_of(_agreeing(checked, manifest), superseded), dry_run=True))
         with _disk_errors():
             for _ in range(ATTEMPTS):
                 try:
@@ -202,12 +201,12 @@ class Submitting:
         # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
         task = self._task(principal, upload, manifest, submission_name(manifest.iss, manifest.jti))
         taken = parts.workers.take_in(task)
-        with parts.payloads.store.or_removed(taken.packs):
+        with parts.core.payloads.store.or_removed(taken.packs):
             intake = _agreeing(taken.intake, manifest)
             superseded = self._superseded(principal.org, intake)
             if not intake.accepted:
-                return Result(422, {**answer_of(intake, superseded), "code": "no_row_accepted"})
-            # 4. The keys, apart from the packs; until the next step nothing refers to either.
+                return Result(422, replace(answer_of(intake, superseded), code="no_row_accepted"))
+            # 4. Store the keys, apart from the packs; until the next step nothing refers to either.
             body = self._kept(task.name, upload, taken)
             # 5. One entry, durable when this returns; its side rows are in the same transaction.
             for _ in range(ATTEMPTS):
@@ -215,7 +214,7 @@ class Submitting:
                 made = Made(manifest, intake, superseded, body, answer)
                 draft = entry_of(deed, upload, made, request, self._still(task))
                 try:
-                    appended = parts.ledger.append(draft).result()
+                    appended = parts.core.ledger.append(draft).result()
                 except Conflict as conflict:
                     if conflict.code != MOVED:
                         raise
@@ -223,20 +222,20 @@ class Submitting:
                     superseded = self._superseded(principal.org, intake)
                     continue
                 # 6. Acknowledge; the applier takes it from the ledger.
-                parts.applier.notify()
-                return Result(201, {**answer, "index": appended.index, "receipt": appended.receipt})
+                parts.core.applier.notify()
+                return Result(201, replace(answer, index=appended.index, receipt=msgspec.Raw(appended.encoded)))
             raise Unavailable("your organisation's records are changing; send it again", code=MOVED)
 
     def _superseded(self, org: str, intake: Intake) -> Superseded:
         """What the rows supersede now. Raises InvalidManifest where one names a place that holds no record."""
         parts = self._parts
-        # In this order: what changes after the first is held against the entry when it is written.
-        found = find_superseded(parts.ledger, org, intake)
-        check_superseded(Book(parts.ledger, parts.payloads.store), org, intake.supersedes)
+        # In this order: what changes after the first call is noticed when the entry is written.
+        found = find_superseded(parts.core.ledger, org, intake)
+        check_superseded(Book(parts.core.ledger, parts.core.payloads.store), org, intake.supersedes)
         return found
 
     def _still(self, task: Task) -> Effects:
-        """Within the entry's transaction: the policies that the rows were allowed by are still in force."""
+        """Checks in the entry's transaction that the policies by which the rows were allowed are still in force."""
         used = digest_of(task.policies)
         return lambda connection, _index, _t: self._parts.governing.unmoved(connection, used)
 
@@ -259,11 +258,11 @@ class Submitting:
         )
 
     def _answered(self, manifest: Manifest) -> Request | None:
-        """The open request that the submission answers, if it says so."""
-        return None if manifest.answers is None else answered(self._parts.ledger, manifest.iss, manifest.answers)
+        """The open request that the submission says it answers, if any."""
+        return None if manifest.answers is None else answered(self._parts.core.ledger, manifest.iss, manifest.answers)
 
     def _check_idle(self, org: str, key: str) -> None:
-        """Whoever asks holds the lock."""
+        """Raise Conflict while the key is being worked on. The caller holds the lock."""
         if (org, key) in self._in_flight:
             raise Conflict("this idempotency key is being worked on; ask again", code="in_flight")
 
@@ -272,7 +271,7 @@ class Submitting:
         found = self._known(manifest.iss, upload.idempotency_key)
         if found is None:
             by_act = select(acts.c.index).where(acts.c.iss == manifest.iss, acts.c.jti == manifest.jti)
-            with self._parts.ledger.reading() as connection:
+            with self._parts.core.ledger.reading() as connection:
                 if connection.execute(by_act).first() is not None:
                     # The ledger would refuse it as well, but only after all rows were sealed again.
                     raise Conflict("this manifest was taken under another idempotency key", code="act_replayed")
@@ -283,16 +282,17 @@ class Submitting:
 
     def _known(self, org: str, key: str) -> Mapping[str, Any] | None:
         table = tables.idempotency
-        with self._parts.ledger.reading() as connection:
+        with self._parts.core.ledger.reading() as connection:
             found = connection.execute(select(table).where(table.c.org == org, table.c.key == key)).mappings().first()
         return None if found is None else dict(found)
 
     def _again(self, found: Mapping[str, Any]) -> Result:
         index = found["index"]
-        return Result(200, {**found["response"], "index": index, "receipt": self._parts.ledger.receipt(index)})
+        receipt = msgspec.Raw(msgspec.json.encode(self._parts.core.ledger.receipt(index)))
+        return Result(200, replace(msgspec.convert(found["response"], RowsTaken), index=index, receipt=receipt))
 
     def _kept(self, name: str, upload: Upload, taken: Taken) -> dict[str, Any]:
-        payloads, intake = self._parts.payloads, taken.intake
+        payloads, intake = self._parts.core.payloads, taken.intake
         secrets = {**taken.secrets, f"seed|{name}": upload.seed}
         if upload.mapping is not None:
             secrets[mapping_secret(name)] = seal_mapping(payloads.store, name, upload.mapping)
@@ -304,12 +304,12 @@ class Submitting:
             "accepted": intake.accepted,
             "rejected": intake.rejected,
             "charset": intake.charset,
-            "schema": self._parts.schema.digest,
+            "schema": self._parts.core.schema.digest,
         }
 
 
 def _agreeing(intake: Intake, manifest: Manifest) -> Intake:
-    """The intake, if its rows are those that were signed; until then nothing refers to what was sealed."""
+    """The intake, unchanged. Raises InvalidManifest unless its rows are those that were signed."""
     if manifest.rows != intake.rows:
         raise InvalidManifest("rows: the body has another number of rows", where="manifest rows")
     if manifest.rows_root != f"sha256:{intake.rows_root.hex()}":
@@ -319,7 +319,7 @@ def _agreeing(intake: Intake, manifest: Manifest) -> Intake:
 
 @contextmanager
 def _disk_errors() -> Iterator[None]:
-    """An I/O error becomes Unavailable, a full disk stays what it is: nothing refers to what was written so far."""
+    """Turn an I/O error, but not a full disk, into Unavailable: nothing refers to what was written so far."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,8 @@
-"""What a submission supersedes, by place and by own reference: found before its entry is sealed, held within it.
+"""What a submission supersedes, by place and by own reference: found before its entry is sealed, checked again in it.
 
-The entry says what it supersedes, so it is known before the entry has its place in the log. Two submissions of one
-organisation may be under way at once: within its transaction the entry is refused if what it says has become untrue,
-and it is made again. So of one reference one record stands, whichever came first.
+The entry says what it supersedes, so that is found before the entry has its place in the log. Two submissions of one
+organisation may be under way at once: in its transaction, the entry is refused if what it says has become untrue, and
+it is made again. So one reference has one current record, whichever submission came first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOVED = "references_moved"
 class Superseded:
     """The older records that rows of a submission supersede, as (row, submission, row), ascending.
 
-    ``at``: the last entry of the organisation's that was looked at.
+    ``at``: the organisation's last entry that was looked at.
     """
 
     pairs: tuple[Superseding, ...]
@@ -36,7 +36,7 @@ class Superseded:
         return len({(submission, row) for _, submission, row in self.pairs})
 
     def hold(self, connection: Connection, org: str, intake: Intake) -> None:
-        """Within the entry's transaction: it is still so. Raises Conflict :data:`MOVED`."""
+        """Check, in the entry's transaction, that this is still so. Raises Conflict with code :data:`MOVED`."""
         if not _names(intake) or references.last_change(connection, org) == self.at:
             return
         by_place = ((submission, row) for _, submission, row in intake.supersedes)

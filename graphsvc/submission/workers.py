@@ -1,7 +1,7 @@
 """Worker processes for intake: cleaning and sealing rows would otherwise keep readers and the applier waiting.
 
 Each worker loads schema and policies once and takes in one body after the other. A worker ends when its pipe closes,
-so none outlives the service, however that ends; one that dies, or that met what nobody foresaw, is replaced, and
+so none outlives the service, however that ends; one that dies, or meets an unexpected error, is replaced, and
 nothing refers to what it was doing. A worker's memory is limited: one body can't take the machine's.
 """
 
@@ -35,7 +35,7 @@ from graphsvc.submission.intake import Intake, Order, take_in
 from importers.mapping import load_mapping
 
 MEMORY = 1 << 30
-"""Bytes that a worker may have for data: rows stream, so even large bodies need some 300 MB at most."""
+"""At most this many bytes of data in a worker: rows stream, so even large bodies need some 300 MB at most."""
 
 _log = logging.getLogger("graphsvc.submission.workers")
 
@@ -75,7 +75,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of it: the counts and roots, and for sealed rows the packs' digests and the secrets to keep."""
+    """What came of a task: the counts and roots, and for sealed rows the packs' digests and the secrets to keep."""
 
     intake: Intake
     packs: list[str]
@@ -85,7 +85,7 @@ class Taken:
 _CALLERS: Mapping[str, type[InvalidInput]] = MappingProxyType(
     {kind.__name__: kind for kind in (InvalidManifest, TooLarge, InvalidInput)}
 )
-"""What of the caller's mistakes travels between processes as what it is."""
+"""Errors that are the caller's mistakes: they keep their class between processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Workers:
         """Run one task.
 
         Raises InvalidInput (what stops a whole file; TooLarge, InvalidManifest), OSError (disk), Unavailable (a worker
-        died, or met what it was not made for).
+        died, or met an unexpected error).
         """
         with self._worker() as worker:
             answer = worker.ask(task)
@@ -191,7 +191,7 @@ def _decider(files: tuple[tuple[str, str], ...], closed: frozenset[str]) -> Deci
 
 
 def _work(pipe: Connection, places: Places, memory: int) -> None:
-    # What a body takes is memory of its own: unlike the address space, it grows with nothing else.
+    # The limit is on data, not on the address space: only data grows with what a body needs.
     _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
     most = memory if hardest == resource.RLIM_INFINITY else min(memory, hardest)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
@@ -215,7 +215,7 @@ def _work(pipe: Connection, places: Places, memory: int) -> None:
 
 
 def _answered(task: Task, schema: Schema, store: PayloadStore) -> Taken | _Failed:
-    """What came of a task. No words of an error that nobody foresaw leave: they may hold what is in the rows."""
+    """What came of a task. Messages of unexpected errors are not passed on: they may hold what is in the rows."""
     try:
         return _take_in(task, schema, store)
     except InvalidInput as error:

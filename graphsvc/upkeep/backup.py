@@ -1,16 +1,16 @@
-"""The paths of backup and restore: ledger, payloads and wrapped keys in one folder; what opens them in one file.
+"""Backup and restore: ledger, payloads and wrapped keys in one folder; the secrets that open them in one file.
 
-A backup is taken beside a running service or a stopped one. Its order makes it consistent: the ledger as one
+A backup is taken while the service runs or while it is stopped. Its order makes it consistent: the ledger as one
 transaction sees it, then payloads and row keys, which are always there before an entry refers to them. The file of
 *secrets* (key-encryption keys, the log's key, the key of handles) is kept apart: whoever has both can read everything.
-What changes daily, the day keys, is in the backup, wrapped like the row keys; so secrets change once a month only, with
-the re-wrapping of row keys, and afterwards open no older backup.
+Day keys, which change daily, are in the backup, wrapped like the row keys. So secrets change only once a month, when
+row keys are wrapped anew; new secrets open no older backup.
 
 Ledger and row keys are sealed under the month's key-encryption key (ledger.sealedfiles), each time under a new name;
-``backup.json`` says which are the ones. It is replaced as a whole, and what it named before is removed after that: a
+``backup.json`` names the files that count. It is replaced as a whole, and what it named before is removed after that: a
 backup that was killed leaves the one before, or the new one.
 
-A restore replays erasures before anything else, so that nothing comes back that an entry has erased. It is told the
+A restore replays erasures before anything else, so that nothing comes back that an entry has erased. It is given the
 newest checkpoint that anyone has: a ledger that doesn't reach it, or has another tree, is a fork.
 """
 
@@ -58,12 +58,12 @@ _DAY_KEYS = "backup|day keys"
 _FORMAT, _VERSION = "graphsvc-backup", 2
 _SEALED = ".sealed"
 _PLAIN_BEFORE = ("ledger.db", "rows.db")
-"""What backups of the first form had in clear; renewing one removes it."""
+"""Files that backups of version 1 had unencrypted; renewing such a backup removes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackedUp:
-    """The size of the log in the backup, payload objects copied now and all in all."""
+    """The size of the log in the backup, payload objects copied now and in total."""
 
     size: int
     copied: int
@@ -72,7 +72,7 @@ class BackedUp:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The size of the log as restored, payload objects, and the rows whose keys an erasure has taken now."""
+    """The size of the log as restored, payload objects, and rows whose keys were destroyed by replaying erasures."""
 
     size: int
     objects: int
@@ -87,7 +87,7 @@ def back_up(settings: Settings, store: PayloadStore, target: Path, progress: Pro
     """
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     sweep(target)
-    # 1. The ledger at one moment, its side tables with it; what is in clear never lies in the backup's folder.
+    # 1. The ledger at one moment, its side tables with it; nothing unencrypted ever lies in the backup's folder.
     with _plain(settings.data / "backup.db") as ledger, _plain(settings.data / "backup-rows.db") as rows:
         snapshot(settings.data / "ledger", settings.database, ledger)
         size, note = snapshot_head(ledger)
@@ -101,7 +101,7 @@ def back_up(settings: Settings, store: PayloadStore, target: Path, progress: Pro
             with plain.open("rb") as source:
                 seal_file(source, target / files[what], what, keks)
     copied, objects = _copy_objects(store, target / "payloads", progress)
-    # 3. What it is. The note of a backup that is renewed waits: the older one must not meet a newer checkpoint.
+    # 3. Its description. In a renewed backup the checkpoint comes last: it must not be newer than the ledger there.
     log = _log_key(settings.data / "ledger" / "keys" / "log.key", settings.origin)
     if note:
         verify_checkpoint(note, log)
@@ -110,7 +110,7 @@ def back_up(settings: Settings, store: PayloadStore, target: Path, progress: Pro
     now = written(datetime.now(UTC))
     said = {"v": _VERSION, "format": _FORMAT, "origin": settings.origin, "log": log.vkey, "size": size, "at": now}
     write_durably(target / "backup.json", encode({**said, "files": files}))
-    # 4. From here on it is the new one; what the one before had goes.
+    # 4. From here on the new backup counts; files of the one before are removed.
     if note:
         write_durably(target / "checkpoint", note.encode())
     for path in target.iterdir():
@@ -120,7 +120,7 @@ def back_up(settings: Settings, store: PayloadStore, target: Path, progress: Pro
 
 
 def check_apart(secrets: Path, target: Path) -> None:
-    """Raise InvalidInput where a new file of secrets would lie in the backup that it opens, or there is such a file."""
+    """Raise InvalidInput where a new file of secrets would lie in the backup that it opens, or exists already."""
     if secrets.resolve().is_relative_to(target.resolve()):
         message = "secrets inside the backup would open it to whoever has it: name a file that is kept apart"
         raise InvalidInput(message, code="secrets_not_apart", where=str(secrets))
@@ -184,7 +184,7 @@ def restore(
 
 @contextmanager
 def _plain(path: Path) -> Iterator[Path]:
-    """A name for a file in clear, in the state directory: removed in any case, or by the next start."""
+    """A temporary name for an unencrypted file in the state directory: removed in any case, or by the next start."""
     part = temporary(path)
     try:
         yield part
@@ -231,7 +231,7 @@ def _described(backup: Path, origin: str) -> _Described:
 
 
 def _lay_out(backup: Path, files: Mapping[str, str], secrets: Path, part: Path) -> None:
-    """Ledger, keys and secrets where a service has them."""
+    """Write ledger, keys and secrets where a service has them. Raises IntegrityError, InvalidInput."""
     lasting = _extract(secrets.read_bytes(), part, _LASTING)
     keks = {month: unb64u(key, 32) for month, key in decode(lasting.pop("keks.json", b"{}")).items()}
     for what, place in (("ledger", "ledger/ledger.db"), ("rows", "keys/rows.db")):
@@ -251,7 +251,7 @@ def _lay_out(backup: Path, files: Mapping[str, str], secrets: Path, part: Path) 
 
 
 def _check_complete(ledger: Ledger, store: PayloadStore, keys: RowKeys) -> None:
-    """Every pack of every submission is there, and its keys, but for what the ledger says was lost before."""
+    """Raise IntegrityError where a pack or its keys are missing, except what the ledger says was lost before."""
     names = set(store.names())
     for index, _ in ledger.indexes(0, ledger.head, (SUBMISSION,)):
         with ledger.reading() as connection:
@@ -273,7 +273,7 @@ def _log_key(path: Path, origin: str) -> NoteKey:
 
 
 def _archive(data: Path, names: Sequence[str], more: dict[str, bytes] | None = None) -> bytes:
-    """Files, and those directly in folders, as a tar archive; a file that goes meanwhile is left out."""
+    """Files, and those directly in folders, as a tar archive; one that disappears meanwhile is left out."""
     found = dict(more or {})
     for name in names:
         path = data / name

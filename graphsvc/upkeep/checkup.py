@@ -1,6 +1,6 @@
 """What an operator looks at: whether the parts of a running service do their work, and what to do where one does not.
 
-Entries are named by their index and faults by a code; no value, no row's content and no organisation is.
+Entries are named by their index and faults by a code; values, rows and organisations are not named.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from graphsvc.anchoring.witnesses import Witnessing, parts_ready
 from graphsvc.graph.driver import Graph
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.rowkeys import ERASED_WITHIN_DAYS
@@ -21,17 +21,16 @@ from graphsvc.model.ranges import Ranges
 from graphsvc.projection.apply import Applier
 from graphsvc.projection.changes import EFFECTIVE, ERASURE
 from graphsvc.projection.rebuild import made_at
+from graphsvc.wire.upkeep import Applied, Check, EntryAside, Progress, Stuck
 from graphsvc_verify.entry import parse_leaf
 
 LEAST_FREE = 2 << 30
-"""Bytes of free disk below which an operator is told."""
+"""An operator is told when less than this many bytes of the disk are free."""
 LATE = 60.0
-"""Seconds after which an entry should be published, and applied."""
+"""An entry should be published, and applied, within this many seconds."""
 
 FORGET_WITHIN = ERASED_WITHIN_DAYS - 7
-"""Days after an erasure from which an operator is told that the graph's files may still hold what went."""
-
-Check = Mapping[str, Any]
+"""This many days after an erasure, an operator is told that the graph's files may still hold what was erased."""
 
 
 def _now() -> datetime:
@@ -49,7 +48,7 @@ class Lag:
 class Checkup:
     """Looks at one service. Blocks: for worker threads.
 
-    ``late`` is after how many seconds an entry should be published, and applied; 0: applied whenever it may be.
+    ``late``: within how many seconds an entry should be applied; 0: no matter when.
     """
 
     def __init__(
@@ -60,7 +59,9 @@ class Checkup:
         data: Path,
         late: float = LATE,
         clock: Callable[[], datetime] = _now,
+        witnessing: Witnessing | None = None,
     ) -> None:
+        self._witnessing = witnessing
         self._late = late
         self._clock = clock
         self._ledger = ledger
@@ -68,23 +69,32 @@ class Checkup:
         self._graph = graph
         self._data = data
 
-    def progress(self) -> Mapping[str, Any]:
-        """How far the applier is, what it can't get over, and what is set aside: entries and codes."""
-        stuck, lag = self._applier.stuck, self.lag()
+    def ready(self) -> Mapping[str, bool]:
+        """Which parts are ready, by name: whether the ledger takes entries, the applier is not stuck. Never blocks."""
         return {
-            "applier": {
-                "applied": self._applier.applied,
-                "head": self._ledger.head,
-                "entriesBehind": lag.entries,
-                "secondsBehind": int(lag.seconds),
-                "lagging": self._is_late(lag),
-                "stuck": None if stuck is None else {"entry": stuck.entry, "code": stuck.code},
-            },
-            "setAside": [{"entry": entry, "code": code} for entry, code, _ in self._aside()],
+            "ledger": self._ledger.closed_by is None and not self._ledger.full,
+            "tiles": self._ledger.published_late is None,
+            "applier": self._applier.stuck is None,
+            **parts_ready(self._witnessing),
         }
 
+    def progress(self) -> Progress:
+        """How far the applier is, where it is stuck, and what is set aside: entries and codes."""
+        stuck, lag = self._applier.stuck, self.lag()
+        return Progress(
+            applier=Applied(
+                applied=self._applier.applied,
+                head=self._ledger.head,
+                entries_behind=lag.entries,
+                seconds_behind=int(lag.seconds),
+                lagging=self._is_late(lag),
+                stuck=None if stuck is None else Stuck(entry=stuck.entry, code=stuck.code),
+            ),
+            set_aside=[EntryAside(entry=entry, code=code) for entry, code, _ in self._aside()],
+        )
+
     def lag(self) -> Lag:
-        """How far the graph is behind the log. Entries that change nothing in it, as reads, do not count."""
+        """How far the graph is behind the log. Entries that change nothing in it, such as reads, do not count."""
         progress, head = self._applier.progress, self._ledger.head
         waiting = list(progress.waiting)
         if progress.head < head:
@@ -158,4 +168,4 @@ class Checkup:
 
 
 def _check(name: str, ok: bool, found: str, advice: str) -> Check:
-    return {"name": name, "ok": ok, "found": found, "advice": "" if ok else advice}
+    return Check(name=name, ok=ok, found=found, advice="" if ok else advice)

@@ -38,7 +38,7 @@ class Witness:
 
 
 def record(owner: str, i: int, groups: tuple[str, ...]) -> dict[str, Any]:
-    attributes = [{"group": group, "name": "n", "value": f"<b>value</b> {i}"} for group in groups]
+    attributes = [{"fieldGroup": group, "name": "n", "value": f"<b>value</b> {i}"} for group in groups]
     return {"handle": handle(owner, i), "owner": owner, "attributes": attributes}
 
 

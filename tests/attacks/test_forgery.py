@@ -25,8 +25,8 @@ from graphsvc_verify.evidence import check_evidence, open_evidence
 from graphsvc_verify.jws import read_act, signing_input
 from graphsvc_verify.keychain import OPERATOR, SIGNED
 
-KINDS = ("request-remind", "request-withdraw", "group-accept")
-TYPE = "graphsvc-request-remind+jws"
+KINDS = ("remind-request", "withdraw-request", "accept-invitation")
+TYPE = "graphsvc-remind-request+jws"
 
 
 def payload(world: World, **changes: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from attack_world import OWNER, READER, World
 from ledger_actors import ORIGIN, enter, over_wire, read_of, shown
 
 from graphsvc.ledger import telling
+from graphsvc.ledger.access import AccessRow
 from graphsvc.ledger.entry import EntryDraft, Hits, Late, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
@@ -82,11 +83,11 @@ def test_it_is_told_when_it_is_due_and_can_be_checked_then(world: World, days: A
         tell_due(world.ledger)
         found = {one.index: one for one in scanned(world).seen}
         opened = {one.index: one for one in evidence(world).entries}
-        listed = {one["index"]: one for one in world.ledger.access_log(OWNER)[0]}
+        listed = {one.index: one for one in world.ledger.access_log(OWNER)[0]}
         places = (found, opened, listed)
         assert {appended.index in place for place in places} == {told}, "in all places, or in none"
     assert found[appended.index].records == ((7, 3, ("hit",)), (7, 5, ("hit",)))
-    assert listed[appended.index]["records"] == [(7, 3, True), (7, 5, True)]
+    assert listed[appended.index].records == [(7, 3, True), (7, 5, True)]
     assert opened[appended.index].records == [(7, 3, "", ("hit",)), (7, 5, "", ("hit",))]
     assert opened[appended.index].owner is None and opened[appended.index].later is not None
     assert [one.seq for one in scanned(world).seen if one.seq is not None] == [*numbers, len(numbers)]
@@ -156,9 +157,9 @@ def test_an_answer_from_before_it_was_told_differs_from_no_later_scan(world: Wor
     assert (missing.index, missing.what) == (appended.index, "the log has it, the answer does not")
 
 
-def as_answered(one: dict[str, Any]) -> dict[str, Any]:
-    records = [{"submission": submission, "row": row} for submission, row, _ in one["records"]]
-    return {"index": one["index"], "records": records}
+def as_answered(one: AccessRow) -> dict[str, Any]:
+    records = [{"submission": submission, "row": row} for submission, row, _ in one.records]
+    return {"index": one.index, "records": records}
 
 
 def test_what_is_shown_beside_it_is_told_at_once(world: World, days: Any) -> None:

@@ -36,12 +36,18 @@ TARGET = {"submission": 7, "rows": [3, 4, 9]}
 RANGES = [[7, 3, 4], [7, 9, 9]]
 ASKED = {
     **{"holder": OWNER, "purpose": "investigation", "legalBasis": "mlat", "case": "K-1", "deadline": UNTIL},
-    **{"groups": ["identity"], "justification": "x", "records": ["h"], "identifiers": [], "urgency": "routine"},
+    **{"fieldGroups": ["identity"], "justification": "x", "records": ["h"], "identifiers": [], "urgency": "routine"},
 }
-GRANTED = {"decision": "grant", "records": ["h-1", "h-2"], "groups": ["identity"], "until": UNTIL, "uses": ["export"]}
+GRANTED = {
+    "decision": "grant",
+    "target": {"records": ["h-1", "h-2"]},
+    "fieldGroups": ["identity"],
+    "until": UNTIL,
+    "uses": ["export"],
+}
 LABEL: dict[str, Any] = {
     **{"owner": OWNER, "ownerKind": "company", "jurisdiction": "ID", "pap": "", "legalBasis": "x", "purposes": []},
-    **{"handling": {"scheme": "tlp", "code": "amber"}, "groups": [], "grants": [], "hold": False},
+    **{"handling": {"scheme": "tlp", "code": "amber"}, "groups": [], "grants": []},
 }
 Change = Callable[[EntryDraft], None]
 
@@ -72,42 +78,54 @@ class Case:
 GENUINE: dict[str, Case] = {
     "recall": Case(
         "recall",
-        {"v": 1, "target": TARGET, "reason": "wrong", "deadline": "2026-12-31T00:00:00Z"},
+        {"target": TARGET, "reason": "wrong", "deadline": "2026-12-31T00:00:00Z"},
         body=lambda act: {"ranges": RANGES, "count": 3},
     ),
     "recall of all": Case(
         "recall",
-        {"v": 1, "target": {"submission": 7}, "reason": "wrong"},
+        {"target": {"submission": 7}, "reason": "wrong"},
         body=lambda act: {"ranges": [[7, 0, 499]], "count": 500, "deadline": "x"},
     ),
-    "erase": Case("erase", {"v": 1, "target": TARGET, "reason": "wrong"}, body=lambda act: {"ranges": RANGES}),
-    "hold": Case("hold", {"v": 1, "target": TARGET, "reason": "court"}, body=lambda act: {"ranges": RANGES}),
-    "hold of a case": Case("hold", {"v": 1, "target": {"case": "K-1"}, "reason": "court"}),
-    "release": Case("release", {"v": 1, "hold": 12, "reason": "over"}),
-    "answer to a notice": Case(
-        "recall-ack", {"v": 1, "notice": 9, "outcome": "kept", "because": "court"}, by=READER, told=(OWNER,)
+    "recall by handle": Case(
+        "recall",
+        {"target": {"records": ["h-1", "h-2"]}, "reason": "wrong"},
+        body=lambda act: {"ranges": [[7, 3, 4]], "count": 2, "deadline": "x"},
     ),
-    "contact": Case("update-organisation", {"v": 1, "contact": "desk@pasar.example"}, body=lambda act: {"name": "P"}),
-    "request": Case("disclosure-request", ASKED, sub=OWNER, by=READER, told=(OWNER,)),
-    "refusal": Case("disclosure-decision", {"decision": "refuse", "reason": "no"}, sub="r1", told=(READER,)),
+    "erase": Case("erase", {"target": TARGET, "reason": "wrong"}, body=lambda act: {"ranges": RANGES}),
+    "hold": Case("hold", {"target": TARGET, "reason": "court"}, body=lambda act: {"ranges": RANGES}),
+    "hold of a case": Case("hold", {"target": {"case": "K-1"}, "reason": "court"}),
+    "release": Case("release", {"hold": 12, "reason": "over"}),
+    "answer to a notice": Case(
+        "acknowledge-recall", {"notice": 9, "outcome": "kept", "because": "court"}, by=READER, told=(OWNER,)
+    ),
+    "contact": Case("update-organisation", {"contact": "desk@pasar.example"}, body=lambda act: {"name": "P"}),
+    "request": Case("request-disclosure", ASKED, sub=OWNER, by=READER, told=(OWNER,)),
+    "refusal": Case("decide-disclosure", {"decision": "refuse", "reason": "no"}, sub="r1", told=(READER,)),
     "grant": Case(
-        "disclosure-decision",
+        "decide-disclosure",
         GRANTED,
         sub="r1",
         told=(READER,),
         body=lambda act: {"moves": moved([7 << 28, (7 << 28) + 1], grants=[grant_id(deed_of(act))])},
     ),
-    "revocation": Case("grant-revoke", {"reason": "over"}, sub="g1", told=(READER,), body=lambda act: {"on": "r1"}),
-    "reminder": Case("request-remind", {"note": "please"}, sub="r1", by=READER, told=(OWNER,)),
-    "invitation": Case("group-invite", {"org": OWNER, "until": ""}, sub="ring", by=READER, told=(OWNER,)),
+    "grant of rows": Case(
+        "decide-disclosure",
+        GRANTED | {"target": {"submission": 7, "rows": [0, 1]}},
+        sub="r1",
+        told=(READER,),
+        body=lambda act: {"moves": moved([7 << 28, (7 << 28) + 1], grants=[grant_id(deed_of(act))])},
+    ),
+    "revocation": Case("revoke-grant", {"reason": "over"}, sub="g1", told=(READER,), body=lambda act: {"on": "r1"}),
+    "reminder": Case("remind-request", {"note": "please"}, sub="r1", by=READER, told=(OWNER,)),
+    "invitation": Case("invite-to-group", {"org": OWNER}, sub="ring", by=READER, told=(OWNER,)),
     "sharing": Case(
-        "records-share",
-        {"records": [], "submission": 7, "rows": [1, 2]},
+        "share-records",
+        {"target": {"submission": 7, "rows": [1, 2]}},
         sub="ring",
         body=lambda act: {"moves": moved([(7 << 28) + 1], groups=["ring"])},
     ),
-    "own policy": Case("policy-propose", {"base": "b", "files": {}}, sub=OWNER),
-    "shared policy": Case("policy-approve", {"base": "b", "files": {}}, sub="shared", by=READER, told=(OWNER, OTHER)),
+    "own policy": Case("propose-policy", {"base": "b", "files": {}}, sub=OWNER),
+    "shared policy": Case("approve-policy", {"base": "b", "files": {}}, sub="shared", by=READER, told=(OWNER, OTHER)),
 }
 
 
@@ -180,6 +198,7 @@ FORGERIES: dict[str, tuple[str, Change, str]] = {
     "recall: more rows": ("recall", header(ranges=[[7, 0, 499]]), "wrong_fact"),
     "recall: fewer rows": ("recall", header(ranges=[[7, 3, 4]]), "wrong_fact"),
     "recall: another submission": ("recall of all", header(ranges=[[8, 0, 499]]), "wrong_fact"),
+    "recall: more rows than handles": ("recall by handle", header(ranges=[[7, 3, 5]]), "wrong_fact"),
     "recall: another reason, in the header": ("recall", header(reason="fraud"), "wrong_fact"),
     "recall: another reason, told": ("recall", facts(reason="fraud"), "wrong_fact"),
     "recall: another deadline": ("recall", header(deadline="2026-12-01T00:00:00Z"), "wrong_fact"),
@@ -203,27 +222,29 @@ FORGERIES: dict[str, tuple[str, Change, str]] = {
     "request: another purpose": ("request", facts(purpose="prosecution"), "wrong_fact"),
     "request: another case": ("request", facts(case="K-2"), "wrong_fact"),
     "request: another id": ("request", facts(on="r2"), "wrong_fact"),
-    "request: entered as a reminder": ("request", facts(action="request-remind"), "wrong_fact"),
+    "request: entered as a reminder": ("request", facts(action="remind-request"), "wrong_fact"),
     "refusal: entered as a grant": ("refusal", entry(type="label"), "wrong_act"),
     "refusal: of another request": ("refusal", facts(on="r2"), "wrong_fact"),
     "grant: until 2099": ("grant", facts(until="2099-01-01T00:00:00Z"), "wrong_fact"),
     "grant: more fields": ("grant", facts(actions=["match", "view", "view:identity", "view:personal"]), "wrong_fact"),
     "grant: another id": ("grant", facts(grant="g2"), "wrong_fact"),
     "grant: more records than handles": ("grant", moves([FIRST, FIRST + 1, FIRST + 2]), "wrong_fact"),
+    "grant: other rows": ("grant of rows", moves([FIRST, FIRST + 2]), "wrong_fact"),
+    "grant: another submission": ("grant of rows", moves([8 << 28]), "wrong_fact"),
     "grant: another label": ("grant", moves([FIRST], pap="clear"), "wrong_fact"),
     "grant: shared with a group, too": ("grant", moves([FIRST], groups=["ring"]), "wrong_fact"),
     "grant: another owner's records": ("grant", moves([FIRST], owner=OTHER), "wrong_fact"),
     "revocation: of another grant": ("revocation", facts(grant="g2"), "wrong_fact"),
-    "reminder: entered as a withdrawal": ("reminder", facts(action="request-withdraw"), "wrong_fact"),
+    "reminder: entered as a withdrawal": ("reminder", facts(action="withdraw-request"), "wrong_fact"),
     "invitation: to another group": ("invitation", facts(on="others"), "wrong_fact"),
     "sharing: other rows": ("sharing", moves([FIRST + 3]), "wrong_fact"),
     "sharing: another submission": ("sharing", moves([(8 << 28) + 1]), "wrong_fact"),
     "sharing: another group": ("sharing", moves([FIRST + 1], groups=["others"]), "wrong_fact"),
-    "sharing: taken back": ("sharing", facts(action="records-unshare"), "wrong_fact"),
+    "sharing: taken back": ("sharing", facts(action="unshare-records"), "wrong_fact"),
     "policy: another version": ("own policy", facts(object=digest(b"x")), "wrong_fact"),
     "policy: of the shared part": ("own policy", facts(on="shared"), "wrong_fact"),
     "policy: by another": ("shared policy", facts(by=OTHER), "wrong_fact"),
-    "policy: proposed, not approved": ("shared policy", facts(action="policy-propose"), "wrong_fact"),
+    "policy: proposed, not approved": ("shared policy", facts(action="propose-policy"), "wrong_fact"),
 }
 
 
@@ -248,15 +269,15 @@ def other_act(world: World, by: str, kind: str, said: dict[str, Any] | None = No
 def test_any_act_of_anybody_makes_no_entry_signed(world: World) -> None:
     """The three that were believed, and their like: a real act of another kind, or of another organisation."""
     for name, by, kind, said in (
-        ("recall of all", OTHER, "hold", {"v": 1, "target": {"case": "K-9"}, "reason": "note"}),
-        ("recall of all", OTHER, "recall", {"v": 1, "target": {"submission": 7}, "reason": "wrong"}),
-        ("recall of all", OWNER, "hold", {"v": 1, "target": {"submission": 7}, "reason": "wrong"}),
-        ("erase", OWNER, "recall", {"v": 1, "target": TARGET, "reason": "wrong"}),
-        ("grant", READER, "disclosure-request", ASKED),
-        ("grant", OWNER, "disclosure-decision", {"decision": "refuse", "reason": "no"}),
-        ("sharing", OWNER, "group-accept", {}),
-        ("own policy", OTHER, "policy-propose", {"base": "b", "files": {}}),
-        ("contact", OTHER, "update-organisation", {"v": 1, "contact": "desk@pasar.example"}),
+        ("recall of all", OTHER, "hold", {"target": {"case": "K-9"}, "reason": "note"}),
+        ("recall of all", OTHER, "recall", {"target": {"submission": 7}, "reason": "wrong"}),
+        ("recall of all", OWNER, "hold", {"target": {"submission": 7}, "reason": "wrong"}),
+        ("erase", OWNER, "recall", {"target": TARGET, "reason": "wrong"}),
+        ("grant", READER, "request-disclosure", ASKED),
+        ("grant", OWNER, "decide-disclosure", {"decision": "refuse", "reason": "no"}),
+        ("sharing", OWNER, "accept-invitation", {}),
+        ("own policy", OTHER, "propose-policy", {"base": "b", "files": {}}),
+        ("contact", OTHER, "update-organisation", {"contact": "desk@pasar.example"}),
     ):
         draft = GENUINE[name].draft(GENUINE[name].act(world))
         draft.acts = [other_act(world, by, kind, said, OTHER if kind.startswith("policy") else "records")]
@@ -348,7 +369,7 @@ def test_a_key_decides_only_what_it_was_enrolled_for(world: World) -> None:
     feed = Member(OWNER)
     feed.root = world.owner.root
     world.ledger.enrol(feed.enrolment(world.ledger, roles=["submitter"]))
-    act = feed.act(world.ledger, "disclosure-decision", GRANTED, sub="r1")
+    act = feed.act(world.ledger, "decide-disclosure", GRANTED, sub="r1")
     draft = GENUINE["grant"].draft(act)
     assert refused(world, draft) == "wrong_act"
 
@@ -440,7 +461,7 @@ def test_the_object_is_the_digest_of_what_is_decided(world: World) -> None:
     case = GENUINE["own policy"]
     said = read_act(case.act(world)).payload
     draft = case.draft(case.act(world))
-    draft.acts = [sign(world.owner.key, "graphsvc-policy-propose+jws", {**said, "body": {"base": "c"}})]
+    draft.acts = [sign(world.owner.key, "graphsvc-propose-policy+jws", {**said, "body": {"base": "c"}})]
     told = shown(world, enter(world.ledger, draft).index)
     assert told.void[0]["code"] == "bad_act" and digest(encode(said["body"])) == said["object"]
 

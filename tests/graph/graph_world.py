@@ -53,7 +53,7 @@ def scope(
     view: Iterable[int] | None = None,
     match: Iterable[int] | None = None,
     groups: Mapping[str, Iterable[int]] | None = None,
-    withdrawn: Iterable[int] = (),
+    hidden: Iterable[int] = (),
 ) -> Scope:
     """A scope that views all labels and groups, or just those named."""
     seen = tuple(sorted(labels if view is None else view))
@@ -70,5 +70,5 @@ def scope(
         lids,
         dict(labels),
         {},
-        tuple(withdrawn),
+        tuple(hidden),
     )

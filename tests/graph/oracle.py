@@ -68,7 +68,7 @@ def visible(
     links: set[Link] = set()
     for draft in drafts:
         lid = numbers[draft.label]
-        if lid not in scope.allowed("view") or expiry(draft) <= now or draft.row in scope.withdrawn:
+        if lid not in scope.allowed("view") or expiry(draft) <= now or draft.row in scope.hidden:
             continue
         if world is not None and world != ("" if lid in scope.allowed("identity") else draft.label.owner):
             continue

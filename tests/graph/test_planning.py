@@ -39,7 +39,7 @@ def test_scopes_and_lists_of_all_sizes_share_a_plan(unplanned: Graph) -> None:
     reader = Reader(unplanned)
     for seen in (1, 2, 20, 199):
         for gone in (0, 1, 50, 3_000):
-            of = scope(labels, set(range(1, seen + 1)), withdrawn=set(range(10, 10 + gone)))
+            of = scope(labels, set(range(1, seen + 1)), hidden=set(range(10, 10 + gone)))
             assert asyncio.run(reader.expand(of, node("phone:x:a"), 1, None, 9, NOW))
             assert asyncio.run(reader.entities(of, [start] * (gone + 1), NOW))
     # Two statements; what has been asked ten times is compiled once more, then to stay.

@@ -213,7 +213,7 @@ def test_resolve_entities_and_match_follow_live_claims_only(
         if grades is None:
             names = run(reader.names(reader_scope, list(ids.values()), NOW, world_of))
             assert names == {ids[key]: (node(key).mark, None if world_of else key) for key in there}
-    matchable = scope(LABELS, reader_scope.allowed("match"), withdrawn=reader_scope.withdrawn)
+    matchable = scope(LABELS, reader_scope.allowed("match"), hidden=reader_scope.hidden)
     hits = visible(drafts, matchable, world=None).records
     numbers = {one: lid for lid, one in LABELS.items()}
     expected = {key: {numbers[drafts[row].label] for row in rows} for key, rows in hits.items()}
@@ -344,7 +344,7 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
 
 def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("may", "view", "match", *GROUPS)}
-    gone: dict[str, list[int]] = {"withdrawn": [], "leaving": []}
+    gone: dict[str, list[int]] = {"hidden": [], "hiddenIn": []}
     parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "start": "m", "kinds": ["USES"]}
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "other": 0}
     parameters |= {"mark": "m", "marks": ["m"]}
@@ -376,14 +376,14 @@ def _cypher_shortest(
         return None
     statement = f"""
 MATCH p = SHORTEST 1 (a:Entity {{id: $a}})
-  (()-[r:CLAIM WHERE r.lid IN $view AND r.exp > $now AND NOT r.rec IN $withdrawn
+  (()-[r:CLAIM WHERE r.lid IN $view AND r.exp > $now AND NOT r.rec IN $hidden
     AND ($grades IS NULL OR coalesce(r.gsch + " " + r.gs + " " + r.gi, "") IN $grades)]-()){{1,{max_hops}}}
   (b:Entity {{id: $b}})
 RETURN length(p)"""
     view = [lid for lid in reader_scope.allowed("view") if reader_scope.world_of(lid) == world]
     parameters = {"a": source, "b": target, "view": view, "now": NOW, "grades": grades}
     with graph.session() as session:
-        rows = session.run(statement, {**parameters, "withdrawn": list(reader_scope.withdrawn)}).values()
+        rows = session.run(statement, {**parameters, "hidden": list(reader_scope.hidden)}).values()
     return int(rows[0][0]) if rows else None
 
 

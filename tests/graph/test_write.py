@@ -11,9 +11,9 @@ from graph_world import draft, entity, label
 from graphsvc.graph import statements, write
 from graphsvc.graph.driver import Graph, with_one_map
 from graphsvc.graph.write import OutOfOrder, Step, Watermark, Writer
-from graphsvc.model.claims import NEVER
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Move
+from graphsvc.model.times import FOREVER
 
 A, B, C = "account:shop:anna", "phone:e164:+254700000001", "parcel:swift:1"
 
@@ -43,7 +43,7 @@ def test_a_batch_becomes_entities_records_and_claims(graph_database: Graph) -> N
         " c.since, c.gs + c.gi + c.gsch, c.operational, c.identity ORDER BY c.rec",
     )
     assert claims == [
-        [A, "USES", B, True, 1, 1, NEVER, "2025-01-01T00:00:00Z", "B2admiralty", '{"n":"0"}', None],
+        [A, "USES", B, True, 1, 1, FOREVER, "2025-01-01T00:00:00Z", "B2admiralty", '{"n":"0"}', None],
         [B, "USES", C, True, 2, 2, 1748736000, None, "B2admiralty", '{"n":"0"}', None],
     ]
     about = rows(

@@ -1,7 +1,8 @@
-"""How to make every signed act that the service takes, about what the signer may not know of: one entry a mutation.
+"""How to make every signed act of the service about things that the signer may not know of: an entry for each mutation.
 
-What is there for others (:func:`others_act`) is another thing in each twin, or is there in one of them only; who asks
-about it must be told the same. Acts carry random numbers and times, so ids made of them are masked (``masks``).
+What others have made among themselves (:func:`others_act`) differs between the twins, or is there in one of them only;
+whoever asks about it must be told the same. Acts carry random numbers and times, so ids made of them are masked
+(``masks``).
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphsvc.client.acts import MUTATIONS as CLIENT_MUTATIONS
-from graphsvc.client.acts import REQUEST
+from graphsvc.client.questions import REQUEST
 from graphsvc.model.labels import GROUPS
+from graphsvc.wire.acts import field_of
+from graphsvc.wire.deeds import ACTS
 from tests.leaks.surface import FAR, Untouched
 from tests.leaks.worlds import key_of
 
 if TYPE_CHECKING:
     from tests.leaks.side import Side
 
-KINDS = {field: kind for kind, (field, _) in CLIENT_MUTATIONS.items()}
+KINDS = {field_of(body): kind for kind, body in ACTS.items()}
 """Root field of a mutation → the kind of act that it takes."""
 INVESTIGATOR, CUSTOMS = "police-ke.investigator", "customs-cn.officer"
 WHY = {"purpose": "investigation", "legalBasis": "statutory-duty", "case": "LEAK/1", "justification": "a seizure"}
@@ -29,7 +31,7 @@ HUSHED = "hushed"
 
 @dataclass(frozen=True)
 class Known:
-    """Of one twin: the police's own request, a request of others', and the handle of a record in a world."""
+    """Of one twin: the police's own request, a request of others, a record's handle, and a submission with secrets."""
 
     own: str
     foreign: str
@@ -51,11 +53,11 @@ Deeds = Callable[[Known], Iterator[Deed]]
 
 def identifiers(*things: tuple[int, str]) -> list[dict[str, Any]]:
     """Identifiers as acts state them, each a thing in a namespace."""
-    return [dict(zip(("kind", "key"), key_of(space, thing), strict=True)) for space, thing in things]
+    return [dict(zip(("kind", "parts"), key_of(space, thing), strict=True)) for space, thing in things]
 
 
 def _on_requests(body: dict[str, Any]) -> Deeds:
-    """The same about a request of others', and about one that nobody made."""
+    """The same act about a request of others, and about one that nobody made."""
 
     def deeds(known: Known) -> Iterator[Deed]:
         yield Deed(known.foreign, body)
@@ -69,17 +71,19 @@ def _on_groups(body: dict[str, Any]) -> Deeds:
 
 
 def _sharing(known: Known) -> Iterator[Deed]:
-    yield Deed(HUSHED, {"records": [known.record]})
-    yield Deed("open-to-all", {"records": [known.record]})
-    yield Deed("open-to-all", {"submission": known.secret})
-    yield Deed("open-to-all", {"submission": known.secret, "rows": [0, 1]})
+    yield Deed(HUSHED, {"target": {"records": [known.record]}})
+    yield Deed("open-to-all", {"target": {"records": [known.record]}})
+    yield Deed("open-to-all", {"target": {"submission": known.secret}})
+    yield Deed("open-to-all", {"target": {"submission": known.secret, "rows": [0, 1]}})
 
 
 def _asking(known: Known) -> Iterator[Deed]:
     del known
     for holder in ("customs-cn", "pasar"):
         about = identifiers((1, "a0"), (2, "p1"))
-        yield Deed(holder, {"holder": holder, "identifiers": about, "deadline": FAR, "groups": ["identity"], **WHY})
+        yield Deed(
+            holder, {"holder": holder, "identifiers": about, "deadline": FAR, "fieldGroups": ["identity"], **WHY}
+        )
 
 
 def _preserving(known: Known) -> Iterator[Deed]:
@@ -88,7 +92,7 @@ def _preserving(known: Known) -> Iterator[Deed]:
 
 
 def _on_records(more: dict[str, Any], by: str) -> Deeds:
-    """The same about records of others', by submission and by handle, and about what is not there."""
+    """The same act about records of others, by submission and by handle, and about what is not there."""
 
     def deeds(known: Known) -> Iterator[Deed]:
         for target in (
@@ -96,8 +100,9 @@ def _on_records(more: dict[str, Any], by: str) -> Deeds:
             {"submission": known.secret, "rows": [0, 1]},
             {"submission": known.secret + 1},
             {"select": {"handle": known.record}},
+            {"records": [known.record]},
         ):
-            yield Deed("records", {"v": 1, "target": target, "reason": "asked for", **more}, by)
+            yield Deed("records", {"target": target, "reason": "asked for", **more}, by)
 
     return deeds
 
@@ -106,10 +111,13 @@ MUTATIONS: dict[str, Deeds | Untouched] = {
     "registerCase": Untouched("writes a case of the caller's own organisation; reads no record"),
     "requestDisclosure": _asking,
     "decideDisclosure": lambda known: iter(
-        Deed(request, {"decision": "grant", "records": [known.record], "groups": ["identity"], "until": FAR})
+        Deed(
+            request,
+            {"decision": "grant", "target": {"records": [known.record]}, "fieldGroups": ["identity"], "until": FAR},
+        )
         for request in (known.foreign, known.own)
     ),
-    "answerQuestion": _on_requests({"answer": "it is"}),
+    "answerQuestion": _on_requests({"text": "it is"}),
     "remindRequest": _on_requests({}),
     "withdrawRequest": _on_requests({}),
     "revokeGrant": _on_requests({"reason": "the case is closed"}),
@@ -127,12 +135,11 @@ MUTATIONS: dict[str, Deeds | Untouched] = {
     "unshareRecords": _sharing,
     "recall": _on_records({"deadline": FAR}, "police-ke.feed"),
     "acknowledgeRecall": lambda known: iter(
-        Deed("notice", {"v": 1, "notice": index, "outcome": "deleted"}) for index in (known.secret, known.secret + 1)
+        Deed("notice", {"notice": index, "outcome": "deleted"}) for index in (known.secret, known.secret + 1)
     ),
     "hold": _on_records({}, CUSTOMS),
     "release": lambda known: iter(
-        Deed("hold", {"v": 1, "hold": index, "reason": "asked for"}, CUSTOMS)
-        for index in (known.secret, known.secret + 1)
+        Deed("hold", {"hold": index, "reason": "asked for"}, CUSTOMS) for index in (known.secret, known.secret + 1)
     ),
     "erase": _on_records({}, CUSTOMS),
     "updateOrganisation": Untouched("changes the caller's own name and contact; reads no record"),
@@ -143,29 +150,35 @@ MUTATIONS: dict[str, Deeds | Untouched] = {
 
 
 def grant_until(side: Side, until: str) -> None:
-    """Customs grant the police all that a match tells of in the second world, until then."""
-    about = {"identifiers": identifiers((2, "w0")), "deadline": FAR, "groups": list(GROUPS), **WHY}
-    asked = side.members.act(INVESTIGATOR, "disclosure-request", "customs-cn", {"holder": "customs-cn", **about})
-    held = side.members.client(CUSTOMS).query(REQUEST, {"id": asked["id"]}).data["disclosureRequest"]["records"]
-    granted = {"records": [record["handle"] for record in held], "groups": list(GROUPS), "until": until}
-    side.members.act(CUSTOMS, "disclosure-decision", asked["id"], {"decision": "grant", **granted})
+    """Customs grant the police all that a match tells of in the second world; the grant ends at ``until``."""
+    about = {"identifiers": identifiers((2, "w0")), "deadline": FAR, "fieldGroups": list(GROUPS), **WHY}
+    asked = side.members.act(INVESTIGATOR, "request-disclosure", "customs-cn", {"holder": "customs-cn", **about})
+    held = (
+        side.members.client(CUSTOMS).query(REQUEST.document, {"id": asked["id"]}).data["informationRequest"]["records"]
+    )
+    granted = {
+        "target": {"records": [record["handle"] for record in held]},
+        "fieldGroups": list(GROUPS),
+        "until": until,
+    }
+    side.members.act(CUSTOMS, "decide-disclosure", asked["id"], {"decision": "grant", **granted})
 
 
 def others_act(side: Side, twin: int) -> tuple[str, str]:
     """What organisations do among each other: the id of the police's own request, and that of a request of others'.
 
-    As many entries in both twins; the police's request is the same in both, all else differs.
+    Both twins get the same number of entries; the police's request is the same in both, all else differs.
     """
     about = identifiers((1, "a0"), (1, "p0"), (2, "a0"))
-    asked = {"identifiers": about, "deadline": FAR, "groups": ["identity", "content"], **WHY}
-    own = side.members.act(INVESTIGATOR, "disclosure-request", "pasar", {"holder": "pasar", **asked})
+    asked = {"identifiers": about, "deadline": FAR, "fieldGroups": ["identity", "content"], **WHY}
+    own = side.members.act(INVESTIGATOR, "request-disclosure", "pasar", {"holder": "pasar", **asked})
     side.members.client("customs-cn.desk").query(CASE, {"r": WHY["case"]})
     holder = ("pasar", "swiftline")[twin]
     secret = {**asked, "holder": holder, "identifiers": about[twin:], "justification": f"twin {twin}"}
-    foreign = side.members.act(CUSTOMS, "disclosure-request", holder, secret)
+    foreign = side.members.act(CUSTOMS, "request-disclosure", holder, secret)
     group = (HUSHED, "something-else")[twin]
-    side.members.act(CUSTOMS, "group-create", group, {"purpose": f"twin {twin}"})
-    side.members.act(CUSTOMS, "group-invite", group, {"org": ("pasar", "swiftline")[twin]})
+    side.members.act(CUSTOMS, "create-group", group, {"purpose": f"twin {twin}"})
+    side.members.act(CUSTOMS, "invite-to-group", group, {"org": ("pasar", "swiftline")[twin]})
     return own["id"], foreign["id"]
 
 

@@ -36,7 +36,7 @@ def pair(
             twins = Twins((first, second))
             placed = twins.load([*KNOWN, *draw_worlds(3, 11)])
             with pytest.MonkeyPatch.context() as patch:
-                # What was granted until tomorrow has ended.
+                # The clock is two days ahead: what was granted until tomorrow has ended.
                 for part in ("core", "answers.ask", "sharing.desk", "sharing.groups", "sharing.views"):
                     patch.setattr(f"graphsvc.{part}.time", SimpleNamespace(time=lambda: time.time() + 2 * 86_400))
                 yield twins, placed

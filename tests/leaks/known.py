@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.leaks.worlds import Hit, Row, Secret, World
 
 RELABELLED = World(
-    # Alike but for their labels, of which a secret of the first twin was the first to have the second.
+    # Rows that differ only in their labels; in the first twin a secret was the first record under the second label.
     rows=(
         Row("pasar", "GREEN", "a0", "p0", 11, (1, 1)),
         Row("pasar", "AMBER", "a0", "p0", 11, (1, 1)),
@@ -16,7 +16,7 @@ RELABELLED = World(
     bare=False,
 )
 SHORTCUT = World(
-    # A long way that may be seen, short ones that may not, and values kept back in the opposite order.
+    # A long path that may be seen, short ones that may not, and withheld values in the opposite order.
     rows=(
         Row("swiftline", "GREEN", "a0", "p0", 1, (3, 9)),
         Row("swiftline", "GREEN", "a0", "p0", 1, (9, 3)),
@@ -41,7 +41,7 @@ SHORTCUT = World(
     veiled=(7,),
 )
 UNHEARD = World(
-    # Of what nobody else speaks of.
+    # Secrets about things that nobody else names.
     rows=(Row("pasar", "GREEN", "a0", "p0", 12, (0, 0)),),
     secrets=(
         (Secret("pasar", 1, "a1", "p1", 3), Secret("tide", 0, "a2", "p2", 3)),
@@ -53,7 +53,7 @@ UNHEARD = World(
     veiled=(8,),
 )
 MENTIONED = World(
-    # Two that look alike, of which each twin's secret mentioned another one first.
+    # Two phones that look alike; each twin's secrets name a different one of them first.
     rows=(Row("pasar", "GREEN", "a0", "p0", 1, (0, 0)),),
     secrets=(
         (Secret("pasar", 0, "a1", "p6", 0), Secret("pasar", 0, "a1", "p7", 0)),
@@ -65,7 +65,7 @@ MENTIONED = World(
     alike=True,
 )
 VEILED_RING = World(
-    # Accounts that use things together, and nobody is told which; of two each twin's secret names another first.
+    # Accounts that share things, all of them masked; each twin's secrets name a different one of two first.
     rows=(Row("pasar", "GREEN", "a0", "p0", 1, (0, 0)), Row("swiftline", "GREEN", "a1", "p2", 1, (0, 0))),
     secrets=(
         (Secret("pasar", 0, "a2", "e6", 0), Secret("pasar", 0, "a2", "e7", 0), Secret("pasar", 0, "a0", "p6", 0)),

@@ -10,7 +10,7 @@ import orjson
 MASKS: dict[str, str] = {
     r"(data|body)(/.*)?/(receivedAt|registeredAt|askedAt|foundedAt|at|t)":
         "a time of the clock: the twins are asked one after the other",
-    r"data/(disclosureRequests|preservationRequests|grants|request\w+|disclosureRequest)(_\d+(/\d+|/request)?)?"
+    r"data/(disclosureRequests|preservationRequests|grants|request\w+|informationRequest)(_\d+(/\d+|/request)?)?"
     r"(/grant)?/(id|request)":
         "the digest of a signed act, which holds a random number",
     r"extensions/appliedIndex": "log head: how far the applier had come at that moment",
@@ -35,7 +35,7 @@ HEADERS: dict[str, str] = {
 NAMELESS: dict[str, str] = {
     r"data/\w+/rings/\d+/id": "the least handle of its accounts, which is another account's in the other twin",
 }
-"""What is not compared besides where things are named to nobody, and are others in each twin."""
+"""What else is not compared where all things are masked, and so may differ between the twins."""
 
 _MASKS = re.compile("|".join(MASKS))
 _NAMELESS = re.compile("|".join((*MASKS, *NAMELESS)))
@@ -49,10 +49,10 @@ def masked(value: Any) -> bytes:
 
 
 def renamed(value: Any) -> bytes:
-    """The same with handles numbered in the order in which they come.
+    """As :func:`masked`, with numbers for handles, counted in the order in which they come.
 
-    For things that are named to nobody, which are others in each twin: their handles, which tell nothing, are others,
-    and so is what is ordered by these; which handles are equal must be the same.
+    For masked things, which differ between the twins: their handles, which tell nothing, may differ, and so may what is
+    ordered by handle; but where handles are equal in one twin, they must be equal in the other.
     """
     names: dict[bytes, bytes] = {}
     text = orjson.dumps(_sorted(_masked(value, "", _NAMELESS), ""))
@@ -88,6 +88,6 @@ def _masked(value: Any, path: str, masks: re.Pattern[str]) -> Any:
         return {name: _masked(item, under + name, masks) for name, item in value.items()}
     if isinstance(value, list):
         items = [_masked(item, f"{path}/{n}", masks) for n, item in enumerate(value)]
-        # Leaves of a receipt go by handle; under other handles they are a set.
+        # Leaves of a receipt are ordered by handle; where handles differ, they are compared as a set.
         return sorted(items, key=orjson.dumps) if path.endswith("/leaves") else items
     return value

@@ -1,8 +1,8 @@
 """What a reader does, one thing after another, to find out what it is not shown.
 
 * **Guesses**: it submits rows of its own about identifiers that others may hold, reads, takes the rows back and submits
-  them again. Nothing that it reads may hang on whether others hold one, or on what others name to nobody.
-* **Masked rings**: it begins at things that an owner shows and names to nobody, and goes on from there.
+  them again. Nothing that it reads may depend on whether others hold one, or on what others mask.
+* **Masked rings**: it begins at things that an owner shows without their identity, and goes on from there.
 * **Ties**: it submits many rows that say the same. They can only be told apart by the numbers that it knows of them:
   if their order follows these by any rule, the rule tells the numbers of others' rows as well.
 """
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 FEED, OFFICER = "police-ke.feed", "police-ke.dpo"
 INVESTIGATOR, ANALYST = "police-ke.investigator", "police-ke.analyst"
 MANY = 300
-"""So many rows say the same."""
+"""How many rows say the same."""
 FOLLOWS = 0.3
-"""How far the order may be like one by a rule, of 1; by chance it comes to some 0.06."""
+"""The highest :func:`likeness` that an order may have, from 0 to 1; by chance it comes to some 0.06."""
 RING = {"parameters": {"minAccounts": 2, "identifierKinds": ["Email"]}}
 
 
@@ -51,7 +51,7 @@ def guess(twins: Twins, placed: Sequence[tuple[int, World]]) -> Iterator[Leak]:
 
 
 def mask(twins: Twins) -> Iterator[Leak]:
-    """The rings of what is named to nobody, and what can be asked of the things in them."""
+    """Asks for rings of masked things, and all about the things in them; yields what differs."""
     answers = twins.both(lambda _, side: side.ask(ANALYST, FOOTING, document([("rings", RING)])))
     found = [_members(answer) for answer in answers]
     yield from twins.compare(answers, f"{ANALYST} looks for rings of what is named to nobody", 0, None, nameless=True)
@@ -82,9 +82,9 @@ def tie(twins: Twins) -> Iterator[Leak]:
 
 
 def likeness(order: Sequence[int], degree: int) -> float:
-    """How far the place in ``order`` of each number from 0 is a polynomial of the number, modulo something; 1: wholly.
+    """How nearly each number's place in ``order`` is a polynomial of the number, modulo their count; 1: exactly.
 
-    The differences of order ``degree + 1`` of such a polynomial are nothing, of places that follow no rule anything.
+    The differences of order ``degree + 1`` of such a polynomial are zero; those of places without a rule are arbitrary.
     """
     count = len(order)
     places = [0] * count
@@ -93,7 +93,7 @@ def likeness(order: Sequence[int], degree: int) -> float:
     weights = [(-1) ** n * comb(degree, n) for n in range(degree + 1)]
     runs = range(count - degree)
     steps = [sum(weight * places[n + at] for n, weight in enumerate(weights)) for at in runs]
-    # A polynomial's differences of its own degree are all the same: how far they go round the circle together.
+    # A polynomial's differences of order ``degree`` are all equal: as angles on a circle, how far do they agree?
     rounds = [2 * pi * step / count for step in steps]
     east, north = sum(map(cos, rounds)), sum(cos(one - pi / 2) for one in rounds)
     return float((east**2 + north**2) ** 0.5 / len(steps))
@@ -131,7 +131,7 @@ def _submit(side: Side, rows: Sequence[bytes]) -> int:
 
 
 def _recall(side: Side, index: int) -> None:
-    body = {"v": 1, "target": {"submission": index}, "reason": "a guess", "deadline": FAR}
+    body = {"target": {"submission": index}, "reason": "a guess", "deadline": FAR}
     done = side.members.act(FEED, "recall", "records", body)
     _wait(side, done["index"])
 

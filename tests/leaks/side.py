@@ -72,9 +72,9 @@ def write_policies(folder: Path) -> Path:
 
 ATTEMPTS = 10
 PASSING = frozenset({"unavailable", "graph_down", "graph_slow", "scope_moved", "not_applied_yet"})
-"""Codes of what is not available now."""
+"""Error codes of what is not available now: the request is sent again."""
 REFUSALS = frozenset({"invalid_query", "not_found", "denied", "out_of_range"})
-"""Codes of errors beside data that are answers; any other says that the service failed."""
+"""Error codes that count as an answer; any other means that the service failed."""
 
 
 class Failed(AssertionError):
@@ -82,7 +82,7 @@ class Failed(AssertionError):
 
 
 class Side:
-    """A running service with its organisations. ``submit``, ``move`` and the questions go in the same order on both."""
+    """A running service with its organisations. Both sides must be called in the same order."""
 
     def __init__(self, service: LocalService, members: Members, folder: Path) -> None:
         self.service = service
@@ -114,10 +114,10 @@ class Side:
         return self.send("POST", "/graphql", who, content=body, headers={**MEDIA, **footing_headers(footing)})
 
     def send(self, method: str, path: str, who: str = "", **options: Any) -> dict[str, Any]:
-        """Any request, answered likewise; ``body`` is JSON where it is JSON.
+        """Any request, answered as by :meth:`ask`; ``body`` is parsed where it is JSON.
 
-        What is not available now is asked again. Raises :class:`Failed` where the service can't answer: two failures
-        are alike, and say nothing.
+        Sent again while the service is not available. Raises :class:`Failed` where it can't answer: two failures are
+        alike, and prove nothing.
         """
         for _ in range(ATTEMPTS):
             answer = self._send(method, path, who, **options)

@@ -1,4 +1,4 @@
-"""How to call everything that the service exposes, in a world: one entry a GraphQL field, one a route.
+"""How to call everything that the service exposes, in a world: an entry for each GraphQL field and each route.
 
 A field or route without an entry fails ``test_surface``. An entry is a function from what is known of a world
 (:class:`Seen`) to the calls to make there, or :class:`Untouched` with the reason why no record can show through it.
@@ -15,14 +15,15 @@ from typing import Any
 import orjson
 from graphql import GraphQLField, GraphQLObjectType, get_named_type
 
-from graphsvc.api.limits import COSTS, MAX_COST, MAX_FIELDS
+from graphsvc.api.fields import COST
+from graphsvc.api.limits import DEFINITION, MAX_COST, MAX_FIELDS
 from graphsvc.api.schema import core_of
 from graphsvc.app import api_schema
 from tests.leaks.worlds import THINGS, VEILED, key_of
 
 Arguments = Mapping[str, Any]
 INVENTED = "A" * 55
-"""Of the form of a handle, and given to nobody."""
+"""Looks like a handle, but was given to nobody."""
 FAR = "2099-01-01T00:00:00Z"
 _PAGE = {"first": 20, "before": 2**30}
 _LEAST = {"scheme": "admiralty", "source": "B", "information": "2"}
@@ -32,7 +33,7 @@ _READER = {"org": "police-ke", "kind": "police", "roles": ["investigator"]}
 
 @dataclass(frozen=True)
 class Indexes:
-    """Ledger indexes of submissions: the reader's own, one of another, one with secrets, and one that is none."""
+    """Ledger indexes of submissions: the reader's own, one of another, one with secrets, one of none."""
 
     own: int = 0
     common: int = 0
@@ -59,7 +60,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Untouched:
-    """An entry for what shows nothing of any record."""
+    """An entry for a field or route that shows nothing of any record."""
 
     reason: str
 
@@ -135,7 +136,7 @@ ONCE: dict[str, Calls | Untouched] = {
     "budget": lambda seen: [{}],
     "disclosureRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
     "preservationRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
-    "disclosureRequest": lambda seen: [{"id": seen.handle(name)} for name in ("own request", "foreign request")],
+    "informationRequest": lambda seen: [{"id": seen.handle(name)} for name in ("own request", "foreign request")],
     "grants": lambda seen: [{"role": "ASKED"}, {"role": "HELD", **_PAGE}],
     "sharingGroups": lambda seen: [{}],
     "recalls": lambda seen: [_PAGE],
@@ -193,6 +194,13 @@ class Document:
     variables: dict[str, Any]
 
 
+def cost_of(name: str) -> int:
+    """What a root field costs."""
+    query = core_of(api_schema()).query_type
+    assert query is not None
+    return int(query.fields[name].extensions[DEFINITION].metadata[COST])
+
+
 def documents(entries: Mapping[str, Calls | Untouched], seen: Seen, names: Sequence[str] = ()) -> Iterator[Document]:
     """The entries' calls (of ``names`` only, where given) as query documents within the service's limits."""
     asked: list[tuple[str, Arguments]] = []
@@ -202,11 +210,11 @@ def documents(entries: Mapping[str, Calls | Untouched], seen: Seen, names: Seque
             continue
         _, size = selection_of("Query", name)
         for arguments in entry(seen):
-            if asked and (cost + COSTS.get(name, 50) > MAX_COST or fields + size > MAX_FIELDS):
+            if asked and (cost + cost_of(name) > MAX_COST or fields + size > MAX_FIELDS):
                 yield document(asked)
                 asked, cost, fields = [], 0, 0
             asked.append((name, arguments))
-            cost, fields = cost + COSTS.get(name, 50), fields + size
+            cost, fields = cost + cost_of(name), fields + size
     if asked:
         yield document(asked)
 
@@ -219,13 +227,13 @@ def mutation(name: str, compact: str) -> Document:
 
 
 def finding(seen: Seen) -> Document:
-    """What finds the handles of a world's things and of their records."""
+    """The query that finds the handles of a world's things and of their records."""
     asked = [("search", seen.identifier(thing)) for thing in THINGS]
     return document(asked, "{ handle records { handle } }")
 
 
 def document(asked: Sequence[tuple[str, Arguments]], selection: str = "") -> Document:
-    """A query of root fields with their arguments; ``selection`` is asked of each, or else all that there is."""
+    """A query of root fields with their arguments; ``selection`` is asked of each, or else every field."""
     variables = {f"v{n}_{name}": value for n, (_, given) in enumerate(asked) for name, value in given.items()}
     return Document(_text(tuple((name, tuple(given)) for name, given in asked), selection), variables)
 

@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from graphsvc.answers import rings
-from graphsvc.answers.own import OwnReading
+from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means, Reading
 from graphsvc.answers.rendering import Shapes
 from graphsvc.columns.store import Columns
 from graphsvc.graph import queries, read
 from graphsvc.graph.facts import IDENTIFIED, Shuffle
 from graphsvc.model.errors import InvalidQuery
-from graphsvc.model.principals import FOREVER
+from graphsvc.model.times import FOREVER
 from graphsvc.policy import rules
 from graphsvc.policy.decide import Decider, _tabulate, decide
 from graphsvc.policy.scope import Scope
@@ -37,7 +37,7 @@ STATEMENTS = ("ENTITIES", "ENTITY", "LOCATE", "RESOLVE", "NAMES", "MATCH", "LEVE
 
 
 def altered(patch: Patch, old: str, new: str, names: Sequence[str] = STATEMENTS, expanding: bool = True) -> None:
-    """The reading statements with ``old`` replaced; one that holds none of it is left alone, but not all."""
+    """The reading statements with ``old`` replaced; those without it stay as they are, but one must have it."""
     plain = queries.expand
     found = old in plain(2, False) if expanding else False
     for name in names:
@@ -50,7 +50,7 @@ def altered(patch: Patch, old: str, new: str, names: Sequence[str] = STATEMENTS,
 
 
 def knowing_all_labels(patch: Patch) -> None:
-    """What is shown by mistake is shown in full: no second line stops it with a failure."""
+    """Give readings all labels, so that no second check stops with a failure what a bypass shows by mistake."""
     plain = Reading.__init__
 
     def init(self: Reading, means: Means, scope: Any, *more: Any) -> None:
@@ -108,7 +108,7 @@ def identity_through_any_claim(patch: Patch) -> None:
 
 
 def search_by_withheld_identity(patch: Patch) -> None:
-    # Neither alone shows anything: what is found is read in the world of what is identified.
+    # Neither change alone shows anything: what is found is read in the world of identified things.
     altered(patch, " AND $may[l] IN $identity", "", ["RESOLVE"], expanding=False)
     masked_joined_with_what_is_named(patch)
 
@@ -165,7 +165,7 @@ def cache_without_purpose(patch: Patch) -> None:
 
 
 def expired_grant(patch: Patch) -> None:
-    # The moment is asked for and not looked at.
+    # Asked for at time 0, so no grant has ended.
     plain = Entitled.__call__
 
     def entitled(self: Entitled, principal: Any, footing: Any, now: float, at_hand: bool = False) -> Any:
@@ -197,14 +197,14 @@ def ring_over_what_may_not_be_analysed(patch: Patch) -> None:
 
 
 def submissions_of_everybody(patch: Patch) -> None:
-    plain = OwnReading.submissions
+    plain = OwnView.submissions
 
-    async def submissions(self: OwnReading, first: int, after: int | None) -> Any:
+    async def submissions(self: OwnView, first: int, after: int | None) -> Any:
         mine = self._reading
         readings = [_with_scope(mine, _as(mine, org)) for org in ("customs-cn", "pasar", "tide")]
-        return [row for one in readings for row in await plain(OwnReading(one), first, None)]
+        return [row for one in readings for row in await plain(OwnView(one), first, None)]
 
-    patch.setattr(OwnReading, "submissions", submissions)
+    patch.setattr(OwnView, "submissions", submissions)
 
 
 def handle_made_of_a_number(patch: Patch) -> None:
@@ -232,7 +232,7 @@ MOVES: tuple[tuple[Callable[[Patch], None], Callable[[Twins, Placed], Iterator[L
     (masked_in_rings_with_what_is_named, guess),
     (ties_broken_by_shuffled_numbers, lambda twins, _: tie(twins)),
 )
-"""Ways around, each with the move by which a reader finds it."""
+"""Bypasses, each with the move by which a reader finds it."""
 
 BYPASSES: tuple[Callable[[Patch], None], ...] = (
     interior_of_paths,

@@ -1,7 +1,7 @@
 """Twin worlds: two small networks that differ only in what a reader may not see.
 
 A world is drawn by Hypothesis as data and written as submissions twice, once for each twin. What is common is written
-row for row under the same numbers in both; what is secret is another thing in each twin, or there in one only. Many
+row for row under the same numbers in both; what is secret differs between the twins, or is there in one only. Many
 worlds live in one service side by side: each has identifiers of its own, so none touches another.
 """
 
@@ -20,13 +20,13 @@ SITE = "shopee"
 ACCOUNTS, PHONES, WALLETS = ("a0", "a1", "a2", "a3"), ("p0", "p1", "p2"), ("w0",)
 THINGS = (*ACCOUNTS, *PHONES, *WALLETS)
 VEILED = ("p8", "p9")
-"""Of a veiled thing the identity is kept back: it is one phone in the first twin, another one in the second."""
+"""Phones whose identity is withheld: the first twin has one of them, the second twin the other."""
 ALIKE = ("p6", "p7")
-"""Two phones of which the identity is kept back and all else is the same."""
+"""Two phones whose identity is withheld; all else about them is the same."""
 GUESSES = ("a1", "p2", *ALIKE, *VEILED, "e8", "e9")
-"""What the police name in rows of their own, to see what comes of it."""
+"""What the police name in rows of their own, to find out whether others hold it."""
 TIED = ("a9", "p5")
-"""An account and a phone of which the police say the same, over and over."""
+"""An account and a phone that the police name in many rows that say the same."""
 ROOT = 0
 """The namespace of rows that belong to no world."""
 
@@ -66,7 +66,7 @@ HIDDEN: dict[str, tuple[dict[str, Any], ...]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """A claim that both twins hold: an account uses something. ``masked`` are the two twins' values kept back."""
+    """A claim that both twins hold: an account uses something. ``masked``: the withheld value in each twin."""
 
     owner: str
     code: str
@@ -89,7 +89,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Hit:
-    """A claim of customs that a match may tell of and nothing else: ``linked`` and ``values`` differ by twin."""
+    """A claim of customs that only a match may tell of: ``linked`` and ``values`` differ by twin."""
 
     source: str
     target: str
@@ -101,10 +101,10 @@ class Hit:
 class World:
     """One world with both its twins. ``early``: secrets are submitted before what is common.
 
-    ``bare``: the second twin is what is left once all that the reader may not see is taken away; ``veiled``: values of
-    claims of Tide's from an account to the veiled thing. ``alike``: Tide claims the same of two phones that it names to
-    nobody; whatever is hidden, one comes before the other. ``ring``: Drift's accounts, which it names to nobody, use a
-    veiled thing and another one together; one of them uses two more, of which it says the same.
+    ``bare``: the second twin is what is left once all that the reader may not see is taken away. ``veiled``: values of
+    Tide's claims that link an account to the veiled phone. ``alike``: Tide claims the same of two phones and withholds
+    their identity; whatever is hidden, one comes before the other. ``ring``: two accounts of Drift, which shows no
+    identities, share a veiled thing and another one; one of them uses two more, of which Drift says the same.
     """
 
     rows: tuple[Row, ...]
@@ -193,7 +193,7 @@ def common_rows(space: int, world: World, twin: int) -> Iterator[tuple[str, byte
     """Owner and text of each row that both twins hold."""
     for row in world.rows:
         group = MASKED.get(row.owner, "")
-        # In a bare twin nothing is there to be kept back.
+        # A bare twin holds no withheld values.
         kept_back = None if world.bare and twin else row.masked[twin]
         ends = [_entity(space, thing, row.value, group, kept_back) for thing in (row.source, row.target)]
         more = {"handling": {"scheme": "tlp-2.0", "code": row.code}}
@@ -225,7 +225,7 @@ def secret_rows(space: int, world: World, twin: int) -> Iterator[tuple[str, byte
 
 
 def guess_rows(space: int) -> list[bytes]:
-    """Rows of the police about what it guesses that others keep from it."""
+    """Rows of the police about things that they guess others hold."""
     more = {"handling": {"scheme": "tlp-2.0", "code": "RED"}}
     return [_draft([_entity(space, one, None, "", None) for one in ("a0", guess)], 1, more) for guess in GUESSES]
 
@@ -237,7 +237,7 @@ def tied_rows(count: int) -> list[bytes]:
 
 
 def filler(number: int) -> bytes:
-    """A row about nothing of any world, so that every submission holds one."""
+    """A row that belongs to no world, so that no submission is empty."""
     ends = [_entity(ROOT, thing, number, "", None) for thing in ("a0", "p0")]
     return _draft(ends, number, {"handling": {"scheme": "tlp-2.0", "code": "RED"}})
 
@@ -253,7 +253,7 @@ def _draft(ends: Sequence[dict[str, Any]], linked: int | None, more: dict[str, A
 
 
 def _entity(space: int, thing: str, value: int | None, group: str, kept_back: int | None) -> dict[str, Any]:
-    """An entity with a value in each of its groups; those of ``group`` tell ``kept_back`` or nothing."""
+    """An entity with a value in each of its groups; those of ``group`` hold ``kept_back``, or are left out."""
     kind, parts = key_of(space, thing)
     attributes: dict[str, Any] = {}
     for name, (belongs, form) in _ATTRIBUTES[kind].items():

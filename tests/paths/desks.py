@@ -73,19 +73,19 @@ class Desks:
         """The body of a request, less what ``changes`` leaves out (None)."""
         said = {
             "holder": "customs-cn",
-            "identifiers": [{"kind": "Phone", "key": {"value": self.phone}}],
+            "identifiers": [{"kind": "Phone", "parts": {"value": self.phone}}],
             "purpose": FOOTING.purpose,
             "legalBasis": FOOTING.legal_basis,
             "case": CASE,
             "deadline": later(days=3),
             "justification": "the phone is on a seized parcel",
-            "groups": ["identity", "personal"],
+            "fieldGroups": ["identity", "personal"],
         } | changes
         return self.body(**{name: value for name, value in said.items() if value is not None})
 
     def request(self) -> str:
         """The id of a new disclosure request by the police."""
-        asked = self.police.get("act", "disclosure-request", "--sub", "customs-cn", *self.asks(), "SIGN")
+        asked = self.police.get("act", "request-disclosure", "--sub", "customs-cn", *self.asks(), "SIGN")
         return str(asked["id"])
 
 

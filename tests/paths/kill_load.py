@@ -18,11 +18,14 @@ import httpx2
 import pytest
 
 from graphsvc.client import Client
-from graphsvc.client.acts import GROUPS, MUTATIONS, REQUEST, VERSIONS, head_of, sign_act
+from graphsvc.client.acts import form_of, head_of, sign_act
 from graphsvc.client.errors import Refused, Unreachable
 from graphsvc.client.keys import SigningKey
 from graphsvc.client.manifest import sign_manifest
+from graphsvc.client.questions import GROUPS, REQUEST, VERSIONS
 from graphsvc.model.principals import Footing
+from graphsvc.wire.acts import field_of
+from graphsvc.wire.shapes import selection
 from graphsvc_verify.canonical import digest
 from tests.paths.kill_world import CASE, WATCHDOG, KillWorld, Sent, Withdrawal
 from tests.paths.wire import SEARCH, account_key, file_of, phone, post, row
@@ -199,7 +202,7 @@ class Load:
         if not rows:
             return time.sleep(0.1)
         sent.named |= rows
-        body = {"v": 1, "target": {"submission": sent.index, "rows": sorted(rows)}, "reason": "sent by mistake"}
+        body = {"target": {"submission": sent.index, "rows": sorted(rows)}, "reason": "sent by mistake"}
 
         def named(compact: str) -> None:
             if kind != "hold":
@@ -216,37 +219,47 @@ class Load:
             return time.sleep(0.1)
         body = {
             "holder": "pasar",
-            "identifiers": [{"kind": "Phone", "key": {"value": phone(rng.randrange(500))}}],
-            **{"purpose": FOOTING.purpose, "legalBasis": FOOTING.legal_basis, "case": CASE, "groups": ["identity"]},
+            "identifiers": [{"kind": "Phone", "parts": {"value": phone(rng.randrange(500))}}],
+            **{
+                "purpose": FOOTING.purpose,
+                "legalBasis": FOOTING.legal_basis,
+                "case": CASE,
+                "fieldGroups": ["identity"],
+            },
             **{"deadline": _later(3), "justification": "the phone is on a seized parcel"},
         }
-        made = self._act(ASKER, "disclosure-request", "pasar", body)
+        made = self._act(ASKER, "request-disclosure", "pasar", body)
         if made is None:
             return None
-        held = self._ask(OFFICER, REQUEST, {"id": made["id"]})["disclosureRequest"]
+        held = self._ask(OFFICER, REQUEST.document, {"id": made["id"]})["informationRequest"]
         handles = [record["handle"] for record in held["records"]][:3]
         decision: dict[str, Any] = {"decision": "refuse", "reason": "nothing is held"}
         if handles:
-            decision = {"decision": "grant", "groups": ["identity"], "until": _later(30), "records": handles}
-        if self._act(OFFICER, "disclosure-decision", made["id"], decision) is not None and handles:
+            decision = {
+                "decision": "grant",
+                "fieldGroups": ["identity"],
+                "until": _later(30),
+                "target": {"records": handles},
+            }
+        if self._act(OFFICER, "decide-disclosure", made["id"], decision) is not None and handles:
             self.figures["grants"] += 1
         return time.sleep(rng.random() * 0.5)
 
     def _govern(self, rng: random.Random) -> None:
         """Two officers bring a version of their own file into force."""
-        versions = self._ask(OFFICER, VERSIONS, {"part": "pasar", "first": 100})["policyVersions"]
+        versions = self._ask(OFFICER, VERSIONS.document, {"part": "pasar", "first": 100})["policyVersions"]
         base = next(one for one in versions if one["state"] == "in-force")["version"]
         body = {"base": base, "files": {OWN: RULE % f"{rng.getrandbits(32):08x}"}, "note": ""}
-        if self._act(OFFICER, "policy-propose", "pasar", body) is not None:
-            self._act(OFFICER, "policy-approve", "pasar", body, key=self.world.second)
+        if self._act(OFFICER, "propose-policy", "pasar", body) is not None:
+            self._act(OFFICER, "approve-policy", "pasar", body, key=self.world.second)
         time.sleep(0.5 + rng.random())
 
     def _found(self, rng: random.Random) -> None:
         """The police found a group."""
         body = {"purpose": "ivory on the route", "rulebook": "task-force"}
         name = f"group-{rng.getrandbits(40):010x}"
-        self._act(ASKER, "group-create", name, body)
-        assert name in [one["id"] for one in self._ask(ASKER, GROUPS, {})["sharingGroups"]], "a group is lost"
+        self._act(ASKER, "create-group", name, body)
+        assert name in [one["id"] for one in self._ask(ASKER, GROUPS.document, {})["sharingGroups"]], "a group is lost"
         time.sleep(0.5 + rng.random())
 
     def _act(
@@ -255,8 +268,8 @@ class Load:
     ) -> dict[str, Any] | None:  # fmt: skip
         """Sign an act once and hand it in until there is an answer; None where only the log knows what became of it."""
         org, _, part = name.partition(".")
-        field, selection = MUTATIONS[kind]
-        document = f"mutation($act: String!) {{ {field}(act: $act) {{ {selection} }} }}"
+        field = field_of(form_of(kind))
+        document = f"mutation($act: String!) {{ {field}(act: $act) {selection(form_of(kind).answer)} }}"
         place, compact, attempts = (self.world.up.service.origin, org), "", 0
         while True:
             try:

@@ -26,11 +26,13 @@ from graphql import (
     get_named_type,
 )
 
-from graphsvc.api.limits import COSTS
+from graphsvc.api.fields import COST, Info, question
+from graphsvc.api.limits import DEFINITION, MAX_COST
 from graphsvc.api.schema import core_of
 from graphsvc.app import api_schema
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
+from graphsvc.wire.answers import Case
 from tests.paths.conftest import CASE
 
 SCHEMA = core_of(api_schema())
@@ -147,6 +149,15 @@ def test_a_wrong_argument_is_an_error_that_says_where(
     assert "internal error" not in caplog.text
 
 
-def test_every_root_field_says_what_it_costs() -> None:
+def test_a_root_field_without_a_cost_or_a_bound_does_not_load() -> None:
+    async def unbounded(info: Info, first: int = 50) -> list[Case]:
+        """Cases."""
+        return []
+
+    with pytest.raises(TypeError):
+        question()(unbounded)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="the argument first has no bound"):
+        question(cost=1)(unbounded)
     assert SCHEMA.query_type is not None
-    assert set(SCHEMA.query_type.fields) <= set(COSTS)
+    costs = {name: field.extensions[DEFINITION].metadata[COST] for name, field in SCHEMA.query_type.fields.items()}
+    assert all(0 < cost <= MAX_COST for cost in costs.values())

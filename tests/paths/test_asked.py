@@ -68,12 +68,24 @@ UNKNOWN = {
         "parameters/identifierKinds/0",
         "Phone",
     ),
-    "entity kind": ('{ search(kind: "Fone", parts: [{name: "value", value: "1"}]) { key } }', "identifier", "Phone"),
-    "key part": ('{ search(kind: "Phone", parts: [{name: "valu", value: "1"}]) { key } }', "identifier", "value"),
-    "number": ('{ search(kind: "Phone", parts: [{name: "value", value: "12x"}]) { key } }', "identifier", ""),
+    "entity kind": (
+        '{ search(kind: "Fone", parts: [{name: "value", value: "1"}]) { key } }',
+        "identifier",
+        "Phone",
+    ),
+    "key part": (
+        '{ search(kind: "Phone", parts: [{name: "valu", value: "1"}]) { key } }',
+        "identifier",
+        "value",
+    ),
+    "number": (
+        '{ search(kind: "Phone", parts: [{name: "value", value: "12x"}]) { key } }',
+        "identifier",
+        "",
+    ),
     "grading scheme": (
-        '{ search(kind: "Phone", parts: [{name: "value", value: "+254711000001"}], grading: {scheme: "admirality"})'
-        " { key } }",
+        '{ search(kind: "Phone", parts: [{name: "value", value: "+254711000001"}], '
+        'grading: {scheme: "admirality"}) { key } }',
         "grading",
         "admiralty",
     ),
@@ -116,7 +128,7 @@ def test_an_act_that_selects_by_an_unknown_code_is_refused(members: Members) -> 
     }
     for code, select in bad.items():
         with pytest.raises(Refused) as refused:
-            members.act("pasar.officer", "hold", "records", {"v": 1, "target": {"select": select}, "reason": "x"})
+            members.act("pasar.officer", "hold", "records", {"target": {"select": select}, "reason": "x"})
         assert (refused.value.status, refused.value.code) == (400, code) and "did you mean" in refused.value.message
 
 

@@ -39,7 +39,7 @@ from graphsvc_verify.note import verify_checkpoint
 from graphsvc_verify.trust import Trust, parse_trust
 
 PASAR = Organisation("pasar", "company", "ID", "Pasar", "trust@pasar.example")
-DATA = b'{"search":[{"records":[{"owner":"pasar","handle":"h1","attributes":[{"group":"identity"}]}]}]}'
+DATA = b'{"search":[{"records":[{"owner":"pasar","handle":"h1","attributes":[{"fieldGroup":"identity"}]}]}]}'
 FOOTING = Footing("investigation", "law-enforcement", "C-1")
 ROWS = b'{"entities":[]}\n' * 50_000
 

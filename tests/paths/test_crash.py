@@ -195,13 +195,14 @@ def test_killed_while_a_file_is_sent_again(world: World, table: str) -> None:
         outgoing = file_of(world.folder / f"{name}.ndjson", lines)
         return outgoing, sign_manifest(outgoing, world.up.service.origin, ORG, world.working)
 
-    def send(what: tuple[Outgoing, Signed]) -> httpx2.Response | None:
+    def send(what: tuple[Outgoing, Signed], token: str) -> httpx2.Response | None:
         try:
-            return post(world.up.service.url, world.up.token(FEED), *what)
+            return post(world.up.service.url, token, *what)
         except httpx2.TransportError:
             return None
 
-    first = send(signed("old"))
+    token = world.up.token(FEED)
+    first = send(signed("old"), token)
     assert first is not None and (first.status_code, first.json()["superseded"]) == (201, 0)
     old, what = first.json()["index"], signed("new")
     ledger = sqlite3.connect(f"file:{world.data / 'ledger' / 'ledger.db'}?mode=ro", uri=True)
@@ -209,13 +210,13 @@ def test_killed_while_a_file_is_sent_again(world: World, table: str) -> None:
     column = "told" if table == "notices" else '"index"'
     steps = f"SELECT count(*) FROM {'withdrawals' if table == 'notices' else table} WHERE {column} > {old}"
     with ThreadPoolExecutor(1) as pool, closing(ledger):
-        sending = pool.submit(send, what)
+        sending = pool.submit(send, what, token)
         if table:
             until(lambda: ledger.execute(steps).fetchone()[0], "it was not entered")
         world.up.kill()
         sending.result()
     world.restart()
-    again = send(what)
+    again = send(what, world.up.token(FEED))
     assert again is not None and again.status_code in (200, 201), again
     answer = again.json()
     assert (answer["accepted"], answer["superseded"]) == (count, count)

@@ -28,13 +28,15 @@ ALL = sum(OWNERS.values())
 HUB = f"phone:e164:{phone(NUMBER)}"
 COUNTS = "recordCount ownerCount independentSources moreRecords records { owner }"
 SEARCH = f"""query($value: String!, $after: Int) {{
-  search(kind: "Phone", parts: [{{name: "value", value: $value}}], after: $after) {{ handle key {COUNTS} }} }}"""
+  search(kind: "Phone", parts: [{{name: "value", value: $value}}], after: $after) {{
+    handle key {COUNTS} }} }}"""
 NETWORK = f"""entities {{ key {COUNTS} }} links {{ source target claimCount independentSources record {{ owner }} }}"""
 EXPAND = (
     f"query($start: ID!, $limit: Int!) {{ expand(start: $start, limit: $limit) {{ truncated moreLinks {NETWORK} }} }}"
 )
 ACCOUNT = """query($id: String!) {
-  search(kind: "Account", parts: [{name: "site", value: "shopee"}, {name: "id", value: $id}]) { handle } }"""
+  search(kind: "Account", parts: [{name: "site", value: "shopee"}, {name: "id", value: $id}]) {
+    handle } }"""
 PATHS = f"""query($source: ID!, $target: ID!) {{
   paths(source: $source, target: $target) {{ truncated morePaths paths {{ {NETWORK} }} }} }}"""
 
@@ -79,9 +81,10 @@ def check_hub(hub: dict[str, Any]) -> None:
 
 def test_search_shows_every_owner_and_counts_all(crowd: Crowd, members: Members) -> None:
     check_hub(crowd.hub)
-    assert crowd.found.cut == (Cut("records", RECORDS, ALL),), "said whatever fields were asked for"
+    assert crowd.found.cut == (Cut(what="records", shown=RECORDS, of=ALL),), "said whatever fields were asked for"
     bare = crowd.ask(
-        'query($v: String!) { search(kind: "Phone", parts: [{name: "value", value: $v}]) { key } }', v=HUB[11:]
+        'query($v: String!) { search(kind: "Phone", parts: [{name: "value", value: $v}]) { key } }',
+        v=HUB[11:],
     )
     assert bare.cut == crowd.found.cut and len(bare.data["search"]) == 1
     # Only what is shown is disclosed; the counts name nobody.
@@ -104,7 +107,7 @@ def test_a_network_is_cut_by_turns_and_says_so(crowd: Crowd) -> None:
     network = few.data["expand"]
     assert network["truncated"] and network["moreLinks"] and len(network["links"]) == 4
     assert set(owners(link["record"] for link in network["links"])) == set(OWNERS)
-    assert few.cut == (Cut("records", RECORDS, ALL), Cut("links"))
+    assert few.cut == (Cut(what="records", shown=RECORDS, of=ALL), Cut(what="links"))
     whole = crowd.ask(EXPAND, start=crowd.hub["handle"], limit=500)
     network = whole.data["expand"]
     assert len(network["links"]) == ALL and not network["moreLinks"] and network["truncated"], "records were cut"

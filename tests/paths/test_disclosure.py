@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from graphsvc.client import Refused
-from graphsvc.client.acts import GRANTS, REQUEST, REQUESTS, carry_out, head_of
+from graphsvc.client.acts import carry_out, head_of
+from graphsvc.client.questions import GRANTS, REQUEST, REQUESTS
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from graphsvc.model.drafts import Defaults
@@ -25,10 +26,12 @@ from tests.paths.wire import SEARCH, caught_up, file_of, phone, row
 
 ASKER, HOLDER = "police-ke.investigator", "customs-cn.officer"
 STRICT = Defaults(handling=Handling("tlp-2.0", "AMBER+STRICT"), legal_basis="customs-law", pap="GREEN")
-SEEN = """query($kind: String!, $parts: [KeyPart!]!, $after: Int) { search(kind: $kind, parts: $parts, after: $after) {
-  kind key records { handle owner handling { code } attributes { name group value } withheld { group rule } } } }"""
+SEEN = """query($kind: String!, $parts: [KeyPart!]!, $after: Int) {
+  search(kind: $kind, parts: $parts, after: $after) {
+    kind key records {
+      handle owner handling { code } attributes { name fieldGroup value } withheld { fieldGroup rule } } } }"""
 AROUND = """query($start: ID!, $after: Int) { expand(start: $start, hops: 1, after: $after) {
-  entities { kind key records { owner attributes { name group value } withheld { group } } } } }"""
+  entities { kind key records { owner attributes { name fieldGroup value } withheld { fieldGroup } } } } }"""
 NUMBERS = iter(range(8_100, 8_900, 10))
 
 
@@ -55,7 +58,7 @@ class World:
     grant: dict[str, Any] = field(default_factory=dict)
 
     def body(self, **changes: Any) -> dict[str, Any]:
-        phones = [{"kind": "Phone", "key": {"value": phone(self.number + n)}} for n in (0, 1)]
+        phones = [{"kind": "Phone", "parts": {"value": phone(self.number + n)}} for n in (0, 1)]
         return {
             "holder": "customs-cn",
             "identifiers": phones,
@@ -63,17 +66,21 @@ class World:
             "legalBasis": FOOTING.legal_basis,
             "case": CASE,
             "deadline": later(days=3),
-            "groups": ["identity", "personal"],
+            "fieldGroups": ["identity", "personal"],
             "justification": "the phone is on a seized parcel",
         } | changes
 
     def ask(self, **changes: Any) -> dict[str, Any]:
-        made = self.members.act(ASKER, "disclosure-request", "customs-cn", self.body(**changes))
+        made = self.members.act(ASKER, "request-disclosure", "customs-cn", self.body(**changes))
         self.request = made["id"]
         return made
 
     def file(self, name: str = HOLDER, request: str | None = None) -> dict[str, Any] | None:
-        found = self.members.client(name).query(REQUEST, {"id": request or self.request}).data["disclosureRequest"]
+        found = (
+            self.members.client(name)
+            .query(REQUEST.document, {"id": request or self.request})
+            .data["informationRequest"]
+        )
         return found if found is None else dict(found)
 
     def handles(self) -> list[str]:
@@ -82,16 +89,16 @@ class World:
         return [record["handle"] for record in held["records"]]
 
     def decide(self, name: str = HOLDER, after: int | None = None, **body: Any) -> dict[str, Any]:
-        return self.members.act(name, "disclosure-decision", self.request, body, after)
+        return self.members.act(name, "decide-disclosure", self.request, body, after)
 
     def give(self, **changes: Any) -> dict[str, Any]:
-        body = {"decision": "grant", "groups": ["identity", "personal"], "until": later(days=30)} | changes
-        made = self.decide(**{"records": self.handles(), **body})
+        body = {"decision": "grant", "fieldGroups": ["identity", "personal"], "until": later(days=30)} | changes
+        made = self.decide(**{"target": {"records": self.handles()}, **body})
         self.grant = made["grant"]
         return made
 
     def revoke(self, name: str = HOLDER, after: int | None = None) -> dict[str, Any]:
-        return self.members.act(name, "grant-revoke", self.grant["id"], {"reason": "the case is closed"}, after)
+        return self.members.act(name, "revoke-grant", self.grant["id"], {"reason": "the case is closed"}, after)
 
     def seen(
         self, name: str = ASKER, footing: Footing = FOOTING, n: int = 0, wait: bool = True
@@ -134,7 +141,7 @@ def test_asked_granted_seen_and_revoked_at_once(world: World) -> None:
     held = world.file()
     assert held is not None and [record["row"] for record in held["records"]] == [0, 1]
     assert {record["submission"] for record in held["records"]} == {world.index} and not held["truncated"]
-    assert held["records"][0]["groups"] == ["identity", "personal"]
+    assert held["records"][0]["fieldGroups"] == ["identity", "personal"]
     names = {one["value"] for entity in held["records"][0]["entities"] for one in entity["records"][0]["attributes"]}
     assert "Wu Lan" in names, "the holder sees what it would disclose"
     mine = world.file(ASKER)
@@ -143,9 +150,11 @@ def test_asked_granted_seen_and_revoked_at_once(world: World) -> None:
     granted = world.give(conditions="not to be passed on")
     assert (granted["state"], granted["grant"]["state"], granted["grant"]["records"]) == ("granted", "in-force", 2)
     (shown,) = world.seen()
-    assert shown["handling"]["code"] == "AMBER+STRICT" and "personal" not in {one["group"] for one in shown["withheld"]}
+    assert shown["handling"]["code"] == "AMBER+STRICT" and "personal" not in {
+        one["fieldGroup"] for one in shown["withheld"]
+    }
     for name, role in ((ASKER, "ASKED"), (HOLDER, "HELD")):
-        listed = world.members.client(name).query(GRANTS, {"role": role, "first": 1}).data["grants"]
+        listed = world.members.client(name).query(GRANTS.document, {"role": role, "first": 1}).data["grants"]
         assert [(one["id"], one["state"]) for one in listed] == [(world.grant["id"], "in-force")]
 
     revoked = world.revoke()
@@ -154,9 +163,9 @@ def test_asked_granted_seen_and_revoked_at_once(world: World) -> None:
     history = world.file(ASKER)
     assert history is not None
     assert [event["action"] for event in history["history"]] == [
-        "disclosure-request",
-        "disclosure-decision:full",
-        "grant-revoke",
+        "request-disclosure",
+        "decide-disclosure:full",
+        "revoke-grant",
     ]
 
 
@@ -182,10 +191,10 @@ def test_a_grant_opens_to_its_case_and_purpose_and_organisation_only(world: Worl
 def test_a_grant_is_partial_by_field_group_and_by_record(world: World) -> None:
     world.ask()
     first, _ = world.handles()
-    made = world.give(records=[first], groups=["identity"])
-    assert made["state"] == "partly-granted" and made["grant"]["groups"] == ["identity"]
+    made = world.give(target={"records": [first]}, fieldGroups=["identity"])
+    assert made["state"] == "partly-granted" and made["grant"]["fieldGroups"] == ["identity"]
     (shown,) = world.seen()
-    assert {one["group"] for one in shown["withheld"]} >= {"personal"} and world.seen(n=1) == []
+    assert {one["fieldGroup"] for one in shown["withheld"]} >= {"personal"} and world.seen(n=1) == []
     key = {"kind": "Phone", "parts": [{"name": "value", "value": phone(world.number)}]}
     handle = "query($kind: String!, $parts: [KeyPart!]!) { search(kind: $kind, parts: $parts) { handle } }"
     start = world.members.client(ASKER).query(handle, key, FOOTING).data["search"][0]["handle"]
@@ -210,10 +219,10 @@ def test_asked_back_answered_reminded_and_refused(world: World) -> None:
     world.ask()
     assert refused(world.decide, decision="ask") == (400, "bad_act")
     assert world.decide(decision="ask", question="Which parcel?")["state"] == "asked-back"
-    assert refused(world.members.act, ASKER, "request-remind", world.request, {}) == (409, "wrong_state")
-    answered = world.members.act(ASKER, "disclosure-answer", world.request, {"answer": "GX-2025-0001"})
+    assert refused(world.members.act, ASKER, "remind-request", world.request, {}) == (409, "wrong_state")
+    answered = world.members.act(ASKER, "answer-question", world.request, {"text": "GX-2025-0001"})
     assert (answered["state"], answered["question"]) == ("open", "Which parcel?")
-    assert world.members.act(ASKER, "request-remind", world.request, {"note": "please"})["reminders"] == 1
+    assert world.members.act(ASKER, "remind-request", world.request, {"note": "please"})["reminders"] == 1
     refusal = world.decide(decision="refuse", reason="a source must be protected")
     assert (refusal["state"], refusal["reason"]) == ("refused", "a source must be protected")
     assert refused(world.give) == (409, "wrong_state")
@@ -224,14 +233,14 @@ def test_others_learn_nothing_and_foreign_is_as_absent(world: World) -> None:
     for name in ("pasar.officer", "swiftline.officer"):
         client = world.members.client(name)
         for role in ("ASKED", "HELD"):
-            found = client.query(REQUESTS, {"role": role, "first": 500}).data["disclosureRequests"]
+            found = client.query(REQUESTS.document, {"role": role, "first": 500}).data["disclosureRequests"]
             assert world.request not in [one["id"] for one in found]
         foreign, absent = (
-            client.query(REQUEST, {"id": one}) for one in (world.request, "r" + "0" * (len(world.request) - 1))
+            client.query(REQUEST.document, {"id": one}) for one in (world.request, "r" + "0" * (len(world.request) - 1))
         )
         assert foreign.raw == absent.raw
         answers = [
-            refused(world.members.act, name, "disclosure-decision", one, {"decision": "refuse", "reason": "no"})
+            refused(world.members.act, name, "decide-disclosure", one, {"decision": "refuse", "reason": "no"})
             for one in (world.request, "r-absent")
         ]
         assert answers == [(404, "not_found")] * 2
@@ -256,16 +265,16 @@ def test_both_sides_prove_it_and_others_have_no_section(world: World) -> None:
 
 def test_replays_stale_acts_and_wrong_sides_are_refused(world: World) -> None:
     client = world.members.client(ASKER)
-    compact = world.members.sign(ASKER, "disclosure-request", "customs-cn", world.body(), head_of(client))
-    world.request = carry_out(client, "disclosure-request", compact)["id"]
-    assert refused(carry_out, client, "disclosure-request", compact) == (409, "act_replayed")
+    compact = world.members.sign(ASKER, "request-disclosure", "customs-cn", world.body(), head_of(client))
+    world.request = carry_out(client, "request-disclosure", compact).id
+    assert refused(carry_out, client, "request-disclosure", compact) == (409, "act_replayed")
     before = head_of(client)
-    world.members.act(ASKER, "request-remind", world.request, {})
+    world.members.act(ASKER, "remind-request", world.request, {})
     assert refused(world.decide, after=before, decision="refuse", reason="no") == (409, "object_changed")
     assert refused(world.decide, name=ASKER, decision="refuse", reason="no") == (403, "denied")
-    assert refused(world.members.act, HOLDER, "request-withdraw", world.request, {}) == (403, "denied")
+    assert refused(world.members.act, HOLDER, "withdraw-request", world.request, {}) == (403, "denied")
     assert refused(world.decide, name="customs-cn.feed", decision="refuse", reason="no") == (403, "denied")
-    assert world.members.act(ASKER, "request-withdraw", world.request, {})["state"] == "withdrawn"
+    assert world.members.act(ASKER, "withdraw-request", world.request, {})["state"] == "withdrawn"
 
 
 def test_what_is_asked_and_granted_must_hold_together(world: World, tmp_path: Path) -> None:
@@ -277,17 +286,17 @@ def test_what_is_asked_and_granted_must_hold_together(world: World, tmp_path: Pa
         ({"purpose": "curiosity"}, "not_in_list"),
         ({"deadline": "2020-01-01T00:00:00Z"}, "bad_act"),
         ({"identifiers": []}, "bad_act"),
-        ({"groups": ["everything"]}, "bad_act"),
+        ({"fieldGroups": ["everything"]}, "bad_act"),
         ({"more": 1}, "bad_act"),
     ):
-        assert refused(act, ASKER, "disclosure-request", "x", world.body(**changes)) == (400, code), changes
-    assert refused(act, ASKER, "disclosure-request", "x", world.body(records=["A" * 55])) == (404, "not_found")
-    world.ask(identifiers=[{"kind": "Phone", "key": {"value": phone(world.number)}}])
+        assert refused(act, ASKER, "request-disclosure", "x", world.body(**changes)) == (400, code), changes
+    assert refused(act, ASKER, "request-disclosure", "x", world.body(records=["A" * 55])) == (404, "not_found")
+    world.ask(identifiers=[{"kind": "Phone", "parts": {"value": phone(world.number)}}])
     (meant,) = world.handles()
     one = world.request
-    world.ask(identifiers=[{"kind": "Phone", "key": {"value": phone(world.number + 1)}}])
-    assert refused(world.give, records=[meant]) == (400, "not_asked_for")
-    assert refused(world.give, groups=[]) == (400, "bad_act")
+    world.ask(identifiers=[{"kind": "Phone", "parts": {"value": phone(world.number + 1)}}])
+    assert refused(world.give, target={"records": [meant]}) == (400, "not_asked_for")
+    assert refused(world.give, fieldGroups=[]) == (400, "bad_act")
     world.request = one
     assert world.give()["state"] == "granted"
 
@@ -298,7 +307,7 @@ def test_what_policies_keep_from_the_grantee_all_the_same_is_not_granted(world: 
     client = world.members.client("customs-cn.feed")
     index = client.submit(outgoing, "customs-cn", world.members.by_name["customs-cn"].working).index
     world.seen()
-    world.ask(identifiers=[{"kind": "Phone", "key": {"value": phone(world.number + 2)}}])
+    world.ask(identifiers=[{"kind": "Phone", "parts": {"value": phone(world.number + 2)}}])
     held = world.file()
     assert held is not None and [record["submission"] for record in held["records"]] == [index]
     assert refused(world.give) == (400, "grant_void")
@@ -309,7 +318,7 @@ def test_overdue_is_seen_by_both(world: World, monkeypatch: pytest.MonkeyPatch) 
     move_clock(monkeypatch, days=2)
     found = world.file(ASKER)
     assert found is not None and found["request"]["overdue"]
-    listed = world.members.client(HOLDER).query(REQUESTS, {"role": "HELD", "state": "open", "first": 1})
+    listed = world.members.client(HOLDER).query(REQUESTS.document, {"role": "HELD", "state": "open", "first": 1})
     assert [(one["id"], one["overdue"]) for one in listed.data["disclosureRequests"]] == [(world.request, True)]
 
 
@@ -330,12 +339,12 @@ def test_what_is_granted_without_identity_joins_nothing_that_the_asker_can_name(
     guessed, own, keys = around()
     assert own == {"police-ke"} and len(keys) == 2
     world.ask()
-    world.give(groups=["personal"])
+    world.give(fieldGroups=["personal"])
     assert world.seen() == [] and around() == (guessed, own, keys), "granted, and joined with nothing"
     world.ask()
-    world.give(groups=["identity"])
+    world.give(fieldGroups=["identity"])
     (shown,) = world.seen()
-    assert {one["group"] for one in shown["withheld"]} == {"content", "financial", "operational"}
+    assert {one["fieldGroup"] for one in shown["withheld"]} == {"content", "financial", "operational"}
     handle, owners, named = around()
     assert handle == guessed and owners == {"police-ke", "customs-cn"}
     assert named - keys == {f"person:customs-cn:S-{world.number}"}

@@ -21,12 +21,12 @@ from graphsvc.columns.store import Columns
 from graphsvc.demo.company import Members
 from graphsvc.ledger import tables
 from graphsvc.ledger.payload import read_drafts
-from graphsvc.lifecycle.destroy import salt_of
 from graphsvc.local.run import LocalService
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.policy.scope import Scope
 from graphsvc_verify.merkle import root
 from tests.paths.conftest import FOOTING
+from tests.paths.salts import salt_of
 from tests.paths.wire import SEARCH, account_key, file_of, row
 
 ACCESS = """query($kind: String!, $parts: [KeyPart!]!) { subjectAccess(kind: $kind, parts: $parts) {
@@ -58,7 +58,7 @@ class World:
         return index
 
     def act(self, kind: str, target: dict[str, Any], by: str = PASAR) -> dict[str, Any]:
-        return self.members.act(by, kind, "records", {"v": 1, "target": target, "reason": "asked for"})
+        return self.members.act(by, kind, "records", {"target": target, "reason": "asked for"})
 
     def applied(self) -> None:
         asyncio.run(self.parts.applier.wait(self.parts.ledger.head - 1))
@@ -190,7 +190,7 @@ def test_recalled_records_can_be_erased_and_held_ones_can_not(world: World) -> N
         world.act("erase", {"submission": world.index, "rows": [0]})
     assert refused.value.code == "held" and None not in world.drafts()
     assert world.act("erase", {"submission": world.index, "rows": [1]})["records"] == 1
-    released = {"v": 1, "hold": held["index"], "reason": "case closed"}
+    released = {"hold": held["index"], "reason": "case closed"}
     with pytest.raises(Refused, match="no such hold"):
         world.members.act("customs-cn.officer", "release", "hold", released)
     world.members.act(PASAR, "release", "hold", released)

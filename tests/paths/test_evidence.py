@@ -94,7 +94,7 @@ def desks(members: Members, local_service: LocalService, tmp_path_factory: pytes
 FOR_A_FILE = msgspec.structs.replace(FOOTING, export=True)
 SEARCH = """query($value: String!, $after: Int) {
   search(kind: "Phone", parts: [{name: "value", value: $value}], after: $after) {
-    records { owner handle attributes { group name value } } } }"""
+    records { owner handle attributes { fieldGroup name value } } } }"""
 ACCESS = """{ accessLog(first: 50) { nextBefore
   entries { index reader person purpose legalBasis case records { submission row } } } }"""
 
@@ -156,7 +156,7 @@ def test_a_court_gets_one_zip_and_the_owner_scans_the_log(
 def _nameless(police: Client, after: int, desks: dict[str, Path], trust: list[str], folder: Path) -> None:
     """An answer that shows a record without saying whose and which it is: no package unless that is wanted."""
     desk, kept, out = desks["police-ke.investigator"], folder / "nameless.json", folder / "nameless.zip"
-    question = SEARCH.replace("owner handle attributes { group name value }", "attributes { value }")
+    question = SEARCH.replace("owner handle attributes { fieldGroup name value }", "attributes { value }")
     kept.write_bytes(police.query(question, {"value": phone(77_001)}, FOR_A_FILE, after).body)
     words = ["evidence", "--answer", str(kept), "--out", str(out), "--json"]
     assert "no_records" in run(*words, profile=desk, expect=2) and not out.exists()

@@ -21,13 +21,13 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.payload import mapping_secret, open_mapping
 from graphsvc.ledger.sqlite import SqliteStore
-from graphsvc.lifecycle.destroy import salt_of
 from graphsvc.local import renewal
 from graphsvc.local.run import LocalService, run_local
 from graphsvc.model.principals import Footing
 from graphsvc.projection.rebuild import made_at
 from graphsvc.settings import Settings
 from graphsvc.upkeep.backup import back_up
+from tests.paths.salts import salt_of
 from tests.paths.wire import DEFAULTS, SEARCH, account_key
 
 CASE = Footing("investigation", "statutory-duty", "FORGET/1")
@@ -145,13 +145,13 @@ def test_after_an_erasure_no_byte_of_it_is_left(environment: pytest.MonkeyPatch,
         name = world.parts.ledger.open_header(index)["body"]["name"]
         assert open_mapping(store, name, keys.open(mapping_secret(name))) == MAPPING.encode()
         # 2. Erased: gone for whoever asks, and the mapping with it.
-        body = {"v": 1, "target": {"submission": index, "rows": [1]}, "reason": "asked for"}
+        body = {"target": {"submission": index, "rows": [1]}, "reason": "asked for"}
         world.members.act("pasar.officer", "erase", "records", body)
         world.applied()
         assert world.search(ACCOUNT) == [] and not keys.has(mapping_secret(name))
         seen = stays(world, index)
-        checks = {one["name"]: one for one in world.members.client(OPERATOR).doctor()}
-        assert checks["erased"]["ok"] and "1 erasures since" in checks["erased"]["found"]
+        checks = {one.name: one for one in world.members.client(OPERATOR).doctor()}
+        assert checks["erased"].ok and "1 erasures since" in checks["erased"].found
         world.members.close()
     # Neo4j has only marked it as free: as long as its files are these, it can be read off them.
     left = found_in(data)

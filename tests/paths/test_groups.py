@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from graphsvc.client import Client, Outgoing, Refused, fixed_token, sending
-from graphsvc.client.acts import GROUPS, carry_out, head_of
+from graphsvc.client.acts import carry_out, head_of
+from graphsvc.client.questions import GROUPS
 from graphsvc.client.service import Submitted
 from graphsvc.demo.cast import CLIENTS
 from graphsvc.demo.company import Members
@@ -41,8 +42,8 @@ class World:
         return self.members.act(name, kind, self.group, body)
 
     def join(self, name: str = CUSTOMS, until: str = "") -> dict[str, Any]:
-        self.act(POLICE, "group-invite", org=name.partition(".")[0], until=until)
-        return self.act(name, "group-accept")
+        self.act(POLICE, "invite-to-group", org=name.partition(".")[0], **({"until": until} if until else {}))
+        return self.act(name, "accept-invitation")
 
     def submit(self, org: str = "customs-cn", *groups: str) -> Submitted:
         defaults = replace_groups(self.outgoing, groups)
@@ -56,7 +57,7 @@ class World:
         return [record["handle"] for one in found.data["search"] for record in one["records"]]
 
     def groups(self, name: str) -> dict[str, dict[str, Any]]:
-        return {one["id"]: one for one in self.members.client(name).query(GROUPS).data["sharingGroups"]}
+        return {one["id"]: one for one in self.members.client(name).query(GROUPS.document).data["sharingGroups"]}
 
 
 def replace_groups(outgoing: Outgoing, groups: tuple[str, ...]) -> Outgoing:
@@ -68,7 +69,7 @@ def world(members: Members, tmp_path: Path, request: pytest.FixtureRequest) -> I
     group = request.node.name.removeprefix("test_").replace("_", "-")[:36].rstrip("-")
     outgoing = file_of(tmp_path / "rows.ndjson", [row(f"{group}-{n}", 9_000 + n) for n in (0, 1)], STRICT)
     world = World(members, group, outgoing)
-    made = world.act(POLICE, "group-create", purpose="ivory on the route", rulebook="task-force")
+    made = world.act(POLICE, "create-group", purpose="ivory on the route", rulebook="task-force")
     assert (made["id"], made["state"], made["founder"]) == (group, "member", "police-ke")
     yield world
 
@@ -81,7 +82,7 @@ def test_members_see_what_is_shared_at_submission(world: World) -> None:
     ]
     assert world.submit("customs-cn", world.group).accepted == 2
     assert len(world.seen()) == 1 and world.seen(name="swiftline.officer") == []
-    assert world.act(CUSTOMS, "group-leave")["state"] == "left"
+    assert world.act(CUSTOMS, "leave-group")["state"] == "left"
     assert refused(world.submit, "customs-cn", world.group) == (422, "no_row_accepted")
     assert len(world.seen()) == 1, "leaving takes nothing back: the owner does"
 
@@ -99,15 +100,17 @@ def test_a_row_that_names_a_foreign_group_is_told(world: World, tmp_path: Path) 
 def test_shared_later_and_taken_back(world: World) -> None:
     index = world.submit().index
     assert world.seen() == []
-    assert refused(world.act, CUSTOMS, "records-share", submission=index) == (404, "not_found"), "no member yet"
+    assert refused(world.act, CUSTOMS, "share-records", target={"submission": index}) == (404, "not_found"), (
+        "no member yet"
+    )
     world.join()
-    assert world.act(CUSTOMS, "records-share", submission=index, rows=[0])["records"] == 1
+    assert world.act(CUSTOMS, "share-records", target={"submission": index, "rows": [0]})["records"] == 1
     assert len(world.seen(0)) == 1 and world.seen(1) == []
     own = world.members.client(CUSTOMS).query(SEEN, account_key(f"{world.group}-1")).data["search"][0]["records"]
-    assert world.act(CUSTOMS, "records-share", records=[own[0]["handle"]])["records"] == 1
+    assert world.act(CUSTOMS, "share-records", target={"records": [own[0]["handle"]]})["records"] == 1
     assert len(world.seen(1)) == 1
-    assert refused(world.act, CUSTOMS, "records-share", submission=index) == (409, "no_change")
-    assert world.act(CUSTOMS, "records-unshare", submission=index)["records"] == 2
+    assert refused(world.act, CUSTOMS, "share-records", target={"submission": index}) == (409, "no_change")
+    assert world.act(CUSTOMS, "unshare-records", target={"submission": index})["records"] == 2
     # Not waited for: hidden from the moment that it is durable.
     assert world.seen(0, wait=False) == world.seen(1, wait=False) == []
     assert world.seen() == []
@@ -126,25 +129,25 @@ def test_whom_a_move_does_not_concern_sees_the_record_until_it_is_applied(
 
     world.join()
     index, other = world.submit().index, f"{world.group[:30]}-other"
-    world.members.act(CUSTOMS, "group-create", other, {"purpose": "customs alone"})
+    world.members.act(CUSTOMS, "create-group", other, {"purpose": "customs alone"})
     owner = world.seen(name=CUSTOMS)
     assert len(owner) == 1 and world.seen() == []
     monkeypatch.setattr(applier, "_change", held_up)
     try:
         # It opens to the police once applied; to the owner it was open and stays so.
-        world.act(CUSTOMS, "records-share", submission=index)
+        world.act(CUSTOMS, "share-records", target={"submission": index})
         assert world.seen(name=CUSTOMS, wait=False) == owner and world.seen(wait=False) == []
         gate.set()
         assert len(world.seen()) == 1
         # A group that the police don't belong to is nothing to them.
         gate.clear()
-        world.members.act(CUSTOMS, "records-share", other, {"submission": index})
+        world.members.act(CUSTOMS, "share-records", other, {"target": {"submission": index}})
         assert len(world.seen(wait=False)) == 1 and world.seen(name=CUSTOMS, wait=False) == owner
         gate.set()
         assert len(world.seen()) == 1
         # Taken back it is closed to the police at once, and to nobody else.
         gate.clear()
-        world.act(CUSTOMS, "records-unshare", submission=index)
+        world.act(CUSTOMS, "unshare-records", target={"submission": index})
         assert world.seen(wait=False) == [] and world.seen(name=CUSTOMS, wait=False) == owner
         assert applier.applied < local_service.parts.ledger.last_scope_event, "all that while it was not applied"
     finally:
@@ -156,45 +159,46 @@ def test_only_own_records_are_shared(world: World) -> None:
     world.join()
     index = world.submit("customs-cn", world.group).index
     (foreign,) = world.seen()
-    for body in ({"submission": index}, {"records": [foreign]}, {"records": ["A" * 55]}, {"submission": 10**6}, {}):
-        assert refused(world.act, POLICE, "records-share", **body) == (404, "not_found"), body
-    assert refused(world.act, POLICE, "records-share", rows=[1]) == (400, "bad_act")
+    for target in ({"submission": index}, {"records": [foreign]}, {"records": ["A" * 55]}, {"submission": 10**6}):
+        assert refused(world.act, POLICE, "share-records", target=target) == (404, "not_found"), target
+    for target in ({"rows": [1]}, {}, {"case": "KE-1"}, {"select": {"handle": foreign}}, {"records": []}):
+        assert refused(world.act, POLICE, "share-records", target=target) == (400, "bad_act"), target
 
 
 def test_who_leaves_or_is_removed_sees_no_longer(world: World) -> None:
     """Customs found a group of their own; the police come and go."""
-    world.members.act(CUSTOMS, "group-create", f"{world.group}-c", {"purpose": "ours"})
+    world.members.act(CUSTOMS, "create-group", f"{world.group}-c", {"purpose": "ours"})
     own = replace(world, group=f"{world.group}-c")
     own.outgoing = file_of(world.outgoing.path.with_name("own.ndjson"), [row(f"{own.group}-0", 9_020)], STRICT)
     own.submit("customs-cn", own.group)
     assert own.seen() == []
-    own.act(CUSTOMS, "group-invite", org="police-ke")
+    own.act(CUSTOMS, "invite-to-group", org="police-ke")
     assert own.groups(POLICE)[own.group]["state"] == "invited" and own.seen() == [], "invited is not in"
     assert own.groups(POLICE)[own.group]["members"] == [{"org": "police-ke", "state": "invited", "until": None}]
-    own.act(POLICE, "group-accept")
+    own.act(POLICE, "accept-invitation")
     assert len(own.seen()) == 1
-    assert refused(own.act, CUSTOMS, "group-leave") == (409, "wrong_state"), "the founder leaves last"
-    own.act(CUSTOMS, "group-remove", org="police-ke")
+    assert refused(own.act, CUSTOMS, "leave-group") == (409, "wrong_state"), "the founder leaves last"
+    own.act(CUSTOMS, "remove-from-group", org="police-ke")
     assert own.seen(wait=False) == [] and own.group not in own.groups(POLICE)
-    own.act(CUSTOMS, "group-invite", org="police-ke")
-    own.act(POLICE, "group-accept")
+    own.act(CUSTOMS, "invite-to-group", org="police-ke")
+    own.act(POLICE, "accept-invitation")
     assert len(own.seen()) == 1
-    own.act(POLICE, "group-leave")
+    own.act(POLICE, "leave-group")
     assert own.seen(wait=False) == []
-    assert own.act(CUSTOMS, "group-leave")["state"] == "left"
+    assert own.act(CUSTOMS, "leave-group")["state"] == "left"
 
 
 def test_a_membership_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.members.act(CUSTOMS, "group-create", f"{world.group}-c", {"purpose": "for a while"})
+    world.members.act(CUSTOMS, "create-group", f"{world.group}-c", {"purpose": "for a while"})
     own = replace(world, group=f"{world.group}-c")
     own.outgoing = file_of(world.outgoing.path.with_name("own.ndjson"), [row(f"{own.group}-0", 9_030)], STRICT)
     own.submit("customs-cn", own.group)
-    own.act(CUSTOMS, "group-invite", org="police-ke", until=later(days=2))
-    own.act(POLICE, "group-accept")
+    own.act(CUSTOMS, "invite-to-group", org="police-ke", until=later(days=2))
+    own.act(POLICE, "accept-invitation")
     assert len(own.seen()) == 1
     move_clock(monkeypatch, days=2)
     assert own.seen() == [] and own.group not in own.groups(POLICE)
-    assert refused(own.act, POLICE, "records-share", submission=0) == (404, "not_found")
+    assert refused(own.act, POLICE, "share-records", target={"submission": 0}) == (404, "not_found")
 
 
 def test_who_founds_groups_without_end_stops_nobody_elses_reads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,8 +217,8 @@ def test_who_founds_groups_without_end_stops_nobody_elses_reads(world: World, mo
                     return
                 name = f"{world.group[:24]}-{number}-{n}"
                 with suppress(Refused):
-                    act = world.members.sign(POLICE, "group-create", name, {"purpose": "x"}, head_of(mine))
-                    carry_out(mine, "group-create", act)
+                    act = world.members.sign(POLICE, "create-group", name, {"purpose": "x"}, head_of(mine))
+                    carry_out(mine, "create-group", act)
                     founded.append(name)
                     begun.set()
 
@@ -236,17 +240,17 @@ def test_strangers_learn_nothing(world: World) -> None:
     world.join()
     assert world.group not in world.groups(PASAR)
     for kind, body in (
-        ("group-accept", {}),
-        ("group-leave", {}),
-        ("group-invite", {"org": "swiftline"}),
-        ("group-remove", {"org": "customs-cn"}),
-        ("records-share", {"submission": 0}),
+        ("accept-invitation", {}),
+        ("leave-group", {}),
+        ("invite-to-group", {"org": "swiftline"}),
+        ("remove-from-group", {"org": "customs-cn"}),
+        ("share-records", {"target": {"submission": 0}}),
     ):
         foreign = refused(world.act, PASAR, kind, **body)
         assert foreign == refused(world.members.act, PASAR, kind, "no-such-group", body) == (404, "not_found"), kind
-    assert refused(world.act, CUSTOMS, "group-invite", org="pasar") == (403, "denied"), "only the founder invites"
-    assert refused(world.act, POLICE, "group-create", purpose="again") == (409, "group_exists")
-    assert refused(world.members.act, POLICE, "group-create", "No Slug", {"purpose": "x"}) == (400, "bad_act")
+    assert refused(world.act, CUSTOMS, "invite-to-group", org="pasar") == (403, "denied"), "only the founder invites"
+    assert refused(world.act, POLICE, "create-group", purpose="again") == (409, "group_exists")
+    assert refused(world.members.act, POLICE, "create-group", "No Slug", {"purpose": "x"}) == (400, "bad_act")
 
 
 def test_groups_in_a_token_count_for_nothing(
@@ -258,6 +262,8 @@ def test_groups_in_a_token_count_for_nothing(
     token = identity.mint(analyst, groups=[world.group], roles=["investigator"])
     with Client(local_service.url, fixed_token(token), world.members.trust()) as client:
         assert client.query(SEEN, account_key(f"{world.group}-0"), FOOTING).data["search"] == []
-        assert client.query(GROUPS).data["sharingGroups"] == [] or world.group not in str(client.query(GROUPS).raw)
+        assert client.query(GROUPS.document).data["sharingGroups"] == [] or world.group not in str(
+            client.query(GROUPS.document).raw
+        )
     with pytest.raises(Refused):
         world.submit("swiftline", world.group)

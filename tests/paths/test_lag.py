@@ -15,16 +15,15 @@ import pytest
 
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
+from graphsvc.api.turns import ActTurns
 from graphsvc.app import Service, api_schema
 from graphsvc.client.answers import Answer
 from graphsvc.demo.cast import CLIENTS
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
-from graphsvc.members.admission import Administering
 from graphsvc.model import bounds
-from graphsvc.model.schema import load_schema
-from graphsvc.settings import Settings
 from graphsvc.upkeep.checkup import Checkup
+from graphsvc.upkeep.http import UpkeepRoutes
 from graphsvc_verify.entry import parse_leaf
 from tests.paths.conftest import FOOTING
 from tests.paths.test_asked import run
@@ -167,11 +166,8 @@ def test_readiness_has_a_bound_and_says_how_far_behind(halted: Halted, late: int
     parts = halted.service
     written = datetime.fromisoformat(parse_leaf(parts.ledger.entry(index)).t) + timedelta(seconds=age)
     checkup = Checkup(parts.ledger, parts.applier, parts.graph, Path("/"), float(late), lambda: written)
-    schema = load_schema()
-    administering = Administering(parts.ledger, parts.applier, schema, checkup)
     nothing: Any = None
-    ports = Ports(*[nothing] * 4, administering, *[nothing] * 3)
-    app = build_api(api_schema(), ports, Settings(Path("/nowhere")))
+    app = build_api(api_schema(), Ports(*[nothing] * 5), ActTurns(0), [UpkeepRoutes(nothing, checkup).routes()])
 
     async def ask() -> httpx2.Response:
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://api") as client:

@@ -27,6 +27,7 @@ from graphsvc.answers.budget import Budget
 from graphsvc.answers.questions import Means
 from graphsvc.api.http import build_api
 from graphsvc.api.ports import Ports
+from graphsvc.api.turns import ActTurns
 from graphsvc.app import Service, api_schema
 from graphsvc.auth import Authenticator, FetchedKeys
 from graphsvc.client import Client
@@ -39,7 +40,6 @@ from graphsvc.graph.handles import Handles
 from graphsvc.graph.read import Reader
 from graphsvc.local.run import LocalService
 from graphsvc.members.admission import Administering
-from graphsvc.members.membership import Membership
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.product import product_data
@@ -47,9 +47,7 @@ from graphsvc.model.schema import load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import Limits
 from graphsvc.policy.rules import load_policies
-from graphsvc.settings import Settings
 from graphsvc.sharing.entitlements import Entitled
-from graphsvc.upkeep.checkup import Checkup
 from tests.paths.conftest import FOOTING
 from tests.paths.process import ROOT, environment
 from tests.paths.wire import DEFAULTS, MintingIdentity, account_key, file_of, row
@@ -188,16 +186,9 @@ class Rationed:
         asking = Asking(Means(core, self.budget))
         keys = FetchedKeys(f"{self.identity.issuer}/jwks")
         authenticator = Authenticator(self.identity.issuer, "graphsvc", keys, parts.ledger.organisations().get)
-        administering = Administering(
-            parts.ledger, parts.applier, schema, Checkup(parts.ledger, parts.applier, parts.graph, data)
-        )
-        submitting: Any = None  # nothing is submitted here
-        ports = Ports(
-            *(authenticator, asking, submitting, parts.ledger, administering, Acting(parts.ledger, {})),
-            keeping=parts.custody,
-            membership=Membership(parts.core),
-        )
-        self.app = build_api(api_schema(), ports, Settings(self.folder))
+        registering = Administering(parts.ledger, schema)
+        ports = Ports(authenticator, asking, Acting(parts.ledger, {}), registering, parts.ledger)
+        self.app = build_api(api_schema(), ports, ActTurns(0))
 
     def post(self, query: str, **variables: Any) -> httpx2.Response:
         headers = {**footing_headers(FOOTING), "authorization": f"Bearer {self.members.token(INVESTIGATOR)}"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import msgspec
 import pytest
 
 from graphsvc.client import Client, Refused, fixed_token
@@ -31,7 +32,7 @@ from tests.paths.wire import DEFAULTS, MintingIdentity, caught_up, file_of, phon
 POLICE, CUSTOMS = "police-ke.investigator", "customs-cn.officer"
 GROUPS = "{ sharingGroups { id members { org state } } }"
 ASKED = """query($id: ID!) {
-  disclosureRequest(id: $id) { request { state overdue reason grant { id state } } records { handle } }
+  informationRequest(id: $id) { request { state overdue reason grant { id state } } records { handle } }
 }"""
 REGISTER = 'mutation { registerCase(reference: "H/1", title: "x", legalBasis: "statutory-duty") { reference } }'
 
@@ -72,7 +73,9 @@ class World:
 
     def act(self, kind: str, sub: str, body: dict[str, Any]) -> dict[str, Any]:
         place = self.service.origin, self.org
-        return carry_out(self.client, kind, sign_act(self.key, place, kind, sub, body, head_of(self.client)))
+        act = sign_act(self.key, place, kind, sub, body, head_of(self.client))
+        made: dict[str, Any] = msgspec.to_builtins(carry_out(self.client, kind, act))
+        return made
 
     def seen(self, n: int, client: Client | None = None, footing: Footing = FOOTING, owner: str = "") -> list[Any]:
         """What a reader, else the police, sees of an owner's record about phone ``n``."""
@@ -85,12 +88,12 @@ class World:
         """The body of a disclosure request about phone ``n``."""
         return {
             "holder": holder,
-            "identifiers": [{"kind": "Phone", "key": {"value": phone(self.number + n)}}],
+            "identifiers": [{"kind": "Phone", "parts": {"value": phone(self.number + n)}}],
             "purpose": FOOTING.purpose,
             "legalBasis": FOOTING.legal_basis,
             "case": case,
             "deadline": later(days=3),
-            "groups": ["identity"],
+            "fieldGroups": ["identity"],
             "justification": "the phone is on a seized parcel",
         }
 
@@ -118,7 +121,7 @@ def world(
 
 def grant(file: dict[str, Any]) -> dict[str, Any]:
     handles = [one["handle"] for one in file["records"]]
-    return {"decision": "grant", "groups": ["identity"], "records": handles, "until": later(days=30)}
+    return {"decision": "grant", "fieldGroups": ["identity"], "target": {"records": handles}, "until": later(days=30)}
 
 
 def test_who_leaves_and_keeps_its_records(world: World) -> None:
@@ -127,23 +130,23 @@ def test_who_leaves_and_keeps_its_records(world: World) -> None:
     world.submit(0, DEFAULTS)
     world.submit(1, STRICT)
     assert len(world.seen(0)) == 1 and world.seen(1) == []
-    given = world.members.act(POLICE, "disclosure-request", world.org, world.wanted(world.org, 1, CASE))["id"]
-    world.act("disclosure-decision", given, grant(world.client.query(ASKED, {"id": given}).data["disclosureRequest"]))
+    given = world.members.act(POLICE, "request-disclosure", world.org, world.wanted(world.org, 1, CASE))["id"]
+    world.act("decide-disclosure", given, grant(world.client.query(ASKED, {"id": given}).data["informationRequest"]))
     outgoing = file_of(world.folder / "customs.ndjson", [suspect(world.number + 2, "Qi Fang")], STRICT)
     world.members.client("customs-cn.feed").submit(outgoing, "customs-cn", world.members.by_name["customs-cn"].working)
     assert world.seen(2, owner="customs-cn") == []
     world.client.query(REGISTER)
-    got = world.act("disclosure-request", "customs-cn", world.wanted("customs-cn", 2, "H/1"))["id"]
-    body = grant(customs.query(ASKED, {"id": got}).data["disclosureRequest"])
-    world.members.act(CUSTOMS, "disclosure-decision", got, body)
-    world.members.act(POLICE, "group-create", "harbour-watch", {"purpose": "ivory", "rulebook": ""})
-    world.members.act(POLICE, "group-invite", "harbour-watch", {"org": world.org, "until": ""})
-    world.act("group-accept", "harbour-watch", {})
+    got = world.act("request-disclosure", "customs-cn", world.wanted("customs-cn", 2, "H/1"))["id"]
+    body = grant(customs.query(ASKED, {"id": got}).data["informationRequest"])
+    world.members.act(CUSTOMS, "decide-disclosure", got, body)
+    world.members.act(POLICE, "create-group", "harbour-watch", {"purpose": "ivory", "rulebook": ""})
+    world.members.act(POLICE, "invite-to-group", "harbour-watch", {"org": world.org})
+    world.act("accept-invitation", "harbour-watch", {})
     assert len(world.seen(0)) == len(world.seen(1)) == 1
     # Some that it asked, and that it was asked, wait for an answer when it leaves.
     waiting = [
-        world.members.act(POLICE, "disclosure-request", world.org, world.wanted(world.org, 0, CASE))["id"],
-        world.act("disclosure-request", "customs-cn", world.wanted("customs-cn", 3, "H/1"))["id"],
+        world.members.act(POLICE, "request-disclosure", world.org, world.wanted(world.org, 0, CASE))["id"],
+        world.act("request-disclosure", "customs-cn", world.wanted("customs-cn", 3, "H/1"))["id"],
     ]
     own = Footing(FOOTING.purpose, FOOTING.legal_basis, "H/1")
     assert len(world.seen(2, world.client, own, "customs-cn")) == 1
@@ -154,7 +157,7 @@ def test_who_leaves_and_keeps_its_records(world: World) -> None:
     assert world.listed()["contact"] == "desk@harbour.example" and world.listed()["keys"] == 1
     assert world.operator(*words).code == (2, "not_confirmed")
     left = world.operator(*words, "--yes").value
-    assert (left["keys"], len(left["grants"]), left["groups"]) == (1, 2, ["harbour-watch"])
+    assert (left["keys"], len(left["grants"]), left["sharingGroups"]) == (1, 2, ["harbour-watch"])
     assert left["requests"] == waiting[::-1]
     assert (world.listed()["left"], world.listed()["keys"]) == (left["index"], 0)
     assert world.operator(*words, "--yes").code == (3, "departed")
@@ -162,12 +165,12 @@ def test_who_leaves_and_keeps_its_records(world: World) -> None:
     # What it had shared stays; the grants by it and to it, its keys and its place in the group have ended.
     assert len(world.seen(0)) == 1 and world.seen(1) == []
     for asker, request in ((police, given), (customs, got)):
-        assert asker.query(ASKED, {"id": request}).data["disclosureRequest"]["request"]["grant"]["state"] == "revoked"
+        assert asker.query(ASKED, {"id": request}).data["informationRequest"]["request"]["grant"]["state"] == "revoked"
     for other, request in zip((police, customs), waiting, strict=True):
-        told = other.query(ASKED, {"id": request}).data["disclosureRequest"]["request"]
+        told = other.query(ASKED, {"id": request}).data["informationRequest"]["request"]
         assert (told["state"], told["overdue"], told["reason"]) == ("closed", False, "departure")
     with pytest.raises(Refused, match="closed"):
-        world.members.act(POLICE, "request-remind", waiting[0], {"note": ""})
+        world.members.act(POLICE, "remind-request", waiting[0], {"note": ""})
     [group] = [one for one in police.query(GROUPS).data["sharingGroups"] if one["id"] == "harbour-watch"]
     assert {one["org"]: one["state"] for one in group["members"]}.get(world.org) in (None, "left")
     for attempt in (lambda: world.client.query("{ cases { reference } }"), lambda: world.submit(3, DEFAULTS)):
@@ -177,7 +180,7 @@ def test_who_leaves_and_keeps_its_records(world: World) -> None:
     assert world.service.parts is not None
     assert world.service.parts.ledger.signing_key(world.org, world.key.kid) is None
     with pytest.raises(Refused, match="no such organisation"):
-        world.members.act(POLICE, "disclosure-request", world.org, world.wanted(world.org, 0, CASE))
+        world.members.act(POLICE, "request-disclosure", world.org, world.wanted(world.org, 0, CASE))
 
 
 def test_who_leaves_and_takes_its_records_back(world: World) -> None:
@@ -190,8 +193,8 @@ def test_who_leaves_and_takes_its_records_back(world: World) -> None:
     left = world.operator("leave", world.org, "--records", "recall", "--reason", "bought up", "--yes").value
     assert (left["records"], left["told"]) == (1, ["police-ke"])
     assert world.seen(0) == []
-    [notice] = [one for one in notices(world.members.client(POLICE)) if one["notice"] == left["withdrawal"]]
-    assert (notice["owner"], notice["cause"], notice["count"]) == (world.org, "departed", 1)
+    [notice] = [one for one in notices(world.members.client(POLICE)) if one.notice == left["withdrawal"]]
+    assert (notice.owner, notice.cause, notice.count) == (world.org, "departed", 1)
     assert world.service.parts is not None
     world.service.parts.applier.notify()
     assert book_of(world.service.parts.core).recalled(world.org) == ((index, 0, 0),)

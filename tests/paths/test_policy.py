@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from graphsvc.client import Client
-from graphsvc.client.acts import VERSIONS, WHY, carry_out, head_of, sign_act
+from graphsvc.client.acts import carry_out, head_of, sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.errors import Refused
 from graphsvc.client.keys import SigningKey, save_signing_key
+from graphsvc.client.questions import VERSIONS, WHY
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from graphsvc.model.principals import Footing
 from graphsvc_verify.canonical import parse
+from tests.ledger_actors import last_key_event
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import SEARCH, account_key, file_of, row
 
@@ -38,7 +41,7 @@ forbid (
 when { resource.code == "RED" };
 """
 WITHHELD = """query($kind: String!, $parts: [KeyPart!]!) { search(kind: $kind, parts: $parts) {
-  records { handle withheld { group rule } } } }"""
+  records { handle withheld { fieldGroup rule } } } }"""
 DEFAULT_RED = {"handling": {"scheme": "tlp-2.0", "code": "RED"}}
 
 
@@ -54,32 +57,33 @@ class Officers:
         operator, self.keys = members.client("operator.operator"), list[SigningKey]()
         for name in ("ratna", "budi"):
             key = SigningKey.new()
-            last = service.parts.ledger.last_key_event(ORG)
+            last = last_key_event(service.parts.ledger, ORG)
             operator.enrol(enroller.signing(key, f"{name}@pasar.example", ("officer",), last))
             save_signing_key(folder / f"{name}.pem", key)
             self.keys.append(key)
 
     def versions(self) -> list[dict]:
-        return self.client.query(VERSIONS, {"part": ORG, "first": 100}).data["policyVersions"]
+        return self.client.query(VERSIONS.document, {"part": ORG, "first": 100}).data["policyVersions"]
 
     def current(self) -> dict:
         return next(one for one in self.versions() if one["state"] == "in-force")
 
     def sign(self, who: int, kind: str, body: dict) -> dict:
-        return carry_out(self.client, kind, sign_act(self.keys[who], self.place, kind, ORG, body, head_of(self.client)))
+        act = sign_act(self.keys[who], self.place, kind, ORG, body, head_of(self.client))
+        return msgspec.to_builtins(carry_out(self.client, kind, act))
 
     def put_in_force(self, text: str) -> dict:
         """Two persons bring a version of Pasar's file into force."""
         body = {"base": self.current()["version"], "files": {OWN: text}, "note": ""}
-        self.sign(0, "policy-propose", body)
-        return self.sign(1, "policy-approve", body)
+        self.sign(0, "propose-policy", body)
+        return self.sign(1, "approve-policy", body)
 
     def roll_back(self, version: str) -> dict:
         if self.current()["version"] == version:
             return self.current()
         body = {"base": self.current()["version"], "to": version, "note": ""}
-        self.sign(1, "policy-rollback", body)
-        return self.sign(0, "policy-approve", body)
+        self.sign(1, "roll-back-policy", body)
+        return self.sign(0, "approve-policy", body)
 
 
 @pytest.fixture
@@ -104,12 +108,12 @@ def test_a_version_decides_from_its_entry_on_and_back(officers: Officers, tmp_pa
     police.query(SEARCH, account_key("policy-account"), FOOTING, index)
     first, zero = officers.current(), officers.current()["version"]
     base = next(file["text"] for file in first["files"] if file["name"] == OWN)
-    withheld = {one["group"] for one in seen(police, "policy-account")["withheld"]}
+    withheld = {one["fieldGroup"] for one in seen(police, "policy-account")["withheld"]}
     assert "personal" not in withheld
 
     made = officers.put_in_force(base + "\n" + WITHHOLD)
     assert made["state"] == "in-force" and made["since"] >= made["index"]
-    told = {one["group"]: one["rule"] for one in seen(police, "policy-account")["withheld"]}
+    told = {one["fieldGroup"]: one["rule"] for one in seen(police, "policy-account")["withheld"]}
     assert told["personal"] == "pasar-no-personal"
     # Every read names the version that decided it.
     log = """query { accessLog(first: 2) { entries { index policy } } }"""
@@ -119,21 +123,21 @@ def test_a_version_decides_from_its_entry_on_and_back(officers: Officers, tmp_pa
     stated = {"purpose": FOOTING.purpose, "legalBasis": FOOTING.legal_basis, "case": FOOTING.case}
     reader = {"org": "police-ke", "kind": "police", "roles": ["investigator"], **stated}
     about = {"submission": index, "row": 1, "reader": reader}
-    asked = officers.client.query(WHY, about).data["explainAccess"]
+    asked = officers.client.query(WHY.document, about).data["explainAccess"]
     by_owner = {one["action"]: one for one in asked["actions"]}
     assert asked["policy"] == later["policy"] and not by_owner["view:personal"]["allowed"]
     assert by_owner["view:personal"]["rules"] == [{"id": "pasar-no-personal", "file": OWN}]
     handle = seen(police, "policy-account")["handle"]
-    own = police.query(WHY, {"record": handle}, FOOTING).data["explainAccess"]
+    own = police.query(WHY.document, {"record": handle}, FOOTING).data["explainAccess"]
     assert {one["action"]: one["allowed"] for one in own["actions"]} == {
         one["action"]: one["allowed"] for one in asked["actions"]
     }
-    assert police.query(WHY, {"record": handle, "reader": reader}, FOOTING).data["explainAccess"] is None
-    assert police.query(WHY, about | {"reader": None}, Footing()).data["explainAccess"] is None
+    assert police.query(WHY.document, {"record": handle, "reader": reader}, FOOTING).data["explainAccess"] is None
+    assert police.query(WHY.document, about | {"reader": None}, Footing()).data["explainAccess"] is None
 
     back = officers.roll_back(zero)
     assert (back["state"], back["returns"], back["version"]) == ("in-force", True, zero)
-    assert {one["group"] for one in seen(police, "policy-account")["withheld"]} == withheld
+    assert {one["fieldGroup"] for one in seen(police, "policy-account")["withheld"]} == withheld
 
 
 def test_rows_are_taken_in_under_the_version_in_force(officers: Officers, tmp_path: Path) -> None:
@@ -153,14 +157,16 @@ def test_rows_are_taken_in_under_the_version_in_force(officers: Officers, tmp_pa
 def test_only_an_officers_key_counts_and_others_see_nothing_of_it(officers: Officers) -> None:
     body = {"base": officers.current()["version"], "files": {OWN: WITHHOLD}, "note": ""}
     working, client = officers.members.by_name[ORG].working, officers.client
-    act = sign_act(working, officers.place, "policy-propose", ORG, body, head_of(client))
+    act = sign_act(working, officers.place, "propose-policy", ORG, body, head_of(client))
     with pytest.raises(Refused, match="role officer"):
-        carry_out(client, "policy-propose", act)
-    officers.sign(0, "policy-propose", body)
+        carry_out(client, "propose-policy", act)
+    officers.sign(0, "propose-policy", body)
     (mine, *_) = officers.versions()
     assert mine["missing"] == "a second person" and parse(mine["body"].encode()) == body
     assert mine["proposer"]["person"] == "ratna@pasar.example"
     police = officers.members.client("police-ke.investigator")
-    parts_seen = {one["part"] for one in police.query(VERSIONS, {"part": None, "first": 100}).data["policyVersions"]}
+    parts_seen = {
+        one["part"] for one in police.query(VERSIONS.document, {"part": None, "first": 100}).data["policyVersions"]
+    }
     assert ORG not in parts_seen and "shared" in parts_seen
-    assert police.query(VERSIONS, {"part": ORG, "first": 100}).data["policyVersions"] == []
+    assert police.query(VERSIONS.document, {"part": ORG, "first": 100}).data["policyVersions"] == []

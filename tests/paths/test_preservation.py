@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from graphsvc.app import Service
 from graphsvc.client import Outgoing
-from graphsvc.client.acts import PRESERVATIONS, REQUEST
 from graphsvc.client.errors import Refused
+from graphsvc.client.questions import PRESERVATIONS, REQUEST
 from graphsvc.client.service import Submitted
 from graphsvc.demo.cast import OPERATOR
 from graphsvc.demo.company import Members
@@ -51,7 +52,7 @@ class World:
     def ask(self, **changes: Any) -> dict[str, Any]:
         body = {
             "holder": "pasar",
-            "identifiers": [{"kind": "Phone", "key": {"value": phone(self.number)}}],
+            "identifiers": [{"kind": "Phone", "parts": {"value": phone(self.number)}}],
             "purpose": FOOTING.purpose,
             "legalBasis": FOOTING.legal_basis,
             "case": CASE,
@@ -59,7 +60,7 @@ class World:
             "deadline": later(hours=6),
             "justification": "adverts vanish within hours",
         } | changes
-        made = self.members.act(ASKER, "preservation-request", "pasar", body)
+        made = self.members.act(ASKER, "request-preservation", "pasar", body)
         self.request = made["id"]
         return made
 
@@ -68,14 +69,14 @@ class World:
 
     def produce(self) -> dict[str, Any]:
         body = {"legalBasis": "court-order", "deadline": later(days=7), "justification": "order 17 of the court"}
-        return self.act(ASKER, "production-request", **body)
+        return self.act(ASKER, "request-production", **body)
 
     def answer(self, request: str | None = None, org: str = "pasar") -> Submitted:
         outgoing = replace(self.outgoing, answers=self.request if request is None else request)
         return self.members.client(f"{org}.feed").submit(outgoing, org, self.members.by_name[org].working)
 
     def seen(self, name: str) -> dict[str, Any]:
-        file = self.members.client(name).query(REQUEST, {"id": self.request}).data["disclosureRequest"]
+        file = self.members.client(name).query(REQUEST.document, {"id": self.request}).data["informationRequest"]
         return dict(file["request"])
 
 
@@ -91,13 +92,13 @@ def test_kept_produced_and_answered_by_a_submission_that_cites_it(world: World) 
     # Whether anybody is there to be asked depends on which tests ran before.
     assert hit in ([{"hit": False}], [{"hit": None}])
     assert world.ask()["state"] == "open"
-    listed = world.members.client(HOLDER).query(PRESERVATIONS, {"role": "HELD", "first": 1}).data
+    listed = world.members.client(HOLDER).query(PRESERVATIONS.document, {"role": "HELD", "first": 1}).data
     assert [one["id"] for one in listed["preservationRequests"]] == [world.request]
     assert refused(world.answer) == (422, "no_open_request"), "nothing is to be handed in yet"
-    kept = world.act(HOLDER, "preservation-acknowledge", accept=True, note="kept under ticket 9")
+    kept = world.act(HOLDER, "acknowledge-preservation", accept=True, note="kept under ticket 9")
     assert kept["state"] == "acknowledged" and world.seen(ASKER)["state"] == "acknowledged"
     until = later(days=200)
-    assert world.act(ASKER, "preservation-extend", until=until)["until"] == until
+    assert world.act(ASKER, "extend-preservation", until=until)["until"] == until
     assert world.produce()["state"] == "production"
     submitted = world.answer()
     for name in (ASKER, HOLDER):
@@ -128,7 +129,7 @@ class Kept:
 
     def do(self, kind: str, rows: list[int] | None, index: int | None = None) -> dict[str, Any]:
         target = {"submission": self.index if index is None else index} | ({} if rows is None else {"rows": rows})
-        body = {"v": 1, "target": target, "reason": "tidying up"}
+        body = {"target": target, "reason": "tidying up"}
         return self.world.members.act(HOLDER, kind, "records", body)
 
     def holds(self, *, open_only: bool = True) -> list[dict[str, Any]]:
@@ -137,7 +138,7 @@ class Kept:
         return [one for one in listed if one["request"] == self.world.request]
 
     def purge(self) -> dict[str, Any]:
-        report = self.world.members.client(OPERATOR).purge(dry_run=False)
+        report = msgspec.to_builtins(self.world.members.client(OPERATOR).purge(dry_run=False))
         return next(
             (one for one in report["owners"] if one["owner"] == "pasar"), {"held": 0, "records": 0, "holds": []}
         )
@@ -152,7 +153,7 @@ def kept(world: World, local_service: LocalService, request: pytest.FixtureReque
 def test_what_was_promised_is_kept_until_the_asker_lets_it_go(kept: Kept) -> None:
     world = kept.world
     world.ask()
-    world.act(HOLDER, "preservation-acknowledge", accept=True)
+    world.act(HOLDER, "acknowledge-preservation", accept=True)
     (hold,) = kept.holds()
     assert (hold["records"], hold["ranges"], hold["inForce"]) == (1, [{"first": 0}], True)
     told = world.members.client(ASKER).evidence([hold["index"]], key=world.members.by_name["police-ke"].recipient)
@@ -163,7 +164,7 @@ def test_what_was_promised_is_kept_until_the_asker_lets_it_go(kept: Kept) -> Non
             kept.do("erase", rows)
         assert (refused_as.value.status, refused_as.value.code) == (409, "held")
         assert str(hold["index"]) in refused_as.value.message and world.request in refused_as.value.message
-    release = {"v": 1, "hold": hold["index"], "reason": "x"}
+    release = {"hold": hold["index"], "reason": "x"}
     assert refused(world.members.act, HOLDER, "release", "hold", release) == (409, "preserved")
     # What it gets on the phone later is kept as well.
     later_on = kept.submit(row(f"{kept.name}-later", world.number))
@@ -176,11 +177,11 @@ def test_what_was_promised_is_kept_until_the_asker_lets_it_go(kept: Kept) -> Non
     assert found["held"] >= 1 and hold["index"] in found["holds"]
     # Longer, then asked for: no time ends it while it is asked for. Lifted it goes.
     until = later(days=400)
-    world.act(ASKER, "preservation-extend", until=until)
+    world.act(ASKER, "extend-preservation", until=until)
     assert kept.holds()[0]["until"] == until
     world.produce()
     assert kept.holds()[0]["inForce"]
-    world.act(ASKER, "preservation-lift", note="found elsewhere")
+    world.act(ASKER, "lift-preservation", note="found elsewhere")
     assert kept.holds() == [] and [one["inForce"] for one in kept.holds(open_only=False)] == [False]
     assert kept.do("erase", [0])["records"] == 1
     assert kept.do("erase", None, later_on)["records"] == 1
@@ -190,12 +191,12 @@ def test_what_was_taken_back_before_is_kept_too_and_what_is_refused_is_not(kept:
     world = kept.world
     kept.do("recall", [0])
     world.ask()
-    world.act(HOLDER, "preservation-acknowledge", accept=True)
+    world.act(HOLDER, "acknowledge-preservation", accept=True)
     assert kept.holds()[0]["records"] == 1
     assert refused(kept.do, "erase", [0]) == (409, "held")
-    world.act(ASKER, "preservation-lift")
+    world.act(ASKER, "lift-preservation")
     world.ask()
-    world.act(HOLDER, "preservation-acknowledge", accept=False, note="no")
+    world.act(HOLDER, "acknowledge-preservation", accept=False, note="no")
     assert kept.holds() == [] and kept.do("erase", [0])["records"] == 1
 
 
@@ -215,16 +216,16 @@ def test_the_request_alone_says_how_long(state: str, until: str, kept_on: bool) 
 
 def test_lifted_or_refused_it_is_over(world: World) -> None:
     world.ask()
-    assert refused(world.act, HOLDER, "preservation-acknowledge", accept=False) == (400, "bad_act")
+    assert refused(world.act, HOLDER, "acknowledge-preservation", accept=False) == (400, "bad_act")
     assert (
-        world.act(HOLDER, "preservation-acknowledge", accept=False, note="no such service here")["state"] == "refused"
+        world.act(HOLDER, "acknowledge-preservation", accept=False, note="no such service here")["state"] == "refused"
     )
     assert refused(world.produce) == (409, "wrong_state")
     world.ask()
-    world.act(HOLDER, "preservation-acknowledge", accept=True)
-    assert world.act(ASKER, "preservation-lift", note="found elsewhere")["state"] == "lifted"
+    world.act(HOLDER, "acknowledge-preservation", accept=True)
+    assert world.act(ASKER, "lift-preservation", note="found elsewhere")["state"] == "lifted"
     assert refused(world.produce) == (409, "wrong_state")
-    assert refused(world.act, HOLDER, "disclosure-decision", decision="refuse", reason="x") == (409, "wrong_kind")
+    assert refused(world.act, HOLDER, "decide-disclosure", decision="refuse", reason="x") == (409, "wrong_kind")
 
 
 def test_only_the_holder_answers_and_foreign_is_as_absent(world: World) -> None:
@@ -233,32 +234,32 @@ def test_only_the_holder_answers_and_foreign_is_as_absent(world: World) -> None:
     for org, request in (("swiftline", None), ("pasar", "r-absent"), ("pasar", ""), ("police-ke", None)):
         assert refused(world.answer, request, org) == (422, "no_open_request"), (org, request)
     client = world.members.client("swiftline.officer")
-    foreign, absent = (client.query(REQUEST, {"id": one}) for one in (world.request, "r" + "x" * 21))
+    foreign, absent = (client.query(REQUEST.document, {"id": one}) for one in (world.request, "r" + "x" * 21))
     assert foreign.raw == absent.raw
     assert refused(
-        world.members.act, "swiftline.officer", "preservation-acknowledge", world.request, {"accept": True}
+        world.members.act, "swiftline.officer", "acknowledge-preservation", world.request, {"accept": True}
     ) == (
         404,
         "not_found",
     )
-    assert refused(world.act, ASKER, "preservation-acknowledge", accept=True) == (403, "denied")
+    assert refused(world.act, ASKER, "acknowledge-preservation", accept=True) == (403, "denied")
     assert refused(
-        world.act, HOLDER, "production-request", legalBasis="court-order", deadline=later(days=1), justification="x"
+        world.act, HOLDER, "request-production", legalBasis="court-order", deadline=later(days=1), justification="x"
     ) == (403, "denied")
 
 
 def test_a_disclosure_request_may_be_answered_by_a_submission_too(world: World) -> None:
     body = {
         "holder": "pasar",
-        "identifiers": [{"kind": "Phone", "key": {"value": phone(world.number)}}],
+        "identifiers": [{"kind": "Phone", "parts": {"value": phone(world.number)}}],
         "purpose": FOOTING.purpose,
         "legalBasis": FOOTING.legal_basis,
         "case": CASE,
         "deadline": later(days=2),
-        "groups": ["identity"],
+        "fieldGroups": ["identity"],
         "justification": "what do you have that is not in here?",
     }
-    world.request = world.members.act(ASKER, "disclosure-request", "pasar", body)["id"]
+    world.request = world.members.act(ASKER, "request-disclosure", "pasar", body)["id"]
     index = world.answer().index
     found = world.seen(ASKER)
     assert (found["state"], found["answeredBy"]) == ("answered", index)

@@ -115,7 +115,7 @@ class World:
         return [(code, first, last) for code, named in found for _, first, last in named]
 
     def reapply(self, submission: int, rows: list[int] | None) -> None:
-        self.settled(int(self.members.client(OPERATOR).reapply(submission, rows)["index"]))
+        self.settled(self.members.client(OPERATOR).reapply(submission, rows).index)
 
     def move(self, org: str, submission: int, rows: tuple[int, ...], code: str) -> None:
         own, records = BY_NAME[org], [record_int(submission, row) for row in rows]
@@ -124,7 +124,7 @@ class World:
 
     def act(self, org: str, kind: str, submission: int, *rows: int) -> None:
         """Some rows of a submission taken back or erased, by the owner's officer."""
-        body = {"v": 1, "target": {"submission": submission, "rows": list(rows)}, "reason": "x"}
+        body = {"target": {"submission": submission, "rows": list(rows)}, "reason": "x"}
         self.applied(int(self.members.act(f"{org}.officer", kind, "records", body)["index"]))
 
     def applied(self, index: int) -> None:

@@ -58,7 +58,7 @@ class World:
 
     def recall(self, target: dict[str, Any], by: str = PASAR, **more: Any) -> dict[str, Any]:
         after = more.pop("after", None)
-        body = {"v": 1, "target": target, "reason": "sent by mistake", **more}
+        body = {"target": target, "reason": "sent by mistake", **more}
         return self.members.act(by, "recall", "records", body, after)
 
     def notices(self, client: str = POLICE, *, open_only: bool = True) -> list[dict[str, Any]]:
@@ -137,15 +137,15 @@ def test_who_saw_it_is_told_and_answers_and_the_owner_sees_it(world: World) -> N
     [recall] = [one for one in world.recalls() if one["index"] == made["index"]]
     assert (recall["records"], recall["told"], recall["open"], recall["overdue"]) == (4, True, 1, 0)
 
-    kept = {"v": 1, "notice": made["index"], "outcome": "kept"}
+    kept = {"notice": made["index"], "outcome": "kept"}
     with pytest.raises(Refused, match="obligation"):
-        world.members.act(POLICE, "recall-ack", str(made["index"]), kept)
+        world.members.act(POLICE, "acknowledge-recall", str(made["index"]), kept)
     body = {**kept, "because": "Criminal Procedure Code s. 121"}
     with pytest.raises(Refused, match="no such notice"):
-        world.members.act("swiftline.officer", "recall-ack", str(made["index"]), body)
-    world.members.act(POLICE, "recall-ack", str(made["index"]), body)
+        world.members.act("swiftline.officer", "acknowledge-recall", str(made["index"]), body)
+    world.members.act(POLICE, "acknowledge-recall", str(made["index"]), body)
     with pytest.raises(Refused, match="answered"):
-        world.members.act(POLICE, "recall-ack", str(made["index"]), body)
+        world.members.act(POLICE, "acknowledge-recall", str(made["index"]), body)
     [recall] = [one for one in world.recalls() if one["index"] == made["index"]]
     assert recall["open"] == 0
     [answer] = recall["notices"]
@@ -213,11 +213,11 @@ def test_only_a_key_with_the_role_and_only_what_its_holder_knew(world: World) ->
 
 
 def test_who_never_saw_the_answer_learns_that_the_act_was_taken(world: World) -> None:
-    body = {"v": 1, "target": {"submission": world.index, "rows": [0]}, "reason": "sent by mistake"}
+    body = {"target": {"submission": world.index, "rows": [0]}, "reason": "sent by mistake"}
     for kind in ("recall", "erase"):
         client = world.members.client(PASAR)
         compact = world.members.sign(PASAR, kind, "records", body, head_of(client))
-        taken = carry_out(client, kind, compact)["index"]
+        taken = carry_out(client, kind, compact).index
         with pytest.raises(Refused, match=rf"in the ledger already, as entry {taken}\b") as again:
             carry_out(client, kind, compact)
         assert (again.value.status, again.value.code) == (409, "act_replayed")
@@ -267,7 +267,7 @@ def test_a_large_withdrawal_hides_its_submission_until_it_is_applied(world: Worl
     index = world.members.client("pasar.feed").submit(outgoing, "pasar", working).index
     world.applied(index)
     made = world.recall({"submission": index, "rows": list(range(1, many))})
-    records, leaving = world.parts.applier.withdrawn(made["index"])
+    records, leaving = world.parts.applier.hidden(made["index"])
     assert (records, leaving) in (((), ()), ((), (index,)))
     left = world.members.client(POLICE).query(SEARCH, account_key(f"{world.name}-many-0"), FOOTING, made["index"])
     gone = world.members.client(POLICE).query(SEARCH, account_key(f"{world.name}-many-7"), FOOTING, made["index"])

@@ -83,7 +83,7 @@ class World:
         return self.members.client(f"{org}.feed").dry_run(self.file(rows), org, self.members.by_name[org].working)
 
     def act(self, kind: str, submission: int, rows: list[int], by: str = OWNER) -> dict[str, Any]:
-        body = {"v": 1, "target": {"submission": submission, "rows": rows}, "reason": "wrong"}
+        body = {"target": {"submission": submission, "rows": rows}, "reason": "wrong"}
         return self.members.act(by, kind, "records", body)
 
     def search(self, number: int, version: str = "") -> int:
@@ -246,7 +246,7 @@ def test_a_hold_keeps_the_superseded_record_but_shows_it_to_nobody(world: World)
     with pytest.raises(Refused) as refused:
         world.act("erase", first.index, [0])
     assert refused.value.code == "held"
-    world.members.act(OWNER, "release", "hold", {"v": 1, "hold": held["index"], "reason": "over"})
+    world.members.act(OWNER, "release", "hold", {"hold": held["index"], "reason": "over"})
     world.act("erase", first.index, [0])
 
 

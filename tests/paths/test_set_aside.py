@@ -27,6 +27,7 @@ from graphsvc.model import ranges
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing
+from graphsvc.wire.answers import RowsAside
 from graphsvc_verify.evidence import check_evidence
 from tests.commands import Desk, running
 from tests.paths.conftest import FOOTING
@@ -87,7 +88,7 @@ class World:
         return dict(next(one for one in found if one["index"] == submission))
 
     def act(self, org: str, kind: str, target: dict[str, Any]) -> dict[str, Any]:
-        return self.members.act(f"{org}.officer", kind, "records", {"v": 1, "target": target, "reason": "x"})
+        return self.members.act(f"{org}.officer", kind, "records", {"target": target, "reason": "x"})
 
     def told(self, org: str, kind: str) -> list[tuple[Any, dict[str, Any]]]:
         """Evidence entries of a type, checked offline, with what they tell the organisation."""
@@ -159,10 +160,10 @@ def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(
     ready = httpx2.get(f"{world.service.url}/health/ready")
     assert ready.status_code == 200 and {"entry": index, "code": "bad_value"} in ready.json()["setAside"]
     assert name not in ready.text
-    checks = {one["name"]: one for one in world.members.client(OPERATOR).doctor()}
-    assert not checks["set aside"]["ok"] and f"entry {index}: 3 rows, bad_value" in checks["set aside"]["found"]
-    assert checks["ledger"]["ok"] and checks["neo4j"]["ok"] and checks["applier"]["ok"] and checks["disk"]["ok"]
-    assert name not in json.dumps(checks)
+    checks = {one.name: one for one in world.members.client(OPERATOR).doctor()}
+    assert not checks["set aside"].ok and f"entry {index}: 3 rows, bad_value" in checks["set aside"].found
+    assert checks["ledger"].ok and checks["neo4j"].ok and checks["applier"].ok and checks["disk"].ok
+    assert name not in str(checks)
 
 
 def test_what_is_set_aside_can_be_recalled_held_erased_and_accounted_for(world: World) -> None:
@@ -188,7 +189,7 @@ def test_what_is_set_aside_can_be_recalled_held_erased_and_accounted_for(world: 
             operator.reapply(index, rows)
         assert gone.value.code == "not_found"
     again = operator.reapply(index)
-    assert again["setAside"] == [{"code": "bad_value", "first": 3, "last": 5}] and again["records"] == 3
+    assert again.set_aside == [RowsAside(code="bad_value", first=3, last=5)] and again.records == 3
     # A purge takes what is over age, though no graph knows of it.
     rules = [Rule(id="short", max_age_days=0, owner=org)]
     later = time.time() + 60

@@ -29,13 +29,13 @@ def test_a_disclosure_from_hit_to_revocation(desks: Desks) -> None:
 
     back = customs.get("decide", request, "--ask", "Which seizure is it?", "SIGN")
     assert (back["state"], back["question"]) == ("asked-back", "Which seizure is it?")
-    answer = desks.body(answer="The one of 3 March.")
-    assert police.get("act", "disclosure-answer", "--sub", request, *answer, "SIGN")["state"] == "open"
-    assert police.get("act", "request-remind", "--sub", request, "SIGN")["reminders"] == 1
+    answer = desks.body(text="The one of 3 March.")
+    assert police.get("act", "answer-question", "--sub", request, *answer, "SIGN")["state"] == "open"
+    assert police.get("act", "remind-request", "--sub", request, "SIGN")["reminders"] == 1
     terms = ("--grant", "identity", "--until", later(days=30), "--conditions", "For this case only.")
     granted = customs.get("decide", request, *terms, "SIGN")
     grant = granted["grant"]
-    assert (granted["state"], grant["groups"], grant["records"]) == ("partly-granted", ["identity"], 1)
+    assert (granted["state"], grant["fieldGroups"], grant["records"]) == ("partly-granted", ["identity"], 1)
     for desk, side in ((customs, "--held"), (police, "--asked")):
         mine = {one["id"]: one for one in desk.get("grants", side)["grants"]}
         assert mine[grant["id"]]["state"] == "in-force" and mine[grant["id"]]["conditions"] == "For this case only."
@@ -57,7 +57,7 @@ def test_a_record_may_be_chosen_or_all_refused_or_withdrawn(desks: Desks) -> Non
     refused = customs.get("decide", desks.request(), "--refuse", "not our case", "SIGN")
     assert (refused["state"], refused["reason"]) == ("refused", "not our case")
     request = desks.request()
-    assert police.get("act", "request-withdraw", "--sub", request, "SIGN")["state"] == "withdrawn"
+    assert police.get("act", "withdraw-request", "--sub", request, "SIGN")["state"] == "withdrawn"
     assert customs.refused("decide", request, "--refuse", "late", "SIGN") == (REFUSED, "wrong_state")
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_decision_is_told_before_anything_is_signed(desks: Desks) -> 
     assert customs.refused("requests", "rNone") == desks.pasar.refused("requests", request) == (BAD_INPUT, "not_found")
     broken = desks.folder / "broken.json"
     broken.write_text("[1]")
-    act = ("act", "disclosure-request", "--sub", "customs-cn")
+    act = ("act", "request-disclosure", "--sub", "customs-cn")
     assert police.refused(*act, "--body", str(broken), "SIGN") == (BAD_INPUT, "bad_act")
     assert police.refused(*act, "--body", str(desks.folder / "absent"), "SIGN") == (BAD_INPUT, "unreadable")
     assert police.types("decide", request).returncode == BAD_INPUT, "typer tells that --sign is missing"
@@ -83,7 +83,7 @@ def test_what_is_no_decision_is_told_before_anything_is_signed(desks: Desks) -> 
 def test_what_the_service_refuses_ends_with_3_and_what_it_cannot_take_with_2(desks: Desks) -> None:
     police, customs = desks.police, desks.customs
     request = desks.request()
-    act = ("act", "disclosure-request", "--sub", "customs-cn")
+    act = ("act", "request-disclosure", "--sub", "customs-cn")
     assert police.refused("decide", request, "--refuse", "mine", "SIGN") == (REFUSED, "denied")
     assert customs.refused("decide", request, "--grant", "identity", "--until", "2020-01-01T00:00:00Z", "SIGN") == (
         BAD_INPUT,
@@ -92,38 +92,38 @@ def test_what_the_service_refuses_ends_with_3_and_what_it_cannot_take_with_2(des
     assert police.refused(*act, *desks.asks(case="NONE/1"), "SIGN") == (BAD_INPUT, "unknown_case")
     assert police.refused(*act, *desks.asks(holder="nobody"), "SIGN") == (BAD_INPUT, "unknown_organisation")
     assert police.refused(*act, *desks.asks(deadline=None), "SIGN") == (BAD_INPUT, "bad_act")
-    note = ("act", "request-remind", "--sub", request, "--after", str(desks.index), "SIGN")
+    note = ("act", "remind-request", "--sub", request, "--after", str(desks.index), "SIGN")
     assert police.refused(*note) == (REFUSED, "object_changed"), "it was signed before the request was there"
-    foreign = ("act", "request-remind", "--sub", request, "--sign", str(customs.key))
+    foreign = ("act", "remind-request", "--sub", request, "--sign", str(customs.key))
     assert police.refused(*foreign) == (BAD_INPUT, "bad_act"), "the key is another organisation's"
     assert customs.get("requests", request)["request"]["state"] == "open"
 
 
 def test_a_preservation_is_kept_produced_and_answered(desks: Desks) -> None:
     police, pasar = desks.police, desks.pasar
-    body = desks.asks(holder="pasar", groups=None, until=later(days=90))
-    asked = police.get("act", "preservation-request", "--sub", "pasar", *body, "SIGN")
+    body = desks.asks(holder="pasar", fieldGroups=None, until=later(days=90))
+    asked = police.get("act", "request-preservation", "--sub", "pasar", *body, "SIGN")
     request, deed = asked["id"], ("--sub", asked["id"])
     held = pasar.get("requests", "--preservation", "--state", "open")["requests"]
     assert request in {one["id"] for one in held} and request not in {
         one["id"] for one in pasar.get("requests")["requests"]
     }
     no = desks.body(accept=False)
-    assert pasar.refused("act", "preservation-acknowledge", *deed, *no, "SIGN") == (BAD_INPUT, "bad_act")
+    assert pasar.refused("act", "acknowledge-preservation", *deed, *no, "SIGN") == (BAD_INPUT, "bad_act")
     yes = desks.body(accept=True)
-    assert pasar.get("act", "preservation-acknowledge", *deed, *yes, "SIGN")["state"] == "acknowledged"
+    assert pasar.get("act", "acknowledge-preservation", *deed, *yes, "SIGN")["state"] == "acknowledged"
     longer = later(days=120)
-    extended = police.get("act", "preservation-extend", *deed, *desks.body(until=longer), "SIGN")
+    extended = police.get("act", "extend-preservation", *deed, *desks.body(until=longer), "SIGN")
     assert extended["until"] == longer
     wanted = {"legalBasis": FOOTING.legal_basis, "deadline": later(days=9), "justification": "needed in court"}
-    assert police.get("act", "production-request", *deed, *desks.body(**wanted), "SIGN")["state"] == "production"
+    assert police.get("act", "request-production", *deed, *desks.body(**wanted), "SIGN")["state"] == "production"
     rows = file_of(desks.folder / "kept.ndjson", [row("kept-account", 9_399)])
     sign = ("--sign", str(desks.members.folder / "pasar" / "working.pem"))
     feed = Person(pasar.run, pasar.profile, desks.members.token("pasar.feed"), pasar.key)
     taken = feed.get("submit", str(rows.path), "--answers", request, *sign)
     both = [desk.get("requests", request)["request"] for desk in (police, pasar)]
     assert [(one["state"], one["answeredBy"]) for one in both] == [("answered", taken["index"])] * 2
-    assert police.refused("act", "preservation-lift", *deed, "SIGN") == (REFUSED, "wrong_state")
+    assert police.refused("act", "lift-preservation", *deed, "SIGN") == (REFUSED, "wrong_state")
 
 
 def test_a_group_from_founding_to_its_end(desks: Desks) -> None:
@@ -134,23 +134,23 @@ def test_a_group_from_founding_to_its_end(desks: Desks) -> None:
     assert customs.refused("group", "accept", group, "SIGN") == (REFUSED, "not_found")
     police.get("group", "invite", group, "customs-cn", "--until", later(days=300), "SIGN")
     police.get("group", "invite", group, "pasar", "SIGN")
-    (invited,) = [one for one in customs.get("group", "list")["groups"] if one["id"] == group]
+    (invited,) = [one for one in customs.get("group", "list")["sharingGroups"] if one["id"] == group]
     assert invited["state"] == "invited" and [one["org"] for one in invited["members"]] == ["customs-cn"]
     assert customs.get("group", "accept", group, "SIGN")["state"] == "member"
     assert group in customs.types("group", "list").stdout
 
     submission = ("--submission", str(desks.index))
     shared = customs.get("group", "share", group, *submission, "--row", "0", "SIGN")
-    assert (shared["group"], shared["records"]) == (group, 1)
+    assert (shared["sharingGroup"], shared["records"]) == (group, 1)
     assert customs.refused("group", "share", group, *submission, "--row", "0", "SIGN") == (REFUSED, "no_change")
     assert customs.get("group", "share", group, *submission, "SIGN")["records"] == 1, "the other row"
     assert police.refused("group", "share", group, *submission, "SIGN") == (REFUSED, "not_found"), "none of its own"
-    assert customs.refused("group", "share", group, "SIGN") == (REFUSED, "not_found"), "nothing named"
+    assert customs.refused("group", "share", group, "SIGN") == (BAD_INPUT, "no_target"), "nothing named"
     assert customs.get("group", "unshare", group, *submission, "SIGN")["records"] == 2
 
     assert customs.refused("group", "remove", group, "pasar", "SIGN") == (REFUSED, "denied")
     police.get("group", "remove", group, "pasar", "SIGN")
-    assert group not in {one["id"] for one in desks.pasar.get("group", "list")["groups"]}
+    assert group not in {one["id"] for one in desks.pasar.get("group", "list")["sharingGroups"]}
     assert police.refused("group", "leave", group, "SIGN") == (REFUSED, "wrong_state"), "the founder leaves last"
     assert customs.get("group", "leave", group, "SIGN")["state"] == "left"
     assert police.get("group", "leave", group, "SIGN")["state"] == "left"

@@ -29,6 +29,7 @@ from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.keychain import OPERATOR, SIGNED
 from graphsvc_verify.package import check_package
 from graphsvc_verify.signedread import REQUIRED, TAG, TYP
+from tests.ledger_actors import last_key_event
 from tests.paths.conftest import CASE, FOOTING
 from tests.paths.process import environment
 from tests.paths.test_policy import Officers
@@ -89,7 +90,7 @@ def enrolled(asker: Asker, key: SigningKey) -> None:
     """The police's root key enrols one more working key."""
     enroller = Enroller("police-ke", asker.service.origin, asker.members.by_name["police-ke"].root)
     assert asker.service.parts is not None
-    last = asker.service.parts.ledger.last_key_event("police-ke")
+    last = last_key_event(asker.service.parts.ledger, "police-ke")
     asker.members.client("operator.operator").enrol(enroller.signing(key, "spare@police.example", ("analyst",), last))
 
 
@@ -163,7 +164,7 @@ def test_an_old_signature_and_a_revoked_key_are_refused(asker: Asker, monkeypatc
 def revoke(asker: Asker, kid: str) -> None:
     enroller = Enroller("police-ke", asker.service.origin, asker.members.by_name["police-ke"].root)
     assert asker.service.parts is not None
-    last = asker.service.parts.ledger.last_key_event("police-ke")
+    last = last_key_event(asker.service.parts.ledger, "police-ke")
     assert last is not None
     asker.members.client("operator.operator").enrol(enroller.revoke(kid, "test", last))
 

@@ -30,15 +30,14 @@ SLOW = {
     "{ accessLog { nextBefore } }": "disclosures",
     "{ disclosureRequests(role: ASKED) { id } }": "requests",
     "{ preservationRequests(role: HELD) { id } }": "requests",
-    '{ disclosureRequest(id: "x") { truncated } }': "requests",
+    '{ informationRequest(id: "x") { truncated } }': "requests",
     "{ grants(role: HELD) { id } }": "grants",
     "{ sharingGroups { id } }": "memberships",
     "{ recalls { index } }": "withdrawals",
     "{ recallNotices { notice } }": "notices",
     "{ holds { index } }": "holds",
-    '{ subjectAccess(kind: "Account", parts: [{name: "site", value: "shopee"}, {name: "id", value: "x"}]) { key } }': (
-        "withdrawn"
-    ),
+    '{ subjectAccess(kind: "Account", '
+    'parts: [{name: "site", value: "shopee"}, {name: "id", value: "x"}]) { key } }': "withdrawn",
 }
 """Questions that read the ledger's tables, and the table that each begins with."""
 
@@ -168,7 +167,7 @@ def test_one_organisation_leaves_threads_of_the_graph_to_others(
         finally:
             go_on.set()
         answers = [one.result() for one in asked]
-    # How many come to the lanes at all is decided before them (api.turns); what a full lane says: test_lanes.
+    # How many come to heavy questions at all is decided before (api.turns); what a full line says: test_heavy_turns.
     assert all(one.status_code == 200 or one.headers["retry-after"] for one in answers)
     assert {one.status_code for one in answers} <= {200, 429, 503} and answers[0].status_code == 200
     assert len(refused) <= 40

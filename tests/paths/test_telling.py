@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from graphsvc.client.acts import VERSIONS
 from graphsvc.client.answers import Answer
 from graphsvc.client.errors import Refused
+from graphsvc.client.questions import VERSIONS
 from graphsvc.demo.company import Members
 from graphsvc.ledger.telling import day_after
 from graphsvc.local.run import LocalService
@@ -52,7 +52,9 @@ ACCESS = """{ accessLog(first: 100) { nextBefore toldLate { rule law delay asker
 
 
 def current(members: Members) -> str:
-    listed = members.client(OFFICERS[0]).query(VERSIONS, {"part": "shared", "first": 100}).data["policyVersions"]
+    listed = (
+        members.client(OFFICERS[0]).query(VERSIONS.document, {"part": "shared", "first": 100}).data["policyVersions"]
+    )
     return str(next(one["version"] for one in listed if one["state"] == "in-force"))
 
 
@@ -61,7 +63,7 @@ def decide(members: Members, kind: str, body: dict[str, Any]) -> str:
     body = {**body, "note": f"secrecy as the law asks, {next(NOTES)}"}
     members.act(OFFICERS[0], kind, "shared", body)
     for one in OFFICERS[1:]:
-        state = members.act(one, "policy-approve", "shared", body)["state"]
+        state = members.act(one, "approve-policy", "shared", body)["state"]
     return str(state)
 
 
@@ -70,11 +72,11 @@ def versions(members: Members) -> Iterator[tuple[str, str]]:
     """The version of the shared part before, and the one with the rules, which is in force."""
     before = current(members)
     body = {"base": before, "files": {"telling.yaml": RULES}}
-    assert decide(members, "policy-propose", body) == "in-force"
+    assert decide(members, "propose-policy", body) == "in-force"
     with_rules = current(members)
     yield before, with_rules
     if current(members) != before:
-        decide(members, "policy-rollback", {"base": with_rules, "to": before})
+        decide(members, "roll-back-policy", {"base": with_rules, "to": before})
 
 
 @pytest.fixture
@@ -272,7 +274,7 @@ def test_what_was_promised_stays_when_the_rule_goes_and_the_records_go(
     assert nowhere(places.of(first, world.numbers[0]))
     # 2. The rules are rolled back: the next hit is told at once, those from before when they said.
     before, with_rules = versions
-    decide(world.members, "policy-rollback", {"base": with_rules, "to": before})
+    decide(world.members, "roll-back-policy", {"base": with_rules, "to": before})
     try:
         now = world.hit(world.numbers[2], footing=DELAYED).receipt["index"]
         listed = places.listed()
@@ -282,9 +284,9 @@ def test_what_was_promised_stays_when_the_rule_goes_and_the_records_go(
         late = {one["index"]: one for one in places.listed()["entries"]}
         assert (late[first]["records"], late[second]["records"]) == (world.rows(0), world.rows(1))
     finally:
-        decide(world.members, "policy-rollback", {"base": before, "to": with_rules})
+        decide(world.members, "roll-back-policy", {"base": before, "to": with_rules})
     assert all(places.of(first, world.numbers[0]).values())
 
 
 def aimed(world: World, n: int) -> dict[str, Any]:
-    return {"v": 1, "target": {"submission": world.index, "rows": [n]}, "reason": "sent by mistake"}
+    return {"target": {"submission": world.index, "rows": [n]}, "reason": "sent by mistake"}

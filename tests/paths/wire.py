@@ -12,8 +12,9 @@ import httpx2
 from joserfc import jwt
 
 from graphsvc.client import Client, Outgoing
-from graphsvc.client.acts import HEAD, head_of
+from graphsvc.client.acts import head_of
 from graphsvc.client.manifest import Signed
+from graphsvc.client.questions import CASES
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
@@ -80,7 +81,7 @@ def post(
 def caught_up(client: Client, seconds: float = 60.0) -> int:
     """The last index that the caller can know of, once all entries up to it are in the graph, whosever they are."""
     head, until = head_of(client), time.monotonic() + seconds
-    while client.query(HEAD).applied_index < head:
+    while client.ask(CASES)[1].applied_index < head:
         assert time.monotonic() < until, "the applier does not catch up"
         time.sleep(0.02)
     return head

@@ -208,7 +208,7 @@ def test_columns_feed_detection(tmp_path: Path) -> None:
     reader = Principal(Organisation("police-ke", "police", "KE", "Police"), "someone")
     scope = Scope(reader, Footing(), 0, "", 0.0, {"analyse": (1,)}, {})
     assert detect(store.select(scope, 0), Parameters(), plain).rings[0].accounts == (0, 1, 2, 3)
-    less = replace(scope, withdrawn=(0, 1, 2, 3))
+    less = replace(scope, hidden=(0, 1, 2, 3))
     assert detect(store.select(less, 0), Parameters(), plain).rings == ()
 
 

@@ -141,7 +141,7 @@ def test_the_enumeration_decides_as_the_service_does(policies: Policies, owner: 
         label = Label(
             said["resource.owner"], said["resource.ownerKind"], said["resource.jurisdiction"],
             Handling(said["resource.scheme"], said["resource.code"]), said["resource.pap"], said["resource.legalBasis"],
-            said["resource.purposes"], said["resource.groups"], said["resource.grants"], said["resource.hold"],
+            said["resource.purposes"], said["resource.groups"], said["resource.grants"],
         )  # fmt: skip
         allowed = decide(policies, profile, [label])[0].allowed
         assert {action for action, decided in grid.decisions.items() if decided[tuple(cell)]} == allowed, said

@@ -23,7 +23,7 @@ import msgspec
 import pytest
 from sqlalchemy import Connection, insert, update
 
-from graphsvc.acts.signed import Acted, Acting, SignedAct
+from graphsvc.acts.signed import Acted, Acting, Handler, SignedAct, handlers_of
 from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
@@ -48,6 +48,8 @@ from graphsvc.sharing.desk import Desk, Effect, Told
 from graphsvc.sharing.entitlements import Entitled
 from graphsvc.sharing.groups import Groups
 from graphsvc.sharing.moves import with_grant, with_group, without_group
+from graphsvc.wire.deeds import ACTS
+from graphsvc.wire.sharing import SharedRecords, SharingGroup
 from graphsvc_verify.meaning import grant_id
 
 ORIGIN = "concerns.test/log"
@@ -95,13 +97,9 @@ class World:
         )
         self.desk = Desk(self.ledger, lambda: None)
         groups = Groups(self.desk, unused)
-        self.members_acts = {
-            "group-create": groups.create,
-            "group-invite": groups.invite,
-            "group-accept": groups.accept,
-            "group-leave": groups.leave,
-            "group-remove": groups.remove,
-        }
+        handlers = handlers_of(groups)
+        self.members_acts = {kind: one for kind, one in handlers.items() if one.body.answer is SharingGroup}
+        assert len(self.members_acts) == 5, "founding, inviting, accepting, leaving, removing"
         self.grants: list[tuple[str, str, str]] = []
 
     def _submit(self, org: str) -> None:
@@ -131,8 +129,8 @@ class World:
 
     def shown(self, scope: Scope) -> object:
         """All that the scope opens: per action the records, and when it ends."""
-        whole = {record for record in self.placed if record >> ROW_BITS in scope.leaving}
-        hidden = set(scope.withdrawn) | whole
+        whole = {record for record in self.placed if record >> ROW_BITS in scope.hidden_in}
+        hidden = set(scope.hidden) | whole
         names = [action.removeprefix("view:") for action in READS]
         opened = {
             name: sorted(r for r, lid in self.placed.items() if lid in scope.allowed(name) and r not in hidden)
@@ -161,7 +159,7 @@ class World:
             return act(org)
         return "refused"
 
-    def act(self, org: str, kind: str, sub: str, body: dict[str, Any], handler: Callable[[SignedAct], Any]) -> None:
+    def act(self, org: str, kind: str, sub: str, body: dict[str, Any], handler: Handler) -> None:
         compact = sign_act(self.enrollers[org][1], (ORIGIN, org), kind, sub, body, self.ledger.head - 1)
         principal = Principal(self.ledger.organisations()[org], "p", ("officer",))
         asyncio.run(Acting(self.ledger, {kind: handler}).act(principal, kind, compact))
@@ -172,19 +170,20 @@ class World:
     ) -> None:  # fmt: skip
         """The entry of an act that is ``said`` (kind, sub, body), by the desk itself."""
 
-        async def handler(signed: SignedAct) -> Acted:
-            return Acted({}, (await self.desk.write(signed, told(signed), effect)).receipt)
+        async def carry_out(signed: SignedAct, _: Any) -> Acted:
+            appended = await self.desk.write(signed, told(signed), effect)
+            return Acted(SharedRecords(index=appended.index, sharing_group="", records=0), appended.encoded)
 
-        self.act(org, *said, handler)
+        self.act(org, *said, Handler(ACTS[said[0]], carry_out))
 
     def group_act(self, org: str) -> str:
         kind = self.random.choice(list(self.members_acts))
         other = self.random.choice([one for one in MEMBERS if one != org])
         until = (datetime.now(UTC) + timedelta(days=self.random.choice((1, 2)))).strftime("%Y-%m-%dT%H:%M:%SZ")
         body: dict[str, Any] = {
-            "group-create": {"purpose": "x"},
-            "group-invite": {"org": other, "until": self.random.choice(("", until))},
-            "group-remove": {"org": other},
+            "create-group": {"purpose": "x"},
+            "invite-to-group": {"org": other, **self.random.choice(({}, {"until": until}))},
+            "remove-from-group": {"org": other},
         }.get(kind, {})
         self.act(org, kind, self.random.choice(GROUPS), body, self.members_acts[kind])
         return kind
@@ -198,8 +197,8 @@ class World:
         codes, group = ("RED", "AMBER", "GREEN"), self.random.choice(GROUPS)
         kind, to = self.random.choice(
             (
-                ("records-share", with_group(before, group)),
-                ("records-unshare", without_group(before, group)),
+                ("share-records", with_group(before, group)),
+                ("unshare-records", without_group(before, group)),
                 ("", msgspec.structs.replace(before, handling=Handling("tlp-2.0", self.random.choice(codes)))),
             )
         )
@@ -208,7 +207,7 @@ class World:
         told = Told((org,), moves=[Move([record], to, before)])
         if kind:
             named = {"submission": record >> ROW_BITS, "rows": [record & ((1 << ROW_BITS) - 1)]}
-            self.write(org, (kind, group, named), lambda _: told)
+            self.write(org, (kind, group, {"target": named}), lambda _: told)
         else:
             # No act reclassifies records; the entry is the operator's.
             body = {"moves": msgspec.to_builtins(list(told.moves))}
@@ -241,8 +240,8 @@ class World:
         def enter(connection: Connection, index: int, _t: str) -> None:
             connection.execute(insert(tables.grants), {**row, "index": index})
 
-        said = {"decision": "grant", "records": ["h"], "groups": [], "until": until}
-        self.write(org, ("disclosure-decision", "r", said), told, enter)
+        said = {"decision": "grant", "target": {"records": ["h"]}, "fieldGroups": [], "until": until}
+        self.write(org, ("decide-disclosure", "r", said), told, enter)
         self.label_of[record] = moves[0].label
         self.grants.append((str(row["id"]), org, grantee))
         return "grant"
@@ -255,7 +254,7 @@ class World:
         def end(connection: Connection, index: int, _t: str) -> None:
             connection.execute(update(tables.grants).where(tables.grants.c.id == name).values(revoked=index))
 
-        said = ("grant-revoke", name, {"reason": "over"})
+        said = ("revoke-grant", name, {"reason": "over"})
         self.write(owner, said, lambda _: Told((grantee, owner), "r", given=True), end)
         return "revoke"
 

@@ -16,22 +16,35 @@ from fastapi import FastAPI
 from graphsvc.answers.questions import Identifier
 from graphsvc.api import Ports, build_api
 from graphsvc.api.spool import sweep
+from graphsvc.api.turns import ActTurns
 from graphsvc.app import api_schema
 from graphsvc.auth import Authenticator, StaticKeys
+from graphsvc.lifecycle.http import CustodyRoutes
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity
+from graphsvc.members.http import MemberRoutes
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, Unavailable
 from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.settings import Settings
+from graphsvc.submission.http import SubmissionRoutes
+from graphsvc.upkeep.http import UpkeepRoutes
+from graphsvc.wire.answers import Case, Cut, Entity, Match, Network, RingReport, Setting, WithheldRecords
+from graphsvc.wire.members import Admitted, KeyEventEntered
+from graphsvc.wire.shapes import Shape
+from graphsvc.wire.sharing import SharedRecords
+from graphsvc.wire.upkeep import Applied, Check, EntryAside, Progress, Purged, Reapplied, Stuck
 
 PASAR = Organisation("pasar", "company", "ID", "Pasar")
 RECEIPT = {"index": 7, "leaf": "x"}
-HANDLING = {"scheme": "tlp-2.0", "code": "AMBER"}
+RECEIPT_JSON = json.dumps(RECEIPT).encode()
 OPERATOR = DevelopmentClient("operator", "pasar", "ops", ("operator",))
 ANALYST = DevelopmentClient("analyst", "pasar", "ratna", ("analyst",))
 
 
-def entity(handle: str = "h1") -> dict[str, Any]:
-    return {"handle": handle, "kind": "Phone", "key": None, "records": []}
+def entity(handle: str = "h1", kind: str = "Phone", key: str | None = None) -> Entity:
+    return Entity(
+        handle=handle, kind=kind, key=key, records=[],
+        more_records=False, record_count=0, owner_count=0, independent_sources=0,
+    )  # fmt: skip
 
 
 @dataclass
@@ -41,7 +54,8 @@ class Released:
     applied_index: int
     own_pending: tuple[int, ...] = ()
     only_own: bool = False
-    cut: tuple[dict[str, Any], ...] = ()
+    cut: tuple[Cut, ...] = ()
+    withheld: tuple[WithheldRecords, ...] = ()
 
 
 @dataclass
@@ -60,7 +74,7 @@ class Asked:
         if self.refuse is not None:
             raise self.refuse
         await work(Reads())
-        return Released(await work(Reads()), json.dumps(RECEIPT).encode(), 42)
+        return Released(await work(Reads()), RECEIPT_JSON, 42)
 
 
 class Reads:
@@ -72,7 +86,7 @@ class Reads:
         """The same, whatever is asked of it."""
         return self
 
-    async def entity(self, handle: str, after: int | None, grading: Any = None) -> dict[str, Any] | None:
+    async def entity(self, handle: str, after: int | None, grading: Any = None) -> Entity | None:
         assert not self.busy, "two questions at once"
         self.busy = True
         await asyncio.sleep(0)
@@ -83,34 +97,34 @@ class Reads:
             raise Unavailable("not applied yet")
         return None if handle == "absent" else entity(handle)
 
-    async def search(
-        self, kind: str, parts: dict[str, str], after: int | None, grading: Any = None
-    ) -> list[dict[str, Any]]:
-        return [{**entity(), "kind": kind, "key": "|".join(f"{n}={v}" for n, v in parts.items())}]
+    async def search(self, kind: str, parts: dict[str, str], after: int | None, grading: Any = None) -> list[Entity]:
+        return [entity(kind=kind, key="|".join(f"{n}={v}" for n, v in parts.items()))]
 
     async def expand(
         self, start: str, hops: int, kinds: list[str] | None, limit: int, after: int | None, grading: Any = None
-    ) -> Any:
-        return {"entities": [entity(start), entity(f"{hops}/{kinds}/{limit}/{after}")], "links": [], "truncated": False}
+    ) -> Network:
+        entities = [entity(start), entity(f"{hops}/{kinds}/{limit}/{after}")]
+        return Network(entities=entities, links=[], truncated=False, more_links=False)
 
-    async def match(self, identifiers: list[Identifier], after: int | None) -> list[dict[str, Any]]:
+    async def match(self, identifiers: list[Identifier], after: int | None) -> list[Match]:
         return [
-            {"kind": one.kind, "outcome": "HIT", "hit": bool(one.parts), "contacts": [], "problem": None}
-            for one in identifiers
+            Match(kind=one.kind, outcome="HIT", hit=bool(one.parts), contacts=[], problem=None) for one in identifiers
         ]
 
-    async def rings(self, parameters: dict[str, Any], after: int | None) -> dict[str, Any]:
-        settings = [{"name": name, "value": str(value)} for name, value in parameters.items()]
-        return {"rings": [], "excluded_hubs": 0, "accounts": 0, "links": 0, "parameters": settings}
+    async def rings(self, parameters: dict[str, Any], after: int | None) -> RingReport:
+        return RingReport(
+            rings=[], truncated=False, more_rings=False, excluded_hubs=0, accounts=0, links=0,
+            parameters=[Setting(name=name, value=str(value)) for name, value in parameters.items()],
+        )  # fmt: skip
 
-    async def cases(self) -> list[dict[str, Any]]:
+    async def cases(self) -> list[Case]:
         return []
 
 
 @dataclass
 class Result:
     status: int
-    body: dict[str, Any]
+    taken: Any
 
 
 @dataclass
@@ -174,59 +188,63 @@ class Log:
 
 @dataclass
 class Acted:
-    body: dict[str, Any]
-    receipt: dict[str, Any]
+    answer: Shape
+    receipt: bytes = RECEIPT_JSON
 
 
 class Acts:
     """Takes every act; the schema tests what kinds there are."""
 
     async def act(self, principal: Principal, kind: str, compact: str) -> Acted:
-        return Acted({}, RECEIPT)
+        return Acted(SharedRecords(index=7, sharing_group=kind, records=0))
 
 
 class Keeps:
     """Nothing is due and nobody leaves."""
 
-    async def purge(self, principal: Principal, dry_run: bool) -> dict[str, Any]:
-        return {"dryRun": dry_run}
+    async def purge(self, principal: Principal, dry_run: bool) -> Purged:
+        return Purged(dry_run=dry_run, owners=[], records=0)
 
     async def reapply(self, principal: Principal, submission: int, rows: Any) -> Acted:
-        return Acted({"entry": submission, "rows": rows}, RECEIPT)
+        return Acted(Reapplied(index=7, entry=submission, records=len(rows or ()), set_aside=[]))
 
 
 class Administers:
     def __init__(self) -> None:
         self.is_ready = True
         self.lagging = False
-        self.stuck: Any = None
+        self.stuck: Stuck | None = None
         self.done: list[Any] = []
 
     async def admit(self, principal: Principal, organisation: Organisation, root_key: bytes) -> Acted:
         self.done.append((organisation, root_key))
-        return Acted({"org": organisation.org}, RECEIPT)
+        return Acted(Admitted(org=organisation.org, index=7))
 
     async def enrol(self, principal: Principal, act: str) -> Acted:
         self.done.append(act)
-        return Acted({}, RECEIPT)
+        return Acted(KeyEventEntered(index=7))
 
     async def register_case(self, principal: Principal, reference: str, title: str, legal_basis: str) -> Acted:
-        case = {"reference": reference, "title": title, "legal_basis": legal_basis, "registered_at": "now"}
-        return Acted(case, RECEIPT)
+        return Acted(Case(reference=reference, title=title, legal_basis=legal_basis, registered_at="now"))
 
     async def evidence(self, principal: Principal, indexes: list[int] | None, since: int | None) -> dict[str, Any]:
         return {"indexes": indexes}
 
-    async def progress(self) -> dict[str, Any]:
-        behind = {"entriesBehind": 2, "secondsBehind": 61, "lagging": self.lagging}
-        applier = {"applied": 4, "head": 7, **behind, "stuck": self.stuck}
-        return {"applier": applier, "setAside": [{"entry": 3, "code": "x"}]}
+    def progress(self) -> Progress:
+        applier = Applied(
+            applied=4, head=7, entries_behind=2, seconds_behind=61, lagging=self.lagging, stuck=self.stuck
+        )
+        return Progress(applier=applier, set_aside=[EntryAside(entry=3, code="x")])
 
-    async def checks(self, principal: Principal) -> list[dict[str, Any]]:
-        return [{"name": "ledger", "ok": True, "found": "takes entries", "advice": ""}]
+    def checks(self) -> list[Check]:
+        return [Check(name="ledger", ok=True, found="takes entries", advice="")]
 
-    async def ready(self) -> dict[str, bool]:
+    def ready(self) -> dict[str, bool]:
         return {"graph": self.is_ready, "ledger": True}
+
+
+class Nobody:
+    """No organisation changes or leaves."""
 
 
 class World:
@@ -240,10 +258,16 @@ class World:
         self.asking, self.submitting, self.administering = Asked(), Submitted(), Administers()
         self.settings = Settings(directory, max_body=max_body)
         sweep(self.settings.spool)
-        ports = Ports(
-            self.authenticator, self.asking, self.submitting, Log(), self.administering, Acts(), Keeps(), None
-        )  # type: ignore[arg-type]
-        self.app: FastAPI = build_api(api_schema(), ports, self.settings)
+        keys_of: Any = self.administering
+        ports = Ports(self.authenticator, self.asking, Acts(), keys_of, Log())
+        acts, nobody = ActTurns(0), Nobody()
+        rooms = (
+            SubmissionRoutes(self.authenticator, self.submitting, self.settings),  # type: ignore[arg-type]
+            MemberRoutes(self.authenticator, keys_of, nobody, acts),  # type: ignore[arg-type]
+            CustodyRoutes(self.authenticator, Keeps(), acts),  # type: ignore[arg-type]
+            UpkeepRoutes(self.authenticator, keys_of),
+        )
+        self.app: FastAPI = build_api(api_schema(), ports, acts, [room.routes() for room in rooms])
         self.token = self.identity.token(ANALYST)
 
     def request(self, method: str, path: str, *, token: str | None = "", **options: Any) -> httpx2.Response:

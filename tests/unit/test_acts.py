@@ -8,25 +8,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from graphsvc.acts.signed import Acted, Acting, SignedAct
+from graphsvc.acts.signed import Acted, Acting, Handler, SignedAct
 from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput
 from graphsvc.model.principals import Organisation, Principal
+from graphsvc.wire.lifecycle import Recall, Release, Withdrawn
 
 ORIGIN = "acts.test/log"
 PASAR = Organisation("pasar", "company", "ID", "Pasar")
 CALLER = Principal(PASAR, "dpo@pasar.example", ("officer",))
-BODY = {"records": [{"submission": 3, "row": 1}]}
-
-
-class Recall(msgspec.Struct, forbid_unknown_fields=True):
-    records: list[dict[str, int]]
+BODY = {"target": {"submission": 3, "rows": [1]}, "reason": "wrong"}
+TOLD = Withdrawn(index=7, records=1, organisations=[])
 
 
 class World:
@@ -39,18 +36,18 @@ class World:
         enroller = Enroller("pasar", ORIGIN, root)
         first = self.ledger.enrol(enroller.signing(self.key, "dpo@pasar.example", ("officer",), None))
         self.ledger.enrol(enroller.signing(self.analyst, "ana@pasar.example", ("analyst",), first))
-        self.done: list[SignedAct] = []
-        self.acting = Acting(self.ledger, {"recall": self.carry_out})
+        self.done: list[tuple[SignedAct, Recall]] = []
+        self.acting = Acting(self.ledger, {"recall": Handler(Recall, self.carry_out)})
 
-    async def carry_out(self, act: SignedAct) -> Acted:
-        self.done.append(act)
-        return Acted({"sub": act.sub}, {})
+    async def carry_out(self, act: SignedAct, body: Recall) -> Acted:
+        self.done.append((act, body))
+        return Acted(TOLD, b"{}")
 
     def sign(self, **changes: Any) -> str:
         given = {"key": self.key, "org": "pasar", "kind": "recall", "after": self.ledger.head - 1, "origin": ORIGIN}
         given |= changes
         place = given["origin"], given["org"]
-        return sign_act(given["key"], place, given["kind"], "sub-1", BODY, given["after"])
+        return sign_act(given["key"], place, given["kind"], "sub-1", given.get("body", BODY), given["after"])
 
     def act(self, compact: str, kind: str = "recall") -> Acted:
         return asyncio.run(self.acting.act(CALLER, kind, compact))
@@ -65,10 +62,10 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_an_act_is_carried_out_in_its_signers_name(world: World) -> None:
     compact = world.sign()
-    assert world.act(compact).body == {"sub": "sub-1"}
-    (act,) = world.done
+    assert world.act(compact) == Acted(TOLD, b"{}")
+    ((act, body),) = world.done
     assert (act.org, act.person, act.roles, act.body) == ("pasar", "dpo@pasar.example", ("officer",), BODY)
-    assert act.read(Recall).records == BODY["records"]
+    assert (act.sub, body.target.submission, body.target.rows, body.reason) == ("sub-1", 3, (1,), "wrong")
 
 
 @pytest.mark.parametrize(
@@ -80,6 +77,9 @@ def test_an_act_is_carried_out_in_its_signers_name(world: World) -> None:
         {"origin": "another/log"},
         {"after": 99},
         {"after": -2},
+        {"body": {"target": {"submission": 3}}},
+        {"body": BODY | {"more": 1}},
+        {"body": BODY | {"target": {"submission": -1}}},
     ],
 )
 def test_what_does_not_hold_is_refused(world: World, changes: dict[str, Any]) -> None:
@@ -90,7 +90,8 @@ def test_what_does_not_hold_is_refused(world: World, changes: dict[str, Any]) ->
 
 def test_a_body_that_was_changed_is_refused(world: World) -> None:
     header, _, _ = world.sign().split(".")
-    other = sign_act(world.key, (ORIGIN, "pasar"), "recall", "sub-1", {"records": []}, 0, valid=timedelta(hours=2))
+    said = {**BODY, "reason": "other"}
+    other = sign_act(world.key, (ORIGIN, "pasar"), "recall", "sub-1", said, 0, valid=timedelta(hours=2))
     with pytest.raises(InvalidInput):
         world.act(f"{header}.{other.split('.')[1]}.{world.sign().split('.')[2]}")
     assert not world.done
@@ -98,11 +99,11 @@ def test_a_body_that_was_changed_is_refused(world: World) -> None:
 
 def test_roles_come_from_the_enrolled_key_and_staleness_is_a_conflict(world: World) -> None:
     world.act(world.sign(after=0))
-    (act,) = world.done
+    ((act, _),) = world.done
     with pytest.raises(Denied, match="submitter or officer"):
         world.act(world.sign(key=world.analyst))
     act.unmoved(0)
     with pytest.raises(Conflict):
         act.unmoved(1)
     with pytest.raises(InvalidInput):
-        act.read(Organisation)
+        act.read(Release)

@@ -8,6 +8,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from api_world import World
 
@@ -19,12 +20,20 @@ from graphsvc.app import api_schema
 from graphsvc.model.errors import TooLarge
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.model.room import CODE, ROOM, Room, too_large
+from graphsvc.wire.answers import Attribute, Entity, Handling, Network, Record
 
 PRINCIPAL = Principal(Organisation("pasar", "company", "ID", "Pasar"), "ratna")
-ATTRIBUTES = [{"name": "note", "group": "content", "value": "x" * 10_000}]
-RECORD = {"handle": "h" * 34, "owner": "pasar", "attributes": ATTRIBUTES}
-ENTITY = {"handle": "h" * 34, "kind": "Account", "key": "account:x:1", "records": [RECORD] * 50}
-NETWORK = {"entities": [ENTITY] * 10, "links": [], "truncated": False}
+ATTRIBUTES = [Attribute(name="note", field_group="content", value="x" * 10_000)]
+RECORD = Record(
+    handle="h" * 34, owner="pasar", owner_kind="company", handling=Handling(scheme="tlp-2.0", code="AMBER"), pap=None,
+    grading=None, origin=None, circular=False, since=None, until=None, expires=None, attributes=ATTRIBUTES,
+    withheld=[], submission=None, row=None,
+)  # fmt: skip
+ENTITY = Entity(
+    handle="h" * 34, kind="Account", key="account:x:1", records=[RECORD] * 50,
+    more_records=False, record_count=50, owner_count=1, independent_sources=1,
+)  # fmt: skip
+NETWORK = Network(entities=[ENTITY] * 10, links=[], truncated=False, more_links=False)
 WIDE = '{ expand(start: "h") { entities { handle records { handle owner attributes { name value } } } } }'
 MANY = '{ entity(handle: "h") { ' + " ".join(f"r{n}: records {{ attributes {{ value }} }}" for n in range(40)) + " } }"
 """The same half million characters under forty names."""
@@ -99,7 +108,8 @@ def test_a_large_answer_is_rendered_while_others_are_served(planned: bool) -> No
         if not planned:
             prepared = dataclasses.replace(prepared, plan=None)
         question = Question(prepared, {}, documents.variables(prepared, {}))
-        large = {"entities": [{**ENTITY, "records": []} for _ in range(40_000 if planned else 8_000)]}
+        bare = [msgspec.structs.replace(ENTITY, records=[]) for _ in range(40_000 if planned else 8_000)]
+        large = msgspec.structs.replace(NETWORK, entities=bare)
         asked = asyncio.create_task(answer(core_of(api_schema()), question, Context(PRINCIPAL, Gives(expand=large))))
         while not asked.done():
             await asyncio.sleep(0)

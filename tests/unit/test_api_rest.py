@@ -90,7 +90,7 @@ def test_only_an_operator_admits_organisations(world: World) -> None:
     assert world.request("POST", "/v1/organisations", json=ORGANISATION, token=None).status_code == 401
     token = world.identity.token(OPERATOR)
     response = world.request("POST", "/v1/organisations", json=ORGANISATION, token=token)
-    assert (response.status_code, response.json()) == (201, {"org": "police-ke", "receipt": RECEIPT})
+    assert (response.status_code, response.json()) == (201, {"org": "police-ke", "index": 7, "receipt": RECEIPT})
     assert world.administering.done == [(Organisation("police-ke", "police", "KE", "Police"), bytes(32))]
 
 
@@ -115,7 +115,7 @@ def test_organisations_are_checked(world: World, change: dict[str, Any]) -> None
 
 def test_key_events_are_passed_on(world: World) -> None:
     response = world.request("POST", "/v1/keys", json={"act": "a.b.c"})
-    assert (response.status_code, response.json()) == (201, {"receipt": RECEIPT})
+    assert (response.status_code, response.json()) == (201, {"index": 7, "receipt": RECEIPT})
     assert world.administering.done == ["a.b.c"]
     for body in ({}, {"act": "a.b"}, {"act": ["a.b.c"]}, {"act": "a.b.c", "x": 1}, [], None):
         assert world.request("POST", "/v1/keys", json=body).status_code == 400

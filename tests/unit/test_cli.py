@@ -15,8 +15,8 @@ from graphsvc.cli.targets import Named
 from graphsvc.client import SigningKey
 from graphsvc.client.profile import ProfileFile, read_profile, write_profile
 from graphsvc.demo.scenario import Scenario, make_scenario
-from graphsvc.lifecycle.bodies import Target
 from graphsvc.model.errors import InvalidInput
+from graphsvc.wire.acts import Target
 from graphsvc_verify.canonical import b64u
 from tests.commands import Run, running
 
@@ -239,7 +239,7 @@ def test_what_is_named_is_one_target(named: Named, target: dict[str, object] | s
             _ = named.target
         assert refused.value.code == target
     else:
-        assert named.target == msgspec.to_builtins(msgspec.convert(target, Target))
+        assert named.target == msgspec.convert(target, Target)
 
 
 def test_a_command_does_not_wait_for_what_only_a_service_needs() -> None:

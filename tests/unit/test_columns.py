@@ -11,21 +11,21 @@ import pytest
 from graphsvc.answers.rings import Apart, take_apart
 from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns, Watermark
-from graphsvc.model.claims import NEVER, UNKNOWN
+from graphsvc.model.claims import UNKNOWN
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.files import temporary
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
-from graphsvc.model.times import epoch
+from graphsvc.model.times import FOREVER, epoch
 from graphsvc.policy.scope import Scope
 
 LABEL = Label("pasar", "company", "ID", Handling("tlp-2.0", "GREEN"), "GREEN", "consent")
 READER = Principal(Organisation("police-ke", "police", "KE", "Police"), "someone")
 
 
-def scope(*lids: int, withdrawn: tuple[int, ...] = ()) -> Scope:
-    return Scope(READER, Footing(), 0, "", 0.0, {"analyse": lids, "view": (1, 2, 3)}, {}, {}, withdrawn)
+def scope(*lids: int, hidden: tuple[int, ...] = ()) -> Scope:
+    return Scope(READER, Footing(), 0, "", 0.0, {"analyse": lids, "view": (1, 2, 3)}, {}, {}, hidden)
 
 
 def draft(row: int, expires: str | None = None, since: str | None = None) -> CleanDraft:
@@ -67,13 +67,13 @@ def test_select_spells_kinds_and_times(columns: Columns) -> None:
 
 
 def test_expired_claims_are_gone(columns: Columns) -> None:
-    end = epoch("2030-01-01T00:00:00Z", NEVER)
+    end = epoch("2030-01-01T00:00:00Z", FOREVER)
     assert rows(columns.select(scope(1), end - 1)) == [(FIRST, 1, 10), (SECOND, 1, 12)]
     assert rows(columns.select(scope(1), end)) == [(FIRST, 1, 10)]
 
 
 def test_withdrawn_claims_are_gone(columns: Columns, tmp_path: Path) -> None:
-    assert rows(columns.select(scope(1, withdrawn=(FIRST,)), 0)) == [(SECOND, 1, 12)]
+    assert rows(columns.select(scope(1, hidden=(FIRST,)), 0)) == [(SECOND, 1, 12)]
     columns.withdraw([FIRST])
     assert rows(columns.select(scope(1), 0)) == [(SECOND, 1, 12)]
     assert rows(Columns(tmp_path / "columns").select(scope(1), 0)) == [(SECOND, 1, 12)]
@@ -89,7 +89,7 @@ def test_moved_claims_follow_their_label(columns: Columns, tmp_path: Path) -> No
     for store in (columns, reopened):
         assert rows(store.select(scope(2), 0)) == [(FIRST, 2, 10)]
         assert rows(store.select(scope(3), 0)) == [(THIRD, 3, 13)]
-        assert rows(store.select(scope(3, withdrawn=(THIRD,)), 0)) == []
+        assert rows(store.select(scope(3, hidden=(THIRD,)), 0)) == []
 
 
 def test_appending_again_changes_nothing(columns: Columns) -> None:

@@ -65,7 +65,7 @@ def test_a_key_that_was_revoked_meanwhile_signs_nothing(world: World) -> None:
     read = read_of("pasar", {"pasar": 1}, ledger.head + 9)
     read.signed = pasar.signed_read(ledger)
     waiting = [draft.prepare() for draft in (act, manifest, read)]
-    ledger.check_act(pasar.act(ledger), "graphsvc-request-remind+jws", "pasar")
+    ledger.check_act(pasar.act(ledger), "graphsvc-remind-request+jws", "pasar")
     ledger.enrol(pasar.revocation(ledger))
     refusals = [world.refused(prepared) for prepared in waiting]
     assert [one.code for one in refusals] == ["key_revoked"] * 3

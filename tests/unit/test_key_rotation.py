@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from ledger_actors import Member, carrying, enter, opened, over_wire, sign, trust_of
+from ledger_actors import Member, carrying, enter, last_key_event, opened, over_wire, sign, trust_of
 from typer.testing import CliRunner
 
 from graphsvc.cli import app
@@ -41,7 +41,7 @@ class World:
 
     def rotate(self, kid: str, *words: str, status: int = 0, out: str = "rotate.jws") -> str:
         """The act that the command signs, or what it says."""
-        place = ["--org", ORG, "--origin", self.ledger.origin, "--prev", str(self.ledger.last_key_event(ORG))]
+        place = ["--org", ORG, "--origin", self.ledger.origin, "--prev", str(last_key_event(self.ledger, ORG))]
         files = ["--root", str(self.folder / "root.pem"), "--out", str(self.folder / out)]
         done = CliRunner().invoke(app, ["keys", "rotate", kid, *place, *files, *words])
         if status:
@@ -100,8 +100,8 @@ def test_one_act_changes_the_key_and_what_came_before_still_holds(world: World) 
     # Use after rotation is refused, also of what was signed before.
     for late in (carried, pasar.act(ledger)):
         with pytest.raises(InvalidInput):
-            ledger.check_act(late, "graphsvc-request-remind+jws", ORG)
-    assert ledger.check_act(new.act(ledger), "graphsvc-request-remind+jws", ORG)[1].kid == new.kid
+            ledger.check_act(late, "graphsvc-remind-request+jws", ORG)
+    assert ledger.check_act(new.act(ledger), "graphsvc-remind-request+jws", ORG)[1].kid == new.kid
     # Evidence and receipts from before hold, and so does what the new key signs.
     world.entered(new.act(ledger))
     assert world.told() == [SIGNED, SIGNED]
@@ -155,7 +155,7 @@ def test_the_holder_may_be_elsewhere(world: World) -> None:
 
 
 def test_what_is_no_rotation_is_refused(world: World) -> None:
-    ledger, pasar, last = world.ledger, world.pasar, world.ledger.last_key_event(ORG)
+    ledger, pasar, last = world.ledger, world.pasar, last_key_event(world.ledger, ORG)
     assert last is not None
     enroller = Enroller(ORG, ledger.origin, SigningKey(pasar.root))
     request = KeyRequest.of(SigningKey.new(), ORG, ledger.origin, PERSON)
@@ -196,7 +196,7 @@ def test_an_operator_rotates_nothing(world: World, monkeypatch: pytest.MonkeyPat
     roots = {**registry.roots, ORG: root.public_key().public_bytes_raw()}
     changed = type(registry)(registry.organisations, registry.keys, roots, registry.events)
     request = KeyRequest.of(SigningKey.new(), ORG, ledger.origin, PERSON)
-    last = ledger.last_key_event(ORG)
+    last = last_key_event(ledger, ORG)
     assert last is not None
     act = Enroller(ORG, ledger.origin, SigningKey(root)).rotate(request, (), pasar.kid, "x", last)
     ledger._wait(enrolment.prepare_key_event(act, changed, ledger.origin, ledger._clock()))
@@ -233,7 +233,7 @@ def test_such_a_key_can_be_revoked(world: World, dashes: str) -> None:
     key = dashed(dashes)
     enroller = Enroller(ORG, world.ledger.origin, SigningKey(world.pasar.root))
     request = KeyRequest.of(key, ORG, world.ledger.origin, PERSON)
-    last = world.ledger.enrol(enroller.enrol(request, ("submitter",), world.ledger.last_key_event(ORG)))
+    last = world.ledger.enrol(enroller.enrol(request, ("submitter",), last_key_event(world.ledger, ORG)))
     place = ["--org", ORG, "--origin", world.ledger.origin, "--prev", str(last)]
     files = ["--root", str(world.folder / "root.pem"), "--out", str(world.folder / "gone.jws")]
     done = CliRunner().invoke(app, ["keys", "revoke", key.kid, *place, *files])

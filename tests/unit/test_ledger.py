@@ -144,10 +144,10 @@ def test_the_access_log_says_who_saw_what_newest_first(world: World) -> None:
     found, more = ledger.access_log("pasar")
     assert not more
     listed = [[(7, 0, False), (7, 2, False), (8, 1, False)], [(7, 0, False), (8, 1, False)], [(7, 0, False)]]
-    assert [row["records"] for row in found] == listed
-    assert {row["reader"] for row in found} == {"police-ke"} and found[0]["purpose"] == "investigation"
-    assert ledger.access_log("pasar", limit=1, before=found[0]["index"]) == ([found[1]], len(found) > 2)
-    assert ledger.access_log("pasar", since=found[0]["t"])[0][0] == found[0]
+    assert [row.records for row in found] == listed
+    assert {row.reader for row in found} == {"police-ke"} and found[0].purpose == "investigation"
+    assert ledger.access_log("pasar", limit=1, before=found[0].index) == ([found[1]], len(found) > 2)
+    assert ledger.access_log("pasar", since=found[0].t)[0][0] == found[0]
     assert ledger.access_log("pasar", until="2020-01-01T00:00:00Z") == ([], False)
     assert ledger.access_log("nobody") == ([], False)
 
@@ -158,7 +158,7 @@ def test_the_access_log_says_which_reads_were_signed(world: World) -> None:
     signed.signed = members[2].signed_read(ledger)
     for draft in (plain, signed):
         ledger.append(draft).result()
-    assert [row["signed"] for row in ledger.access_log("pasar")[0]] == [True, False]
+    assert [row.signed for row in ledger.access_log("pasar")[0]] == [True, False]
 
 
 def test_unknown_owners_and_malformed_drafts_are_refused_at_once(world: World) -> None:

@@ -177,7 +177,7 @@ def test_an_organisation_is_admitted_once_under_a_plain_slug(ledger: Ledger, mem
 
 def test_acts_are_checked_under_the_key_in_force(tmp_path: Path) -> None:
     ledger, members = opened(tmp_path / "acts")
-    member, typ = members[0], "graphsvc-request-remind+jws"
+    member, typ = members[0], "graphsvc-remind-request+jws"
     act, key = ledger.check_act(member.act(ledger), typ, "pasar")
     assert key.kid == member.kid
     assert act.payload["iss"] == "pasar"

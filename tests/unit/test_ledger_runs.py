@@ -103,9 +103,7 @@ def test_hits_that_are_told_late_are_sealed_there_as_here(world: World, monkeypa
     assert [dict(report.later) for report in reports] == [{"pasar": late.value()}] * 6 and seqs(ledger) == seen
     tell_due(ledger)
     check(world, outcomes)
-    assert [one["records"] for one in ledger.access_log("pasar", limit=6)[0]] == [[(7, n, True)] for n in range(6)][
-        ::-1
-    ]
+    assert [one.records for one in ledger.access_log("pasar", limit=6)[0]] == [[(7, n, True)] for n in range(6)][::-1]
 
 
 def test_one_that_is_refused_takes_no_place_from_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ EVERYTHING = " ".join(
     for attribute, value in (
         ("principal.kind", '"a"'), ("principal.roles", '["a"]'), ("context.purpose", '"a"'), ("resource.pap", '"a"'),
         ("context.legalBasis", '"a"'), ("principal.groups", '["a"]'), ("resource.code", '"a"'),
-        ("resource.hold", "true"),
+        ("context.signed", "true"),
     )
 )  # fmt: skip
 
@@ -175,14 +175,14 @@ def test_a_hostile_proposal_is_a_clear_no_and_the_next_one_is_taken(world: World
     with pytest.raises(InvalidInput) as caught:
         world.propose({OWN: TOO_LARGE[name]})
     assert (caught.value.code, caught.value.where) == ("invalid_policy", OWN) and world.ledger.head == head
-    assert world.propose({OWN: CLOSED})[1]["state"] == "open"
+    assert world.propose({OWN: CLOSED})[1].state == "open"
 
 
 def test_a_proposal_that_ends_the_trial_is_a_clear_no(world: World, unbounded: None) -> None:
     with pytest.raises(InvalidInput, match="did not survive") as caught:
         world.propose({OWN: TOO_LARGE["parentheses"]})
     assert caught.value.code == "invalid_policy"
-    assert world.propose({OWN: CLOSED})[1]["state"] == "open"
+    assert world.propose({OWN: CLOSED})[1].state == "open"
 
 
 def test_what_was_checked_when_proposed_is_not_checked_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,13 +194,13 @@ def test_what_was_checked_when_proposed_is_not_checked_again(world: World, monke
 
     monkeypatch.setattr(trials, "hold_trial", counted)
     body, _ = world.propose({OWN: CLOSED})
-    assert world.approve(body)["state"] == "in-force" and held == ["check"]
+    assert world.approve(body).state == "in-force" and held == ["check"]
     # Beside other policies the same file is checked again: it was not tried with those.
     first, _ = world.propose({OWN: OPEN})
     other = world.change("swiftline", {"orgs/swiftline.cedar": None})
-    world.act("swiftline", "ratna", "policy-propose", "swiftline", other)
-    world.act("swiftline", "budi", "policy-approve", "swiftline", other)
-    assert world.approve(first)["state"] == "in-force" and len(held) == 4
+    world.act("swiftline", "ratna", "propose-policy", "swiftline", other)
+    world.act("swiftline", "budi", "approve-policy", "swiftline", other)
+    assert world.approve(first).state == "in-force" and len(held) == 4
 
 
 def seen_by_police(governing: Governing, owner: str) -> frozenset[str]:
@@ -226,8 +226,8 @@ def test_a_version_of_the_ledger_that_cant_be_read_closes_its_part_and_stops_not
         patch.setattr(Governing, "_checked", unchecked)
         patch.setattr(Governing, "_shown", unshown)
         body = world.change("pasar", {OWN: TOO_LARGE["parentheses"]})
-        world.act("pasar", "ratna", "policy-propose", "pasar", body)
-        world.act("pasar", "budi", "policy-approve", "pasar", body)
+        world.act("pasar", "ratna", "propose-policy", "pasar", body)
+        world.act("pasar", "budi", "approve-policy", "pasar", body)
     if kills:
         monkeypatch.setattr(usable, "prove", proved_unbounded(monkeypatch))
     world.reopen()
@@ -235,11 +235,11 @@ def test_a_version_of_the_ledger_that_cant_be_read_closes_its_part_and_stops_not
     assert "view" in seen_by_police(world.governing, "swiftline"), "what others decide stays"
     # Others decide on, and its own officers put it right.
     other = world.change("swiftline", {"orgs/swiftline.cedar": None})
-    world.act("swiftline", "ratna", "policy-propose", "swiftline", other)
-    assert world.act("swiftline", "budi", "policy-approve", "swiftline", other).body["state"] == "in-force"
+    world.act("swiftline", "ratna", "propose-policy", "swiftline", other)
+    assert world.act("swiftline", "budi", "approve-policy", "swiftline", other).answer.state == "in-force"
     assert seen_by_police(world.governing, "pasar") == frozenset()
     mended, _ = world.propose({OWN: OPEN})
-    assert world.approve(mended)["state"] == "in-force"
+    assert world.approve(mended).state == "in-force"
     assert "view" in seen_by_police(world.governing, "pasar")
 
 

@@ -215,7 +215,7 @@ def test_what_is_packed_for_a_query_is_what_the_scope_allows() -> None:
     }
     assert allowed.pop("view") == [1, 3, 6] and allowed.pop("identity") == [1, 6] and allowed.pop("personal") == [3]
     assert not any(allowed.values())
-    assert replace(scope, withdrawn=(7,)).masks() is masks
+    assert replace(scope, hidden=(7,)).masks() is masks
     narrowed = replace(scope, lids={"view": (1,)})
     assert narrowed.masks()["may"] == [0, 1] and narrowed.masks()["identity"] == []
     assert replace(scope, lids={}).masks()["may"] == []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from graphsvc.acts.signed import Acted, Acting
+from graphsvc.acts.signed import Acted, Acting, handlers_of
 from graphsvc.client.acts import sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.keys import SigningKey
@@ -60,17 +60,17 @@ class World:
         last = self.ledger.head - 1 if after is None else after
         compact = sign_act(self.keys[org, person], (ORIGIN, org), kind, part, body, last)
         principal = Principal(self.ledger.organisations()[org], person, ("officer",))
-        return asyncio.run(Acting(self.ledger, self.governing.handlers()).act(principal, kind, compact))
+        return asyncio.run(Acting(self.ledger, handlers_of(self.governing)).act(principal, kind, compact))
 
     def change(self, part: str, files: dict[str, str | None], **more: Any) -> dict[str, Any]:
         return {"base": self.governing.versions().base(part), "files": files, "note": "", **more}
 
     def propose(self, files: dict[str, str | None], who: tuple[str, str] = ("pasar", "ratna"), **more: Any) -> Any:
         body = self.change("pasar", files, **more)
-        return body, self.act(*who, "policy-propose", "pasar", body).body
+        return body, self.act(*who, "propose-policy", "pasar", body).answer
 
     def approve(self, body: dict[str, Any], org: str = "pasar", person: str = "budi", part: str = "pasar") -> Any:
-        return self.act(org, person, "policy-approve", part, body).body
+        return self.act(org, person, "approve-policy", part, body).answer
 
     def reviewed(self) -> dict[str, str | None]:
         name = "rulebooks/pap.cedar"
@@ -105,14 +105,14 @@ def test_the_files_are_version_0_and_are_entered_once(world: World) -> None:
 def test_a_version_is_in_force_from_the_second_persons_entry_on(world: World) -> None:
     first, at = world.governing.in_force(), world.ledger.head - 1
     body, made = world.propose({OWN: CLOSED})
-    assert (made["state"], made["missing"]) == ("open", "a second person")
+    assert (made.state, made.missing) == ("open", "a second person")
     assert world.governing.in_force() is first, "a proposal changes nothing"
     made = world.approve(body)
-    assert made["state"] == "in-force" and made["since"] == world.ledger.head - 1 == world.ledger.last_scope_event
-    assert [signer["org"] for signer in (made["proposer"], *made["approvals"])] == ["pasar", "pasar"]
+    assert made.state == "in-force" and made.since == world.ledger.head - 1 == world.ledger.last_scope_event
+    assert [signer.org for signer in (made.proposer, *made.approvals)] == ["pasar", "pasar"]
     now = world.governing.in_force()
     assert now.files[OWN] == CLOSED and now.digest != first.digest
-    assert world.ledger.open_header(made["since"])["policy"] == now.digest
+    assert world.ledger.open_header(made.since)["policy"] == now.digest
     # A read whose scope is from before it is refused.
     with pytest.raises(ScopeMoved):
         world.ledger.append(EntryDraft(type="read", read=True, at=at)).result()
@@ -126,27 +126,27 @@ def test_an_earlier_version_comes_back_by_two_persons(world: World) -> None:
     zero = world.governing.versions().base("pasar")
     world.approve(world.propose({OWN: CLOSED})[0])
     body = {"base": world.governing.versions().base("pasar"), "to": zero, "note": "too narrow"}
-    made = world.act("pasar", "budi", "policy-rollback", "pasar", body).body
-    assert made["returns"] and world.governing.in_force().digest != first.digest
+    made = world.act("pasar", "budi", "roll-back-policy", "pasar", body).answer
+    assert made.returns and world.governing.in_force().digest != first.digest
     with pytest.raises(Denied):
         world.approve(body)
     world.approve(body, person="ratna")
     assert world.governing.in_force().digest == first.digest and world.states() == ["replaced", "in-force"]
     with pytest.raises(NotFound):
-        world.act("pasar", "budi", "policy-rollback", "pasar", {"base": zero, "to": "sha256:" + "0" * 64, "note": ""})
+        world.act("pasar", "budi", "roll-back-policy", "pasar", {"base": zero, "to": "sha256:" + "0" * 64, "note": ""})
 
 
 def test_the_shared_rulebook_takes_more_than_half_of_the_members(world: World) -> None:
     name = "rulebooks/pap.cedar"
     body = world.change(SHARED, world.reviewed())
-    world.act("police-ke", "ratna", "policy-propose", SHARED, body)
+    world.act("police-ke", "ratna", "propose-policy", SHARED, body)
     made = world.approve(body, "police-ke", "budi", SHARED)
-    assert made["missing"] == "persons of 2 more organisations"
-    assert made["approvals"][0]["person"] == "budi@police-ke"
+    assert made.missing == "persons of 2 more organisations"
+    assert made.approvals[0].person == "budi@police-ke"
     made = world.approve(body, "pasar", "ratna", SHARED)
-    assert made["missing"] == "persons of 1 more organisation" and made["proposer"]["person"] is None
+    assert made.missing == "persons of 1 more organisation" and made.proposer.person is None
     assert name in world.governing.in_force().files and "Reviewed" not in world.governing.in_force().files[name]
-    assert world.approve(body, "customs-cn", "budi", SHARED)["state"] == "in-force"
+    assert world.approve(body, "customs-cn", "budi", SHARED).state == "in-force"
     assert "Reviewed" in world.governing.in_force().files[name]
 
 
@@ -158,9 +158,9 @@ def test_how_much_may_be_asked_is_of_the_shared_part(world: World) -> None:
         world.propose({LIMITS_FILE: "default: 1\n"})
     body = world.change(SHARED, {LIMITS_FILE: "default: -1\n"})
     with pytest.raises(InvalidInput):
-        world.act("police-ke", "ratna", "policy-propose", SHARED, body)
+        world.act("police-ke", "ratna", "propose-policy", SHARED, body)
     body = world.change(SHARED, {LIMITS_FILE: "default: 1\nkinds: {police: 7}\n"})
-    world.act("police-ke", "ratna", "policy-propose", SHARED, body)
+    world.act("police-ke", "ratna", "propose-policy", SHARED, body)
     world.approve(body, "pasar", "ratna", SHARED)
     assert world.governing.in_force().limits == first.limits
     world.approve(body, "customs-cn", "budi", SHARED)
@@ -182,10 +182,10 @@ def test_who_may_not_propose_or_approve(world: World, who: tuple[str, str], part
     files = {OWN: CLOSED} if part == "pasar" else world.reviewed()
     body = world.change(part, files)
     with pytest.raises(error):
-        world.act(*who, "policy-propose", part, body)
-    world.act("pasar", "ratna", "policy-propose", part, body)
+        world.act(*who, "propose-policy", part, body)
+    world.act("pasar", "ratna", "propose-policy", part, body)
     with pytest.raises(error):
-        world.act(*who, "policy-approve", part, body)
+        world.act(*who, "approve-policy", part, body)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_what_does_not_pass_the_check_is_not_entered(world: World, files: dict[s
 def test_a_rulebook_that_breaks_an_invariant_is_not_entered(world: World) -> None:
     with pytest.raises(InvalidInput, match="a company sees only its own") as caught:
         body = world.change(SHARED, {"rulebooks/company-own-only.cedar": None})
-        world.act("police-ke", "ratna", "policy-propose", SHARED, body)
+        world.act("police-ke", "ratna", "propose-policy", SHARED, body)
     assert (caught.value.code, caught.value.where) == ("policy_check", "labels of somebody")
 
 
@@ -227,7 +227,7 @@ def test_the_tables_that_travel_along_are_run(world: World) -> None:
     )
     with pytest.raises(InvalidInput, match="allows also"):
         world.propose({OWN: OPEN}, tables={"tests/pasar.yaml": table})
-    assert world.propose({OWN: CLOSED}, tables={"tests/pasar.yaml": table})[1]["state"] == "open"
+    assert world.propose({OWN: CLOSED}, tables={"tests/pasar.yaml": table})[1].state == "open"
 
 
 def test_what_is_no_longer_current_is_refused(world: World) -> None:
@@ -241,14 +241,14 @@ def test_what_is_no_longer_current_is_refused(world: World) -> None:
     with pytest.raises(Conflict, match="outdated"):
         world.approve(other)
     with pytest.raises(Conflict):
-        world.act("pasar", "ratna", "policy-propose", "pasar", {**one, "note": "again"})
+        world.act("pasar", "ratna", "propose-policy", "pasar", {**one, "note": "again"})
     with pytest.raises(NotFound):
         world.approve({**one, "note": "never proposed"})
     # An approval by somebody who has not seen what others have approved meanwhile.
     body = world.change(SHARED, world.reviewed())
-    world.act("police-ke", "ratna", "policy-propose", SHARED, body)
+    world.act("police-ke", "ratna", "propose-policy", SHARED, body)
     with pytest.raises(Conflict):
-        world.act("pasar", "ratna", "policy-approve", SHARED, body, after=seen)
+        world.act("pasar", "ratna", "approve-policy", SHARED, body, after=seen)
 
 
 def test_of_two_decisions_on_one_state_the_first_counts(world: World) -> None:
@@ -258,7 +258,7 @@ def test_of_two_decisions_on_one_state_the_first_counts(world: World) -> None:
     world.governing.versions = lambda: stale  # type: ignore[method-assign] -- as a second process would still see it
     head = world.ledger.head
     with pytest.raises(Conflict, match="meanwhile"):
-        world.act("pasar", "budi", "policy-approve", "pasar", body)
+        world.act("pasar", "budi", "approve-policy", "pasar", body)
     assert world.ledger.head == head
 
 

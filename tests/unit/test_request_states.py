@@ -27,25 +27,25 @@ NOW = 1_800_000_000.0
 PAST, AHEAD = "2026-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
 STEPS = {
     DISCLOSURE: {
-        "disclosure-request": ASKER,
-        "disclosure-decision:ask": HOLDER,
-        "disclosure-decision:refuse": HOLDER,
-        "disclosure-decision:full": HOLDER,
-        "disclosure-decision:partial": HOLDER,
-        "disclosure-answer": ASKER,
-        "request-remind": ASKER,
-        "request-withdraw": ASKER,
-        "grant-revoke": HOLDER,
+        "request-disclosure": ASKER,
+        "decide-disclosure:ask": HOLDER,
+        "decide-disclosure:refuse": HOLDER,
+        "decide-disclosure:full": HOLDER,
+        "decide-disclosure:partial": HOLDER,
+        "answer-question": ASKER,
+        "remind-request": ASKER,
+        "withdraw-request": ASKER,
+        "revoke-grant": HOLDER,
         "submission": HOLDER,
     },
     PRESERVATION: {
-        "preservation-request": ASKER,
-        "preservation-acknowledge:accept": HOLDER,
-        "preservation-acknowledge:refuse": HOLDER,
-        "preservation-extend": ASKER,
-        "request-remind": ASKER,
-        "preservation-lift": ASKER,
-        "production-request": ASKER,
+        "request-preservation": ASKER,
+        "acknowledge-preservation:accept": HOLDER,
+        "acknowledge-preservation:refuse": HOLDER,
+        "extend-preservation": ASKER,
+        "remind-request": ASKER,
+        "lift-preservation": ASKER,
+        "request-production": ASKER,
         "submission": HOLDER,
     },
 }
@@ -63,25 +63,25 @@ def state(kind: str, *steps: str, **body: Any) -> Standing:
 @pytest.mark.parametrize(
     ("kind", "steps", "wanted"),
     [
-        (DISCLOSURE, ["disclosure-request"], "open"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask"], "asked-back"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask", "disclosure-answer"], "open"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:full"], "granted"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:partial"], "partly-granted"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:full", "grant-revoke"], "revoked"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask", "disclosure-decision:refuse"], "refused"),
-        (DISCLOSURE, ["disclosure-request", "request-remind", "request-withdraw"], "withdrawn"),
-        (DISCLOSURE, ["disclosure-request", "submission"], "answered"),
-        (PRESERVATION, ["preservation-request", "preservation-acknowledge:accept"], "acknowledged"),
-        (PRESERVATION, ["preservation-request", "preservation-acknowledge:refuse"], "refused"),
-        (PRESERVATION, ["preservation-request", "preservation-lift"], "lifted"),
-        (PRESERVATION, ["preservation-request", "production-request"], "production"),
-        (PRESERVATION, ["preservation-request", "production-request", "submission"], "answered"),
-        (DISCLOSURE, ["disclosure-request", "departure"], "closed"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:ask", "departure"], "closed"),
-        (DISCLOSURE, ["disclosure-request", "disclosure-decision:refuse", "departure"], "refused"),
-        (PRESERVATION, ["preservation-request", "preservation-acknowledge:accept", "departure"], "closed"),
-        (PRESERVATION, ["preservation-request", "production-request", "departure"], "closed"),
+        (DISCLOSURE, ["request-disclosure"], "open"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:ask"], "asked-back"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:ask", "answer-question"], "open"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:full"], "granted"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:partial"], "partly-granted"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:full", "revoke-grant"], "revoked"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:ask", "decide-disclosure:refuse"], "refused"),
+        (DISCLOSURE, ["request-disclosure", "remind-request", "withdraw-request"], "withdrawn"),
+        (DISCLOSURE, ["request-disclosure", "submission"], "answered"),
+        (PRESERVATION, ["request-preservation", "acknowledge-preservation:accept"], "acknowledged"),
+        (PRESERVATION, ["request-preservation", "acknowledge-preservation:refuse"], "refused"),
+        (PRESERVATION, ["request-preservation", "lift-preservation"], "lifted"),
+        (PRESERVATION, ["request-preservation", "request-production"], "production"),
+        (PRESERVATION, ["request-preservation", "request-production", "submission"], "answered"),
+        (DISCLOSURE, ["request-disclosure", "departure"], "closed"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:ask", "departure"], "closed"),
+        (DISCLOSURE, ["request-disclosure", "decide-disclosure:refuse", "departure"], "refused"),
+        (PRESERVATION, ["request-preservation", "acknowledge-preservation:accept", "departure"], "closed"),
+        (PRESERVATION, ["request-preservation", "request-production", "departure"], "closed"),
     ],
 )
 def test_where_steps_lead(kind: str, steps: list[str], wanted: str) -> None:
@@ -89,26 +89,26 @@ def test_where_steps_lead(kind: str, steps: list[str], wanted: str) -> None:
 
 
 def test_time_ends_grants_and_preservations_and_passes_deadlines() -> None:
-    granted = ["disclosure-request", "disclosure-decision:full"]
+    granted = ["request-disclosure", "decide-disclosure:full"]
     assert state(DISCLOSURE, *granted, until=AHEAD).state == "granted"
     assert state(DISCLOSURE, *granted, until=PAST).state == "expired"
-    kept = ["preservation-request", "preservation-acknowledge:accept"]
+    kept = ["request-preservation", "acknowledge-preservation:accept"]
     assert state(PRESERVATION, *kept, until=PAST).state == "expired"
-    extended = [event(0, kept[0], until=PAST), event(1, kept[1]), event(2, "preservation-extend", until=AHEAD)]
+    extended = [event(0, kept[0], until=PAST), event(1, kept[1]), event(2, "extend-preservation", until=AHEAD)]
     assert stand(PRESERVATION, extended, NOW).state == "acknowledged"
-    assert state(PRESERVATION, *kept, "production-request", until=PAST).state == "production", "asked for in time"
-    assert state(DISCLOSURE, "disclosure-request", deadline=PAST).overdue
-    assert not state(DISCLOSURE, "disclosure-request", deadline=AHEAD).overdue
-    assert not state(DISCLOSURE, "disclosure-request", "disclosure-decision:ask", deadline=PAST).overdue
+    assert state(PRESERVATION, *kept, "request-production", until=PAST).state == "production", "asked for in time"
+    assert state(DISCLOSURE, "request-disclosure", deadline=PAST).overdue
+    assert not state(DISCLOSURE, "request-disclosure", deadline=AHEAD).overdue
+    assert not state(DISCLOSURE, "request-disclosure", "decide-disclosure:ask", deadline=PAST).overdue
 
 
 def test_what_is_remembered() -> None:
     events = [
-        event(3, "disclosure-request", deadline=AHEAD),
-        event(5, "request-remind", note="please"),
-        event(6, "request-remind"),
-        event(8, "disclosure-decision:ask", question="which?"),
-        event(9, "disclosure-answer", answer="that one"),
+        event(3, "request-disclosure", deadline=AHEAD),
+        event(5, "remind-request", note="please"),
+        event(6, "remind-request"),
+        event(8, "decide-disclosure:ask", question="which?"),
+        event(9, "answer-question", answer="that one"),
         event(11, "submission"),
     ]
     standing = stand(DISCLOSURE, events, NOW)
@@ -140,7 +140,7 @@ def test_every_walk_stays_within_the_rules(kind: str, data: st.DataObject) -> No
         assert not unfinished(kind, now) or (left.state == "closed" and not left.overdue)
         with pytest.raises(Denied):
             allow(kind, now, DEPARTURE, side)
-    assert not events or events[0].step in (f"{kind}-request",)
+    assert not events or events[0].step == f"request-{kind}"
 
 
 @pytest.mark.parametrize("kind", [DISCLOSURE, PRESERVATION])

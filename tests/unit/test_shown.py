@@ -10,6 +10,7 @@ from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.model.room import Room
 from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
+from graphsvc.wire.answers import Entity
 
 OWNERS = ("pasar", "customs-cn", "swiftline")
 LABELS = {
@@ -27,10 +28,11 @@ def test_every_owner_is_cited_before_anybodys_second() -> None:
     handles = {handle: owner for owner, noted in shapes.shown.items() for handle, _ in noted.values()}
     records = (*owner_of, 77, 78)  # two that no entity of the answer lists
     ring = Ring(1, "1.000", (5,), (), 1, 2, 0, (Reason("shared", records), Reason("one", (60,))))
-    account = {"handle": "a", "kind": "Account"}
-    (cited, one) = shapes.ring(ring, {5: account})["reasons"]
-    assert (
-        [handles[handle] for handle in cited["records"]].count("pasar") == CITED - 2 == len(set(cited["records"])) - 2
-    )
-    assert {handles[handle] for handle in cited["records"][:3]} == set(OWNERS)
-    assert (cited["record_count"], one["record_count"], len(one["records"])) == (64, 1, 1)
+    account = Entity(
+        handle="a", kind="Account", key=None, records=[],
+        more_records=False, record_count=0, owner_count=0, independent_sources=0,
+    )  # fmt: skip
+    (cited, one) = shapes.ring(ring, {5: account}).reasons
+    assert [handles[handle] for handle in cited.records].count("pasar") == CITED - 2 == len(set(cited.records)) - 2
+    assert {handles[handle] for handle in cited.records[:3]} == set(OWNERS)
+    assert (cited.record_count, one.record_count, len(one.records)) == (64, 1, 1)

@@ -207,7 +207,7 @@ def test_acts_under_a_key_that_comes_later_count_for_nothing(world: World) -> No
 def test_an_act_under_a_forged_signature_shows(world: World) -> None:
     reader, ledger = world.reader, world.ledger
     forger = Member("police-ke")
-    forged = sign(forger.key, "graphsvc-request-remind+jws", read_act(reader.act(ledger)).payload, kid=reader.kid)
+    forged = sign(forger.key, "graphsvc-remind-request+jws", read_act(reader.act(ledger)).payload, kid=reader.kid)
     world.enter(forged)
     assert world.void(world.evidence()) == "bad_signature"
 

@@ -22,7 +22,7 @@ Receipt = dict[str, Any]
 
 
 def record(i: int, groups: list[str]) -> dict[str, Any]:
-    attributes = [{"group": group, "name": "n", "value": "v"} for group in groups]
+    attributes = [{"fieldGroup": group, "name": "n", "value": "v"} for group in groups]
     return {"handle": handle(OWNER, i), "owner": OWNER, "attributes": attributes}
 
 

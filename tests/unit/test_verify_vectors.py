@@ -208,16 +208,22 @@ def make_hits() -> dict[str, Any]:
 
 SAID: dict[str, dict[str, Any]] = {
     "submission": {"jti": "J-1", "answers": "r1"},
-    "disclosure-request": {"holder": "swiftline", "purpose": "investigation", "legalBasis": "mlat", "case": "K-1"},
-    "disclosure-decision": {
-        **{"decision": "grant", "records": ["h"], "groups": ["personal", "identity"], "uses": ["export"]},
+    "request-disclosure": {"holder": "swiftline", "purpose": "investigation", "legalBasis": "mlat", "case": "K-1"},
+    "decide-disclosure": {
+        **{
+            "decision": "grant",
+            "target": {"records": ["h"]},
+            "fieldGroups": ["personal", "identity"],
+            "uses": ["export"],
+        },
         "until": "2026-12-31T01:30:00.5+07:00",
     },
-    "grant-revoke": {"reason": "over"},
-    "records-share": {"records": ["h"], "submission": None, "rows": None},
+    "revoke-grant": {"reason": "over"},
+    "share-records": {"target": {"records": ["h"]}},
+    "unshare-records": {"target": {"submission": 7, "rows": [3]}},
     "recall": {"target": {"submission": 7, "rows": [3]}, "reason": "wrong", "deadline": "2026-12-31T00:00:00.123Z"},
     "erase": {"target": {"submission": 7}, "reason": "wrong"},
-    "recall-ack": {"notice": 9, "outcome": "deleted"},
+    "acknowledge-recall": {"notice": 9, "outcome": "deleted"},
     "hold": {"target": {"case": "K-1"}, "reason": "court"},
     "release": {"hold": 12, "reason": "over"},
     "update-organisation": {"contact": "desk@pasar.example"},
@@ -228,8 +234,8 @@ def make_meanings() -> dict[str, Any]:
     """What entries say of acts of pasar's officer-1: their type, footing, header's body, facts of signer and others."""
     made = {}
     for kind, rule in MEANINGS.items():
-        said = SAID.get(kind, SAID["disclosure-request"] if kind == "preservation-request" else {})
-        sub = "pasar" if kind.startswith("policy") else "on-1"
+        said = SAID.get(kind, SAID["request-disclosure"] if kind == "request-preservation" else {})
+        sub = "pasar" if kind.endswith("-policy") else "on-1"
         deed = Deed(kind, "pasar", "officer-1", rule.roles, sub, digest(b"object"), digest(kind.encode()), said)
         found = mean(deed)
         told = {name: found.told(name, "pasar") for name in ("pasar", "swiftline")}

@@ -92,4 +92,4 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 def _groups(attributes: Any) -> frozenset[str]:
     if not isinstance(attributes, list):
         return frozenset()
-    return frozenset(str(item["group"]) for item in attributes if isinstance(item, dict) and "group" in item)
+    return frozenset(str(item["fieldGroup"]) for item in attributes if isinstance(item, dict) and "fieldGroup" in item)

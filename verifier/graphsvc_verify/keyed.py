@@ -33,6 +33,11 @@ class Keyed:
         return outer.digest()
 
 
+def row_salt(seed: bytes, row: int) -> bytes:
+    """The 32 bytes that hide row ``row`` in a submission's tree of rows: HMAC(seed, uint64 row)."""
+    return hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
+
+
 def seeded_digest(seed: bytes, what: bytes, plain: bytes) -> str:
     """``sha256:…`` of HMAC(seed, what ‖ plain), as a manifest states it of its ``body`` and its ``mapping``.
 

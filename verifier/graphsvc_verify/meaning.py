@@ -157,9 +157,13 @@ def _decision(deed: Deed) -> Meaning:
     said = deed.said
     if said["decision"] != "grant":
         return _sharing(deed)
-    grant, most = grant_id(deed), len(said["records"])
+    grant, within = grant_id(deed), _within(said["target"])
     base = _sharing(deed, grant=grant, until=noted(said["until"]), actions=granted(said))
-    return Meaning(LABEL, base.facts, base.body, fits=lambda body: _moved(body, deed.org, "grants", grant, most))
+
+    def fits(body: Values) -> bool:
+        return within(body) and _moved(body, deed.org, "grants", grant)
+
+    return Meaning(LABEL, base.facts, base.body, fits=fits)
 
 
 def _revocation(deed: Deed) -> Meaning:
@@ -168,34 +172,38 @@ def _revocation(deed: Deed) -> Meaning:
 
 
 def _moving(deed: Deed) -> Meaning:
-    base, said = _sharing(deed), deed.said
-    rows = said.get("rows")
-    submission, named = said.get("submission"), len(said.get("records", ()))
+    base, within = _sharing(deed), _within(deed.said["target"])
+
+    def fits(body: Values) -> bool:
+        return within(body) and _moved(body, deed.org, "groups", deed.sub)
+
+    return Meaning(LABEL, base.facts, base.body, parties=frozenset((deed.org,)), fits=fits)
+
+
+def _within(target: Values) -> Callable[[Values], bool]:
+    """Whether moved records are what a target names: as many as handles, or of its submission in the rows named."""
+    rows, submission = target.get("rows"), target.get("submission")
+    chosen, most = None if rows is None else set(rows), len(target.get("records", ()))
 
     def within(body: Values) -> bool:
-        """By handle it may be as many as handles; of a submission only its own, in the rows that are named."""
-        chosen = None if rows is None else set(rows)
-        rest = 0
-        for move in body["moves"]:
-            for record in move["records"]:
-                of_it = submission is not None and record >> ROW_BITS == submission
-                rest += not (of_it and (chosen is None or record % (1 << ROW_BITS) in chosen))
-        return rest <= named and _moved(body, deed.org, "groups", deed.sub)
+        records = {record for move in body["moves"] for record in move["records"]}
+        if submission is None:
+            return len(records) <= most
+        places = ((record >> ROW_BITS, record % (1 << ROW_BITS)) for record in records)
+        return all(one == submission and (chosen is None or row in chosen) for one, row in places)
 
-    return Meaning(LABEL, base.facts, base.body, parties=frozenset((deed.org,)), fits=within)
+    return within
 
 
-def _moved(body: Values, owner: str, list_: str, name: str, most: int | None = None) -> bool:
-    """Whether labels change by this one name in one of their lists and by nothing else, for so many records at most."""
+def _moved(body: Values, owner: str, list_: str, name: str) -> bool:
+    """Whether labels change by this one name in one of their lists and by nothing else."""
     moves: Sequence[Values] = body["moves"]
-    count = sum(len(set(move["records"])) for move in moves)
-    changed = all(
+    return all(
         move["before"]["owner"] == owner
         and {**move["label"], list_: []} == {**move["before"], list_: []}
         and set(move["label"].get(list_, ())) ^ set(move["before"].get(list_, ())) == {name}
         for move in moves
     )
-    return changed and (most is None or count <= most)
 
 
 def request_id(deed: Deed) -> str:
@@ -210,7 +218,7 @@ def grant_id(deed: Deed) -> str:
 
 def granted(said: Values) -> list[str]:
     """What a grant allows, from a decision's body."""
-    groups = sorted(set(said["groups"]))
+    groups = sorted(set(said["fieldGroups"]))
     return ["match", "view", *(f"view:{group}" for group in groups), *sorted(set(said.get("uses", ())))]
 
 
@@ -252,15 +260,18 @@ def _release(deed: Deed) -> Meaning:
 
 
 def _aimed(target: Values) -> Callable[[Values], bool]:
-    """Whether ranges are what a target names: its rows, or of its submission. A selection can't be held against."""
-    submission, rows = target.get("submission"), target.get("rows")
+    """Whether ranges are what a target names: as many as handles, its rows, or of its submission.
+
+    A selection can't be held against.
+    """
+    submission, rows, named = target.get("submission"), target.get("rows"), target.get("records")
 
     def fits(body: Values) -> bool:
-        if submission is None:
-            return True
         ranges = body["ranges"]
-        inside = all(one == submission for one, _, _ in ranges)
         count = sum(last - first + 1 for _, first, last in ranges)
+        if submission is None:
+            return named is None or count <= len(named)
+        inside = all(one == submission for one, _, _ in ranges)
         if rows is None or not inside or count != len(set(rows)):
             return inside and rows is None
         return {row for _, first, last in ranges for row in range(first, last + 1)} == set(rows)
@@ -322,32 +333,32 @@ _SHARERS = (*DECIDERS, "submitter")
 
 MEANINGS: Mapping[str, Rule] = {
     "submission": Rule((), _submission),
-    "disclosure-request": Rule(DECIDERS, _request),
-    "disclosure-decision": Rule(DECIDERS, _decision),
-    "disclosure-answer": Rule(DECIDERS, _sharing),
-    "request-remind": Rule(DECIDERS, _sharing),
-    "request-withdraw": Rule(DECIDERS, _sharing),
-    "grant-revoke": Rule(DECIDERS, _revocation),
-    "preservation-request": Rule(DECIDERS, _request),
-    "preservation-acknowledge": Rule(DECIDERS, _sharing),
-    "preservation-extend": Rule(DECIDERS, _sharing),
-    "preservation-lift": Rule(DECIDERS, _sharing),
-    "production-request": Rule(DECIDERS, _sharing),
-    "group-create": Rule(DECIDERS, _sharing),
-    "group-invite": Rule(DECIDERS, _sharing),
-    "group-accept": Rule(DECIDERS, _sharing),
-    "group-leave": Rule(DECIDERS, _sharing),
-    "group-remove": Rule(DECIDERS, _sharing),
-    "records-share": Rule(_SHARERS, _moving),
-    "records-unshare": Rule(_SHARERS, _moving),
+    "request-disclosure": Rule(DECIDERS, _request),
+    "decide-disclosure": Rule(DECIDERS, _decision),
+    "answer-question": Rule(DECIDERS, _sharing),
+    "remind-request": Rule(DECIDERS, _sharing),
+    "withdraw-request": Rule(DECIDERS, _sharing),
+    "revoke-grant": Rule(DECIDERS, _revocation),
+    "request-preservation": Rule(DECIDERS, _request),
+    "acknowledge-preservation": Rule(DECIDERS, _sharing),
+    "extend-preservation": Rule(DECIDERS, _sharing),
+    "lift-preservation": Rule(DECIDERS, _sharing),
+    "request-production": Rule(DECIDERS, _sharing),
+    "create-group": Rule(DECIDERS, _sharing),
+    "invite-to-group": Rule(DECIDERS, _sharing),
+    "accept-invitation": Rule(DECIDERS, _sharing),
+    "leave-group": Rule(DECIDERS, _sharing),
+    "remove-from-group": Rule(DECIDERS, _sharing),
+    "share-records": Rule(_SHARERS, _moving),
+    "unshare-records": Rule(_SHARERS, _moving),
     "recall": Rule(_SENDERS, _recall),
-    "recall-ack": Rule(DECIDERS, _acknowledgement),
+    "acknowledge-recall": Rule(DECIDERS, _acknowledgement),
     "hold": Rule(_OFFICER, _hold),
     "release": Rule(_OFFICER, _release),
     "erase": Rule(_OFFICER, _erase),
     "update-organisation": Rule(_OFFICER, _update),
-    "policy-propose": Rule(_OFFICER, _policy),
-    "policy-rollback": Rule(_OFFICER, _policy),
-    "policy-approve": Rule(_OFFICER, _policy),
+    "propose-policy": Rule(_OFFICER, _policy),
+    "roll-back-policy": Rule(_OFFICER, _policy),
+    "approve-policy": Rule(_OFFICER, _policy),
 }
 """By kind of act: who may sign it, and what an entry that carries it says. No entry carries an act of another kind."""

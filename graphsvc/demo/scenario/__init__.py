@@ -100,7 +100,7 @@ def _planted(ring: Ring) -> PlantedRing:
     return PlantedRing(ring.goods, tuple(account_key(account.user) for account in ring.accounts), tuple(identifiers))
 
 
-_FOOTINGS = {
+_LABELS = {
     "pasar": ("AMBER", "GREEN", "legitimate-interest", "B", "2", "ID"),
     "swiftline": ("GREEN", "GREEN", "agreement", "B", "3", "VN"),
     "customs-cn": ("AMBER", "AMBER", "mutual-assistance", "A", "1", "CN"),
@@ -134,7 +134,7 @@ class _Writer:
 
 
 def _defaults(org: str) -> Defaults:
-    tlp, pap, basis, source, information, region = _FOOTINGS[org]
+    tlp, pap, basis, source, information, region = _LABELS[org]
     return Defaults(
         grading=Grading("admiralty", source, information),
         handling=Handling("tlp-2.0", tlp),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
 
 from graphsvc.demo.scenario.companies import parcel_key, phone_key, utc, wallet_key
 from graphsvc.demo.scenario.people import SPECIES
-from graphsvc.demo.scenario.truth import Claims
+from graphsvc.demo.scenario.truth import Claims, Written
 from graphsvc.demo.scenario.world import WALLET, Builder, Parcel
 
 OTHER_SITE = "maoshi"
@@ -18,12 +17,12 @@ STRICT = {"scheme": "tlp-2.0", "code": "AMBER+STRICT"}
 RED = {"scheme": "tlp-2.0", "code": "RED"}
 
 
-def _phone(ref: str, phone: str) -> dict[str, Any]:
+def _phone(ref: str, phone: str) -> Written:
     return {"ref": ref, "kind": "Phone", "key": {"value": phone}}
 
 
-def _link(kind: str, first: str, second: str, **attributes: str) -> dict[str, Any]:
-    link: dict[str, Any] = {"kind": kind, "from": first, "to": second}
+def _link(kind: str, first: str, second: str, **attributes: str) -> Written:
+    link: Written = {"kind": kind, "from": first, "to": second}
     return link | {"attributes": attributes} if attributes else link
 
 
@@ -33,7 +32,7 @@ class Customs:
     def __init__(self, builder: Builder, claims: Claims) -> None:
         self._builder = builder
         self._claims = claims
-        self.drafts: list[dict[str, Any]] = []
+        self.drafts: list[Written] = []
         self.start: Parcel | None = None
         self.suspect_name = ""
 
@@ -76,7 +75,7 @@ class Customs:
     def _reference(self) -> str:
         return f"GX-2025-{len(self.drafts) + 1:04d}"
 
-    def _taken(self, parcel: dict[str, str], goods: str, at: str) -> list[dict[str, Any]]:
+    def _taken(self, parcel: dict[str, str], goods: str, at: str) -> list[Written]:
         reference = self._reference()
         seizure = {
             "ref": reference,
@@ -93,7 +92,7 @@ class Customs:
             {"ref": "taxon", "kind": "Taxon", "key": {"name": SPECIES[goods][0]}},
         ]
 
-    def _took(self, goods: str) -> list[dict[str, Any]]:
+    def _took(self, goods: str) -> list[Written]:
         grams = str(self._builder.rng.randrange(60, 4_000))
         taken = {"term": SPECIES[goods][1], "quantity": grams, "unit": "g"}
         return [_link("SEIZED_IN", "parcel", "seizure"), _link("CONTAINED", "parcel", "taxon", **taken)]
@@ -120,7 +119,7 @@ class Customs:
         )
 
     def _strict(self, withheld_phone: str) -> None:
-        """Kept at home: a suspect's phone, and a source's word that ties the story's phone to the seller directly."""
+        """Records that stay within customs: a suspect's phone, and a direct link of the story's phone to the seller."""
         assert self.start is not None
         seller = {"ref": "seller", "kind": "Account", "key": {"site": OTHER_SITE, "id": SELLER}}
         self._claims.say("customs-cn", f"person:customs-cn:{SUSPECT}", phone_key(withheld_phone), hidden=True)
@@ -148,9 +147,9 @@ class Customs:
         )
 
 
-def police_drafts(builder: Builder, claims: Claims) -> list[dict[str, Any]]:
+def police_drafts(builder: Builder, claims: Claims) -> list[Written]:
     """What ``police-ke`` holds itself: suspects, their phones, and calls to phones of the rings."""
-    drafts: list[dict[str, Any]] = []
+    drafts: list[Written] = []
     for number in range(40):
         reference, phone = f"NBI-{number + 101}", builder.numbers.phone("KE")
         claims.say("police-ke", f"person:police-ke:{reference}", phone_key(phone))
@@ -174,8 +173,8 @@ def police_drafts(builder: Builder, claims: Claims) -> list[dict[str, Any]]:
     return drafts
 
 
-def with_bad_rows(drafts: list[dict[str, Any]], bad: dict[int, tuple[bytes, str]]) -> tuple[bytes, dict[int, str]]:
-    """The drafts as NDJSON with bad rows put in at the given row numbers; bytes and what is wrong by row."""
+def with_bad_rows(drafts: list[Written], bad: dict[int, tuple[bytes, str]]) -> tuple[bytes, dict[int, str]]:
+    """The drafts as NDJSON with bad rows put in at their row numbers; returns the bytes, and what is wrong by row."""
     rows = [json.dumps(draft, ensure_ascii=False, separators=(",", ":")).encode() for draft in drafts]
     for row in sorted(bad):
         rows.insert(row, bad[row][0])

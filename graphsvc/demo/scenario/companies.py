@@ -6,10 +6,9 @@ import csv
 import io
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
 
 from graphsvc.demo.scenario.numbers import as_written, spoil_s10
-from graphsvc.demo.scenario.truth import Claims
+from graphsvc.demo.scenario.truth import Claims, Written
 from graphsvc.demo.scenario.world import SITE, WALLET, Account, Parcel, World
 
 _ACCOUNT = "user_id display_name verified_name phone device_id provider wallet registered_at country state"
@@ -149,12 +148,12 @@ def parcels_csv(world: World, rng: Random, claims: Claims) -> tuple[bytes, dict[
     return _table(_PARCEL.split(), ";", lines), rejected, tuple(marked)
 
 
-def adverts(world: World, claims: Claims) -> list[dict[str, Any]]:
+def adverts(world: World, claims: Claims) -> list[Written]:
     """The marketplace's adverts as native drafts, by time."""
     drafts = []
     for advert in sorted(world.adverts, key=lambda advert: (advert.posted, advert.item)):
         claims.say("pasar", account_key(advert.user), f"listing:{SITE}:{advert.item}")
-        attributes: dict[str, Any] = {
+        attributes: Written = {
             "title": advert.title,
             "price": str(advert.price),
             "currency": "IDR",

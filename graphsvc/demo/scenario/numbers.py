@@ -25,7 +25,7 @@ class Numbers:
         return self._fresh(lambda: prefix + str(self._rng.randrange(2, 10)) + self._digits(digits - 1))
 
     def waybill(self, country: str) -> str:
-        """An international waybill of the form of UPU standard S10, its check digit right."""
+        """An international waybill in the form of UPU standard S10, with a right check digit."""
         service = self._rng.choice(("EE", "EM", "CP", "LX"))
         return self._fresh(lambda: s10(service, self._digits(8), country))
 

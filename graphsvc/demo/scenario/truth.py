@@ -6,8 +6,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from graphsvc.model.drafts import Defaults
+
+Written = dict[str, Any]
+"""A part of a draft as its contributor writes it in JSON."""
 
 
 @dataclass(frozen=True, slots=True)

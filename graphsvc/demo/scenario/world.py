@@ -149,7 +149,7 @@ class Builder:
         devices = [self.numbers.device() for _ in range(pool)]
         payments = [self.numbers.payment() for _ in range(pool)]
         ring = Ring(goods, [], phones, devices, payments)
-        # Each pool is dealt out in its own order, so that the ring hangs together by cycles.
+        # Each pool is given out in another order, so that cycles of shared identifiers connect the ring.
         for place in range(size):
             shared = {
                 "phone": phones[place % pool],
@@ -186,7 +186,7 @@ class Builder:
             self.world.adverts.append(Advert(self.numbers.item(), account.user, title, posted, None, price))
 
     def _code_advert(self, account: Account, goods: str) -> None:
-        # Between nine in the evening and six in the morning, and gone hours later.
+        # Posted between nine in the evening and six in the morning, and removed hours later.
         posted = self.moment().replace(hour=0) + timedelta(hours=21 + self.rng.randrange(9))
         removed = posted + timedelta(minutes=self.rng.randrange(90, 420))
         word = self.rng.choice(CODE_WORDS[goods])

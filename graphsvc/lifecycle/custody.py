@@ -1,4 +1,4 @@
-"""Custody put together: which act is carried out by what, and what goes on by itself."""
+"""Custody put together: what carries out each of its acts, and what runs by itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from sqlalchemy import Connection
 
-from graphsvc.acts.signed import Acted, Handler, SignedAct
+from graphsvc.acts.signed import Acted, Handler, handlers_of, handlers_with
 from graphsvc.core import Core
 from graphsvc.ledger.telling import tell_due
 from graphsvc.lifecycle import acknowledge, correct, hold, reapply, recall
@@ -23,9 +22,10 @@ from graphsvc.model.labels import Label
 from graphsvc.model.principals import Principal
 from graphsvc.model.ranges import Ranges
 from graphsvc.sharing.store import Request
+from graphsvc.wire.upkeep import Purged
 
 STOP_SECONDS = 10.0
-"""A round in hand gets this long when the service stops."""
+"""The worker may take this many seconds to finish its round when the service stops."""
 _log = logging.getLogger("graphsvc.lifecycle")
 
 
@@ -39,36 +39,27 @@ class Custody:
 
     def handlers(self) -> dict[str, Handler]:
         """The handlers of the acts of custody, by kind."""
+        paths = (recall.recall, acknowledge.acknowledge, hold.hold, hold.release)
+        return {**handlers_with(self._core, *paths), **handlers_of(self._erasing)}
 
-        def over(path: Callable[[Core, SignedAct], Awaitable[Acted]]) -> Handler:
-            return lambda act: path(self._core, act)
-
-        return {
-            "recall": over(recall.recall),
-            "recall-ack": over(acknowledge.acknowledge),
-            "hold": over(hold.hold),
-            "release": over(hold.release),
-            "erase": self._erasing.carry_out,
-        }
-
-    async def purge(self, principal: Principal, dry_run: bool) -> dict[str, Any]:
+    async def purge(self, principal: Principal, dry_run: bool) -> Purged:
         """Purge what is due now. Operators only."""
         if "operator" not in principal.roles:
             raise Denied("only an operator starts a purge")
         return await purge(self._core, self._erasing, self._rules, by=principal.person, dry_run=dry_run)
 
     async def reapply(self, principal: Principal, submission: int, rows: Sequence[int] | None) -> Acted:
-        """Bring rows in that were set aside. Operators only."""
+        """Reapply rows that were set aside. Operators only."""
         return await reapply.reapply(self._core, principal, submission, rows)
 
     def labels_aside(self, org: str, records: Sequence[int]) -> dict[int, Label]:
-        """The labels of those of an organisation's own records that are set aside, and so in no graph. Blocks."""
+        """The labels of those of an organisation's own ``records`` that are set aside, so not in the graph. Blocks."""
         return reapply.own_labels_aside(self._core, org, records)
 
     async def meant(self, org: str, request: Request) -> Ranges:
-        """What an organisation has about the identifiers of a request now. Raises Unavailable where that is not known.
+        """What an organisation has now about the identifiers of a request.
 
-        Everything of its own that is in the ledger counts, so it has to be applied.
+        Waits until all its own entries are applied; raises Unavailable where that takes too long.
         """
         await self._core.applier.settle(org)
         return await asyncio.to_thread(meant, self._core, org, keys_of(request))
@@ -76,7 +67,7 @@ class Custody:
     def hold(
         self, connection: Connection, request: Request, person: str, named: Ranges, place: tuple[int, str]
     ) -> None:
-        """Enter the hold that an acknowledgement makes, in its entry at ``place`` (index, time). Raises Conflict."""
+        """Write the hold that an acknowledgement makes, with its entry at ``place`` (index, time). Raises Conflict."""
         enter_hold(connection, request, person, named, place)
 
     async def corrected(self, submission: int) -> None:
@@ -84,7 +75,7 @@ class Custody:
         await correct.correct(self._core, submission)
 
     async def finish(self) -> None:
-        """Finish what a crash has cut off: corrections, telling of recalls; and tell late what is due by now."""
+        """Finish what a crash has cut off (corrections, telling of recalls); tell of late hits that are due by now."""
         for submission in correct.unfinished(self._core):
             await correct.correct(self._core, submission)
         for index in recall.untold(self._core):
@@ -92,15 +83,15 @@ class Custody:
         await asyncio.to_thread(tell_due, self._core.ledger)
 
     async def run_once(self) -> None:
-        """Purge what is due, and leave nothing of it in the database."""
+        """Purge what is due, and leave no trace of it in the database's files."""
         await purge(self._core, self._erasing, self._rules)
         await asyncio.to_thread(self._core.ledger.forget)
 
 
 class CustodyWorker:
-    """A thread that finishes what was cut off at its start, and again every ``seconds`` before it purges.
+    """A thread that finishes at its start what a crash cut off; every ``seconds`` it does so again, and then purges.
 
-    ``first`` is what other rooms have to finish before custody has.
+    ``first`` finishes what other packages have to finish before custody can.
     """
 
     def __init__(self, custody: Custody, seconds: float, first: Callable[[], Awaitable[None]]) -> None:
@@ -124,7 +115,7 @@ class CustodyWorker:
         while not self._stop.is_set():
             try:
                 asyncio.run(self._round(due=rounds > 0))
-            except Exception as error:  # told, and tried again: nothing is lost meanwhile
+            except Exception as error:  # logged, and tried again: nothing is lost meanwhile
                 _log.error("custody stopped, will try again: %s", type(error).__name__)
             self._stop.wait(self._seconds)
             rounds += 1

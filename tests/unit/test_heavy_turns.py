@@ -1,4 +1,4 @@
-"""Heavy questions by lanes: so many at once of an organisation and of all, in turn, and an end to waiting."""
+"""Turns of heavy questions: so many at once of an organisation and of all, in turn, and an end to waiting."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections import Counter
 
 import pytest
 
-from graphsvc.answers.lanes import BUSY, Lane
-from graphsvc.answers.questions import LONG, WIDE
+from graphsvc.answers.questions import BUSY, LONG, WIDE, _busy
+from graphsvc.api.turns import Share, Turns
 from graphsvc.graph.driver import READERS
 from graphsvc.model.errors import Unavailable
 
 
 class Questions:
-    """Questions that stay in their lane until they are let go."""
+    """Questions that stay inside until they are let go."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Turns) -> None:
         self._lane = lane
         self.inside: list[str] = []
         self._gates: list[tuple[str, asyncio.Event]] = []
@@ -42,9 +42,9 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def test_no_organisation_takes_the_whole_lane_and_all_take_turns() -> None:
+def test_no_organisation_takes_all_turns_and_all_take_turns() -> None:
     async def run() -> None:
-        questions = Questions(Lane(each=2, total=3))
+        questions = Questions(Turns(Share(at_once=3, each=2, waiting=16), _busy))
         asked = [asyncio.create_task(questions.ask("greedy")) for _ in range(6)]
         await settle()
         assert Counter(questions.inside) == {"greedy": 2}
@@ -64,7 +64,7 @@ def test_no_organisation_takes_the_whole_lane_and_all_take_turns() -> None:
 
 def test_a_line_is_bounded_and_waiting_has_an_end() -> None:
     async def run() -> None:
-        questions = Questions(Lane(each=1, total=2, waiting=2, patience=0.01))
+        questions = Questions(Turns(Share(at_once=2, each=1, waiting=2, patience=0.01), _busy))
         first = asyncio.create_task(questions.ask("greedy"))
         await settle()
         waiting = [asyncio.create_task(questions.ask("greedy")) for _ in range(2)]
@@ -94,7 +94,7 @@ def test_a_line_is_bounded_and_waiting_has_an_end() -> None:
 
 def test_who_goes_away_while_waiting_leaves_the_line() -> None:
     async def run() -> None:
-        questions = Questions(Lane(each=1, total=1))
+        questions = Questions(Turns(Share(at_once=1, each=1, waiting=16), _busy))
         first = asyncio.create_task(questions.ask("one"))
         await settle()
         gone, next_ = (asyncio.create_task(questions.ask(org)) for org in ("two", "three"))
@@ -109,6 +109,6 @@ def test_who_goes_away_while_waiting_leaves_the_line() -> None:
     asyncio.run(run())
 
 
-def test_the_lanes_leave_threads_and_connections_to_who_asks_for_one_thing() -> None:
-    assert WIDE[0] < WIDE[1] and LONG[0] < LONG[1]
-    assert WIDE[1] + LONG[1] <= READERS - 2
+def test_heavy_questions_leave_threads_and_connections_to_who_asks_for_one_thing() -> None:
+    assert WIDE.each < WIDE.at_once and LONG.each < LONG.at_once
+    assert WIDE.at_once + LONG.at_once <= READERS - 2

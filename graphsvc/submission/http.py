@@ -8,20 +8,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
-from graphsvc.api.ports import Authenticating, SubmissionResult, Submitting, Upload
+from graphsvc.api.ports import Authenticating
 from graphsvc.api.problems import Answer, Problem, details_response, log_masked
-from graphsvc.api.requests import caller, json_response, single_header, stated_length
+from graphsvc.api.requests import caller, json_response, route, single_header, stated_length
 from graphsvc.api.spool import OVERHEAD, Receiver, boundary_of
 from graphsvc.api.turns import SUBMISSIONS, Rate, Turns
 from graphsvc.api.uploads import UploadRoom, Uploads
 from graphsvc.model.errors import InvalidInput, NotFound, TooLarge
 from graphsvc.model.principals import Principal
 from graphsvc.settings import Settings
+from graphsvc.submission.manifest import Upload
+from graphsvc.submission.submit import Result, Submitting
 
 GULP = 1 << 20
 """Bytes gathered before a worker thread hashes and writes them."""
@@ -31,7 +35,7 @@ _Lines = AsyncIterator[Mapping[str, Any]]
 
 
 class SubmissionRoutes:
-    """The routes with what they need."""
+    """The routes of submissions."""
 
     def __init__(self, authenticating: Authenticating, submitting: Submitting, settings: Settings) -> None:
         self._authenticating = authenticating
@@ -41,10 +45,19 @@ class SubmissionRoutes:
         self._turns = Turns(SUBMISSIONS)
         self._rate = Rate(settings.submissions_a_minute, time.monotonic)
 
+    def routes(self) -> list[Route]:
+        """All routes."""
+        return [
+            route("POST", "/v1/submissions", self.post),
+            route("GET", "/v1/submissions/outcome", self.outcome),
+            route("GET", "/v1/submissions/{index}/errors", self.errors),
+            route("GET", "/v1/submissions/{index}/notes", self.notes),
+        ]
+
     async def post(self, request: Request) -> Response:
         """Receive one submission to disk, then hand it over; nothing stays in the spool whatever happens.
 
-        All that can be refused by the headers is, before the first byte of the body is read.
+        Whatever the headers give reason to refuse is refused before the first byte of the body is read.
         """
         principal = await caller(self._authenticating, request)
         dry_run = _dry_run(request)
@@ -61,13 +74,11 @@ class SubmissionRoutes:
         if result.status >= 400:
             # Problem details may have members of their own (RFC 9457 section 3.2): here what is wrong with which row.
             answer = Answer(result.status, "No row was accepted")
-            problem = Problem(answer, result.body["code"], "the errors say what is wrong with each row")
-            return details_response(problem, result.body)
-        return json_response(result.body, result.status)
+            problem = Problem(answer, str(result.taken.code), "the errors say what is wrong with each row")
+            return details_response(problem, msgspec.to_builtins(result.taken))
+        return json_response(result.taken, result.status)
 
-    async def _received(
-        self, request: Request, receiver: Receiver, room: UploadRoom, asked: _Asked
-    ) -> SubmissionResult:
+    async def _received(self, request: Request, receiver: Receiver, room: UploadRoom, asked: _Asked) -> Result:
         try:
             await _receive(request, receiver, room, self._settings.max_body + OVERHEAD)
             got = await run_in_threadpool(receiver.finish)
@@ -90,10 +101,10 @@ class SubmissionRoutes:
             receiver.discard()
 
     async def outcome(self, request: Request) -> Response:
-        """What became of the submission under an idempotency key, for who lost the answer or didn't wait for it."""
+        """What became of the submission under an idempotency key, for a client that lost the answer or didn't wait."""
         principal = await caller(self._authenticating, request)
         result = await self._submitting.outcome(principal, _idempotency_key(request, False))
-        return json_response(result.body, result.status)
+        return json_response(result.taken, result.status)
 
     async def errors(self, request: Request) -> Response:
         """The rows of a submission that were not accepted, as NDJSON."""
@@ -114,7 +125,7 @@ class SubmissionRoutes:
 
 
 class _Asked(NamedTuple):
-    """What the headers said."""
+    """Who asks, and what headers and query say."""
 
     principal: Principal
     key: str
