@@ -65,7 +65,11 @@ def found_in(*folders: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for folder in folders:
         for path in folder.rglob("*"):
-            content = path.read_bytes() if path.is_file() else b""
+            try:
+                content = path.read_bytes() if path.is_file() else b""
+            except FileNotFoundError:
+                # A temporary file got its name in between, and is read by that.
+                continue
             has = {needle for form, needle in forms.items() if form in content}
             if has:
                 found[str(path.relative_to(folder.parent))] = has
