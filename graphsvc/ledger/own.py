@@ -7,9 +7,8 @@ from collections.abc import Collection
 from sqlalchemy import select
 
 from graphsvc.ledger import tables
+from graphsvc.ledger.chunks import chunks
 from graphsvc.ledger.log import Ledger
-
-CHUNK = 500
 
 
 def submissions_since(ledger: Ledger, org: str, index: int, most: int) -> list[int]:
@@ -37,9 +36,9 @@ def entry_of_act(ledger: Ledger, iss: str, jti: str) -> int | None:
 
 def owners_of(ledger: Ledger, submissions: Collection[int]) -> dict[int, str]:
     """The owner of each submission, by ledger index; an index that is no submission is left out."""
-    table, wanted, found = tables.submissions, sorted(submissions), dict[int, str]()
+    table, found = tables.submissions, dict[int, str]()
     with ledger.reading() as connection:
-        for start in range(0, len(wanted), CHUNK):
-            chosen = select(table.c["index"], table.c.org).where(table.c["index"].in_(wanted[start : start + CHUNK]))
+        for chunk in chunks(sorted(submissions)):
+            chosen = select(table.c["index"], table.c.org).where(table.c["index"].in_(chunk))
             found.update(dict(connection.execute(chosen).all()))
     return found

@@ -6,8 +6,7 @@ One pass per row: submission-wide fields first, then entities, then links. A val
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROW_CLAIMS
@@ -20,39 +19,29 @@ from graphsvc.model.drafts import (
     Draft,
     DraftEntity,
     DraftLink,
-    Grading,
-    Observed,
-    Origin,
     RowProblem,
     Values,
 )
-from graphsvc.model.hints import hint
-from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation
-from graphsvc.model.references import own_reference
-from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment, fold, last_moment
+from graphsvc.model.rowfields import (
+    MAX_VALUES,
+    NO_GRADING,
+    Rejected,
+    grading_of,
+    interval_of,
+    label_of,
+    moment_of,
+    origin_of,
+    reference_of,
+    suggested,
+)
+from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
-from graphsvc.model.slugs import FORM, SLUG
 from graphsvc.model.spreadsheets import restored, without_error
 
 CLEANER = 3
-"""Version of the rules below: kept with every clean draft, raised whenever a rule begins to give another result."""
-MAX_VALUES = 200
-"""At most this many values of one attribute, and purposes or groups of one row."""
-
-MAX_REFERENCE = 200
-"""At most this many characters in an origin's reference."""
-
-_NO_GRADING = Grading()
-_CAREFUL_PAP = "RED"
-
-
-class _Rejected(Exception):
-    """Ends the cleaning of one row; carries its problem."""
-
-    def __init__(self, code: str, pointer: str, message: str) -> None:
-        super().__init__(code)
-        self.problem = (code, pointer, message)
+"""Version of the rules here and in :mod:`graphsvc.model.rowfields`: kept with every clean draft, raised whenever a rule
+begins to give another result."""
 
 
 def merge_defaults(*layers: Defaults | None) -> Defaults:
@@ -113,23 +102,23 @@ def _cleaned(
     if (many := too_many(len(draft.entities), len(draft.links))) is not None:
         return [RowProblem(draft.row, *many)]
     try:
-        label = _label(draft, schema, defaults, organisation)
-        grading = _grading(draft.grading or defaults.grading or _NO_GRADING, schema)
+        label = label_of(draft, schema, defaults, organisation)
+        grading = grading_of(draft.grading or defaults.grading or NO_GRADING, schema)
         expires = draft.expires or defaults.expires
         if expires is not None:
-            expires = _moment(expires, "/expires", first_moment)
-        since, until = _interval(draft.observed, "/observed")
-        origin = _origin(draft.origin, defaults.origin, organisation)
-        reference = _reference(draft)
-    except _Rejected as rejected:
+            expires = moment_of(expires, "/expires", first_moment)
+        since, until = interval_of(draft.observed, "/observed")
+        origin = origin_of(draft.origin, defaults.origin, organisation)
+        reference = reference_of(draft)
+    except Rejected as rejected:
         work.refuse(rejected)
     entities = work.entities(draft.entities)
     links = work.links(draft.links)
     if not draft.entities:
-        work.refuse(_Rejected("no_entities", "/entities", "give at least one entity"))
+        work.refuse(Rejected("no_entities", "/entities", "give at least one entity"))
     elif not entities and not work.problems:
         codes = ", ".join(sorted({code for _, code, _ in work.unlinked}))
-        work.refuse(_Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
+        work.refuse(Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
     if work.problems:
         return work.problems
     if notes is not None:
@@ -153,7 +142,7 @@ class _Work:
         self.notes: list[RowProblem] = []
         self.problems: list[RowProblem] = []
 
-    def refuse(self, rejected: _Rejected) -> None:
+    def refuse(self, rejected: Rejected) -> None:
         self.problems.append(RowProblem(self.row, *rejected.problem))
 
     def entities(self, given: list[DraftEntity]) -> list[CleanEntity]:
@@ -163,10 +152,10 @@ class _Work:
             pointer = f"/entities/{index}"
             try:
                 if entity.ref in self.places:
-                    raise _Rejected("double_ref", f"{pointer}/ref", "another entity of this row has the same ref")
+                    raise Rejected("double_ref", f"{pointer}/ref", "another entity of this row has the same ref")
                 kind = self.schema.kinds.get(entity.kind)
                 if kind is None:
-                    raise _Rejected("unknown_kind", f"{pointer}/kind", _suggest("kind", entity.kind, self.schema.kinds))
+                    raise Rejected("unknown_kind", f"{pointer}/kind", suggested("kind", entity.kind, self.schema.kinds))
                 key = self.key(entity, kind, pointer)
                 attributes = self.attributes(entity.attributes, kind.attributes, f"{pointer}/attributes")
                 if key is None:
@@ -179,7 +168,7 @@ class _Work:
                 else:
                     _unite(found[position], attributes, pointer)
                 self.places[entity.ref] = (position, entity.kind)
-            except _Rejected as rejected:
+            except Rejected as rejected:
                 self.places.setdefault(entity.ref, None)
                 self.refuse(rejected)
         return found
@@ -190,7 +179,7 @@ class _Work:
             return key_of(kind, entity.key, self.context)
         except ValueProblem as problem:
             if problem.rejects:
-                raise _Rejected(problem.code, f"{pointer}/key", problem.message) from problem
+                raise Rejected(problem.code, f"{pointer}/key", problem.message) from problem
             self.keep(f"{pointer}/key", problem, *entity.key.values())
             return None
 
@@ -199,7 +188,7 @@ class _Work:
         for index, link in enumerate(given):
             try:
                 clean = self.link(link, f"/links/{index}")
-            except _Rejected as rejected:
+            except Rejected as rejected:
                 self.refuse(rejected)
             else:
                 if clean is not None:
@@ -210,19 +199,19 @@ class _Work:
         """One clean link; None where one of its ends could not be linked."""
         kind = self.schema.links.get(link.kind)
         if kind is None:
-            raise _Rejected("unknown_link", f"{pointer}/kind", _suggest("link", link.kind, self.schema.links))
+            raise Rejected("unknown_link", f"{pointer}/kind", suggested("link", link.kind, self.schema.links))
         places = self.places
         if link.source not in places or link.target not in places:
             side = "to" if link.source in places else "from"
-            raise _Rejected("unknown_ref", f"{pointer}/{side}", "no entity of this row has this ref")
+            raise Rejected("unknown_ref", f"{pointer}/{side}", "no entity of this row has this ref")
         attributes = self.attributes(link.attributes, kind.attributes, f"{pointer}/attributes")
-        since, until = _interval(link.observed, f"{pointer}/observed")
+        since, until = interval_of(link.observed, f"{pointer}/observed")
         source, target = places[link.source], places[link.target]
         if source is None or target is None:
             return None
         if (source[1], target[1]) not in kind.pairs:
             ways = f"from {', '.join(kind.sources)} to {', '.join(kind.targets)}"
-            raise _Rejected("link_not_allowed", pointer, f"{link.kind} goes {ways}, not {source[1]} to {target[1]}")
+            raise Rejected("link_not_allowed", pointer, f"{link.kind} goes {ways}, not {source[1]} to {target[1]}")
         return CleanLink(link.kind, source[0], target[0], attributes, since, until)
 
     def attributes(self, given: Mapping[str, Any], known: Mapping[str, Attribute], pointer: str) -> dict[str, Values]:
@@ -231,7 +220,7 @@ class _Work:
         for name, value in given.items():
             attribute = known.get(name)
             if attribute is None:
-                raise _Rejected("unknown_attribute", f"{pointer}/{_token(name)}", _suggest("attribute", name, known))
+                raise Rejected("unknown_attribute", f"{pointer}/{_token(name)}", suggested("attribute", name, known))
             if value is None or value == "" or (isinstance(value, str) and not value.strip()):
                 continue
             if attribute.many:
@@ -254,7 +243,7 @@ class _Work:
             return attribute.type.clean(given, self.context)
         except ValueProblem as problem:
             if problem.rejects:
-                raise _Rejected(problem.code, pointer, problem.message) from problem
+                raise Rejected(problem.code, pointer, problem.message) from problem
             self.keep(pointer, problem, value)
             return None
 
@@ -262,7 +251,7 @@ class _Work:
         """The values of an attribute that may have several: in the order given, without duplicates."""
         values = value if isinstance(value, list) else [value]
         if len(values) > MAX_VALUES:
-            raise _Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
+            raise Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
         given = [(index, one) for index, one in enumerate(values) if one is not None and one != ""]
         clean = [self.one(attribute, one, f"{pointer}/{index}") for index, one in given]
         return list(dict.fromkeys(one for one in clean if one is not None))
@@ -272,7 +261,7 @@ class _Work:
         try:
             raw = " ".join(as_text(value) for value in values if value is not None)[:MAX_TEXT]
         except ValueProblem as other:
-            raise _Rejected(other.code, pointer, other.message) from other
+            raise Rejected(other.code, pointer, other.message) from other
         # Half of a surrogate pair can't be stored as text.
         self.unlinked.append([pointer, problem.code, raw.encode("utf-8", "replace").decode()])
         self.notes.append(RowProblem(self.row, problem.code, pointer, problem.message))
@@ -288,128 +277,10 @@ def _unite(entity: CleanEntity, more: dict[str, Values], pointer: str) -> None:
             elif isinstance(value, list):
                 mine[name] = list(dict.fromkeys([*mine[name], *value]))
                 if len(mine[name]) > MAX_VALUES:
-                    raise _Rejected("too_many", f"{pointer}/attributes/{name}", f"at most {MAX_VALUES} values")
+                    raise Rejected("too_many", f"{pointer}/attributes/{name}", f"at most {MAX_VALUES} values")
             elif mine[name] != value:
                 message = "this row gives two values for one thing: it names the same key twice"
-                raise _Rejected("contradiction", f"{pointer}/attributes/{name}", message)
-
-
-def _label(draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation) -> Label:
-    handling = draft.handling or defaults.handling
-    if handling is None:
-        raise _Rejected("handling_missing", "/handling", "give a handling code in the row or the submission's defaults")
-    purposes = draft.purposes if draft.purposes is not None else defaults.purposes
-    groups = draft.groups if draft.groups is not None else defaults.groups
-    if max(len(purposes or ()), len(groups or ())) > MAX_VALUES:
-        raise _Rejected("too_many", "/groups", f"at most {MAX_VALUES} groups and as many purposes")
-    pap = draft.pap or defaults.pap or _CAREFUL_PAP
-    basis = draft.legal_basis or defaults.legal_basis or ""
-    given = (handling.scheme, handling.code, pap, basis, tuple(purposes or ()), tuple(groups or ()))
-    return _interned(schema, organisation, given)
-
-
-_LabelWords = tuple[str, str, str, str, tuple[str, ...], tuple[str, ...]]
-
-
-@lru_cache(maxsize=1 << 12)
-def _interned(schema: Schema, organisation: Organisation, given: _LabelWords) -> Label:
-    """The checked label for one combination of words, shared by all rows with it. Without purposes it serves any."""
-    scheme, code, pap, legal_basis, purposes, groups = given
-    if f"handling-{scheme}" not in schema.codelists:
-        schemes = [name.removeprefix("handling-") for name in schema.codelists if name.startswith("handling-")]
-        raise _Rejected("unknown_scheme", "/handling/scheme", f"handling schemes are: {', '.join(schemes)}")
-    if not legal_basis:
-        raise _Rejected("legal_basis_missing", "/legalBasis", "say on which legal basis the row is given")
-    return Label(
-        owner=organisation.org,
-        owner_kind=organisation.kind,
-        jurisdiction=organisation.jurisdiction,
-        handling=Handling(scheme, _code(schema, f"handling-{scheme}", code, "/handling/code")),
-        pap=_code(schema, "pap", pap, "/pap"),
-        legal_basis=_code(schema, "legal-bases", legal_basis, "/legalBasis"),
-        purposes=tuple(sorted({_code(schema, "purposes", one, f"/purposes/{i}") for i, one in enumerate(purposes)})),
-        groups=tuple(sorted({_slug(one, f"/groups/{i}") for i, one in enumerate(groups)})),
-    )
-
-
-@lru_cache(maxsize=1 << 10)
-def _grading(grading: Grading, schema: Schema) -> Grading:
-    """The grading with its codes as the scheme writes them; both codes must be given, or nothing at all."""
-    if grading == _NO_GRADING:
-        return _NO_GRADING
-    scheme = grading.scheme
-    if f"{scheme}-source" not in schema.codelists or f"{scheme}-information" not in schema.codelists:
-        known = [name.removesuffix("-information") for name in schema.codelists if name.endswith("-information")]
-        raise _Rejected("bad_grading", "/grading/scheme", _suggest("grading scheme", scheme, known))
-    return Grading(
-        scheme,
-        _code(schema, f"{scheme}-source", grading.source, "/grading/source", "bad_grading"),
-        _code(schema, f"{scheme}-information", grading.information, "/grading/information", "bad_grading"),
-    )
-
-
-def _origin(given: Origin | None, default: Origin | None, organisation: Organisation) -> Origin | None:
-    """The origin with its organisation's slug; None where it only repeats who the owner is.
-
-    A row that gives only a reference takes the organisation from the submission's defaults.
-    """
-    origin = given or default
-    if origin is None:
-        return None
-    if default is not None and not origin.organisation:
-        origin = Origin(default.organisation, origin.reference)
-    named, reference = fold(origin.organisation).casefold(), fold(origin.reference)
-    if named and SLUG.fullmatch(named) is None:
-        raise _Rejected("bad_origin", "/origin/organisation", f"an organisation is named by its slug: {FORM}")
-    if len(reference) > MAX_REFERENCE:
-        raise _Rejected("bad_origin", "/origin/reference", f"a reference has at most {MAX_REFERENCE} characters")
-    if not reference and named in ("", organisation.org):
-        return None
-    return Origin(named or organisation.org, reference)
-
-
-def _reference(draft: Draft) -> str | None:
-    try:
-        return own_reference(draft.supersedes)
-    except ValueProblem as problem:
-        where = "/supersedes" if problem.code == "bad_supersedes" else "/supersedes/reference"
-        raise _Rejected(problem.code, where, problem.message) from problem
-
-
-def _interval(observed: Observed | None, pointer: str) -> tuple[str | None, str | None]:
-    if observed is None:
-        return None, None
-    since = _moment(observed.since, f"{pointer}/since", first_moment) if observed.since else None
-    until = _moment(observed.until, f"{pointer}/until", last_moment) if observed.until else None
-    if since is not None and until is not None and since[:19] > until[:19]:
-        raise _Rejected("bad_interval", pointer, "since lies after until")
-    return since, until
-
-
-def _moment(value: str, pointer: str, rule: Any) -> str:
-    try:
-        when: str = rule(value)
-    except ValueProblem as problem:
-        raise _Rejected(problem.code, pointer, problem.message) from problem
-    return when
-
-
-def _code(schema: Schema, codelist: str, value: str, pointer: str, code: str | None = None) -> str:
-    try:
-        return schema.codelists[codelist].clean(value)
-    except ValueProblem as problem:
-        raise _Rejected(code or problem.code, pointer, problem.message) from problem
-
-
-def _slug(value: str, pointer: str) -> str:
-    slug = as_text(value).strip().casefold()
-    if SLUG.fullmatch(slug) is None:
-        raise _Rejected("bad_group", pointer, f"a sharing group is named by its slug: {FORM}")
-    return slug
-
-
-def _suggest(what: str, given: str, known: Iterable[str]) -> str:
-    return f"the schema has no such {what}; {hint(given[:100], known)}"
+                raise Rejected("contradiction", f"{pointer}/attributes/{name}", message)
 
 
 def _token(name: str) -> str:

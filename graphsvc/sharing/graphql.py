@@ -37,9 +37,7 @@ async def disclosure_requests(
     info: Info, role: Role, state: State = None, first: First = 50, before: Before = None
 ) -> list[InformationRequest]:
     """Disclosure requests that the caller's organisation made (ASKED) or received (HELD), newest first."""
-    _known(state)
-    work = asyncio.to_thread(_sharing(info).requests, DISCLOSURE, role.value, state, first, before)
-    return await info.context.in_turn(work)
+    return await _requests(info, DISCLOSURE, role, state, (first, before))
 
 
 @question(cost=2)
@@ -47,9 +45,7 @@ async def preservation_requests(
     info: Info, role: Role, state: State = None, first: First = 50, before: Before = None
 ) -> list[InformationRequest]:
     """Preservation requests that the caller's organisation made (ASKED) or received (HELD), newest first."""
-    _known(state)
-    work = asyncio.to_thread(_sharing(info).requests, PRESERVATION, role.value, state, first, before)
-    return await info.context.in_turn(work)
+    return await _requests(info, PRESERVATION, role, state, (first, before))
 
 
 @question(cost=5)
@@ -70,9 +66,12 @@ async def sharing_groups(info: Info) -> list[SharingGroup]:
     return await info.context.in_turn(asyncio.to_thread(_sharing(info).groups))
 
 
-def _known(state: str | None) -> None:
+async def _requests(
+    info: Info, kind: str, role: Role, state: str | None, page: tuple[int, int | None]
+) -> list[InformationRequest]:
     if state is not None and state not in STATES:
         raise InvalidQuery(f"states are: {', '.join(STATES)}", code="out_of_range", where="state")
+    return await info.context.in_turn(asyncio.to_thread(_sharing(info).requests, kind, role.value, state, *page))
 
 
 def _sharing(info: Info) -> SharingView:

@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, insert, select
 
 from graphsvc.ledger import tables
+from graphsvc.ledger.chunks import chunks
 from graphsvc.model.errors import NotFound
 from graphsvc.sharing.states import ASKER, HOLDER, Event, Standing, stand, unfinished
-
-CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,8 @@ def _requests(connection: Connection, wanted: ColumnElement[bool], most: int | N
 
 def _events(connection: Connection, ids: Sequence[str]) -> dict[str, list[Event]]:
     table, found = tables.request_events, dict[str, list[Event]]()
-    for start in range(0, len(ids), CHUNK):
-        chosen = select(table).where(table.c.request.in_(ids[start : start + CHUNK])).order_by(table.c["index"])
+    for chunk in chunks(ids):
+        chosen = select(table).where(table.c.request.in_(chunk)).order_by(table.c["index"])
         for row in connection.execute(chosen).mappings():
             values = {name: row[name] for name in Event.__struct_fields__}
             found.setdefault(row["request"], []).append(Event(**values))
@@ -100,8 +99,8 @@ def note(connection: Connection, request: str, event: Event) -> None:
 def grants_of(connection: Connection, requests: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """The grants of some requests, by request: there is at most one."""
     table, ids, found = tables.grants, list(requests), dict[str, Mapping[str, Any]]()
-    for start in range(0, len(ids), CHUNK):
-        chosen = select(table).where(table.c.request.in_(ids[start : start + CHUNK]))
+    for chunk in chunks(ids):
+        chosen = select(table).where(table.c.request.in_(chunk))
         found.update({row["request"]: dict(row) for row in connection.execute(chosen).mappings()})
     return found
 
