@@ -29,12 +29,11 @@ from graphsvc.demo.company import Members
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.facts import IDENTIFIED
-from graphsvc.graph.read import RECORDS
+from graphsvc.graph.read import RECORDS, Reader
 from graphsvc.graph.write import Writer
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.product import product_data
-from graphsvc.model.room import ROOM
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 
@@ -82,16 +81,15 @@ def find_starts(members: Members, driver: Driver, seed: int) -> list[tuple[str, 
 def raw_parameters(child: Neo4jChild, members: Members) -> dict[str, Any]:
     """The predicates that the service passes for the same reader."""
     graph = Graph.open(child.uri, child.auth)
-    labels = dict(Writer(graph).labels())
+    labels, reader = dict(Writer(graph).labels()), Reader(graph)
     graph.close()
     police = members.by_name["police-ke"].organisation
     principal = Principal(police, "bench", ("investigator",))
     decider = Decider(load_policies(product_data("policies")))
     scope = decider.scope(principal, FOOTING, True, Entitlements(), labels, 0)
     assert scope.allowed("view")
-    view = {"now": int(time.time()), "room": ROOM, "hidden": [], "hiddenIn": [], **scope.masks(IDENTIFIED)}
-    order = {"factor": 1, "other": 0, "place": list(range(len(scope.viewed)))}
-    return {**view, "kinds": [], "most": LIMIT + 1, "records": RECORDS, **order}
+    asked = {"kinds": [], "most": LIMIT + 1, "records": RECORDS}
+    return {**reader.parameters(scope, None, IDENTIFIED), **asked}
 
 
 def raw_asker(driver: Driver, starts: Sequence[tuple[str, str]], parameters: dict[str, Any]) -> Callable[[], Ask]:

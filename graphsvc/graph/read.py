@@ -237,6 +237,16 @@ class Reader:
         """The label numbers of those of ``records`` that are visible."""
         return await self._work(scope, now, None, lambda ask: dict(ask(queries.LABELS_OF, ids=list(records))[0]))
 
+    def parameters(self, scope: Scope, now: float | None, world: str | None) -> Parameters:
+        """What every statement is given for a scope, whatever it asks; ``world`` as in :meth:`_work`."""
+        parameters: Parameters = {"now": int(time.time() if now is None else now), "room": ROOM}
+        parameters["hidden"] = list(scope.hidden)
+        parameters["hiddenIn"] = list(scope.hidden_in)
+        parameters.update(self._shuffle(scope)._asdict())
+        parameters["place"] = list(map(self._places_of(scope), scope.viewed))
+        parameters.update(scope.masks(world))
+        return parameters
+
     async def _work(
         self, scope: Scope, now: float | None, grades: Grades, work: Callable[[Ask], T], world: str | None = None
     ) -> T:
@@ -244,12 +254,7 @@ class Reader:
 
         It reads one world; all of them (None) only where nothing is joined.
         """
-        parameters: Parameters = {"now": int(time.time() if now is None else now), "room": ROOM}
-        parameters["hidden"] = list(scope.hidden)
-        parameters["hiddenIn"] = list(scope.hidden_in)
-        parameters.update(self._shuffle(scope)._asdict())
-        parameters["place"] = list(map(self._places_of(scope), scope.viewed))
-        parameters.update(scope.masks(world))
+        parameters = self.parameters(scope, now, world)
         if grades is not None:
             parameters["grades"] = list(grades)
 
