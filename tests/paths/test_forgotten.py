@@ -27,6 +27,7 @@ from graphsvc.model.principals import Footing
 from graphsvc.projection.rebuild import made_at
 from graphsvc.settings import Settings
 from graphsvc.upkeep.backup import back_up
+from tests.contents import contents_of
 from tests.paths.salts import salt_of
 from tests.paths.wire import DEFAULTS, SEARCH, account_key
 
@@ -64,12 +65,7 @@ def found_in(*folders: Path) -> dict[str, set[str]]:
     forms = {form: needle for needle in NEEDLES for form in written(needle)}
     found: dict[str, set[str]] = {}
     for folder in folders:
-        for path in folder.rglob("*"):
-            try:
-                content = path.read_bytes() if path.is_file() else b""
-            except FileNotFoundError:
-                # A temporary file got its name in between, and is read by that.
-                continue
+        for path, content in contents_of(folder):
             has = {needle for form, needle in forms.items() if form in content}
             if has:
                 found[str(path.relative_to(folder.parent))] = has

@@ -33,6 +33,7 @@ from graphsvc.submission import submit
 from graphsvc.submission.superseding import find_superseded
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.evidence import check_evidence
+from tests.contents import contents_of
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, caught_up, file_of, row
 
@@ -206,11 +207,9 @@ def test_it_stands_in_clear_nowhere(world: World) -> None:
     with world.parts.graph.session() as session:
         said = [str(one["said"]) for statement in EVERYTHING for one in session.run(statement)]
     assert any(f"{world.name}-y" in one for one in said) and not any(word in one for one in said)
-    # A temporary file may be renamed before it is read: a service that runs writes tiles now and then.
-    every = [path for path in world.data.rglob("*") if path.suffix != ".tmp" and "spool" not in path.parts]
-    files = [path for path in every if path.is_file()]
-    assert any(path.name == "ledger.db" for path in files)
-    assert not [path for path in files if word.encode() in path.read_bytes()]
+    has_it = {path: word.encode() in content for path, content in contents_of(world.data) if "spool" not in path.parts}
+    assert any(path.name == "ledger.db" for path in has_it)
+    assert not [path for path, found in has_it.items() if found]
 
 
 def test_by_place_and_by_reference_at_once(world: World) -> None:
@@ -301,8 +300,8 @@ def test_a_recall_between_look_and_entry_counts(world: World, monkeypatch: pytes
     assert refused.value.code == "unknown_record"
 
 
-def test_what_a_crash_cut_off_after_the_entry_is_finished(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = world.send([world.row(0)])
+def send_cut_off(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Send a row that supersedes; the service is cut off after its entry, before it takes the older record back."""
 
     async def cut_off(*_: Any) -> None:
         raise asyncio.CancelledError
@@ -313,6 +312,12 @@ def test_what_a_crash_cut_off_after_the_entry_is_finished(world: World, monkeypa
             world.send([world.row(0, "-new")])
     [submission] = correct.unfinished(world.parts.core)
     world.sent.append(submission)
+    return submission
+
+
+def test_what_a_crash_cut_off_after_the_entry_is_finished(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = world.send([world.row(0)])
+    submission = send_cut_off(world, monkeypatch)
     assert world.standing() == {(first.index, 0), (submission, 0)}
     asyncio.run(world.parts.custody.finish())
     assert world.standing() == {(submission, 0)} == world.in_graph()
@@ -323,16 +328,7 @@ def test_what_is_recalled_before_the_crash_is_finished_is_not_taken_back_again(
 ) -> None:
     """All that was superseded has gone already: there is nothing left to take back, and the service goes on."""
     first = world.send([world.row(0)])
-
-    async def cut_off(*_: Any) -> None:
-        raise asyncio.CancelledError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(correct, "correct", cut_off)
-        with pytest.raises(Exception):  # noqa: B017 — the connection is gone, or the answer is an error
-            world.send([world.row(0, "-new")])
-    [submission] = correct.unfinished(world.parts.core)
-    world.sent.append(submission)
+    submission = send_cut_off(world, monkeypatch)
     world.act("recall", first.index, [0])
     asyncio.run(world.parts.custody.finish())
     assert not correct.unfinished(world.parts.core)
