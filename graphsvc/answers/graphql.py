@@ -124,9 +124,14 @@ async def rings(info: Info, parameters: RingParameters | None = None, after: Aft
 
 
 @question(cost=2)
-async def submissions(info: Info, first: Annotated[int, PAGE] = 50, after: After = None) -> list[Submission]:
+async def submissions(
+    info: Info,
+    first: Annotated[int, PAGE] = 50,
+    before: Annotated[int | None, LEDGER_INDEX] = None,
+    after: After = None,
+) -> list[Submission]:
     """The caller's organisation's submissions, newest first."""
-    return await info.context.in_turn(reading_of(info).of(OwnView).submissions(first, after))
+    return await info.context.in_turn(reading_of(info).of(OwnView).submissions(first, before, after))
 
 
 @question(cost=1)

@@ -43,14 +43,16 @@ class OwnView:
         self._core = reading.core
         self._org = reading.scope.principal.org
 
-    async def submissions(self, first: int, after: int | None) -> list[Submission]:
+    async def submissions(self, first: int, before: int | None, after: int | None) -> list[Submission]:
         """The caller's organisation's submissions, newest first."""
         await self._reading.reach(after)
-        return await asyncio.to_thread(self._submissions, first)
+        return await asyncio.to_thread(self._submissions, first, before)
 
-    def _submissions(self, first: int) -> list[Submission]:
+    def _submissions(self, first: int, before: int | None) -> list[Submission]:
         table = tables.submissions
         query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc())
+        if before is not None:
+            query = query.where(table.c["index"] < before)
         progress = self._core.applier.progress
         with self._core.ledger.reading() as connection:
             rows = connection.execute(query.limit(first)).mappings().all()

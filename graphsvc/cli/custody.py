@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphsvc.cli.options import grouped
+from graphsvc.cli.options import Page, grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.sharing import First, JsonFlag, ProfileOption, SignOption, sign_and_send, tell
-from graphsvc.cli.targets import Named
+from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, tell
+from graphsvc.cli.targets import Named, NamedOrCase
 from graphsvc.client import custody
 from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
-from graphsvc.wire.acts import Target
 from graphsvc.wire.lifecycle import (
     AcknowledgeRecall,
     Erase,
@@ -52,7 +51,7 @@ def recall(
         str, typer.Option("--deadline", help="Until when those who saw it have to answer; in 14 days if left out.")
     ] = "",
     sign: MaybeSign = None,
-    first: First = 50,
+    page: Page,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
@@ -67,9 +66,9 @@ def recall(
             body = Recall(target=named.target, reason=_said(reason), deadline=deadline or None)
             tell(sign_and_send(reach, client, _key(sign), (RECORDS, body)), json)
             return
-        found = custody.recalls(client, first)
+        found = custody.recalls(client, page.first, page.before)
     if json:
-        write_json({"recalls": found})
+        write_json({"recalls": found, "nextBefore": page.next_before([one.index for one in found])})
         return
     columns = ("ledger", "when", "why", "records", "told", "unanswered", "overdue", "by", "reason")
     rows = (
@@ -80,6 +79,7 @@ def recall(
         for one in found
     )
     table(columns, rows)
+    page.tell_more([one.index for one in found])
     answers = [(one, answer) for one in found for answer in one.notices]
     if answers:
         said = (
@@ -118,7 +118,7 @@ def notices(
     everything: Annotated[bool, typer.Option("--all", help="Those that are answered as well.")] = False,
     reply: Reply,
     sign: MaybeSign = None,
-    first: First = 50,
+    page: Page,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
@@ -132,9 +132,9 @@ def notices(
             said = (str(reply.acknowledge), reply.body)
             tell(sign_and_send(reach, client, _key(sign), said), json)
             return
-        found = custody.notices(client, open_only=not everything, first=first)
+        found = custody.notices(client, open_only=not everything, first=page.first, before=page.before)
     if json:
-        write_json({"notices": found})
+        write_json({"notices": found, "nextBefore": page.next_before([one.notice for one in found])})
         return
     columns = ("notice", "owner", "why", "told", "deadline", "answer", "records", "reason")
     rows = (
@@ -145,6 +145,7 @@ def notices(
         for one in found
     )
     table(columns, rows)
+    page.tell_more([one.notice for one in found])
     seen = ((one.notice, record.handle, _reads(record)) for one in found for record in one.records)
     table(("notice", "record", "shown to you in entry"), seen, "\nRecords")
 
@@ -152,11 +153,11 @@ def notices(
 @grouped
 def hold(
     *,
-    named: Named,
-    case: Annotated[str, typer.Option("--case", help="All of yours that is shown under a case of yours.")] = "",
+    named: NamedOrCase,
     reason: Reason = "",
     everything: Annotated[bool, typer.Option("--all", help="List those that have ended as well.")] = False,
     sign: MaybeSign = None,
+    page: Page,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
@@ -166,15 +167,13 @@ def hold(
     """
     reach = read_profile(profile)
     with reach.client() as client:
-        if named.given or case:
-            if named.given and case:
-                raise InvalidInput("name a case or records, not both", code="no_target")
-            body = Hold(target=Target(case=case) if case else named.target, reason=_said(reason))
+        if named.given:
+            body = Hold(target=named.target, reason=_said(reason))
             tell(sign_and_send(reach, client, _key(sign), (RECORDS, body)), json)
             return
-        found = custody.holds(client, open_only=not everything)
+        found = custody.holds(client, open_only=not everything, first=page.first, before=page.before)
     if json:
-        write_json({"holds": found})
+        write_json({"holds": found, "nextBefore": page.next_before([one.index for one in found])})
         return
     rows = (
         (
@@ -185,6 +184,7 @@ def hold(
     )
     columns = ("hold", "when", "case", "records", "submission: rows", "ended in entry", "by", "reason")
     table((*columns, "request", "until"), rows)
+    page.tell_more([one.index for one in found])
 
 
 def release(

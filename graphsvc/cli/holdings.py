@@ -8,8 +8,9 @@ import msgspec
 import typer
 
 from graphsvc.cli.accessreport import told_in_general
+from graphsvc.cli.options import Page, grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.sharing import First, JsonFlag, ProfileOption
+from graphsvc.cli.sharing import JsonFlag, ProfileOption
 from graphsvc.client.profile import read_profile
 from graphsvc.client.questions import ACCESS_LOG, CASES, REGISTER_CASE, SUBMISSIONS
 
@@ -47,8 +48,9 @@ def cases(profile: ProfileOption = None, json: JsonFlag = False) -> None:
     table(("reference", "title", "legal basis", "registered"), rows)
 
 
+@grouped
 def submissions(
-    index: IndexArgument = None, *, first: First = 50, profile: ProfileOption = None, json: JsonFlag = False
+    index: IndexArgument = None, *, page: Page, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
     """List your organisation's submissions, newest first, or the rows of one that were not accepted."""
     with read_profile(profile).client() as client:
@@ -59,9 +61,9 @@ def submissions(
                 return
             table(("row", "code", "where", "what to do"), ((p.row, p.code, p.pointer, p.message) for p in problems))
             return
-        found = client.read(SUBMISSIONS, {"first": first})
+        found = client.read(SUBMISSIONS, page.asked)
     if json:
-        write_json({"submissions": found})
+        write_json({"submissions": found, "nextBefore": page.next_before([one.index for one in found])})
         return
     rows = (
         (
@@ -71,19 +73,20 @@ def submissions(
         for one in found
     )
     table(("ledger", "received", "format", "rows", "accepted", "rejected", "in the graph"), rows)
+    page.tell_more([one.index for one in found])
 
 
+@grouped
 def access_log(
     *,
     since: Annotated[str, typer.Option("--since", help="From this time on, as 2026-01-31T00:00:00Z.")] = "",
     until: Annotated[str, typer.Option("--until", help="Up to this time.")] = "",
-    first: First = 100,
-    before: Annotated[int | None, typer.Option("--before", help="Go on before this ledger index.", min=0)] = None,
+    page: Page,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
     """List who was shown records of your organisation, and on what footing, newest first."""
-    asked = {"since": since or None, "until": until or None, "first": first, "before": before}
+    asked = {"since": since or None, "until": until or None, **page.asked}
     with read_profile(profile).client() as client:
         found = client.read(ACCESS_LOG, asked)
     if json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
@@ -28,6 +28,29 @@ class FootingOptions:
     def footing(self) -> Footing:
         """The footing as stated."""
         return Footing(self.purpose, self.legal_basis, self.case)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list, newest first."""
+
+    first: Annotated[int, typer.Option("--first", help="How many at most.", min=1, max=500)] = 50
+    before: Annotated[int | None, typer.Option("--before", help="Go on before this ledger index.", min=0)] = None
+
+    @property
+    def asked(self) -> dict[str, int | None]:
+        """The arguments of the question."""
+        return {"first": self.first, "before": self.before}
+
+    def next_before(self, indexes: Sequence[int]) -> int | None:
+        """Where to go on after entries with these ledger indexes; None when they are the last."""
+        return indexes[-1] if len(indexes) >= self.first else None
+
+    def tell_more(self, indexes: Sequence[int]) -> None:
+        """Print how to go on, where there may be more."""
+        following = self.next_before(indexes)
+        if following is not None:
+            typer.echo(f"there may be more: go on with --before {following}")
 
 
 def identifier(text: str, where: str = "--id") -> tuple[str, dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from graphsvc.cli.options import grouped
+from graphsvc.cli.options import Page, grouped
 from graphsvc.cli.output import table, write_json
 from graphsvc.client import Client
 from graphsvc.client.acts import Said, carry_out, head_of, read_said, said_by, sign_act
@@ -30,7 +30,6 @@ ProfileOption = Annotated[
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 SignOption = Annotated[Path, typer.Option("--sign", help="Your own signing key.", exists=True, dir_okay=False)]
-First = Annotated[int, typer.Option("--first", help="How many at most.", min=1, max=500)]
 
 
 def act(
@@ -54,13 +53,14 @@ def act(
     tell(made, json)
 
 
+@grouped
 def requests(
     request: Annotated[str, typer.Argument(help="A request's id: show it with its history.")] = "",
     *,
     held: Annotated[bool, typer.Option("--held/--asked", help="Those that you hold, or those that you asked.")] = True,
     preservation: Annotated[bool, typer.Option("--preservation", help="Preservation requests.")] = False,
     state: Annotated[str | None, typer.Option("--state", help="Only those in this state, as open.")] = None,
-    first: First = 50,
+    page: Page,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
@@ -69,10 +69,10 @@ def requests(
         if request:
             _tell_file(_file(client, request)[0], json)
             return
-        asked = {"role": "HELD" if held else "ASKED", "state": state, "first": first}
+        asked = {"role": "HELD" if held else "ASKED", "state": state, **page.asked}
         found = client.read(PRESERVATIONS if preservation else REQUESTS, asked)
     if json:
-        write_json({"requests": found})
+        write_json({"requests": found, "nextBefore": page.next_before([one.index for one in found])})
         return
     columns = ("id", "from", "to", "state", "deadline", "urgency", "purpose", "case", "about")
     rows = (
@@ -84,6 +84,7 @@ def requests(
         for one in found
     )
     table(columns, rows)
+    page.tell_more([one.index for one in found])
 
 
 @dataclass(frozen=True)
@@ -146,13 +147,14 @@ def decide(
     tell(made, json)
 
 
+@grouped
 def grants(
     *,
     held: Annotated[bool, typer.Option("--held/--asked", help="Those that you gave, or those that you got.")] = True,
     revoke: Annotated[str, typer.Option("--revoke", help="Revoke this grant, at once; needs --sign, --reason.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why it is revoked.")] = "",
     sign: Annotated[Path | None, typer.Option("--sign", help="Your own signing key.", dir_okay=False)] = None,
-    first: First = 50,
+    page: Page,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
@@ -164,9 +166,9 @@ def grants(
                 raise InvalidInput("name the key that signs with --sign", code="no_key")
             tell(sign_and_send(reach, client, sign, (revoke, RevokeGrant(reason=reason))), json)
             return
-        found = client.read(GRANTS, {"role": "HELD" if held else "ASKED", "first": first})
+        found = client.read(GRANTS, {"role": "HELD" if held else "ASKED", **page.asked})
     if json:
-        write_json({"grants": found})
+        write_json({"grants": found, "nextBefore": page.next_before([one.index for one in found])})
         return
     columns = ("id", "by", "to", "state", "until", "records", "field groups", "purpose", "case", "conditions")
     rows = (
@@ -177,6 +179,7 @@ def grants(
         for one in found
     )
     table(columns, rows)
+    page.tell_more([one.index for one in found])
 
 
 def sign_and_send(reach: Profile, client: Client, key: Path, said: tuple[str, Body], after: int | None = None) -> Shape:

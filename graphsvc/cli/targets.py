@@ -53,6 +53,22 @@ class Named:
         return Target(select=selection)
 
 
+@dataclass(frozen=True)
+class NamedOrCase(Named):
+    """As :class:`Named`, or else all that was shown under a case of one's own."""
+
+    case: Annotated[str, typer.Option("--case", help="All of yours that is shown under a case of yours.")] = ""
+
+    @property
+    def target(self) -> Target:
+        """The records as the target of an act. Raises InvalidInput."""
+        if not self.case:
+            return super().target
+        if self != NamedOrCase(case=self.case):
+            raise InvalidInput("name a case or records, not both", code="no_target")
+        return Target(case=self.case)
+
+
 def _entity(about: str) -> Identifier | None:
     if not about:
         return None

@@ -22,9 +22,9 @@ def notices(
     return client.read(NOTICES, {"open": open_only, "first": first, "before": before})
 
 
-def holds(client: Client, *, open_only: bool = True) -> list[LegalHold]:
-    """The legal holds of one's organisation; for its officers."""
-    return client.read(HOLDS, {"open": open_only})
+def holds(client: Client, *, open_only: bool = True, first: int = 50, before: int | None = None) -> list[LegalHold]:
+    """The legal holds of one's organisation, newest first; for its officers."""
+    return client.read(HOLDS, {"open": open_only, "first": first, "before": before})
 
 
 def subject_access(client: Client, kind: str, parts: Mapping[str, str]) -> SubjectAccess:

@@ -42,7 +42,7 @@ class Question(Generic[T]):
 _SIDE = "role: Role!, state: String, first: Int!, before: Int"
 
 CASES: Question[list[Case]] = Question("cases", list[Case])
-SUBMISSIONS: Question[list[Submission]] = Question("submissions", list[Submission], "first: Int!")
+SUBMISSIONS: Question[list[Submission]] = Question("submissions", list[Submission], "first: Int!, before: Int")
 ACCESS_LOG: Question[AccessLog] = Question(
     "accessLog", AccessLog, "since: String, until: String, first: Int!, before: Int"
 )
@@ -60,7 +60,7 @@ RECALLS: Question[list[RecalledRecords]] = Question("recalls", list[RecalledReco
 NOTICES: Question[list[RecallNotice]] = Question(
     "recallNotices", list[RecallNotice], "open: Boolean!, first: Int!, before: Int"
 )
-HOLDS: Question[list[LegalHold]] = Question("holds", list[LegalHold], "open: Boolean!")
+HOLDS: Question[list[LegalHold]] = Question("holds", list[LegalHold], "open: Boolean!, first: Int!, before: Int")
 SUBJECT_ACCESS: Question[SubjectAccess | None] = Question(
     "subjectAccess", SubjectAccess | None, "kind: String!, parts: [KeyPart!]!"
 )

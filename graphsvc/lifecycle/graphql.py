@@ -36,9 +36,14 @@ async def recall_notices(
 
 
 @question(cost=2)
-async def holds(info: Info, open: bool = True) -> list[LegalHold]:
-    """The caller's organisation's legal holds; for its officers."""
-    return await info.context.in_turn(asyncio.to_thread(_custody(info).holds, open is not False))
+async def holds(
+    info: Info,
+    open: bool = True,
+    first: Annotated[int, PAGE] = 50,
+    before: Annotated[int | None, LEDGER_INDEX] = None,
+) -> list[LegalHold]:
+    """The caller's organisation's legal holds, newest first; for its officers. open: in force only."""
+    return await info.context.in_turn(asyncio.to_thread(_custody(info).holds, open is not False, first, before))
 
 
 @question(cost=50)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -40,7 +41,7 @@ OWNERS = frozenset({"officer", "submitter"})
 TOLD = frozenset({"officer", "investigator", "analyst"})
 """Roles that read what the organisation was told."""
 MOST = 500
-"""At most this many records of one notice, and holds, are listed."""
+"""At most this many records of one notice are listed."""
 
 
 class CustodyView:
@@ -89,18 +90,20 @@ class CustodyView:
             rows = [dict(row) for row in connection.execute(query).mappings()]
         return [self._notice(row) for row in rows]
 
-    def holds(self, open_only: bool) -> list[LegalHold]:
-        """The organisation's legal holds, newest first; for its officers."""
+    def holds(self, open_only: bool, first: int, before: int | None) -> list[LegalHold]:
+        """The organisation's legal holds, newest first, or those in force alone; for its officers."""
         self._require(OFFICERS)
         table = tables.holds
         query = select(table).where(table.c.org == self._org).order_by(table.c["index"].desc())
         if open_only:
             query = query.where(table.c.released.is_(None))
+        if before is not None:
+            query = query.where(table.c["index"] < before)
         with self._core.ledger.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-            asked = {row["request"]: find(connection, self._org, row["request"]) for row in rows if row["request"]}
             kept = {hold.index for hold in in_force(connection, self._org)}
-        rows = [row for row in rows if not open_only or row["index"] in kept][:MOST]
+            listed = (row for row in connection.execute(query).mappings() if not open_only or row["index"] in kept)
+            rows = list(islice(listed, first))
+            asked = {row["request"]: find(connection, self._org, row["request"]) for row in rows if row["request"]}
         until = {name: request.standing(self._now).until for name, request in asked.items()}
         return [
             LegalHold(

@@ -99,9 +99,26 @@ def test_taken_back_told_answered(world: World) -> None:
     assert made["index"] in [one["notice"] for one in world.by(POLICE, "notices", "--all").value["notices"]]
 
 
+def test_a_long_list_is_read_page_by_page(world: World) -> None:
+    about = ("--about", f"Phone:value={phone(world.number)}")
+    made = [world.signed("hold", *about).value["index"] for _ in range(3)]
+    first = world.owner("hold", "--first", "2").value
+    assert [one["index"] for one in first["holds"]] == made[:0:-1] and first["nextBefore"] == made[1]
+    rest = world.owner("hold", "--before", str(made[1])).value
+    assert rest["holds"][0]["index"] == made[0] and rest["nextBefore"] is None
+    assert f"go on with --before {made[1]}" in world.owner("hold", "--first", "2", json=False).stdout
+    for index in made:
+        world.signed("release", str(index))
+    # Ended ones are passed over, not counted.
+    assert not {one["index"] for one in world.owner("hold", "--first", "3").value["holds"]} & set(made)
+    found = world.owner("submissions", "--before", str(world.index + 1), "--first", "1").value
+    assert [one["index"] for one in found["submissions"]] == [world.index] == [found["nextBefore"]]
+
+
 def test_held_released_erased_purged(world: World) -> None:
     about = ("--about", f"Phone:value={phone(world.number)}")
     assert world.signed("hold", *about, "--submission", "1").code == (2, "no_target")
+    assert world.signed("hold", *about, "--case", "CASE/1").code == (2, "no_target")
     held = world.signed("hold", *about).value
     [listed] = [one for one in world.owner("hold").value["holds"] if one["index"] == held["index"]]
     assert listed["ranges"] == [{"submission": world.index, "first": 0, "last": 0}]
