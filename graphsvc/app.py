@@ -208,7 +208,7 @@ def _places(settings: Settings) -> Places:
 
 def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stack: ExitStack) -> Graph:
     """Open the graph, make its constraints, and finish what a rebuild decided."""
-    graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database)
+    graph = Graph.open(neo4j[0], (neo4j[1], neo4j[2]), settings.neo4j_database, settings.neo4j_reader)
     stack.callback(graph.close)
     graph.constrain(list(schema.kinds))
     finish(settings.data, graph)

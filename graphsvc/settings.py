@@ -33,6 +33,7 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
             ("token_types", r"(?:at\+jwt|JWT)(?: +(?:at\+jwt|JWT))*", "write at+jwt, JWT or both"),
             ("tsa s3_endpoint", r"https?://[^\s/@]+(?:/\S*)?", "write a URL, without user or password"),
             ("neo4j_uri", r"(?:neo4j|bolt)(?:\+s(?:sc)?)?://[^\s/@]+/?", "write a Bolt URL, as neo4j://db.example.org:7687"),
+            ("neo4j_reader", r"bolt|driver", "write bolt or driver"),
             ("neo4j_heap neo4j_pagecache", r"[1-9]\d{0,6}[kmgKMG]", "write a size as Neo4j has it, as 512m"),
             ("database", r"postgresql://\S+", "write postgresql://user:password@host/name"),
             ("payloads", r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/\S*)?", "write s3://bucket/prefix"),
@@ -67,6 +68,8 @@ class Settings:
     neo4j_user: str = "neo4j"
     neo4j_password: str = ""
     neo4j_database: str = "neo4j"
+    neo4j_reader: str = "bolt"
+    """Who reads for questions: ``bolt``, the client of our own, or ``driver``, Neo4j's official one."""
     neo4j_heap: str = "512m"
     neo4j_pagecache: str = "256m"
     max_body: int = 2 << 30

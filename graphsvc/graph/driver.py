@@ -1,8 +1,8 @@
 """The connection to Neo4j: the one place that opens sessions, and turns the driver's errors into ours.
 
-The driver is the synchronous one. Reads run in a small pool of threads of their own, which costs a fifth less CPU per
-read than the asynchronous driver (0.53 against 0.66 ms for two hops, eight callers), since the codec is native code and
-an answer is a handful of messages.
+Questions are read by a client of our own on the event loop (:mod:`graphsvc.graph.bolt`). Everything else goes through
+the official, synchronous driver: writes, constraints, plans, reads of threads, and all reads where the URL asks for
+routing or a setting for the driver. Then they run in a small pool of threads.
 """
 
 from __future__ import annotations
@@ -10,29 +10,30 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import copy_context
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from neo4j import READ_ACCESS, Driver, GraphDatabase, NotificationMinimumSeverity, Query, Session, Transaction
-from neo4j.exceptions import (
-    AuthError,
-    ClientError,
-    ConfigurationError,
-    DatabaseError,
-    DriverError,
-    Neo4jError,
-)
+from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError
 
+from graphsvc.graph.bolt.address import read_address
+from graphsvc.graph.bolt.client import Client
+from graphsvc.graph.bolt.connection import GRACE_SECONDS
+from graphsvc.graph.bolt.packstream import unpack, unpack_list
+from graphsvc.graph.bolt.pool import WAIT_SECONDS
 from graphsvc.graph.constraints import AWAIT_INDEXES, CONSTRAINTS, EMPTY, FIRST_WATERMARK, check_kinds
+from graphsvc.graph.failures import failed, refused, slow, unreachable
+from graphsvc.graph.plans import PLAN_SECONDS, Ahead, Plans
 from graphsvc.graph.statements import Parameters
-from graphsvc.model.errors import GraphsvcError, IntegrityError, Unavailable
+from graphsvc.model.errors import GraphsvcError, Unavailable
 
 READERS = 8
-"""Threads that read at once, and so connections held for reading."""
+"""Reads at once, and so connections held for reading; and as many threads, for what is large."""
 
 READ_SECONDS = 20.0
 """The server ends a read that takes longer."""
@@ -43,16 +44,11 @@ WRITE_SECONDS = 300.0
 CLOSE_SECONDS = 5.0
 """Reads in flight get this long to end when the service stops; then their connections are closed."""
 
-TOO_MUCH = (
-    "Neo.TransientError.General.OutOfMemoryError",
-    "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
-    "Neo.TransientError.General.TransactionOutOfMemoryError",
-    "Neo.TransientError.General.StackOverFlowError",
-)
-"""The server's codes for a statement that needed more memory than there is, while the server itself goes on."""
+SMALL = 32 << 10
+"""An answer of more bytes is unpacked and put in order in a thread: some two hundred claims."""
 
-TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
-"""How the server's codes for a transaction that took too long begin. The statement may be fine, the machine busy."""
+BOLT, DRIVER = "bolt", "driver"
+"""Who reads: the client of our own, or the official driver."""
 
 T = TypeVar("T")
 
@@ -60,16 +56,23 @@ T = TypeVar("T")
 class Graph:
     """One Neo4j database. Thread-safe; close it when done."""
 
-    def __init__(self, driver: Driver, database: str) -> None:
+    def __init__(
+        self, driver: Driver, database: str, connect: Callable[[Callable[[], None]], Client] | None = None
+    ) -> None:
+        """``connect`` makes what answers :meth:`ask`, given whom to tell of lost connections; None: the driver does."""
         self._driver = driver
         self._database = database
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="graph")
         self._kinds: frozenset[str] = frozenset()
-        self._closing = threading.Event()
+        self._plans = Plans(self._explain)
+        self._client = None if connect is None else connect(self._plans.forget)
 
     @classmethod
-    def open(cls, uri: str, auth: tuple[str, str], database: str = "neo4j") -> Graph:
-        """Connect and check that the server answers. Raises Unavailable; the message holds no address or secret."""
+    def open(cls, uri: str, auth: tuple[str, str], database: str = "neo4j", reader: str = BOLT) -> Graph:
+        """Connect and check that the server answers. Raises Unavailable; the message holds no address or secret.
+
+        ``reader`` is :data:`BOLT` or :data:`DRIVER`; ``neo4j`` URLs are read by the driver in any case.
+        """
         with _translated():
             driver = GraphDatabase.driver(
                 uri,
@@ -87,16 +90,20 @@ class Graph:
             except BaseException:
                 driver.close()
                 raise
-        return cls(driver, database)
+        address = None if reader == DRIVER else read_address(uri)
+        return cls(driver, database, None if address is None else partial(Client, address, auth, database, READERS))
 
     def close(self) -> None:
         """End all reads in flight and close all connections."""
-        self._closing.set()
+        self._plans.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         # A server that hangs never answers: whoever still waits for it is let go when the connections close.
         ending = threading.Thread(target=self._pool.shutdown, name="graph-closing", daemon=True)
         ending.start()
-        ending.join(CLOSE_SECONDS)
+        until = time.monotonic() + CLOSE_SECONDS
+        if self._client is not None:
+            self._client.close(CLOSE_SECONDS)
+        ending.join(max(0.0, until - time.monotonic()))
         self._driver.close()
 
     def constrain(self, kinds: Sequence[str]) -> None:
@@ -132,38 +139,76 @@ class Graph:
         with self.session() as session, session.begin_transaction(timeout=WRITE_SECONDS) as transaction:
             yield transaction
 
-    def answer(self, statement: str, parameters: Parameters) -> list[Any]:
-        """The first (and only) record of a read, as a list of its columns.
+    async def ask(self, statement: str, parameters: Parameters, make: Callable[[list[Any]], T]) -> T:
+        """What ``make`` makes of the first (and only) record of a read, a list of its columns; without one, of [].
 
-        Every statement of this package packs its answer into one record: a record object each would cost more client
-        CPU than the rest of the read.
+        Every statement of this package packs its answer into one record: a record object each would cost more than the
+        rest of the read. ``make`` may run in another thread, in the caller's context: a large answer is not put in
+        order on the loop. Raises Unavailable, IntegrityError, and what ``make`` raises.
         """
         text, given = with_one_map(statement, parameters)
+        # 1. Planned before it is timed. Others may wait for the same plan, so nobody may cancel it.
+        if (planning := self._plans.made(text)) is not None:
+            await asyncio.shield(asyncio.wrap_future(planning))
+        pool = None if self._client is None else await self._client.here()
+        # 2. By the driver, which blocks, in a thread.
+        if self._client is None or pool is None:
+            try:
+                async with asyncio.timeout(READ_SECONDS + GRACE_SECONDS + WAIT_SECONDS):
+                    return await self.in_thread(lambda: make(self._answered(text, given)))
+            except TimeoutError:
+                raise slow() from None
+        # 3. On the loop.
+        record = await self._client.run(pool, text, given, READ_SECONDS)
+        if record is None:
+            return make([])
+        if len(record) <= SMALL:
+            return make(unpack(record, 2)[0])
+        return await self.in_thread(lambda: make(unpack_list(record, 2)))
+
+    def answer(self, statement: str, parameters: Parameters) -> list[Any]:
+        """The first (and only) record of a read, as a list of its columns; [] without one. Blocks."""
+        text, given = with_one_map(statement, parameters)
+        if (planning := self._plans.made(text)) is not None:
+            planning.result()
+        return self._answered(text, given)
+
+    def _answered(self, text: str, given: Parameters) -> list[Any]:
         query = Query(text, timeout=READ_SECONDS)
-        with _translated(), self._driver.session(database=self._database, default_access_mode=READ_ACCESS) as session:
-            records = list(session.run(query, given))
+        try:
+            with (
+                _translated(),
+                self._driver.session(database=self._database, default_access_mode=READ_ACCESS) as session,
+            ):
+                records = list(session.run(query, given))
+        except Unavailable as error:
+            if error.code == "graph_down":
+                self._plans.forget()
+            raise
         return list(records[0].values()) if records else []
 
     def alive(self) -> bool:
         """Whether the server answers."""
         try:
-            return self.answer("RETURN true", {}) == [True]
+            return self._answered("RETURN true", {}) == [True]
         except GraphsvcError:
             return False
 
     def plan_ahead(self, statements: Sequence[str]) -> Future[None]:
-        """Have the server plan these statements in one reading thread, one after the other; failures are ignored.
+        """Have the server plan these statements, one after the other; returns at once. Failures stop no other.
 
         Just after its start the server takes seconds to plan a wide read, and no question should wait for that.
         """
-        return self._pool.submit(self._plan, statements)
+        return self._plans.make_ahead([with_one_map(statement, {})[0] for statement in statements])
 
-    def _plan(self, statements: Sequence[str]) -> None:
-        for statement in statements:
-            if self._closing.is_set():
-                return
-            with suppress(GraphsvcError), self.session() as session:
-                session.run(f"EXPLAIN {with_one_map(statement, {})[0]}").consume()
+    @property
+    def ahead(self) -> Ahead:
+        """How far :meth:`plan_ahead` is."""
+        return self._plans.ahead
+
+    def _explain(self, text: str) -> None:
+        with self.session() as session:
+            session.run(Query(f"EXPLAIN {text}", timeout=PLAN_SECONDS)).consume()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run ``work`` in one of the reading threads, in the caller's context."""
@@ -186,18 +231,11 @@ def _mapped(statement: str) -> str:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    # The driver's texts hold addresses and, for constraints, stored values: only its codes may pass.
     try:
         yield
     except (AuthError, ConfigurationError) as error:
-        raise Unavailable(f"Neo4j refused the connection: {type(error).__name__}", code="graph_down") from None
-    except ClientError as error:
-        if str(error.code).startswith(TIMED_OUT):
-            raise Unavailable("Neo4j takes too long; ask again, or for less", code="graph_slow") from None
-        raise IntegrityError(f"Neo4j refused a statement: {error.code}", code="graph_statement") from None
+        raise refused(type(error).__name__) from None
     except Neo4jError as error:
-        too_much = isinstance(error, DatabaseError) or str(error.code) in TOO_MUCH
-        code = "graph_refused" if too_much else "graph_down"
-        raise Unavailable(f"Neo4j can't do this now: {error.code}", code=code) from None
+        raise failed(str(error.code)) from None
     except DriverError as error:
-        raise Unavailable(f"Neo4j can't be reached: {type(error).__name__}", code="graph_down") from None
+        raise unreachable(type(error).__name__) from None

@@ -21,7 +21,7 @@ from graphsvc.model.ranges import Ranges
 from graphsvc.projection.apply import Applier
 from graphsvc.projection.changes import EFFECTIVE, ERASURE
 from graphsvc.projection.rebuild import made_at
-from graphsvc.wire.upkeep import Applied, Check, EntryAside, Progress, Stuck
+from graphsvc.wire.upkeep import Applied, Check, EntryAside, Planned, Progress, Stuck
 from graphsvc_verify.entry import parse_leaf
 
 LEAST_FREE = 2 << 30
@@ -70,17 +70,21 @@ class Checkup:
         self._data = data
 
     def ready(self) -> Mapping[str, bool]:
-        """Which parts are ready, by name: whether the ledger takes entries, the applier is not stuck. Never blocks."""
+        """Which parts are ready, by name: whether the ledger takes entries, the applier is not stuck. Never blocks.
+
+        ``plans``: nobody need wait for the first plan of a common question, or that was waited for long enough.
+        """
         return {
             "ledger": self._ledger.closed_by is None and not self._ledger.full,
             "tiles": self._ledger.published_late is None,
             "applier": self._applier.stuck is None,
+            "plans": self._graph.ahead.over,
             **parts_ready(self._witnessing),
         }
 
     def progress(self) -> Progress:
         """How far the applier is, where it is stuck, and what is set aside: entries and codes."""
-        stuck, lag = self._applier.stuck, self.lag()
+        stuck, lag, ahead = self._applier.stuck, self.lag(), self._graph.ahead
         return Progress(
             applier=Applied(
                 applied=self._applier.applied,
@@ -89,6 +93,9 @@ class Checkup:
                 seconds_behind=int(lag.seconds),
                 lagging=self._is_late(lag),
                 stuck=None if stuck is None else Stuck(entry=stuck.entry, code=stuck.code),
+            ),
+            plans=Planned(
+                statements=ahead.statements, planned=ahead.planned, late=ahead.over and ahead.planned < ahead.statements
             ),
             set_aside=[EntryAside(entry=entry, code=code) for entry, code, _ in self._aside()],
         )
@@ -126,6 +133,11 @@ class Checkup:
     def _neo4j(self) -> Check:
         alive = self._graph.alive()
         advice = "look at Neo4j and its log; entries wait in the ledger, and the service goes on by itself"
+        ahead = self._graph.ahead
+        if alive and ahead.planned < ahead.statements:
+            # Each question plans what it needs, and waits for that: nothing is refused, so nothing is wrong.
+            found = f"answers; {ahead.planned} of {ahead.statements} common statements are planned"
+            return _check("neo4j", True, found, "")
         return _check("neo4j", alive, "answers" if alive else "does not answer", advice)
 
     def _applies(self) -> Check:

@@ -34,11 +34,12 @@ class UpkeepRoutes:
         return json_response({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """Which parts are ready, how far the applier is, and what is set aside: entries and codes, no values."""
+        """Which parts are ready, how far applier and plans are, what is set aside: entries and codes, no values."""
         parts, progress = self._checkup.ready(), await asyncio.to_thread(self._checkup.progress)
         # A lagging service still answers, and every answer says how far it looked: 503 keeps new callers from old news.
         status = "starting" if not all(parts.values()) else "lagging" if progress.applier.lagging else "ready"
-        told = {"status": status, "parts": parts, "applier": progress.applier, "setAside": progress.set_aside}
+        told = {"status": status, "parts": parts, "applier": progress.applier, "plans": progress.plans}
+        told["setAside"] = progress.set_aside
         return json_response(told, 200 if status == "ready" else 503)
 
     async def doctor(self, request: Request) -> Response:

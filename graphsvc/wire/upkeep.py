@@ -70,8 +70,17 @@ class EntryAside(Shape):
     code: str
 
 
+class Planned(Shape):
+    """How many of the statements that questions begin with Neo4j has planned; late: the rest is not waited for."""
+
+    statements: int
+    planned: int
+    late: bool
+
+
 class Progress(Shape):
-    """How far the graph is, and what is set aside: entries and codes, no values."""
+    """How far the graph is, what is planned and what is set aside: entries and codes, no values."""
 
     applier: Applied
+    plans: Planned
     set_aside: list[EntryAside]

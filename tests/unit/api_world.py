@@ -31,7 +31,7 @@ from graphsvc.wire.answers import Case, Cut, Entity, Match, Network, RingReport,
 from graphsvc.wire.members import Admitted, KeyEventEntered
 from graphsvc.wire.shapes import Shape
 from graphsvc.wire.sharing import SharedRecords
-from graphsvc.wire.upkeep import Applied, Check, EntryAside, Progress, Purged, Reapplied, Stuck
+from graphsvc.wire.upkeep import Applied, Check, EntryAside, Planned, Progress, Purged, Reapplied, Stuck
 
 PASAR = Organisation("pasar", "company", "ID", "Pasar")
 RECEIPT = {"index": 7, "leaf": "x"}
@@ -234,7 +234,8 @@ class Administers:
         applier = Applied(
             applied=4, head=7, entries_behind=2, seconds_behind=61, lagging=self.lagging, stuck=self.stuck
         )
-        return Progress(applier=applier, set_aside=[EntryAside(entry=3, code="x")])
+        plans = Planned(statements=3, planned=2, late=True)
+        return Progress(applier=applier, plans=plans, set_aside=[EntryAside(entry=3, code="x")])
 
     def checks(self) -> list[Check]:
         return [Check(name="ledger", ok=True, found="takes entries", advice="")]

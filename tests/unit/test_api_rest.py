@@ -135,6 +135,7 @@ def test_health(world: World) -> None:
     behind = {"entriesBehind": 2, "secondsBehind": 61, "lagging": False}
     assert ready.json()["applier"] == {"applied": 4, "head": 7, **behind, "stuck": None}
     assert ready.json()["setAside"] == [{"entry": 3, "code": "x"}]
+    assert ready.json()["plans"] == {"statements": 3, "planned": 2, "late": True}
     world.administering.lagging = True
     late = world.request("GET", "/health/ready", token=None)
     assert (late.status_code, late.json()["status"]) == (503, "lagging")
