@@ -144,6 +144,13 @@ class Graph:
             records = list(session.run(query, given))
         return list(records[0].values()) if records else []
 
+    async def ask(self, statement: str, parameters: Parameters, make: Callable[[list[Any]], T]) -> T:
+        """What ``make`` makes of the first (and only) record of a read, a list of its columns; without one, of [].
+
+        ``make`` may run in another thread, in the caller's context: a large answer is not put in order on the loop.
+        """
+        return await self.in_thread(lambda: make(self.answer(statement, parameters)))
+
     def alive(self) -> bool:
         """Whether the server answers."""
         try:

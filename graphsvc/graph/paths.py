@@ -23,9 +23,9 @@ SECONDS = 3.0
 
 
 class Search:
-    """One search. Feed :meth:`add` with all visible claims that touch :meth:`frontier` until that is None.
+    """One search. Feed :meth:`step` with all visible claims that touch the frontier until there is none.
 
-    ``budget`` is in claims. To be used in the thread that made it. :attr:`truncated`: something was cut, so that there
+    ``budget`` is in claims. Any thread may use it, one at a time. :attr:`truncated`: something was cut, so that there
     may be more paths than were found; those that were found are the first ones all the same.
     """
 
@@ -68,6 +68,11 @@ class Search:
         self._side = int(len(self._fronts[1]) < len(self._fronts[0]))
         return sorted(self._fronts[self._side])
 
+    def step(self, claims: Sequence[Sequence[object]]) -> list[int] | None:
+        """Take in what touches the frontier, and return the next one."""
+        self.add(claims)
+        return self.frontier()
+
     def add(self, claims: Sequence[Sequence[object]]) -> None:
         """Take in all visible claims that touch the frontier; more of them than :attr:`left` end the search."""
         if len(claims) > self.left:
@@ -99,11 +104,17 @@ class Search:
             self._certain, self._found = certain, []
             shortest = Shortest(self._between, self._ends, certain, self._order, self._effort)
             try:
-                for path in islice(shortest.paths(), self._k):
-                    self._found.append(path)
+                with self._effort.in_this_thread():
+                    for path in islice(shortest.paths(), self._k):
+                        self._found.append(path)
             except Spent:
                 self.truncated = True
         return self._found
+
+    def found(self) -> tuple[list[list[int]], list[str]]:
+        """The paths that are certain, and the element ids of all claims along them."""
+        paths = self.paths()
+        return paths, list(dict.fromkeys(claim for path in paths for claim in self.claims(path)))
 
     def claims(self, path: Sequence[int]) -> list[str]:
         """The element ids of all claims between neighbours on a path."""

@@ -6,17 +6,19 @@ claims count. Where ``grades`` are given, a claim with another grading counts as
 (default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had, and
 TooLarge when what they would return passes :data:`graphsvc.model.room.ROOM`; Neo4j checks this first.
 
-A read runs as a whole in one of the graph's threads: what came back is put in order there, not on the event loop.
+What comes back is put in order where :meth:`graphsvc.graph.driver.Graph.ask` says: a small answer at once, a large one
+in one of the graph's threads, not on the event loop.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from graphsvc.graph import queries
 from graphsvc.graph.facts import (
@@ -53,8 +55,13 @@ RECORDS = 50
 """At most this many claims are shown of one entity; :attr:`EntityFacts.told` has the totals over all of them."""
 
 T = TypeVar("T")
-Ask = Callable[..., list[Any]]
-"""Runs a statement with parameters under one scope, and returns its only row."""
+
+
+class Ask(Protocol):
+    """Runs a statement with parameters under one scope, and returns what ``make`` makes of its only row (else: [])."""
+
+    def __call__(self, statement: str, make: Callable[[list[Any]], T], /, **more: Any) -> Awaitable[T]: ...  # noqa: D102
+
 
 Grades = Sequence[str] | None
 """The gradings that a claim may have, in the form of :func:`graphsvc.graph.queries.graded`; None: any, or none."""
@@ -87,17 +94,18 @@ class Reader:
         self, scope: Scope, keys: Sequence[str], now: float | None = None, grades: Grades = None
     ) -> dict[str, int]:
         """The entities that canonical keys name, where a visible claim grants the identity; others are left out."""
-        return await self._work(scope, now, grades, lambda ask: dict(ask(queries.RESOLVE, keys=list(keys))[0]))
+        ask = self._asking(scope, now, grades)
+        return await ask(queries.RESOLVE, lambda row: dict(row[0]), keys=list(keys))
 
     async def names(
         self, scope: Scope, ids: Sequence[int], now: float | None = None, world: str = IDENTIFIED
     ) -> dict[int, tuple[str, str | None]]:
         """The marks of those of ``ids`` that are visible in a world, and their canonical keys where granted."""
 
-        def work(ask: Ask) -> dict[int, tuple[str, str | None]]:
-            return {n: (mark, key) for n, mark, key in ask(queries.NAMES, ids=list(ids))[0]}
+        def named(row: list[Any]) -> dict[int, tuple[str, str | None]]:
+            return {n: (mark, key) for n, mark, key in row[0]}
 
-        return await self._work(scope, now, None, work, world)
+        return await self._asking(scope, now, None, world)(queries.NAMES, named, ids=list(ids))
 
     async def entities(
         self,
@@ -108,19 +116,19 @@ class Reader:
         world: str = IDENTIFIED,
     ) -> list[EntityFacts]:
         """Facts of those of ``ids`` that are visible in a world, in the order of ``ids``."""
-        return await self._work(scope, now, grades, lambda ask: self._entities(ask, ids, scope, world), world)
+        return await self._entities(self._asking(scope, now, grades, world), ids, scope, world)
 
     async def entity(
         self, scope: Scope, node: Node, now: float | None = None, grades: Grades = None
     ) -> EntityFacts | None:
         """Facts of an entity as the reader knows it; None when it is not visible."""
 
-        def work(ask: Ask) -> EntityFacts | None:
-            rows = ask(queries.ENTITY, mark=node.mark, records=self._records)
-            found = self._facts(_whole(rows[0]), scope, node.world) if rows else []
+        def facts(row: list[Any]) -> EntityFacts | None:
+            found = self._facts(_whole(row[0]), scope, node.world) if row else []
             return found[0] if found else None
 
-        return await self._work(scope, now, grades, work, node.world)
+        ask = self._asking(scope, now, grades, node.world)
+        return await ask(queries.ENTITY, facts, mark=node.mark, records=self._records)
 
     async def expand(
         self,
@@ -140,20 +148,23 @@ class Reader:
         statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
         asked = {"start": start.mark, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records}
         shuffle = self._shuffle(scope)
+        ask = self._asking(scope, now, grades, start.world)
 
-        def work(ask: Ask) -> Neighbourhood | None:
-            rows = ask(statement, **asked)
-            if not rows:
+        def near(row: list[Any]) -> tuple[Neighbourhood, list[int]] | None:
+            if not row:
                 return None
-            entities = _in_order(self._facts(_whole(rows[1]), scope, start.world), shuffle)
+            entities = _in_order(self._facts(_whole(row[1]), scope, start.world), shuffle)
             if all(entity.mark != start.mark for entity in entities):
                 return None
-            links = _links(rows[0], entities, shuffle)
-            # Where nothing was cut, all claims of every link are in hand.
-            told = _links_told(ask, links, rows[3], scope) if rows[2] else {}
-            return Neighbourhood(entities, links, rows[2], told)
+            return Neighbourhood(entities, _links(row[0], entities, shuffle), row[2], {}), row[3]
 
-        return await self._work(scope, now, grades, work, start.world)
+        found = await ask(statement, near, **asked)
+        if found is None:
+            return None
+        network, passed = found
+        # Where nothing was cut, all claims of every link are in hand.
+        told = await _links_told(ask, network.links, passed, scope) if network.truncated else {}
+        return Neighbourhood(network.entities, network.links, network.truncated, told)
 
     async def paths(
         self,
@@ -173,28 +184,28 @@ class Reader:
         if target.world != world:
             return Paths([], {}, False)
 
-        def work(ask: Ask) -> Paths:
-            # 1. Both ends, where they are visible.
-            ends = dict(ask(queries.LOCATE, marks=[source.mark, target.mark])[0])
-            if len(ends) < len({source, target}):
-                return Paths([], {}, False)
-            # 2. Level by level what touches the frontier, until the search has enough.
-            search = Search(ends[source.mark], ends[target.mark], max_hops, k, self._budget, shuffle)
-            while (frontier := search.frontier()) is not None:
-                search.add(ask(queries.LEVEL, frontier=frontier, most=search.left + 1)[0])
-            found = search.paths()
-            if not found:
-                return Paths([], {}, search.truncated)
-            # 3. The facts of every entity on the paths, and all claims between neighbours on them.
-            facts = self._entities(ask, [n for path in found for n in path], scope, world)
-            claims = dict.fromkeys(claim for path in found for claim in search.claims(path))
-            links = _links(ask(queries.CLAIMS, claims=list(claims))[0], facts, shuffle)
-            # 4. Each path with its links.
-            entities, between = {one.id: one for one in facts}, _between(links)
-            paths = [Path(path, _along(path, between)) for path in found]
-            return Paths([one for one in paths if _there(one, entities, between)], entities, search.truncated)
-
-        return await self._work(scope, now, grades, work, world)
+        ask, in_thread = self._asking(scope, now, grades, world), self._graph.in_thread
+        # 1. Both ends, where they are visible.
+        ends = await ask(queries.LOCATE, lambda row: dict(row[0]), marks=[source.mark, target.mark])
+        if len(ends) < len({source, target}):
+            return Paths([], {}, False)
+        # 2. Level by level what touches the frontier, until the search has enough. What it does with a few claims may
+        #    take long all the same, so that is never done on the event loop.
+        search = Search(ends[source.mark], ends[target.mark], max_hops, k, self._budget, shuffle)
+        frontier = await in_thread(search.frontier)
+        while frontier is not None:
+            level = await ask(queries.LEVEL, lambda row: row[0], frontier=frontier, most=search.left + 1)
+            frontier = await in_thread(partial(search.step, level))
+        found, claims = await in_thread(search.found)
+        if not found:
+            return Paths([], {}, search.truncated)
+        # 3. The facts of every entity on the paths, and all claims between neighbours on them.
+        facts = await self._entities(ask, [n for path in found for n in path], scope, world)
+        links = await ask(queries.CLAIMS, lambda row: _links(row[0], facts, shuffle), claims=claims)
+        # 4. Each path with its links.
+        entities, between = {one.id: one for one in facts}, _between(links)
+        paths = [Path(path, _along(path, between)) for path in found]
+        return Paths([one for one in paths if _there(one, entities, between)], entities, search.truncated)
 
     async def match(
         self, scope: Scope, keys: Sequence[str], now: float | None = None, most: int = RECORDS
@@ -202,18 +213,18 @@ class Reader:
         """By canonical key and matchable label, up to ``most`` live records about it; keys without any are left out."""
         asked = {"keys": list(keys), "match": list(scope.allowed("match")), "most": most}
 
-        def work(ask: Ask) -> dict[str, dict[int, list[int]]]:
+        def by_key(row: list[Any]) -> dict[str, dict[int, list[int]]]:
             found: dict[str, dict[int, list[int]]] = {}
-            for key, lid, records in ask(queries.MATCH, **asked)[0]:
+            for key, lid, records in row[0]:
                 found.setdefault(key, {})[lid] = sorted(records)
             return found
 
-        return await self._work(scope, now, None, work)
+        return await self._asking(scope, now, None)(queries.MATCH, by_key, **asked)
 
     async def records_about(self, scope: Scope, keys: Sequence[str], most: int, now: float | None = None) -> list[int]:
         """Up to ``most`` records that speak of the entities which canonical keys name, where identity is granted."""
         asked = {"keys": list(keys), "most": most}
-        return await self._work(scope, now, None, lambda ask: sorted(ask(queries.RECORDS_ABOUT, **asked)[0]))
+        return await self._asking(scope, now, None)(queries.RECORDS_ABOUT, lambda row: sorted(row[0]), **asked)
 
     async def records(
         self, scope: Scope, records: Sequence[int], now: float | None = None
@@ -221,23 +232,23 @@ class Reader:
         """Per visible record of ``records`` the entities that it is about, each with what this one record says."""
         shuffle = self._shuffle(scope)
 
-        def work(ask: Ask) -> dict[int, list[EntityFacts]]:
+        def by_record(row: list[Any]) -> dict[int, list[EntityFacts]]:
             found: dict[int, list[EntityFacts]] = {}
-            for record, entity, mark, kind, key, *columns in _whole(ask(queries.RECORDS, ids=list(records))[0]):
+            for record, entity, mark, kind, key, *columns in _whole(row[0]):
                 claim = RecordClaim._make(columns)
                 told = tell([claim], lambda lid: scope.labels[lid].owner)
                 facts = EntityFacts(entity, mark, kind, key, [claim], told, scope.world_of(claim.lid))
                 found.setdefault(record, []).append(facts)
             return {record: _in_order(facts, shuffle) for record, facts in found.items()}
 
-        return await self._work(scope, now, None, work)
+        return await self._asking(scope, now, None)(queries.RECORDS, by_record, ids=list(records))
 
     async def labels_of(self, scope: Scope, records: Sequence[int], now: float | None = None) -> dict[int, int]:
         """The label numbers of those of ``records`` that are visible."""
-        return await self._work(scope, now, None, lambda ask: dict(ask(queries.LABELS_OF, ids=list(records))[0]))
+        return await self._asking(scope, now, None)(queries.LABELS_OF, lambda row: dict(row[0]), ids=list(records))
 
     def parameters(self, scope: Scope, now: float | None, world: str | None) -> Parameters:
-        """What every statement is given for a scope, whatever it asks; ``world`` as in :meth:`_work`."""
+        """What every statement is given for a scope, whatever it asks; ``world`` as in :meth:`_asking`."""
         parameters: Parameters = {"now": int(time.time() if now is None else now), "room": ROOM}
         parameters["hidden"] = list(scope.hidden)
         parameters["hiddenIn"] = list(scope.hidden_in)
@@ -246,27 +257,26 @@ class Reader:
         parameters.update(scope.masks(world))
         return parameters
 
-    async def _work(
-        self, scope: Scope, now: float | None, grades: Grades, work: Callable[[Ask], T], world: str | None = None
-    ) -> T:
-        """Run ``work`` in one of the graph's threads; it blocks, and asks under ``scope`` only.
-
-        It reads one world; all of them (None) only where nothing is joined.
-        """
+    def _asking(self, scope: Scope, now: float | None, grades: Grades, world: str | None = None) -> Ask:
+        """What asks under ``scope`` only, in one world; in all of them (None) only where nothing is joined."""
         parameters = self.parameters(scope, now, world)
         if grades is not None:
             parameters["grades"] = list(grades)
 
-        def ask(statement: str, **more: Any) -> list[Any]:
+        def ask(statement: str, make: Callable[[list[Any]], T], /, **more: Any) -> Awaitable[T]:
             text = statement if grades is None else queries.graded(statement)
-            return self._graph.answer(text, {**parameters, **more})
+            return self._graph.ask(text, {**parameters, **more}, make)
 
-        return await self._graph.in_thread(lambda: work(ask))
+        return ask
 
-    def _entities(self, ask: Ask, ids: Sequence[int], scope: Scope, world: str) -> list[EntityFacts]:
-        rows = _whole(ask(queries.ENTITIES, ids=list(dict.fromkeys(ids)), records=self._records)[0])
-        found = {one.id: one for one in self._facts(rows, scope, world)}
-        return [found[n] for n in dict.fromkeys(ids) if n in found]
+    async def _entities(self, ask: Ask, ids: Sequence[int], scope: Scope, world: str) -> list[EntityFacts]:
+        wanted = list(dict.fromkeys(ids))
+
+        def facts(row: list[Any]) -> list[EntityFacts]:
+            found = {one.id: one for one in self._facts(_whole(row[0]), scope, world)}
+            return [found[n] for n in wanted if n in found]
+
+        return await ask(queries.ENTITIES, facts, ids=wanted, records=self._records)
 
     def _shuffle(self, scope: Scope) -> Shuffle:
         org = scope.principal.org
@@ -306,16 +316,19 @@ def _told(rows: Sequence[Sequence[Any]], owners: Sequence[str]) -> Told:
     return Told(sum([count for _, count, _ in rows]), pairs)
 
 
-def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int], scope: Scope) -> dict[Link, Told]:
+async def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int], scope: Scope) -> dict[Link, Told]:
     """Totals over all visible claims of each link; every link touches one of the entities ``passed``."""
     shown: dict[Link, list[Sequence[Any]]] = {claim.link: [] for claim in links}
     ends = {end for source, target, _ in shown for end in (source, target)}
-    rows = ask(queries.LINKS_TOLD, ids=[n for n in passed if n in ends], ends=list(ends))[0]
-    for source, target, kind, *told in rows:
-        if (source, target, kind) in shown:
-            shown[source, target, kind].append(told)
-    # A link may have gone since the walk; then the claims that the walk found are counted.
-    return {link: _told(told, scope.viewed) for link, told in shown.items() if told}
+
+    def totals(row: list[Any]) -> dict[Link, Told]:
+        for source, target, kind, *told in row[0]:
+            if (source, target, kind) in shown:
+                shown[source, target, kind].append(told)
+        # A link may have gone since the walk; then the claims that the walk found are counted.
+        return {link: _told(told, scope.viewed) for link, told in shown.items() if told}
+
+    return await ask(queries.LINKS_TOLD, totals, ids=[n for n in passed if n in ends], ends=list(ends))
 
 
 def _in_order(facts: Iterable[EntityFacts], shuffle: Shuffle) -> list[EntityFacts]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -24,15 +25,25 @@ class Spent(Exception):
 
 
 class Effort:
-    """How much one search may do: ``steps``, each a neighbour looked at, and ``seconds`` of the thread that made it.
+    """How much one search may do: ``steps``, each a neighbour looked at, and ``seconds`` of the threads that do it.
 
-    The time is this thread's own on a processor, so neither other callers nor the database use it up.
+    The time is a thread's own on a processor, so neither other callers nor the database use it up.
     """
 
     def __init__(self, steps: int, seconds: float, clock: Callable[[], float] = time.thread_time) -> None:
         self._clock = clock
         self._end = clock() + seconds
+        self._seconds = seconds
         self.left = steps
+
+    @contextmanager
+    def in_this_thread(self) -> Iterator[None]:
+        """Go on in the calling thread, with the time that is left."""
+        self._end = self._clock() + self._seconds
+        try:
+            yield
+        finally:
+            self._seconds = self._end - self._clock()
 
     def spend(self, steps: int) -> None:
         """Count ``steps`` as taken; raises Spent when the steps allowed, or the time, are used up."""

@@ -47,6 +47,9 @@ class Profiled:
     async def in_thread(self, work: Callable[[], Any]) -> Any:
         return work()
 
+    async def ask(self, statement: str, parameters: dict[str, Any], make: Callable[[list[Any]], Any]) -> Any:
+        return make(self.answer(statement, parameters))
+
     def answer(self, statement: str, parameters: dict[str, Any]) -> list[Any]:
         with self._graph.session() as session:
             text, given = with_one_map(statement, parameters)
