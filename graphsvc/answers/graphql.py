@@ -23,6 +23,7 @@ from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Reading
 from graphsvc.api.arguments import LEDGER_INDEX, MAX_PAGE, PAGE, Instant, Kinds, Many, Text, Within, within
 from graphsvc.api.fields import Info, question
+from graphsvc.api.tables import One, Several
 from graphsvc.wire.answers import (
     AccessLog,
     Budget,
@@ -50,7 +51,7 @@ Handle = Annotated[strawberry.ID, Text()]
 @question(cost=1)
 async def entity(
     info: Info, handle: Handle, after: After = None, grading: GradingFilter | None = None
-) -> Entity | None:
+) -> One[Entity] | None:
     """One entity by its handle; null when absent or not visible."""
     return await info.context.in_turn(reading_of(info).entity(handle, after, minimum_of(grading)))
 
@@ -58,7 +59,7 @@ async def entity(
 @question(cost=2)
 async def search(
     info: Info, kind: Kind, parts: Parts, after: After = None, grading: GradingFilter | None = None
-) -> list[Entity]:
+) -> Several[Entity]:
     """The entities that one exact identifier names."""
     stated, least = identifier_of(IdentifierInput(kind=kind, parts=parts), ""), minimum_of(grading)
     return await info.context.in_turn(reading_of(info).search(stated.kind, stated.parts, after, least))
@@ -74,7 +75,7 @@ async def expand(
     limit: Annotated[int, Within(1, 2_000)] = 300,
     after: After = None,
     grading: GradingFilter | None = None,
-) -> Network | None:
+) -> One[Network] | None:
     """The network within some hops of an entity."""
     reading, least = reading_of(info), minimum_of(grading)
     return await info.context.in_turn(reading.expand(start, hops, link_kinds, limit, after, least))
@@ -90,7 +91,7 @@ async def paths(
     k: Annotated[int, Within(1, 20)] = 3,
     after: After = None,
     grading: GradingFilter | None = None,
-) -> Paths:
+) -> One[Paths]:
     """The k shortest paths between two entities."""
     reading, least = reading_of(info), minimum_of(grading)
     return await info.context.in_turn(reading.paths(source, target, max_hops, k, after, least))

@@ -1,7 +1,7 @@
 """What one request reads, under one scope; everything that it shows is noted down on the way.
 
-Answers are the structs of :mod:`graphsvc.wire.answers`. Entities, records and links leave by handle only;
-order is decided by visible values, then by handle, never by an internal number.
+Answers are the structs of :mod:`graphsvc.wire.answers`, or tables of them. Entities, records and links leave by handle
+only; order is decided by visible values, then by handle, never by an internal number.
 
 What blocks or takes long runs in threads: the ledger's tables, identifiers by the hundred, shapes by the hundred. What
 takes long in the graph has turns of its own.
@@ -13,14 +13,18 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Shapes
 from graphsvc.answers.rings import Apart, find_rings
+from graphsvc.answers.tables import Entities, Links, Networks, PathAnswers, PathLines
+from graphsvc.api.tables import One, Several
 from graphsvc.api.turns import Share, Turns
 from graphsvc.core import Core
+from graphsvc.graph import facts as graph_facts
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
 from graphsvc.graph.handles import RECORD
 from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery, Unavailable
@@ -31,7 +35,7 @@ from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.projection.schedule import Progress
 from graphsvc.wire import answers as wire
-from graphsvc.wire.answers import Contact, Entity, IdentifierProblem, Match, Network, Path, Paths, RingReport, Setting
+from graphsvc.wire.answers import Contact, Entity, IdentifierProblem, Match, Network, Paths, RingReport, Setting
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -42,6 +46,7 @@ SEVERAL = 20
 HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
 ANALYST = "analyst"
 """The role that the shared rules require for analysis; without it no record is in scope for that."""
+NO_PATHS = graph_facts.Paths([], {}, False)
 NOTHING_TOLD: Mapping[Link, Told] = MappingProxyType({})
 WIDE = Share(at_once=4, each=3, waiting=16, patience=30.0)
 LONG = Share(at_once=2, each=1, waiting=16, patience=30.0)
@@ -104,7 +109,7 @@ class Reading:
         found: V = self._means.views[view](self)
         return found
 
-    async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> Entity | None:
+    async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> One[Entity] | None:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""
         grades = self._grades(grading)
         await self.reach(after)
@@ -112,11 +117,11 @@ class Reading:
         if node is None:
             return None
         facts = await self.core.reader.entity(self.scope, node, self.now, grades)
-        return None if facts is None else self.shapes.entities([facts])[0]
+        return None if facts is None else One(self.shapes.entities([facts]))
 
     async def search(
         self, kind: str, parts: Mapping[str, str], after: int | None, grading: Minimum | None
-    ) -> list[Entity]:
+    ) -> Several[Entity]:
         """The visible entity that an exact identifier names, if its identity is visible too; it counts as asked."""
         grades, reader = self._grades(grading), self.core.reader
         try:
@@ -126,7 +131,8 @@ class Reading:
         await self._means.budget.spend(self.scope.principal.organisation, [key])
         await self.reach(after)
         ids = await reader.resolve(self.scope, [key], self.now, grades)
-        return self.shapes.entities(await reader.entities(self.scope, list(ids.values()), self.now, grades))
+        found = self.shapes.entities(await reader.entities(self.scope, list(ids.values()), self.now, grades))
+        return Several(found, [len(found)])
 
     async def expand(
         self,
@@ -136,7 +142,7 @@ class Reading:
         limit: int,
         after: int | None,
         grading: Minimum | None,
-    ) -> Network | None:
+    ) -> One[Network] | None:
         """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
         grades = self._grades(grading)
         _known(link_kinds or (), self.core.schema.links, "link kind", "linkKinds")
@@ -149,35 +155,28 @@ class Reading:
         if found is None:
             return None
         entities, links = await _shaped(
-            _claims(found.entities, found.links), lambda: self._network(found.entities, found.links, found.told)
+            _claims(found.entities, found.links), lambda: self._network(found.entities, [found.links], found.told)
         )
         cut = self._cut("links", found.truncated, found.entities)
-        return Network(entities=entities, links=links, truncated=cut, more_links=found.truncated)
+        return One(Networks(entities, links, cut, found.truncated))
 
     async def paths(
         self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None
-    ) -> Paths:
+    ) -> One[Paths]:
         """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
         grades = self._grades(grading)
         await self.reach(after)
-        ends = self._open(source), self._open(target)
-        if ends[0] is None or ends[1] is None:
-            return Paths(paths=[], truncated=False, more_paths=False)
-        async with self._means.long.turn(self._org):
-            found = await self.core.reader.paths(self.scope, ends[0], ends[1], max_hops, k, self.now, grades)
-
-        def shapes() -> list[Path]:
-            entities = ([found.entities[number] for number in path.entities] for path in found.paths)
-            return [
-                Path(length=len(path.entities) - 1, entities=shown, links=links)
-                for path, about in zip(found.paths, entities, strict=True)
-                for shown, links in [self._network(about, path.links)]
-            ]
-
-        claims = _claims(found.entities.values(), [link for path in found.paths for link in path.links])
-        paths = await _shaped(claims, shapes)
+        found, ends = NO_PATHS, (self._open(source), self._open(target))
+        if ends[0] is not None and ends[1] is not None:
+            async with self._means.long.turn(self._org):
+                found = await self.core.reader.paths(self.scope, ends[0], ends[1], max_hops, k, self.now, grades)
+        entities = [found.entities[number] for path in found.paths for number in path.entities]
+        links = [path.links for path in found.paths]
+        claims = _claims(found.entities.values(), list(chain.from_iterable(links)))
+        shown = await _shaped(claims, lambda: self._network(entities, links))
+        lines = PathLines(shown[0], [len(path.entities) for path in found.paths], shown[1])
         cut = self._cut("paths", found.truncated, found.entities.values())
-        return Paths(paths=paths, truncated=cut, more_paths=found.truncated)
+        return One(PathAnswers(lines, cut, found.truncated))
 
     async def match(self, identifiers: Sequence[Identifier], after: int | None) -> list[Match]:
         """Hit, no hit or not asked for each identifier; only holders whose policy lets it be known count.
@@ -245,7 +244,7 @@ class Reading:
                 facts += await self.core.reader.entities(self.scope, list(there), self.now, None, world)
 
         def shapes() -> list[wire.Ring]:
-            shown = zip(facts, self.shapes.entities(facts), strict=True)
+            shown = zip(facts, self.shapes.entities(facts).shapes(), strict=True)
             known = {numbers[one.world, one.id]: shape for one, shape in shown}
             # A ring whose accounts have all gone since the columns were read is left out.
             return [self.shapes.ring(ring, known) for ring in found.rings if known.keys() & set(ring.accounts)]
@@ -267,11 +266,14 @@ class Reading:
         return more or any(one.more for one in entities)
 
     def _network(
-        self, entities: Sequence[EntityFacts], links: Sequence[LinkClaim], told: Mapping[Link, Told] = NOTHING_TOLD
-    ) -> tuple[list[Entity], list[wire.Link]]:
-        shapes = self.shapes.entities(entities)
-        handles = {one.id: shape.handle for one, shape in zip(entities, shapes, strict=True)}
-        return shapes, self.shapes.links(links, handles, told)
+        self,
+        facts: Sequence[EntityFacts],
+        lists: Sequence[Sequence[LinkClaim]],
+        told: Mapping[Link, Told] = NOTHING_TOLD,
+    ) -> tuple[Entities, Links]:
+        entities = self.shapes.entities(facts)
+        handles = {one.id: handle for one, handle in zip(facts, entities.handles, strict=True)}
+        return entities, self.shapes.links(lists, handles, told)
 
     async def _names(self, apart: Apart, numbers: Sequence[int]) -> list[str]:
         """Names that break ties between nodes of rings: the key where it is visible, else a handle."""

@@ -19,6 +19,7 @@ from graphsvc.api.documents import Prepared
 from graphsvc.api.fields import Context
 from graphsvc.api.plans import LEAF, Plan, Surprise
 from graphsvc.api.problems import graphql_error
+from graphsvc.api.tables import One, Several, shape_of
 from graphsvc.model.errors import TooLarge
 from graphsvc.model.room import CODE, Room, too_large
 from graphsvc.wire.errors import AnswerError
@@ -117,8 +118,15 @@ async def _fetch_any(schema: GraphQLSchema, question: Question, context: Context
 
 def _members(fetched: dict[str, Fetched]) -> int:
     """About how many objects there are to render: the members of lists, and of lists in those."""
-    outer = [part for one in fetched.values() for part in _lists(one.value)]
-    return sum(len(part) + sum(len(inner) for member in part for inner in _lists(member)) for part in outer)
+    return sum(_count(one.value) for one in fetched.values())
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, One):
+        return value.table.count
+    if isinstance(value, Several):
+        return value.members.count
+    return sum(len(part) + sum(len(inner) for member in part for inner in _lists(member)) for part in _lists(value))
 
 
 def _lists(value: Any) -> list[list[Any]]:
@@ -148,7 +156,7 @@ def _general(schema: GraphQLSchema, question: Question, fetched: dict[str, Fetch
             one = fetched[info.path.key]
             if one.error is not None:
                 raise one.error
-            return one.value
+            return shape_of(one.value)
         value = following(source, info, **arguments)
         try:
             room.take(len(str(info.path.key)) + LEAF + (len(value) if isinstance(value, str) else 0))

@@ -2,17 +2,19 @@
 
 graphql-core visits every value of an answer one by one, through a resolver and a completer each. Our types only ever
 read a member of a struct, so a selection is compiled to a tree that takes all objects of one level at a time: one list
-per field, its types checked as a set, and the rows put together in C. Whatever is out of the ordinary, when compiling
-(directives, arguments below the root, introspection) or in the values (a missing member, a null or type where none
-should be), is left to graphql-core, which then answers from the values already fetched.
+per field, its types checked as a set, and the rows put together in C. Where a question gives a table
+(:mod:`graphsvc.api.tables`) the lists are there already, and only those that were selected are made. Whatever is out of
+the ordinary, when compiling (directives, arguments below the root, introspection) or in the values (a missing member, a
+null or type where none should be), is left to graphql-core, which then answers from the values already fetched.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from operator import attrgetter
+from itertools import chain, compress, islice, repeat
+from operator import attrgetter, mul
 from typing import Any, cast
 
 import msgspec
@@ -37,17 +39,21 @@ from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
+from graphsvc.api.tables import Repeated, Several, Table, column_of
 from graphsvc.model.room import Room
 
 Arguments = dict[str, Any]
 """What a field is given, by name."""
-Column = list[Any]
+Column = list[Any] | Table[Any] | Several[Any]
+"""A value for each object of a level."""
 _LEAVES: dict[str, frozenset[type]] = {
     "ID": frozenset({str}),
     "String": frozenset({str}),
     "Int": frozenset({int}),
     "Boolean": frozenset({bool}),
 }
+Often = list[int] | None
+"""How often each value of a column stands in the answer, if not once."""
 LEAF = 6
 """Characters that a value takes in JSON besides its name and text."""
 _INT = 2**31
@@ -65,16 +71,22 @@ class Leaf:
     types: frozenset[type]
     whole: bool
 
-    def project(self, column: Column, room: Room) -> Column:
+    def project(self, column: Column, room: Room, often: Often = None) -> list[Any]:
         """The column itself, checked."""
-        if not set(map(type, column)) <= self.types:
+        if not isinstance(column, list):
             raise Surprise
-        if self.whole and column:
+        found = set(map(type, column))
+        if not found <= self.types:
+            raise Surprise
+        if self.whole and int in found:
             numbers = [value for value in column if value is not None]
-            if numbers and (min(numbers) < -_INT or max(numbers) >= _INT):
+            if min(numbers) < -_INT or max(numbers) >= _INT:
                 raise Surprise
-        if str in self.types:
-            room.take(sum(len(value) for value in column if value is not None))
+        if str in found:
+            if often is not None:
+                room.take(sum(map(mul, [len(value or "") for value in column], often)))
+            else:
+                room.take(sum(map(len, column if len(found) == 1 else filter(None, column))))
         return column
 
 
@@ -92,17 +104,25 @@ class Objects:
     width: int
     """Characters of a row besides its values."""
 
-    def project(self, column: Column, room: Room) -> Column:
-        """One row object per struct."""
-        if not set(map(type, column)) <= {self.shape}:
+    def project(self, column: Column, room: Room, often: Often = None) -> list[Any]:
+        """One row object per struct, or row of the table."""
+        if isinstance(column, Table):
+            if column.shape is not self.shape:
+                raise Surprise
+        elif not isinstance(column, list) or not set(map(type, column)) <= {self.shape}:
             raise Surprise
-        room.take(self.width * len(column))
+        count = len(column)
+        room.take(self.width * (count if often is None else sum(often)))
         columns: list[Sequence[Any]] = []
         for key, below in self.fields:
             if key is None:
-                columns.append([self.name] * len(column))
+                columns.append([self.name] * count)
+                continue
+            values = column.column(key) if isinstance(column, Table) else list(map(attrgetter(key), column))
+            if isinstance(values, Repeated):
+                columns.append(_repeated(below, values, room, often))
             else:
-                columns.append(below.project(list(map(attrgetter(key), column)), room))
+                columns.append(below.project(values, room, often))
         return list(map(self.row, *columns))
 
 
@@ -112,12 +132,17 @@ class Lists:
 
     inner: Projection
 
-    def project(self, column: Column, room: Room) -> Column:
+    def project(self, column: Column, room: Room, often: Often = None) -> list[Any]:
         """One projected list for each list, of equal length."""
-        if not set(map(type, column)) <= {list}:
+        if isinstance(column, Several):
+            whole, lengths = column.members, column.lengths
+        elif isinstance(column, list) and set(map(type, column)) <= {list}:
+            whole, lengths = list(chain.from_iterable(column)), list(map(len, column))
+        else:
             raise Surprise
-        members = iter(self.inner.project(list(chain.from_iterable(column)), room))
-        return [list(islice(members, len(value))) for value in column]
+        each = None if often is None else list(chain.from_iterable(map(repeat, often, lengths)))
+        members = iter(self.inner.project(whole, room, each))
+        return [list(islice(members, length)) for length in lengths]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +151,26 @@ class Nullable:
 
     inner: Projection
 
-    def project(self, column: Column, room: Room) -> Column:
+    def project(self, column: Column, room: Room, often: Often = None) -> list[Any]:
         """Nulls stay where they are."""
-        if None not in column:
-            return self.inner.project(column, room)
-        present = iter(self.inner.project([value for value in column if value is not None], room))
-        return [None if value is None else next(present) for value in column]
+        if not isinstance(column, list) or None not in column:
+            return self.inner.project(column, room, often)
+        there = [value is not None for value in column]
+        each = None if often is None else list(compress(often, there))
+        present = iter(self.inner.project(list(compress(column, there)), room, each))
+        return [next(present) if one else None for one in there]
 
 
 Projection = Leaf | Objects | Lists | Nullable
+
+
+def _repeated(below: Projection, column: Repeated, room: Room, often: Often) -> list[Any]:
+    """Each value projected once, and counted as often as it comes."""
+    if often is not None:
+        raise Surprise
+    comes = Counter(column.places)
+    rows = below.project(column.values, room, [comes[place] for place in range(len(column))])
+    return rows * len(column.places) if len(rows) == 1 else list(map(rows.__getitem__, column.places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +197,14 @@ class Plan:
     row: Callable[..., Any]
 
     def project(self, values: list[Any], room: Room) -> Any:
-        """The ``data`` for the root fields' values, ready for msgspec to encode; raises Surprise, TooLarge.
+        """The ``data`` for the root fields' values or tables, ready for msgspec to encode; raises Surprise, TooLarge.
 
         ``room`` bounds its size.
         """
         try:
-            pairs = zip(self.roots, values, strict=True)
-            return self.row(*[root.projection.project([value], room)[0] for root, value in pairs])
-        except (AttributeError, TypeError) as error:
+            pairs = zip(self.roots, map(column_of, values), strict=True)
+            return self.row(*[root.projection.project(column, room)[0] for root, column in pairs])
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise Surprise from error
 
 

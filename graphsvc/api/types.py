@@ -10,6 +10,7 @@ import strawberry
 from msgspec import Meta
 from strawberry.types import get_object_definition, has_object_definition
 
+from graphsvc.api.tables import One, Several
 from graphsvc.wire.shapes import Id, Shape
 
 C = TypeVar("C", bound=type)
@@ -26,7 +27,9 @@ def graphql_type(hint: Any) -> Any:
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return strawberry.ID if Id in parts[1:] else graphql_type(parts[0])
-    if origin is list:
+    if origin is One:
+        return graphql_type(parts[0])
+    if origin in (list, Several):
         return list[graphql_type(parts[0])]  # type: ignore[misc]
     if origin in (Union, UnionType):
         (inner,) = (part for part in parts if part is not NoneType)

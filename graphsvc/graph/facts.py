@@ -22,6 +22,11 @@ Link = tuple[int, int, str]
 """Source, target, kind: what all claims of one link have in common."""
 
 
+RECORD_GROUPS: Callable[[RecordClaim], tuple[str | None, ...]] = itemgetter(slice(8, 13))
+LINK_GROUPS: Callable[[LinkClaim], tuple[str | None, ...]] = itemgetter(slice(11, 16))
+"""The five group texts of a claim, in the order of :data:`graphsvc.model.labels.GROUPS`."""
+
+
 class RecordClaim(NamedTuple):
     """What one record says of an entity. ``exp``: epoch seconds, 253402300799 for never; ``lot``: see ``marks``."""
 
@@ -44,7 +49,7 @@ class RecordClaim(NamedTuple):
     @property
     def groups(self) -> tuple[str | None, ...]:
         """The five group texts, in the order of :data:`graphsvc.model.labels.GROUPS`."""
-        return self[8:13]
+        return RECORD_GROUPS(self)
 
     @property
     def texts(self) -> tuple[str | None, ...]:
@@ -82,7 +87,7 @@ class LinkClaim(NamedTuple):
     @property
     def groups(self) -> tuple[str | None, ...]:
         """The five group texts, in the order of :data:`graphsvc.model.labels.GROUPS`."""
-        return self[11:16]
+        return LINK_GROUPS(self)
 
     @property
     def texts(self) -> tuple[str | None, ...]:
@@ -215,27 +220,32 @@ def shuffle_of(secret: bytes, org: str) -> Shuffle:
 
 
 def ordered(items: Iterable[T], order: Callable[[T], Any], tie: Callable[[T], Any]) -> list[T]:
-    """The items sorted by ``order``, what is visible of them; ``tie`` is asked only about those that look alike."""
-    keyed = sorted(((order(item), item) for item in items), key=_first)
+    """The items sorted by ``order``, what is visible of them; ``tie`` is asked only about those that look alike.
+
+    ``order`` gives tuples of equal length; None counts as an empty text in them.
+    """
+    pairs = [(order(item), item) for item in items]
+    try:
+        keyed = sorted(pairs, key=_first)
+    except TypeError:  # None and a text were to be compared
+        keyed = sorted(((tuple([one or "" for one in key]), item) for key, item in pairs), key=_first)
     keys = [key for key, _ in keyed]
     if not any(map(eq, keys, islice(keys, 1, None))):
         return [item for _, item in keyed]
-    alike = (list(run) for _, run in groupby(keyed, key=_first))
-    return [item for run in alike for item in sorted((item for _, item in run), key=tie)]
+    alike = ([item for _, item in run] for _, run in groupby(keyed, key=_first))
+    return [item for run in alike for item in sorted(run, key=tie)]
 
 
-def claim_order(claim: RecordClaim) -> tuple[object, ...]:
-    """What is visible of an entity's claim, to sort by."""
-    return (*(text or "" for text in claim.texts), claim.exp)
+claim_order: Callable[[RecordClaim], tuple[Any, ...]] = itemgetter(*range(3, 14), 2)
+"""What is visible of an entity's claim, to sort by: its texts, and its end."""
 
 
-def link_order(link: LinkClaim, keys: dict[int, str]) -> tuple[object, ...]:
-    """What is visible of a link, to sort by: kind, visible keys of the ends, the claim's own values."""
-    ends = (keys.get(link.source, ""), keys.get(link.target, ""))
-    return (link.kind, *ends, *(text or "" for text in link.texts), link.exp)
+def link_order(link: LinkClaim) -> tuple[object, ...]:
+    """What is visible of a link's own values, to sort by."""
+    return [text or "" for text in link.texts], link.exp
 
 
 def entity_order(entity: EntityFacts) -> tuple[object, ...]:
     """What is visible of an entity, to sort by: kind, visible key, then what is said of it."""
     first = entity.claims[0]
-    return (entity.kind, entity.key or "", *(text or "" for text in first.texts), len(entity.claims))
+    return entity.kind, entity.key or "", [text or "" for text in first.texts], len(entity.claims)

@@ -7,13 +7,17 @@ does not open; nor does it under another organisation's key, so handles can't be
 The 24 bytes are a record's integer, or an entity's mark (16 bytes) and the number of its world (8 bytes). They
 depend only on the entity's key, the record's place in the ledger and whose claims are withheld: not on who else claims
 the entity, nor on whether anybody did before.
+
+An organisation's handles are remembered, the last ones asked for, under the kind byte and what they are made of. The
+memory belongs to the key: no other organisation's questions fill it, empty it or are answered from it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidTag
@@ -25,19 +29,27 @@ RECORD = 0
 """The kind byte of records; entity kinds have the ``number`` of their schema file, 1 to 250."""
 
 LENGTH = 55
+REMEMBERED = 20_000
+"""At most this many handles of records, and as many of entities, are remembered for an organisation: 5 MB of each."""
 _BYTES = 24
 _WORLD_BITS = 64
 _MARK_BYTES = 16
 
 
 class Handles:
-    """Seals and opens the handles of one organisation. ``key`` is 32, 48 or 64 bytes. Thread-safe; keeps nothing."""
+    """Seals and opens the handles of one organisation. ``key`` is 32, 48 or 64 bytes. Thread-safe.
 
-    def __init__(self, key: bytes) -> None:
+    ``remembered``: how many handles of each sort are kept, those last asked for; 0: none.
+    """
+
+    def __init__(self, key: bytes, remembered: int = REMEMBERED) -> None:
         self._cipher = AESSIV(key)
-
-    def seal(self, kind_number: int, n: int) -> str:
+        self.seal: Callable[[int, int], str] = lru_cache(remembered)(self._seal)
         """The handle of a thing by its number (below 2^192): of a record, with kind :data:`RECORD`, by its integer."""
+        self.seal_node: Callable[[int, Node], str] = lru_cache(remembered)(self._seal_node)
+        """The handle of an entity of some kind, as the reader knows it."""
+
+    def _seal(self, kind_number: int, n: int) -> str:
         sealed = self._cipher.encrypt(bytes((kind_number,)) + n.to_bytes(_BYTES), None)
         return base64.urlsafe_b64encode(sealed)[:LENGTH].decode("ascii")
 
@@ -52,12 +64,11 @@ class Handles:
             return None
         kind_number, n = opened[0], int.from_bytes(opened[1:])
         # The last character has two spare bits: only one spelling counts.
-        return (kind_number, n) if self.seal(kind_number, n) == handle else None
+        return (kind_number, n) if self._seal(kind_number, n) == handle else None
 
-    def seal_node(self, kind_number: int, node: Node) -> str:
-        """The handle of an entity of some kind, as the reader knows it."""
+    def _seal_node(self, kind_number: int, node: Node) -> str:
         mark = int.from_bytes(base64.urlsafe_b64decode(node.mark + "=="))
-        return self.seal(kind_number, mark << _WORLD_BITS | _number(node.world))
+        return self._seal(kind_number, mark << _WORLD_BITS | _number(node.world))
 
     def open_node(self, handle: str, worlds: Iterable[str] = ()) -> Node | None:
         """The entity behind a handle; None for a record, and in a world that is none of ``worlds``."""

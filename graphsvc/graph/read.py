@@ -124,7 +124,7 @@ class Reader:
         """Facts of an entity as the reader knows it; None when it is not visible."""
 
         def facts(row: list[Any]) -> EntityFacts | None:
-            found = [self._facts(one, scope, node.world) for one in _whole(row[0])] if row else []
+            found = self._facts(_whole(row[0]), scope, node.world) if row else []
             return found[0] if found else None
 
         ask = self._asking(scope, now, grades, node.world)
@@ -153,8 +153,7 @@ class Reader:
         def near(row: list[Any]) -> tuple[Neighbourhood, list[int]] | None:
             if not row:
                 return None
-            facts = (self._facts(one, scope, start.world) for one in _whole(row[1]))
-            entities = ordered(facts, entity_order, shuffle.entity)
+            entities = _in_order(self._facts(_whole(row[1]), scope, start.world), shuffle)
             if all(entity.mark != start.mark for entity in entities):
                 return None
             return Neighbourhood(entities, _links(row[0], entities, shuffle), row[2], {}), row[3]
@@ -240,7 +239,7 @@ class Reader:
                 told = tell([claim], lambda lid: scope.labels[lid].owner)
                 facts = EntityFacts(entity, mark, kind, key, [claim], told, scope.world_of(claim.lid))
                 found.setdefault(record, []).append(facts)
-            return {record: ordered(facts, entity_order, shuffle.entity) for record, facts in found.items()}
+            return {record: _in_order(facts, shuffle) for record, facts in found.items()}
 
         return await self._asking(scope, now, None)(queries.RECORDS, by_record, ids=list(records))
 
@@ -274,7 +273,7 @@ class Reader:
         wanted = list(dict.fromkeys(ids))
 
         def facts(row: list[Any]) -> list[EntityFacts]:
-            found = {one[0]: self._facts(one, scope, world) for one in _whole(row[0])}
+            found = {one.id: one for one in self._facts(_whole(row[0]), scope, world)}
             return [found[n] for n in wanted if n in found]
 
         return await ask(queries.ENTITIES, facts, ids=wanted, records=self._records)
@@ -291,14 +290,17 @@ class Reader:
             self._places[org] = Places(self._secret, org)
         return self._places[org]
 
-    def _facts(self, row: Sequence[Any], scope: Scope, world: str) -> EntityFacts:
-        n, mark, kind, key, columns, told = row
-        claims = list(map(RecordClaim._make, columns))
-        if len(claims) > 1:
-            claims = ordered(claims, claim_order, self._shuffle(scope).claim)
-        if len(told) > 1:
-            claims = by_turns(claims, lambda claim: scope.labels[claim.lid].owner, self._places_of(scope))
-        return EntityFacts(n, mark, kind, key, claims, _told(told, scope), world)
+    def _facts(self, rows: Iterable[Sequence[Any]], scope: Scope, world: str) -> list[EntityFacts]:
+        labels, owners, shuffle = scope.labels, scope.viewed, self._shuffle(scope)
+        found = []
+        for n, mark, kind, key, columns, told in rows:
+            claims = list(map(RecordClaim._make, columns))
+            if len(claims) > 1:
+                claims = ordered(claims, claim_order, shuffle.claim)
+            if len(told) > 1:
+                claims = by_turns(claims, lambda claim: labels[claim.lid].owner, self._places_of(scope))
+            found.append(EntityFacts(n, mark, kind, key, claims, _told(told, owners), world))
+        return found
 
 
 def _whole(rows: list[Any] | None) -> list[Any]:
@@ -308,13 +310,10 @@ def _whole(rows: list[Any] | None) -> list[Any]:
     return rows
 
 
-def _told(rows: Iterable[Sequence[Any]], scope: Scope) -> Told:
+def _told(rows: Sequence[Sequence[Any]], owners: Sequence[str]) -> Told:
     """Totals over claims, from rows of an owner, how many claims it has, and the origins that these name."""
-    counts, pairs = 0, set[tuple[str, str]]()
-    for owner, count, sources in rows:
-        counts += count
-        pairs |= {(scope.viewed[owner], source) for source in sources}
-    return Told(counts, frozenset(pairs))
+    pairs = frozenset([(owners[owner], source) for owner, _, sources in rows for source in sources])
+    return Told(sum([count for _, count, _ in rows]), pairs)
 
 
 async def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int], scope: Scope) -> dict[Link, Told]:
@@ -327,15 +326,31 @@ async def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int
             if (source, target, kind) in shown:
                 shown[source, target, kind].append(told)
         # A link may have gone since the walk; then the claims that the walk found are counted.
-        return {link: _told(told, scope) for link, told in shown.items() if told}
+        return {link: _told(told, scope.viewed) for link, told in shown.items() if told}
 
     return await ask(queries.LINKS_TOLD, totals, ids=[n for n in passed if n in ends], ends=list(ends))
 
 
+def _in_order(facts: Iterable[EntityFacts], shuffle: Shuffle) -> list[EntityFacts]:
+    """Entities by what is visible of them: of most, kind and key decide, and no more is looked at."""
+
+    def alike(entity: EntityFacts) -> tuple[object, ...]:
+        return entity_order(entity), shuffle.entity(entity)
+
+    return ordered(facts, lambda entity: (entity.kind, entity.key or ""), alike)
+
+
 def _links(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: Shuffle) -> list[LinkClaim]:
-    """Link claims by what is visible of them and of their ends."""
-    keys = {entity.id: entity.key for entity in entities if entity.key is not None}
-    return ordered(map(LinkClaim._make, _whole(rows)), lambda link: link_order(link, keys), shuffle.claim)
+    """Link claims by kind, the visible keys of their ends, then what else is visible of them."""
+    keys = {entity.id: entity.key or "" for entity in entities}
+
+    def ends(link: LinkClaim) -> tuple[object, ...]:
+        return link.kind, keys.get(link.source, ""), keys.get(link.target, "")
+
+    def alike(link: LinkClaim) -> tuple[object, ...]:
+        return link_order(link), shuffle.claim(link)
+
+    return ordered(map(LinkClaim._make, _whole(rows)), ends, alike)
 
 
 def _between(links: Iterable[LinkClaim]) -> dict[frozenset[int], list[LinkClaim]]:

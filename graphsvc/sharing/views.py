@@ -132,7 +132,7 @@ class SharingView:
 
     def _record(self, scope: Scope, record: int, about: Sequence[EntityFacts]) -> HeldRecord:
         label = scope.labels[about[0].claims[0].lid]
-        entities = self._shapes.entities(about)
+        entities = self._shapes.entities(about).shapes()
         records = [claim for one in entities for claim in one.records]
         # Keys belong to group identity, even where it has no attributes.
         said = {"identity", *(attribute.field_group for claim in records for attribute in claim.attributes)}

@@ -12,6 +12,7 @@ import pytest
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
+from selections import selections
 
 from graphsvc.api.documents import Documents, Refused
 from graphsvc.api.execution import Question, answer
@@ -79,33 +80,6 @@ def _struct_of(kind: GraphQLObjectType) -> type[Shape]:
 
 
 @st.composite
-def _selection(draw: st.DrawFn, kind: GraphQLObjectType, depth: int) -> str:
-    names = draw(st.lists(st.sampled_from([*kind.fields, "__typename"]), min_size=1, max_size=5))
-    parts: list[str] = []
-    seen: dict[str, str] = {}
-    for name in names:
-        alias = draw(st.sampled_from(["", "", "", "class: ", "a1: ", "_x: "]))
-        key = alias.rstrip(": ") or name
-        if seen.setdefault(key, name) != name:
-            continue
-        below = get_named_type(kind.fields[name].type) if name != "__typename" else None
-        text = f"{alias}{name}"
-        if isinstance(below, GraphQLObjectType):
-            if depth == 0:
-                continue
-            text += draw(_selection(below, depth - 1))
-        style = draw(st.sampled_from(["plain"] * 6 + ["inline", "typed", "skipped"]))
-        if style == "inline":
-            text = f"... {{ {text} }}"
-        elif style == "typed":
-            text = f"... on {kind.name} {{ {text} }}"
-        elif style == "skipped":
-            text = f"... @skip(if: {draw(st.sampled_from(['true', 'false']))}) {{ {text} }}"
-        parts.append(text)
-    return "{ " + " ".join(parts or ["__typename"]) + " }"
-
-
-@st.composite
 def _value(draw: st.DrawFn, kind: Any, odd: bool, depth: int = 4) -> Any:
     if odd and draw(st.integers(0, 40)) == 0:
         return draw(ODD)
@@ -135,7 +109,7 @@ def _example(draw: st.DrawFn, odd: bool) -> tuple[str, dict[str, Any]]:
         draw(st.lists(st.sampled_from(sorted(ROOTS)), min_size=1, max_size=2, unique=True))
     ):
         kind = get_named_type(query.fields[name].type)
-        parts.append(f"r{position}: {name}{ROOTS[name]} {draw(_selection(kind, 3))}")
+        parts.append(f"r{position}: {name}{ROOTS[name]} {draw(selections(kind, 3))}")
         values[_python_name(query, name)] = draw(_value(query.fields[name].type, odd))
         if odd and draw(st.integers(0, 15)) == 0:
             values[_python_name(query, name)] = draw(st.sampled_from([Unavailable("later"), ValueError("secret")]))
