@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.registry import Registry
 from graphsvc.ledger.runs import Finished, Refused, Run, finish_entry, next_numbers
 from graphsvc.ledger.scopeheads import ScopeHeads
-from graphsvc.ledger.sealing import Noise, Place
+from graphsvc.ledger.sealing import SEED, Noise, Place
 from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Conflict, InvalidInput, InvalidSignature, ScopeMoved
@@ -94,7 +95,7 @@ class Batch:
         self._seal_run = seal_run
         self._connection: Connection | None = None
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
-        self._noise = Noise()
+        self._noise = Noise(os.urandom(SEED))
         self._view: View | None = None
         self.note = ""
         self.size = 0
