@@ -129,4 +129,9 @@ def seal_run(run: Run, epoch: Epoch, draw: Draw = os.urandom) -> list[Finished |
 
 def next_numbers(numbers: Numbers, draft: EntryDraft, index: int) -> dict[str, tuple[int, int | None]]:
     """The numbers of a draft's owners once it is entry ``index``."""
-    return {part.owner: (numbers[part.owner][0] + 1, index) for part in draft.owners if part.late is None}
+    return {owner: (numbers[owner][0] + 1, index) for owner in told_now(draft)}
+
+
+def told_now(draft: EntryDraft) -> list[str]:
+    """The owners that get a section of their own, with a number."""
+    return [part.owner for part in draft.owners if part.late is None]

@@ -28,7 +28,9 @@ pub fn keyed(key: &[u8]) -> Keyed {
 /// HMAC over the parts, one after the other.
 pub fn mac(state: &Keyed, parts: &[&[u8]]) -> [u8; 32] {
     let mut state = state.clone();
-    parts.iter().for_each(|part| state.update(part));
+    for part in parts {
+        state.update(part);
+    }
     state.finalize().into_bytes().into()
 }
 
@@ -56,7 +58,9 @@ pub fn seal(key: &[u8; 32], content: &[&[u8]], size: usize) -> Result<Vec<u8>> {
     let mut sealed = Vec::with_capacity(size);
     sealed.extend_from_slice(&commitment);
     sealed.extend(u32::try_from(length).map_err(|_| Fault::Elsewhere)?.to_be_bytes());
-    content.iter().for_each(|part| sealed.extend_from_slice(part));
+    for part in content {
+        sealed.extend_from_slice(part);
+    }
     sealed.resize(size - TAG, 0);
     let cipher = Aes256Gcm::new((&*inner).into());
     let tag = cipher

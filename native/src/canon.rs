@@ -23,7 +23,9 @@ const fn pairs() -> [[u8; 2]; 4096] {
 
 /// Append the bytes of all parts.
 pub fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
-    parts.iter().for_each(|part| out.extend_from_slice(part));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
 }
 
 /// Append base64url without padding.
@@ -67,7 +69,6 @@ pub fn number(out: &mut Vec<u8>, mut value: u64) {
     let (mut digits, mut at) = ([0u8; 20], 20);
     loop {
         at -= 1;
-        #[expect(clippy::cast_possible_truncation, reason = "a digit")]
         let digit = (value % 10) as u8;
         digits[at] = b'0' + digit;
         value /= 10;
@@ -190,7 +191,9 @@ pub fn encode_members(out: &mut Vec<u8>, members: &mut Members<'_>) -> Result<()
 /// SHA-256 over the parts, one after the other.
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut state = Sha256::new();
-    parts.iter().for_each(|part| state.update(part));
+    for part in parts {
+        state.update(part);
+    }
     state.finalize().into()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::boxes::{CLASSES, Keyed, mac, seal, section_key, size_class};
+use crate::boxes::{CLASSES, Key, Keyed, keyed, mac, seal, section_key, size_class};
 use crate::canon::{b64u, b64u_of, named, number, number_or_null, put, quote, sha256};
 use crate::draft::{Draft, Late, Numbers, Run};
 use crate::fault::{Fault, Result};
@@ -17,7 +17,7 @@ const MAX_LEAF: usize = 65_535;
 
 /// A recipient's pair of an epoch.
 pub struct DayKey {
-    pub key: crate::boxes::Key,
+    pub key: Key,
     pub tagging: Keyed,
 }
 
@@ -42,14 +42,19 @@ impl Objects {
     }
 }
 
+/// The keys in force, and the index of their `keys` entry.
+pub struct Epoch {
+    pub index: u64,
+    pub keys: DayKeys,
+}
+
 /// Append a `Finished` in MessagePack.
 pub fn finish(
     out: &mut Vec<u8>,
     run: &Run<'_>,
-    index: u64,
     draft: &Draft<'_>,
     prepared: &Prepared<'_>,
-    epoch: (u64, &DayKeys),
+    epoch: &Epoch,
     numbers: &Numbers<'_>,
     noise: &mut Noise,
 ) -> Result<()> {
@@ -57,8 +62,17 @@ pub fn finish(
     let mut parts = sections(run, prepared, epoch, numbers)?;
     add_dummies(&mut parts, prepared, noise);
     let mut objects = Objects(Vec::new());
-    let (leaf, wanted) = assemble(run, draft, prepared, epoch.0, header, parts, &mut objects, noise)?;
-    if leaf.len() > MAX_LEAF || index < run.index {
+    let (header, sections, wanted) = inline(header, parts, &mut objects);
+    let mut leaf = Vec::with_capacity(header.len() + sections.len() + 512);
+    leaf.extend_from_slice(b"{\"acts\":[\"");
+    named(&mut leaf, &noise.take());
+    leaf.extend_from_slice(b"\"],\"epoch\":");
+    number(&mut leaf, epoch.index);
+    put(&mut leaf, &[b",\"header\":", &header, b",\"keyHead\":"]);
+    number_or_null(&mut leaf, run.key_head);
+    put(&mut leaf, &[b",\"nonce\":\"", &b64u_of(prepared.nonce), b"\",\"sections\":", &sections]);
+    put(&mut leaf, &[b",\"t\":\"", run.t.as_bytes(), b"\",\"type\":\"", draft.type_.as_bytes(), b"\",\"v\":1}"]);
+    if leaf.len() > MAX_LEAF {
         return Err(Fault::Elsewhere);
     }
     write_list(out, 7);
@@ -75,13 +89,8 @@ pub fn finish(
     Ok(())
 }
 
-fn sections(
-    run: &Run<'_>,
-    prepared: &Prepared<'_>,
-    (epoch, keys): (u64, &DayKeys),
-    numbers: &Numbers<'_>,
-) -> Result<Vec<Sealed>> {
-    let salt = crate::boxes::keyed(prepared.nonce);
+fn sections(run: &Run<'_>, prepared: &Prepared<'_>, epoch: &Epoch, numbers: &Numbers<'_>) -> Result<Vec<Sealed>> {
+    let salt = keyed(prepared.nonce);
     let mut parts = Vec::with_capacity(prepared.sections.len().max(FEWEST));
     for section in &prepared.sections {
         let mut between = Vec::new();
@@ -93,7 +102,7 @@ fn sections(
             number_or_null(&mut between, *prev);
             between.push(b',');
         }
-        let pair = keys.get(section.recipient).ok_or(Fault::Elsewhere)?;
+        let pair = epoch.keys.get(section.recipient).ok_or(Fault::Elsewhere)?;
         let mut tag = [0; 16];
         tag.copy_from_slice(&mac(&pair.tagging, &[section.role.as_bytes(), prepared.nonce])[..16]);
         let mut info = b"[".to_vec();
@@ -101,7 +110,7 @@ fn sections(
         info.push(b',');
         quote(&mut info, &section.role);
         put(&mut info, &[b",\"", &b64u_of(&tag), b"\","]);
-        number(&mut info, epoch);
+        number(&mut info, epoch.index);
         info.push(b']');
         let length = section.before.len() + between.len() + section.after.len();
         let told = section.line.is_some();
@@ -138,7 +147,8 @@ fn add_dummies(parts: &mut Vec<Sealed>, prepared: &Prepared<'_>, noise: &mut Noi
 /// The places of the boxes that become objects; the header's place is 0.
 fn outside(sizes: &[usize], many: bool) -> Vec<bool> {
     let inline = |size: usize| size <= CLASSES[2];
-    let mut total = if many { 0 } else { sizes.iter().filter(|size| inline(**size)).map(|size| size * 4 / 3 + 95).sum() };
+    let mut total =
+        if many { 0 } else { sizes.iter().filter(|size| inline(**size)).map(|size| size * 4 / 3 + 95).sum() };
     let mut outside: Vec<bool> = sizes.iter().map(|size| !inline(*size)).collect();
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.sort_by_key(|place| core::cmp::Reverse(sizes[*place]));
@@ -154,17 +164,8 @@ fn outside(sizes: &[usize], many: bool) -> Vec<bool> {
     outside
 }
 
-/// The leaf, and the digests of the objects without which its receipt can't be checked.
-fn assemble(
-    run: &Run<'_>,
-    draft: &Draft<'_>,
-    prepared: &Prepared<'_>,
-    epoch: u64,
-    header: Vec<u8>,
-    mut parts: Vec<Sealed>,
-    objects: &mut Objects,
-    noise: &mut Noise,
-) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+/// Header and sections as JSON, and the digests of the objects without which the entry's receipt can't be checked.
+fn inline(header: Vec<u8>, mut parts: Vec<Sealed>, objects: &mut Objects) -> (Vec<u8>, Vec<u8>, Vec<Vec<u8>>) {
     let many = parts.len() > MAX_SECTIONS;
     let sizes: Vec<usize> = core::iter::once(header.len()).chain(parts.iter().map(|part| part.body.len())).collect();
     let outside = outside(&sizes, many);
@@ -213,16 +214,7 @@ fn assemble(
         put(&mut sections, &[b"{\"object\":\"", &name, b"\"}"]);
         wanted.push(name);
     }
-    let mut leaf = Vec::with_capacity(head.len() + sections.len() + 512);
-    leaf.extend_from_slice(b"{\"acts\":[\"");
-    named(&mut leaf, &noise.take());
-    leaf.extend_from_slice(b"\"],\"epoch\":");
-    number(&mut leaf, epoch);
-    put(&mut leaf, &[b",\"header\":", &head, b",\"keyHead\":"]);
-    number_or_null(&mut leaf, run.key_head);
-    put(&mut leaf, &[b",\"nonce\":\"", &b64u_of(prepared.nonce), b"\",\"sections\":", &sections]);
-    put(&mut leaf, &[b",\"t\":\"", run.t.as_bytes(), b"\",\"type\":\"", draft.type_.as_bytes(), b"\",\"v\":1}"]);
-    Ok((leaf, wanted))
+    (head, sections, wanted)
 }
 
 /// JSON for the entry's receipt: `{leaf, openings[, objects]}`.
@@ -244,9 +236,8 @@ fn members(prepared: &Prepared<'_>, leaf: &[u8], objects: &Objects, wanted: &[Ve
     }
     if !rules.is_empty() {
         out.extend_from_slice(b"],\"later\":[");
-        let late = rules.iter().flat_map(|late| {
-            prepared.openings.iter().filter(move |one| one.late.as_ref() == Some(late))
-        });
+        let late =
+            rules.iter().flat_map(|late| prepared.openings.iter().filter(move |one| one.late.as_ref() == Some(late)));
         opened(&mut out, late);
     }
     out.extend_from_slice(b"]}");

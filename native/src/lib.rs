@@ -22,33 +22,34 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroize::Zeroizing;
 
-use entry::{DayKey, DayKeys};
+use boxes::Key;
+use entry::{DayKey, Epoch};
 use fault::Fault;
+
+/// Runs of more bytes than this are sealed with the interpreter free for others. To win it back may take longer than
+/// to seal a small one.
+const LONG: usize = 8_192;
 
 /// The day keys of an epoch, for sealing runs of plain reads.
 #[pyclass(frozen, module = "graphsvc_native")]
-struct EpochKeys {
-    index: u64,
-    keys: DayKeys,
-}
+struct EpochKeys(Epoch);
 
 #[pymethods]
 impl EpochKeys {
     /// `pairs` maps recipients to (key, tag key), 32 bytes each. Raises ValueError.
     #[new]
-    fn new(index: u64, pairs: HashMap<String, (PyBackedKey, PyBackedKey)>) -> PyResult<Self> {
-        let keys = pairs
-            .into_iter()
-            .map(|(name, (key, tag_key))| (name, DayKey { key: key.0, tagging: boxes::keyed(&*tag_key.0) }))
-            .collect();
-        Ok(EpochKeys { index, keys })
+    fn new(index: u64, pairs: HashMap<String, (DayKeyBytes, DayKeyBytes)>) -> Self {
+        let made =
+            |(key, tag_key): (DayKeyBytes, DayKeyBytes)| DayKey { key: key.0, tagging: boxes::keyed(&*tag_key.0) };
+        EpochKeys(Epoch { index, keys: pairs.into_iter().map(|(name, pair)| (name, made(pair))).collect() })
     }
 
     /// The outcomes of a run, both in MessagePack; None where the reference has to do it.
     ///
     /// `random` has exactly as many bytes as the run needs. Raises ValueError for what is malformed.
     fn seal_run<'py>(&self, py: Python<'py>, run: &[u8], random: &[u8]) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        match py.detach(|| run::seal_run(run, random, self.index, &self.keys)) {
+        let seal = || run::seal_run(run, random, &self.0);
+        match if run.len() > LONG { py.detach(seal) } else { seal() } {
             Ok(sealed) => Ok(Some(PyBytes::new(py, &sealed))),
             Err(Fault::Elsewhere) => Ok(None),
             Err(Fault::Malformed(what)) => Err(PyValueError::new_err(what)),
@@ -57,15 +58,15 @@ impl EpochKeys {
 }
 
 /// A key of 32 bytes from a Python `bytes`.
-struct PyBackedKey(boxes::Key);
+struct DayKeyBytes(Key);
 
-impl<'a, 'py> FromPyObject<'a, 'py> for PyBackedKey {
+impl<'a, 'py> FromPyObject<'a, 'py> for DayKeyBytes {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         let bytes: &[u8] = value.extract()?;
         let key = bytes.try_into().map_err(|_| PyValueError::new_err("a day key has 32 bytes"))?;
-        Ok(PyBackedKey(Zeroizing::new(key)))
+        Ok(DayKeyBytes(Zeroizing::new(key)))
     }
 }
 

@@ -196,7 +196,9 @@ impl<'a> Reader<'a> {
 }
 
 fn head(out: &mut Vec<u8>, size: usize, heads: [u8; 3]) {
-    if let Ok(size) = u8::try_from(size) && heads[0] != 0 {
+    if let Ok(size) = u8::try_from(size)
+        && heads[0] != 0
+    {
         out.extend([heads[0], size]);
     } else if let Ok(size) = u16::try_from(size) {
         out.push(heads[1]);
