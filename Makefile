@@ -3,13 +3,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.filled
 NAME ?= all
+# The optional accelerator (Rust): built where cargo is found, unless this says off.
+ACCELERATOR ?= auto
+FAST := .venv/.accelerator
+FAST_SOURCES := $(wildcard native/src/*.rs) native/Cargo.toml native/pyproject.toml native/build.py native/crates.lock \
+  native/requirements.lock
 
-.PHONY: help setup demo test check bench soak lock generate clean
+.PHONY: help setup accelerator demo test check bench soak lock generate clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 setup: $(STAMP)  ## build the environment in .venv, every package pinned by hash
+ifneq ($(ACCELERATOR),off)
+setup: $(FAST)
+endif
 
 $(STAMP): requirements.lock pyproject.toml verifier/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "graphsvc needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
@@ -17,6 +25,15 @@ $(STAMP): requirements.lock pyproject.toml verifier/pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable verifier --editable .
 	@touch $@
+
+# Tried once for each state of the sources; what fails is told and needed by nothing.
+$(FAST): $(STAMP) $(FAST_SOURCES)
+	@$(BIN)/python native/build.py
+	@touch $@
+
+accelerator: $(STAMP)  ## build the optional accelerator (needs cargo), and fail if it can't be built
+	$(BIN)/python native/build.py --strict
+	@touch $(FAST)
 
 demo: setup  ## start everything on this machine and tell the story
 	$(BIN)/graphsvc demo
@@ -44,7 +61,7 @@ generate: setup  ## write schema/submission.schema.json and schema/api.graphql a
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
-	  --all-extras --no-emit-package graphsvc-verify pyproject.toml --output-file requirements.lock
+	  --all-extras --no-emit-package graphsvc-verify --no-emit-package graphsvc-native pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment and what was built
-	rm -rf .venv dist build .mypy_cache .ruff_cache
+	rm -rf .venv dist build native/target native/Cargo.lock .mypy_cache .ruff_cache

@@ -175,7 +175,11 @@ def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -
     """Open ledger, payloads, policies, graph and columns, and begin to follow the ledger."""
     schema, places = load_schema(), _places(settings)
     ledger = Ledger.open(
-        settings.data / "ledger", settings.origin, database=settings.database, standby=float(settings.standby)
+        settings.data / "ledger",
+        settings.origin,
+        database=settings.database,
+        standby=float(settings.standby),
+        fast=settings.accelerator,
     )
     stack.callback(ledger.close)
     store = open_payloads(places.payloads, places.s3_endpoint)
@@ -196,7 +200,7 @@ def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -
     stack.callback(budget.close)
     reader = Reader(graph, secret=secrets.handles)
     reader.plan_ahead()
-    handles, entitled = _handle_keys(secrets.handles), Entitled(ledger)
+    handles, entitled = _handle_keys(secrets.handles, settings.accelerator), Entitled(ledger)
     core = Core(ledger, payloads, applier, reader, Holdings(graph), columns, decider, schema, handles, entitled)
     references = partial(reference_key, secrets.handles)
     return _Opened(core, graph, governing, entitled, budget, witnessing, references)
@@ -297,14 +301,15 @@ def _budget(settings: Settings, governing: Governing, secret: bytes) -> Budget:
     return Budget(settings.data / "budget.db", secret, lambda: governing.in_force().limits or product)
 
 
-def _handle_keys(secret: bytes) -> Callable[[str], Handles]:
+def _handle_keys(secret: bytes, fast: str) -> Callable[[str], Handles]:
     """Handles by organisation, each under a key of its own, derived from one secret."""
     known: dict[str, Handles] = {}
 
     def handles(org: str) -> Handles:
         if org not in known:
             info = b"graphsvc handles v2|" + org.encode()
-            known[org] = Handles(HKDF(algorithm=SHA256(), length=64, salt=None, info=info).derive(secret))
+            key = HKDF(algorithm=SHA256(), length=64, salt=None, info=info).derive(secret)
+            known[org] = Handles(key, fast)
         return known[org]
 
     return handles

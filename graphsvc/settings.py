@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from graphsvc.model.accelerator import AUTO
 from graphsvc.model.errors import InvalidInput
 
 PREFIX = "GRAPHSVC_"
@@ -24,6 +25,7 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
     {
         name: (re.compile(form), message)
         for names, form, message in (
+            ("accelerator", r"auto|off", "write auto or off"),
             ("environment", r"development|production", "write development or production"),
             ("origin", r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:/[\w.~-]+)*",
              "write the log's name as a URL without scheme, as graph.example.org/log"),
@@ -114,6 +116,8 @@ class Settings:
     """At most this many submissions of one organisation; 0: no limit."""
     acts_a_minute: int = 600
     """At most this many signed acts of one person; 0: no limit."""
+    accelerator: str = AUTO
+    """Whether the accelerator seals entries and handles where it is installed (``auto``), or never (``off``)."""
 
     @property
     def payload_location(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,18 @@ import pytest
 
 from graphsvc.graph.driver import Graph
 from graphsvc.local.neo4j import Neo4jChild
+from graphsvc.model import accelerator
 from graphsvc.model.schema import load_schema
 from tests.databases import fresh_database, postgres
 
 _count = itertools.count()
 WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"
+
+
+def pytest_configure() -> None:
+    """What the setting switches off for services, it switches off for parts under test as well."""
+    if os.environ.get("GRAPHSVC_ACCELERATOR") == accelerator.OFF:
+        sys.modules[accelerator.PACKAGE] = None  # type: ignore[assignment]  # so importing it fails
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from graphsvc.ledger.batch import Batch
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.receipts import Appended
+from graphsvc.model.accelerator import AUTO
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.canonical import b64u, digest, encode
 from graphsvc_verify.deeds import SUBMISSION, Deed, read_deed
@@ -240,7 +241,7 @@ def over_wire(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def opened(directory: Path, database: str = "") -> tuple[Ledger, list[Member]]:
-    """A log with three members; ``database`` as for :meth:`Ledger.open`."""
-    ledger = Ledger.open(directory, ORIGIN, database=database)
+def opened(directory: Path, database: str = "", fast: str = AUTO) -> tuple[Ledger, list[Member]]:
+    """A log with three members; ``database`` and ``fast`` as for :meth:`Ledger.open`."""
+    ledger = Ledger.open(directory, ORIGIN, database=database, fast=fast)
     return ledger, [Member(org).join(ledger) for org in ("pasar", "swiftline", "police-ke")]

@@ -24,6 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from graphsvc.graph.facts import IDENTIFIED, Node
+from graphsvc.model import accelerator
 
 RECORD = 0
 """The kind byte of records; entity kinds have the ``number`` of their schema file, 1 to 250."""
@@ -32,6 +33,7 @@ LENGTH = 55
 REMEMBERED = 20_000
 """At most this many handles of records, and as many of entities, are remembered for an organisation: 5 MB of each."""
 _BYTES = 24
+_FAST_KEY = 64
 _WORLD_BITS = 64
 _MARK_BYTES = 16
 
@@ -39,19 +41,24 @@ _MARK_BYTES = 16
 class Handles:
     """Seals and opens the handles of one organisation. ``key`` is 32, 48 or 64 bytes. Thread-safe.
 
-    ``remembered``: how many handles of each sort are kept, those last asked for; 0: none.
+    ``remembered``: how many handles of each sort are kept, those last asked for; 0: none. ``fast``: whether to seal by
+    the accelerator, ``auto`` or ``off``; it takes keys of 64 bytes.
     """
 
-    def __init__(self, key: bytes, remembered: int = REMEMBERED) -> None:
+    def __init__(self, key: bytes, remembered: int = REMEMBERED, fast: str = accelerator.AUTO) -> None:
         self._cipher = AESSIV(key)
+        native = accelerator.load(fast) if len(key) == _FAST_KEY else None
+        self._sealed = self._sealed_here if native is None else native.HandleCipher(key).seal
         self.seal: Callable[[int, int], str] = lru_cache(remembered)(self._seal)
         """The handle of a thing by its number (below 2^192): of a record, with kind :data:`RECORD`, by its integer."""
         self.seal_node: Callable[[int, Node], str] = lru_cache(remembered)(self._seal_node)
         """The handle of an entity of some kind, as the reader knows it."""
 
     def _seal(self, kind_number: int, n: int) -> str:
-        sealed = self._cipher.encrypt(bytes((kind_number,)) + n.to_bytes(_BYTES), None)
-        return base64.urlsafe_b64encode(sealed)[:LENGTH].decode("ascii")
+        return self._sealed(bytes((kind_number,)) + n.to_bytes(_BYTES))
+
+    def _sealed_here(self, plain: bytes) -> str:
+        return base64.urlsafe_b64encode(self._cipher.encrypt(plain, None))[:LENGTH].decode("ascii")
 
     def open(self, handle: str) -> tuple[int, int] | None:
         """Kind byte and number, or None for anything that this organisation was not given in exactly this form."""

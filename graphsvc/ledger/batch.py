@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert
 
@@ -16,9 +17,9 @@ from graphsvc.ledger.daykeys import DayKeys, Epoch
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.registry import Registry
-from graphsvc.ledger.runs import Finished, Refused, Run, finish_entry, next_numbers
+from graphsvc.ledger.runs import Finished, Refused, Run, finish_entry, told_now
 from graphsvc.ledger.scopeheads import ScopeHeads
-from graphsvc.ledger.sealing import Noise, Place
+from graphsvc.ledger.sealing import SEED, Noise, Place
 from graphsvc.ledger.store import insert_rows
 from graphsvc.ledger.tree import Tree, View
 from graphsvc.model.errors import Conflict, InvalidInput, InvalidSignature, ScopeMoved
@@ -70,8 +71,7 @@ GIVEN = frozenset(("signer", "day_keys", "clock"))
 """The members of a state that are set once and that no entry changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(NamedTuple):
     """An entry of the batch, with the place that it was given."""
 
     index: int
@@ -94,7 +94,7 @@ class Batch:
         self._seal_run = seal_run
         self._connection: Connection | None = None
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
-        self._noise = Noise()
+        self._noise = Noise(os.urandom(SEED))
         self._view: View | None = None
         self.note = ""
         self.size = 0
@@ -188,8 +188,7 @@ class Batch:
 
     def _numbers(self, *drafts: EntryDraft) -> dict[str, tuple[int, int | None]]:
         numbers = self._state.numbers
-        told = (part.owner for draft in drafts for part in draft.owners if part.late is None)
-        return {owner: numbers.get(owner, (0, None)) for owner in told}
+        return {owner: numbers.get(owner, (0, None)) for draft in drafts for owner in told_now(draft)}
 
     def _store(self, prepared: Prepared, public: dict[str, bytes], t: str) -> Added:
         state = self._state
@@ -209,16 +208,17 @@ class Batch:
         index = state.tree.size
         state.tree.append(finished.hash)
         state.t = t
-        numbers = self._numbers(draft)
-        rows["sections"] += [(owner, seq, index) for owner, (seq, _) in numbers.items()]
-        state.numbers |= next_numbers(numbers, draft, index)
+        for owner in told_now(draft):
+            seq, _ = state.numbers.get(owner, (0, None))
+            rows["sections"].append((owner, seq, index))
+            state.numbers[owner] = (seq + 1, index)
         if draft.concerns is not None:
             state.scope.note(index, draft.concerns)
         if draft.type == "submission" and draft.requester:
             state.brought[draft.requester] = index
         rows["entries"].append((index, draft.type, t, finished.leaf))
-        for name, content in (public | finished.objects).items():
-            rows["objects"].append((name, True, content))
+        if public or finished.objects:
+            rows["objects"] += [(name, True, content) for name, content in (public | finished.objects).items()]
         if draft.read:
             self._read_rows(draft, index, t, finished)
         return Added(index, t, finished.members)
@@ -228,13 +228,15 @@ class Batch:
         footing = (draft.purpose or "", draft.basis or "", draft.case or "", draft.policy or "")
         reader = (index, t, who.get("org", ""), who.get("person", ""))
         self._rows["reads"].append((*reader, *footing, bool(draft.body.get("export"))))
-        self._rows["disclosures"] += [
-            (owner, index, submission, hit, rows) for owner, submission, hit, rows in finished.shown
-        ]
-        self._rows["later"] += [
-            (index, owner, submission, late.rule, late.law, late.due, rows, None)
-            for owner, late, submission, rows in finished.later
-        ]
+        if finished.shown:
+            self._rows["disclosures"] += [
+                (owner, index, submission, hit, rows) for owner, submission, hit, rows in finished.shown
+            ]
+        if finished.later:
+            self._rows["later"] += [
+                (index, owner, submission, late.rule, late.law, late.due, rows, None)
+                for owner, late, submission, rows in finished.later
+            ]
 
     def _hold(self, prepared: Prepared, t: str) -> None:
         """Check an entry against its act as any verifier will: by the keys in force at its index and time.

@@ -31,11 +31,15 @@ from graphsvc_verify.signedread import SignedRead
 
 Effects = Callable[[Connection, int, str], None]
 """Writes side tables within the entry's own transaction: (connection, index, time)."""
+Draw = Callable[[int], bytes]
+"""Gives so many random bytes, as :func:`os.urandom` does."""
+DRAWN, DRAWN_EACH = 96, 64
+"""Random bytes that an entry needs, and each of its owners."""
 Recheck = Callable[[Registry, str], None]
 """Checks a key event again, by the keys in force at its entry and the entry's time. Raises as the first check did."""
 
 
-class Disclosure(msgspec.Struct, frozen=True):
+class Disclosure(msgspec.Struct, frozen=True, array_like=True):
     """One record shown: its submission's index, its row, its handle as the requester sees it, the groups shown."""
 
     submission: int
@@ -200,22 +204,25 @@ class EntryDraft:
         self.asked = self._asked(os.urandom(32))
         self.query = self.answer = None
 
-    def prepare(self) -> Prepared:
-        """Do all work that needs no index. Raises InvalidInput on values with no canonical form or malformed acts."""
+    def prepare(self, draw: Draw = os.urandom) -> Prepared:
+        """Do all work that needs no index, with random bytes from ``draw``.
+
+        Raises InvalidInput on values with no canonical form or malformed acts.
+        """
         try:
-            return self._prepare()
+            return self._prepare(draw)
         except VerifyError as error:
             raise InvalidInput(error.message, code=error.code) from None
 
-    def _prepare(self) -> Prepared:
-        random = os.urandom(96 + 64 * len(self.owners))
+    def _prepare(self, draw: Draw) -> Prepared:
+        random = draw(DRAWN + DRAWN_EACH * len(self.owners))
         nonce, header_key = random[:32], random[32:64]
         asked = self._asked(random[64:96]) if self.asked is None else self.asked
         owners, sections, openings = [], [], []
         if len({(part.owner, part.late is None) for part in self.owners}) != len(self.owners):
             raise InvalidInput("an owner is named twice in one entry")
         for number, part in enumerate(self.owners):
-            drawn = random[96 + 64 * number :][:64]
+            drawn = random[DRAWN + DRAWN_EACH * number :][:DRAWN_EACH]
             # The reader also checks what an owner is told of its read, so it must be able to derive the salt.
             salt = drawn[32:]
             if self.type == READ:

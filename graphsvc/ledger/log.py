@@ -19,6 +19,7 @@ from graphsvc.ledger.checkpoint import LogSigner
 from graphsvc.ledger.daykeys import DayKeys
 from graphsvc.ledger.enrolment import check_org_act, prepare_admission, prepare_key_event
 from graphsvc.ledger.entry import EntryDraft, Prepared
+from graphsvc.ledger.fastsealer import open_sealer
 from graphsvc.ledger.keyfiles import signing_key
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.ledger.opening import open_store
@@ -30,6 +31,7 @@ from graphsvc.ledger.sequencer import Sequencer
 from graphsvc.ledger.store import told_plainly
 from graphsvc.ledger.tiles import Publisher, TileSource, parse_tile
 from graphsvc.ledger.tree import View
+from graphsvc.model.accelerator import AUTO
 from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.files import sweep
 from graphsvc.model.principals import Organisation
@@ -51,10 +53,11 @@ def _utc() -> datetime:
 class Ledger:
     """One log. Thread-safe; it is open for writing in one process at a time."""
 
-    def __init__(self, directory: Path, origin: str, clock: Clock, database: str = "", standby: float = 0.0) -> None:
+    def __init__(self, directory: Path, origin: str, clock: Clock, database: str, standby: float, fast: str) -> None:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.origin = origin
         self._clock = clock
+        self.sealer = open_sealer(fast)
         # With a database its lease decides who leads: a suspended process would keep a lock on the directory.
         self._lock: Callable[[], None] = _nothing if database else lock_directory(directory)
         self._cases: set[tuple[str, str]] = set()
@@ -72,15 +75,16 @@ class Ledger:
 
     @classmethod
     def open(
-        cls, directory: Path, origin: str, clock: Clock = _utc, database: str = "", standby: float = 0.0
+        cls, directory: Path, origin: str, clock: Clock = _utc, database: str = "", standby: float = 0, fast: str = AUTO
     ) -> Ledger:
         """Open the log below ``directory``, made anew if there is none; finish what a crash left unpublished.
 
         ``database`` is the URL of a PostgreSQL database that holds it, or empty: SQLite in the directory. Where another
-        process leads, waits up to ``standby`` seconds. Raises Unavailable when another process has it open,
-        IntegrityError when what is stored contradicts itself or is older than what was published or pinned, OSError.
+        process leads, waits up to ``standby`` seconds. ``fast`` is ``auto`` or ``off``: whether the accelerator seals.
+        Raises Unavailable when another process has it open, IntegrityError when what is stored contradicts itself or
+        is older than what was published or pinned, OSError.
         """
-        return cls(directory, origin, clock, database, standby)
+        return cls(directory, origin, clock, database, standby, fast)
 
     def _start(self, directory: Path) -> None:
         secrets = directory / "keys"
@@ -97,7 +101,7 @@ class Ledger:
         self._publisher = Publisher(directory / "tiles", source, self._publishing_failed, self._store.leads)
         check_pinned(directory, self._head, self._state.tree.root, signer.public)
         self._publisher.recover(self._head, self._note, signer.public)
-        self._sequencer = Sequencer(self._store, self._state, self._committed, self._restore)
+        self._sequencer = Sequencer(self._store, self._state, self._committed, self._restore, self.sealer)
         self._publisher.start()
         self._sequencer.start()
 

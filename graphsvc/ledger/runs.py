@@ -6,16 +6,18 @@ Sealing a run depends on nothing but its arguments, so it can be done in this pr
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
 from graphsvc.ledger.daykeys import Epoch
-from graphsvc.ledger.entry import EntryDraft, Late, Prepared
+from graphsvc.ledger.entry import Draw, EntryDraft, Late, Prepared
 from graphsvc.ledger.receipts import receipt_members
-from graphsvc.ledger.sealing import Noise, Place, seal_entry
+from graphsvc.ledger.sealing import SEED, Noise, Place, seal_entry
 from graphsvc.model.errors import GraphsvcError, InvalidInput, TooLarge, Unavailable
 from graphsvc_verify.merkle import leaf_hash
 
@@ -64,6 +66,20 @@ class Refused(msgspec.Struct, frozen=True, tag=True, array_like=True):
         return (TooLarge if self.code == TooLarge.code else InvalidInput)(self.message, code=self.code)
 
 
+class Sealing(Protocol):
+    """Prepares and seals runs, for the sequencer's thread."""
+
+    @property
+    def code(self) -> str:
+        """Which code does it, and why, in a few words."""
+
+    def seal(self, run: Run, epoch: Epoch) -> list[Finished | Refused]:
+        """What :func:`seal_run` returns, made by whatever code."""
+
+    def close(self) -> None:
+        """Let go of all that it holds."""
+
+
 def finish_entry(origin: str, prepared: Prepared, place: Place, numbers: Numbers, noise: Noise) -> Finished:
     """Seal one entry and make all that is stored or returned for it. Raises InvalidInput, TooLarge."""
     sealed = seal_entry(origin, prepared, place, numbers, noise)
@@ -88,14 +104,17 @@ def _packed(rows: Sequence[int]) -> bytes:
     return struct.pack(f">{len(rows)}I", *rows)
 
 
-def seal_run(run: Run, epoch: Epoch) -> list[Finished | Refused]:
-    """Prepare and seal the reads of a run in order; one that is refused takes no index and no number."""
-    index, numbers, noise = run.index, dict(run.numbers), Noise()
+def seal_run(run: Run, epoch: Epoch, draw: Draw = os.urandom) -> list[Finished | Refused]:
+    """Prepare and seal the reads of a run in order; one that is refused takes no index and no number.
+
+    ``draw`` gives the seed of the noise first, then what each draft needs.
+    """
+    index, numbers, noise = run.index, dict(run.numbers), Noise(draw(SEED))
     outcomes: list[Finished | Refused] = []
     for draft in run.drafts:
         try:
             place = Place(index, run.t, epoch, run.key_head)
-            outcomes.append(finish_entry(run.origin, draft.prepare(), place, numbers, noise))
+            outcomes.append(finish_entry(run.origin, draft.prepare(draw), place, numbers, noise))
         except InvalidInput as error:
             outcomes.append(Refused(error.code, error.message))
             continue
@@ -110,4 +129,9 @@ def seal_run(run: Run, epoch: Epoch) -> list[Finished | Refused]:
 
 def next_numbers(numbers: Numbers, draft: EntryDraft, index: int) -> dict[str, tuple[int, int | None]]:
     """The numbers of a draft's owners once it is entry ``index``."""
-    return {part.owner: (numbers[part.owner][0] + 1, index) for part in draft.owners if part.late is None}
+    return {owner: (numbers[owner][0] + 1, index) for owner in told_now(draft)}
+
+
+def told_now(draft: EntryDraft) -> list[str]:
+    """The owners that get a section of their own, with a number."""
+    return [part.owner for part in draft.owners if part.late is None]

@@ -43,9 +43,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Sealer:
-    """The service's end of the sealing process. For use by one thread."""
+    """The service's end of the sealing process. For use by one thread. ``code`` says why it seals."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: str = "Python") -> None:
+        self.code = code
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ready = False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from graphsvc.ledger.daykeys import LATER, Epoch
 from graphsvc.ledger.entry import Prepared
@@ -15,9 +17,10 @@ from graphsvc_verify.canonical import b64u, digest
 from graphsvc_verify.entry import MAX_LEAF
 from graphsvc_verify.lines import other_line
 
+SEED = 32
+"""Bytes of the seed of :class:`Noise`."""
 FULL = 60_000
 """Above this many bytes the largest boxes of an entry become objects."""
-_PIECE = 16_384
 FEWEST = 4
 """Every entry has at least this many sections: for the requester, oversight and two owners, real or dummies."""
 MAX_SECTIONS = 64
@@ -37,20 +40,22 @@ class Place:
 
 
 class Noise:
-    """Random bytes for one batch, taken from the system in large pieces: a system call for each entry costs too much.
+    """Bytes that fill up the entries of one batch: AES-256 in counter mode, from zero, under a random ``seed``.
 
-    It must not outlive the batch: a process that forks would hand out the same bytes twice.
+    Whoever does not have the seed, which is let go with the batch, can't tell them from a box. The system is asked for
+    32 bytes, not for thousands, and a seed that is given makes the same bytes again in any implementation. It must not
+    outlive the batch: a process that forks would hand out the same bytes twice.
     """
 
-    def __init__(self) -> None:
-        self._left = memoryview(b"")
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+        self._stream: CipherContext | None = None
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes, never given out again."""
-        if len(self._left) < size:
-            self._left = memoryview(os.urandom(max(size, _PIECE)))
-        taken, self._left = self._left[:size], self._left[size:]
-        return bytes(taken)
+        if self._stream is None:
+            self._stream = Cipher(AES256(self._seed), CTR(bytes(16))).encryptor()
+        return self._stream.update(bytes(size))
 
 
 @dataclass(slots=True)
@@ -99,8 +104,7 @@ def _dummies(real: list[tuple[bytes, bytes]], noise: Noise) -> list[tuple[bytes,
     """
     missing = max(FEWEST, 1 << (len(real) - 1).bit_length()) - len(real)
     sizes = [len(box) for _, box in real if len(box) > CLASSES[0]] or [CLASSES[1]]
-    # The choice of a size class hides nothing that needs an unpredictable generator: the sizes are public.
-    return [(noise.take(16), noise.take(random.choice(sizes))) for _ in range(missing)]  # noqa: S311
+    return [(noise.take(16), noise.take(sizes[choice % len(sizes)])) for choice in noise.take(missing)]
 
 
 def _assemble(prepared: Prepared, place: Place, parts: list[Part], noise: Noise) -> Sealed:

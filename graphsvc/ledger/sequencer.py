@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 from graphsvc.ledger.batch import Added, Batch, State
 from graphsvc.ledger.entry import EntryDraft, Prepared
 from graphsvc.ledger.receipts import Appended
-from graphsvc.ledger.sealer import Sealer
+from graphsvc.ledger.runs import Sealing
 from graphsvc.ledger.store import Store, is_full, is_storage_failure
 from graphsvc.model.errors import Conflict, GraphsvcError, NoRoom, Unavailable
 
@@ -51,18 +51,24 @@ class Waiting:
 class Sequencer:
     """Owns all writing to the ledger. ``committed`` is called after each commit, before callers hear of it.
 
-    ``restore`` brings the state back to the last commit after a batch that the disk had no room for.
+    ``restore`` brings the state back to the last commit after a batch that the disk had no room for. ``sealer`` is
+    closed with the sequencer.
     """
 
     def __init__(
-        self, store: Store, state: State, committed: Callable[[Batch], None], restore: Callable[[], None]
+        self,
+        store: Store,
+        state: State,
+        committed: Callable[[Batch], None],
+        restore: Callable[[], None],
+        sealer: Sealing,
     ) -> None:
         self._restore = restore
         self._full = False
         self._store = store
         self._state = state
         self._committed = committed
-        self._sealer = Sealer()
+        self._sealer = sealer
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closing = False

@@ -9,12 +9,12 @@ from __future__ import annotations
 import errno
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Table, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from graphsvc.ledger.tables import metadata, schema_info
@@ -22,8 +22,11 @@ from graphsvc.model.errors import IntegrityError, Unavailable
 
 SCHEMA_VERSION = 5
 """Goes up with every change to the tables that an older database lacks; see ADR 0032."""
-_TOGETHER = 64
-"""At most this many rows in a statement; a power of two."""
+_EACH, _TOGETHER = 8, 64
+"""Up to so many rows there is a statement for each number; above, for powers of two, up to the second.
+
+Eight tables have 88 statements so, and SQLite's driver keeps 128 prepared.
+"""
 _DISK_FULL = "53100"
 _FAILING = ("08", "53", "57", "58", "XX")
 """Classes of SQLSTATE that mean that the server failed: connection, resources, intervention, system, internal."""
@@ -90,27 +93,35 @@ def insert_rows(
 ) -> None:
     """Insert rows of ``columns``, with values as the driver takes them (no JSON columns).
 
-    Each statement is one call of the driver for many rows: between calls another thread may take the interpreter lock,
-    and a batch that had to win it back for every row would be slow on a busy server.
+    Past SQLAlchemy, whose layers cost more than the statement. Each statement is one call of the driver for many rows:
+    between calls another thread may take the interpreter lock, and a batch that had to win it back for every row would
+    be slow on a busy server; PostgreSQL would be asked once for each. Raises the driver's own errors.
     """
     if not rows:
         return
-    if connection.dialect.name != "sqlite":
-        connection.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
-        return
-    done = 0
-    while done < len(rows):
-        count = min(_TOGETHER, 1 << (len(rows) - done).bit_length() - 1)
-        values = tuple([value for row in rows[done : done + count] for value in row])
-        connection.exec_driver_sql(_insertion(table, columns, count, connection.dialect), values)
-        done += count
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    quote = connection.dialect.identifier_preparer.quote
+    cursor = connection.connection.cursor()
+    try:
+        done = 0
+        while done < len(rows):
+            count = _together(len(rows) - done)
+            values = [value for row in rows[done : done + count] for value in row]
+            cursor.execute(_insertion(table, columns, count, mark, quote), values)
+            done += count
+    finally:
+        cursor.close()
+
+
+def _together(left: int) -> int:
+    """How many rows go into the next statement, of those that are left: few counts are in use."""
+    return left if left <= _EACH else min(_TOGETHER, 1 << left.bit_length() - 1)
 
 
 @lru_cache(maxsize=256)
-def _insertion(table: Table, columns: tuple[str, ...], count: int, dialect: Dialect) -> str:
-    """The statement for ``count`` rows; few counts are in use, so the driver has them prepared."""
-    quote = dialect.identifier_preparer.quote
-    row = f"({', '.join('?' * len(columns))})"
+def _insertion(table: Table, columns: tuple[str, ...], count: int, mark: str, quote: Callable[[str], str]) -> str:
+    """The statement for ``count`` rows, the same text every time: the driver knows it again."""
+    row = f"({', '.join([mark] * len(columns))})"
     names = ", ".join(map(quote, columns))
     return f"INSERT INTO {quote(table.name)} ({names}) VALUES {', '.join([row] * count)}"  # noqa: S608
 
@@ -146,10 +157,8 @@ def is_full(error: BaseException | None) -> bool:
             return True
         if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
             return True
-        if isinstance(error, DBAPIError):
-            told = error.orig.args[0] if error.orig is not None and error.orig.args else None
-            if isinstance(told, dict) and told.get("C") == _DISK_FULL:
-                return True
+        if _told(error).get("C") == _DISK_FULL:
+            return True
         error, seen = error.__cause__ or error.__context__, seen + 1
     return False
 
@@ -160,7 +169,13 @@ def is_storage_failure(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
-    told = error.orig.args[0] if error.orig is not None and error.orig.args else None
-    if isinstance(told, dict):  # PostgreSQL's own report
+    if told := _told(error):
         return str(told.get("C", "XX")).startswith(_FAILING)
     return type(error).__name__ in ("OperationalError", "DatabaseError", "InterfaceError")
+
+
+def _told(error: BaseException) -> Mapping[str, str]:
+    """PostgreSQL's own report on an error, from the driver or as SQLAlchemy hands it on; empty for any other."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    told = cause.args[0] if cause is not None and cause.args else None
+    return told if isinstance(told, dict) else {}

@@ -71,6 +71,14 @@ class Tree:
         per_tile = TILE >> within
         return self._interior(level, k // per_tile)[within][k % per_tile]
 
+    def path(self, index: int, height: int) -> list[bytes]:
+        """The nodes beside the way from leaf ``index`` to a complete subtree of ``height``. Raises IntegrityError."""
+        # Almost all are in memory. Each of a batch's entries has a dozen of them, so this is kept short.
+        return [
+            nodes.get(index >> below ^ 1) or self.node(below, index >> below ^ 1)
+            for below, nodes in enumerate(self._nodes[:height])
+        ]
+
     def root(self, size: int) -> bytes:
         """The root of the tree of the first ``size`` leaves."""
         return View(self, size).root()
@@ -128,8 +136,7 @@ class View:
             raise IndexError("no such leaf")
         # Where index and size first differ, the size has a one: below it the leaf is in a complete subtree.
         height = (index ^ self._size).bit_length() - 1
-        node = self._tree.node
-        path = [node(below, index >> below ^ 1) for below in range(height)]
+        path = self._tree.path(index, height)
         above = self._upper.get(height)
         if above is None:
             above = self._upper[height] = self._above(index >> height << height, height)

@@ -114,7 +114,7 @@ class Checkup:
     def checks(self) -> list[Check]:
         """Each check: its name, whether all is well, what was found, and what to do."""
         looks = (self._takes_entries, self._publishes, self._neo4j, self._applies)
-        return [look() for look in (*looks, self._set_aside, self._forgets, self._disk)]
+        return [look() for look in (*looks, self._set_aside, self._forgets, self._disk, self._sealing)]
 
     def _takes_entries(self) -> Check:
         why, advice = self._ledger.closed_by, "look at the disk under the state directory, then restart the service"
@@ -153,6 +153,10 @@ class Checkup:
         found = "\n".join(f"entry {entry}: {ranges.count(rows)} rows, {code}" for entry, code, rows in aside)
         advice = "their owners are told; once what is wrong is mended: graphsvc reapply ENTRY"
         return _check("set aside", not aside, found or "nothing", advice)
+
+    def _sealing(self) -> Check:
+        """Never wrong: the accelerator is not needed."""
+        return _check("sealing", True, self._ledger.sealer.code, "")
 
     def _disk(self) -> Check:
         free = shutil.disk_usage(self._data).free

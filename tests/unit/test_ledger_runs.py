@@ -1,4 +1,4 @@
-"""Reads that are sealed in a process of their own are what they would be if sealed here, whatever becomes of it."""
+"""Reads that are sealed in a process of their own, or by the accelerator, are what they would be if sealed here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ledger_actors import ORIGIN, Member, carrying, opened, over_wire, read_of, trust_of
 
-from graphsvc.ledger import sealer
+from graphsvc.ledger import fastsealer, sealer
 from graphsvc.ledger.daykeys import DayKey, Epoch
 from graphsvc.ledger.entry import EntryDraft, Hits, Late, OwnerPart
 from graphsvc.ledger.log import Ledger
@@ -22,6 +22,7 @@ from graphsvc.ledger.runs import Finished, Refused, Run, seal_run
 from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.ledger.sealer import Sealer
 from graphsvc.ledger.telling import tell_due
+from graphsvc.model.accelerator import AUTO, OFF, load
 from graphsvc.model.errors import GraphsvcError, InvalidInput, ScopeMoved, Unavailable
 from graphsvc_verify.entry import parse_leaf
 from graphsvc_verify.evidence import check_evidence, open_evidence
@@ -33,7 +34,18 @@ DATA = b'{"entity":null}'
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    ledger, members = opened(tmp_path / "log")
+    """A log whose reads are sealed in a process."""
+    ledger, members = opened(tmp_path / "log", fast=OFF)
+    yield ledger, members
+    ledger.close()
+
+
+@pytest.fixture(params=[OFF, AUTO], ids=["process", "accelerator"])
+def each_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Such a log, and one whose reads the accelerator seals."""
+    if request.param == AUTO and load() is None:
+        pytest.skip("the accelerator is not here")
+    ledger, members = opened(tmp_path / "log", fast=request.param)
     yield ledger, members
     ledger.close()
 
@@ -54,6 +66,7 @@ def reads(ledger: Ledger, count: int, shown: int = 2) -> list[EntryDraft]:
 def started(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Sealer:
     """Ask until the process is ready; from then on nothing may be sealed here."""
     found = ledger._sequencer._sealer
+    assert isinstance(found, Sealer)
     while not found.ready:
         ask_together(ledger, reads(ledger, 8))
 
@@ -62,6 +75,16 @@ def started(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Sealer:
 
     monkeypatch.setattr(sealer, "seal_run", not_here)
     return found
+
+
+def begun(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, refusing: bool = False) -> None:
+    """The same for either way; ``refusing``: the accelerator may leave runs to the reference."""
+    if isinstance(ledger.sealer, Sealer):
+        started(ledger, monkeypatch)
+        return
+    ask_together(ledger, reads(ledger, 1))
+    if not refusing:
+        monkeypatch.setattr(fastsealer, "seal_run", None)
 
 
 def seqs(ledger: Ledger) -> list[int]:
@@ -81,19 +104,19 @@ def check(world: World, outcomes: Sequence[Appended | BaseException]) -> None:
     assert {one.index for one in outcomes if isinstance(one, Appended)} <= {entry.index for entry in told.entries}
 
 
-def test_reads_of_many_callers_hold_and_owners_count_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _ = world
-    started(ledger, monkeypatch)
+def test_reads_of_many_callers_hold_and_owners_count_on(each_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, _ = each_world
+    begun(ledger, monkeypatch)
     before = len(seqs(ledger))
     outcomes = ask_together(ledger, reads(ledger, 200))
-    check(world, outcomes)
+    check(each_world, outcomes)
     assert len({one.index for one in outcomes if isinstance(one, Appended)}) == 200
     assert seqs(ledger) == list(range(before + 200))
 
 
-def test_hits_that_are_told_late_are_sealed_there_as_here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, members = world
-    started(ledger, monkeypatch)
+def test_hits_that_are_told_late_are_sealed_there_as_here(each_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, members = each_world
+    begun(ledger, monkeypatch)
     drafts, late, seen = reads(ledger, 6), Late("covert", "a law", "2026-01-01"), seqs(ledger)
     for n, draft in enumerate(drafts):
         facts = {**draft.owners[0].facts, "late": late.value()}
@@ -102,13 +125,13 @@ def test_hits_that_are_told_late_are_sealed_there_as_here(world: World, monkeypa
     reports = [check_receipt(over_wire(one.receipt), trust_of(ledger, members), DATA) for one in outcomes]
     assert [dict(report.later) for report in reports] == [{"pasar": late.value()}] * 6 and seqs(ledger) == seen
     tell_due(ledger)
-    check(world, outcomes)
+    check(each_world, outcomes)
     assert [one.records for one in ledger.access_log("pasar", limit=6)[0]] == [[(7, n, True)] for n in range(6)][::-1]
 
 
-def test_one_that_is_refused_takes_no_place_from_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _ = world
-    started(ledger, monkeypatch)
+def test_one_that_is_refused_takes_no_place_from_the_others(each_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, _ = each_world
+    begun(ledger, monkeypatch, refusing=True)
     drafts, moved = reads(ledger, 6), read_of("police-ke", {"pasar": 1}, -1)
     drafts[1].owners *= 2
     drafts[2].body = {"number": 1 << 60}
@@ -117,36 +140,36 @@ def test_one_that_is_refused_takes_no_place_from_the_others(world: World, monkey
     drafts.insert(2, moved)
     before, numbers = ledger.head, seqs(ledger)
     outcomes = ask_together(ledger, drafts)
-    check(world, [outcomes[0], outcomes[6]])
+    check(each_world, [outcomes[0], outcomes[6]])
     assert isinstance(outcomes[2], ScopeMoved)
     for at in (1, 3, 4, 5):
         assert isinstance(outcomes[at], InvalidInput)
     assert ledger.head == before + 2 and len(seqs(ledger)) == len(numbers) + 2
 
 
-def test_what_can_not_be_sent_is_refused_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _ = world
+def test_what_can_not_be_sent_is_refused_alone(each_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, _ = each_world
     with monkeypatch.context() as patched:
-        started(ledger, patched)
+        begun(ledger, patched, refusing=True)
     drafts = reads(ledger, 5)
     drafts[2].body = {"set": {1, 2}}
     drafts[3].policy = "\ud800"
     outcomes = ask_together(ledger, drafts)
     assert all(isinstance(outcomes[at], GraphsvcError) for at in (2, 3))
-    check(world, [outcomes[at] for at in (0, 1, 4)])
+    check(each_world, [outcomes[at] for at in (0, 1, 4)])
     assert ledger.closed_by is None
 
 
-def test_acts_and_signed_reads_between_keep_their_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, members = world
-    started(ledger, monkeypatch)
+def test_acts_and_signed_reads_between_keep_their_order(each_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, members = each_world
+    begun(ledger, monkeypatch)
     police, head = members[2], ledger.head - 1
     signed = read_of("police-ke", {"pasar": 1}, head)
     signed.signed = police.signed_read(ledger)
     rule = carrying(police.act(ledger))
     rule.concerns = EVERYBODY
     outcomes = ask_together(ledger, [*reads(ledger, 3), signed, *reads(ledger, 2), rule, *reads(ledger, 2)])
-    check(world, outcomes[:6])
+    check(each_world, outcomes[:6])
     assert isinstance(outcomes[6], Appended)
     indexes = [one.index for one in outcomes[:7] if isinstance(one, Appended)]
     assert indexes == list(range(indexes[0], indexes[0] + 7))
@@ -184,18 +207,21 @@ def test_one_that_can_not_be_started_costs_no_read(world: World, monkeypatch: py
     monkeypatch.setattr(sealer.sys, "executable", "/nowhere/python")
     check(world, [*ask_together(ledger, reads(ledger, 20)), *ask_together(ledger, reads(ledger, 20))])
     monkeypatch.setattr(sealer.sys, "executable", shutil.which("false"))
-    ledger._sequencer._sealer._failed = float("-inf")
+    found = ledger._sequencer._sealer
+    assert isinstance(found, Sealer)
+    found._failed = float("-inf")
     for _ in range(10):
         check(world, ask_together(ledger, reads(ledger, 20)))
-    assert ledger.closed_by is None and not ledger._sequencer._sealer.ready
+    assert ledger.closed_by is None and not found.ready
 
 
-def test_a_new_day_brings_it_new_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fast", [OFF, AUTO])
+def test_a_new_day_brings_it_new_keys(fast: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [datetime.now(UTC)]
-    ledger = Ledger.open(tmp_path, ORIGIN, clock=lambda: now[0])
+    ledger = Ledger.open(tmp_path, ORIGIN, clock=lambda: now[0], fast=fast)
     members = [Member(org).join(ledger) for org in ("pasar", "swiftline", "police-ke")]
     try:
-        started(ledger, monkeypatch)
+        begun(ledger, monkeypatch)
         first = ask_together(ledger, reads(ledger, 3))
         now[0] += timedelta(days=1)
         second = ask_together(ledger, reads(ledger, 3))
@@ -207,7 +233,7 @@ def test_a_new_day_brings_it_new_keys(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_it_ends_with_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _ = opened(tmp_path / "log")
+    ledger, _ = opened(tmp_path / "log", fast=OFF)
     with monkeypatch.context() as patched:
         process = started(ledger, patched)._process
     ledger.close()
@@ -218,7 +244,7 @@ def test_a_lone_caller_needs_no_process(world: World) -> None:
     ledger, _ = world
     for _ in range(3):
         check(world, ask_together(ledger, reads(ledger, 1)))
-    assert ledger._sequencer._sealer._process is None
+    assert isinstance(ledger.sealer, Sealer) and ledger.sealer._process is None
 
 
 def test_both_ways_make_the_same_of_a_run(tmp_path: Path) -> None:
