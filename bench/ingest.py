@@ -84,9 +84,9 @@ def prepared_batches(seed: int, members: Members) -> list[list[tuple[str, dict[s
     marks = Marks()
     batches = []
     for entry, start in enumerate(range(0, ROWS, BATCH)):
-        batch = prepare(entry, clean[start : start + BATCH], 0)
+        batch = prepare(entry, clean[start : start + BATCH], 0, marks)
         found = {position: known[key] for position, key in enumerate(batch.keys) if key in known}
-        ids, runs = batch.bind(found, [1] * len(batch.labels), frozenset(schema.kinds), marks)
+        ids, runs = batch.bind(found, [1] * len(batch.labels), frozenset(schema.kinds))
         known.update(zip(batch.keys, ids, strict=True))
         mark = {"at_index": entry - 1, "at_open": [], "to_index": entry, "to_open": []}
         batches.append(
