@@ -118,7 +118,7 @@ def run_service(
     Neo4j or the ledger can't be had.
     """
     with ExitStack() as stack:
-        workers = Workers(_places(settings), INTAKE_WORKERS)
+        workers = Workers(_places(settings), INTAKE_WORKERS, nice=settings.intake_nice)
         stack.callback(workers.close)
         opened = _opened(settings, neo4j, stack)
         core, governing, witnessing = opened.core, opened.governing, opened.witnessing
