@@ -49,8 +49,8 @@ check: setup  ## ruff, mypy strict, layers, generated files and docs up to date
 	$(BIN)/python -m graphsvc.cli.generate --check
 	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_docs.py
 
-bench: setup  ## benchmarks; NAME=ingest runs one
-	$(BIN)/python -m bench $(NAME)
+bench: setup  ## benchmarks; NAME=ingest runs one, NAME=scale CLAIMS="100000 1000000" by size
+	$(BIN)/python -m bench $(NAME) $(CLAIMS)
 
 soak: setup  ## what takes long
 	$(BIN)/python -m pytest -m soak --timeout 7200

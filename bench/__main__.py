@@ -1,4 +1,7 @@
-"""``python -m bench [NAME|all]``: run one benchmark or all of them."""
+"""``python -m bench [NAME|all]``: run one benchmark, or all but ``scale``, which takes the longest.
+
+``python -m bench scale [CLAIMS…]`` runs that one at these numbers of link claims.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,22 @@ import importlib
 import sys
 
 NAMES = ("ingest", "expand", "policy", "ledger")
+SCALE = "scale"
 
 
 def main() -> int:
     """Run the benchmark named on the command line; returns the exit code."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "all"
-    if name != "all" and name not in NAMES:
-        print(f"no benchmark {name!r}; there are: {', '.join(NAMES)}", file=sys.stderr)
+    name, *claims = sys.argv[1:] or ["all"]
+    if name not in ("all", SCALE, *NAMES):
+        print(f"no benchmark {name!r}; there are: {', '.join((*NAMES, SCALE))}", file=sys.stderr)
         return 2
+    if claims and (name != SCALE or not all(one.isascii() and one.isdigit() and int(one) for one in claims)):
+        print(f"only {SCALE} takes more: numbers of link claims, as 100000 1000000", file=sys.stderr)
+        return 2
+    if name == SCALE:
+        scale = importlib.import_module("bench.scale")
+        scale.main(*([[int(one) for one in claims]] if claims else []))
+        return 0
     for each in NAMES if name == "all" else (name,):
         importlib.import_module(f"bench.{each}").main()
     return 0

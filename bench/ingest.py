@@ -27,12 +27,14 @@ from graphsvc.graph import statements
 from graphsvc.graph.constraints import FIRST_WATERMARK
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import prepare
+from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.cleaning import clean_draft
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft
 from graphsvc.model.labels import Handling
 from graphsvc.model.schema import load_schema
 
 ROWS, FILES, BATCH, ROUNDS, SENDERS = 60_000, 6, 5_000, 4, 2
+PAUSE = 0.02
 DEFAULTS = Defaults(
     handling=Handling("tlp-2.0", "AMBER"), pap="GREEN", legal_basis="legitimate-interest", purposes=["investigation"]
 )
@@ -58,23 +60,23 @@ def rows(seed: int, count: int, often: int = 2) -> Iterator[dict[str, Any]]:
         }
 
 
-def write_files(folder: Path, seed: int, often: int = 2) -> list[Path]:
-    """Write the rows as NDJSON files."""
-    made, per = list(rows(seed, ROWS, often)), ROWS // FILES
+def write_files(folder: Path, seed: int, often: int = 2, count: int = ROWS, parts: int = FILES) -> list[Path]:
+    """Write ``count`` rows as NDJSON files, the same number in each."""
+    made, per = list(rows(seed, count, often)), count // parts
     paths = []
-    for part in range(FILES):
+    for part in range(parts):
         path = folder / f"rows-{seed}-{part}.ndjson"
         path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in made[part * per : (part + 1) * per]))
         paths.append(path)
     return paths
 
 
-def prepared_batches(seed: int, members: Members) -> list[list[tuple[str, dict[str, Any]]]]:
+def prepared_batches(seed: int, members: Members, count: int = ROWS) -> list[list[tuple[str, dict[str, Any]]]]:
     """Every statement with its parameters, as the applier would run them on an empty graph."""
     schema = load_schema()
     organisation = members.by_name["pasar"].organisation
     clean: list[CleanDraft] = []
-    for number, row in enumerate(rows(seed, ROWS)):
+    for number, row in enumerate(rows(seed, count)):
         draft = msgspec.convert(row, Draft)
         draft.row = number
         made = clean_draft(draft, schema, DEFAULTS, organisation)
@@ -83,10 +85,10 @@ def prepared_batches(seed: int, members: Members) -> list[list[tuple[str, dict[s
     known: dict[str, int] = {}
     marks = Marks()
     batches = []
-    for entry, start in enumerate(range(0, ROWS, BATCH)):
-        batch = prepare(entry, clean[start : start + BATCH], 0)
+    for entry, start in enumerate(range(0, count, BATCH)):
+        batch = prepare(entry, clean[start : start + BATCH], 0, marks)
         found = {position: known[key] for position, key in enumerate(batch.keys) if key in known}
-        ids, runs = batch.bind(found, [1] * len(batch.labels), frozenset(schema.kinds), marks)
+        ids, runs = batch.bind(found, [1] * len(batch.labels), frozenset(schema.kinds))
         known.update(zip(batch.keys, ids, strict=True))
         mark = {"at_index": entry - 1, "at_open": [], "to_index": entry, "to_open": []}
         batches.append(
@@ -95,7 +97,7 @@ def prepared_batches(seed: int, members: Members) -> list[list[tuple[str, dict[s
     return batches
 
 
-def run_raw(driver: Driver, batches: list[list[tuple[str, dict[str, Any]]]]) -> float:
+def run_raw(driver: Driver, batches: list[list[tuple[str, dict[str, Any]]]], count: int = ROWS) -> float:
     """Rows a second of the plain driver."""
     with driver.session() as session:
         session.run(FIRST_WATERMARK).consume()
@@ -105,10 +107,10 @@ def run_raw(driver: Driver, batches: list[list[tuple[str, dict[str, Any]]]]) -> 
             for statement, parameters in batch:
                 transaction.run(statement, parameters).consume()
             transaction.commit()
-    return ROWS / (time.perf_counter() - begun)
+    return count / (time.perf_counter() - begun)
 
 
-def run_service(members: Members, files: list[Path]) -> float:
+def run_service(members: Members, files: list[Path], count: int = ROWS) -> float:
     """Rows a second from the first request sent to the last row applied."""
     key, org = members.by_name["pasar"].working, "pasar"
     outgoing = [Outgoing(path, "application/x-ndjson", None, DEFAULTS) for path in files]
@@ -129,34 +131,41 @@ def run_service(members: Members, files: list[Path]) -> float:
         answer = clients[0].query(APPLIED, {"a": last})
         if answer.data["submissions"] and all(one["applied"] for one in answer.data["submissions"]):
             break
-    speed = ROWS / (time.perf_counter() - begun)
+        # The machine is for what is measured, not for who asks whether it is done.
+        time.sleep(PAUSE)
+    speed = count / (time.perf_counter() - begun)
     for client in clients:
         client.close()
     return speed
 
 
+def compare(folder: Path, child: Neo4jChild, rounds: int, count: int = ROWS) -> tuple[list[float], list[float]]:
+    """Rows a second of the service and of the plain driver, by round; the first warms the server up."""
+    ours, raw = [], []
+    with stage.raw_driver(child) as driver:
+        for turn in range(rounds):
+            data = folder / f"data-{turn}"
+            stage.plan(child)
+            with stage.service(child, data) as running, stage.enrolled(running, folder / f"keys-{turn}") as members:
+                ours.append(run_service(members, write_files(folder, 10 + turn, count=count), count))
+                batches = prepared_batches(10 + turn, members, count)
+            stage.wipe(driver)
+            raw.append(run_raw(driver, batches, count))
+            stage.wipe(driver)
+    return ours[1:], raw[1:]
+
+
 def main() -> None:
     """Run the benchmark and report its figures."""
-    with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name:
-        folder = Path(name)
-        with stage.neo4j(folder) as child, stage.raw_driver(child) as driver:
-            raw, ours = [], []
-            for turn in range(ROUNDS):
-                data = folder / f"data-{turn}"
-                with stage.service(child, data) as running, stage.enrolled(running, folder / f"keys-{turn}") as members:
-                    ours.append(run_service(members, write_files(folder, 10 + turn)))
-                    batches = prepared_batches(10 + turn, members)
-                stage.wipe(driver)
-                raw.append(run_raw(driver, batches))
-                stage.wipe(driver)
-    # The first turn warms the server up.
-    ratio = statistics.median(mine / reference for mine, reference in zip(ours[1:], raw[1:], strict=True))
+    with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as name, stage.neo4j(Path(name)) as child:
+        ours, raw = compare(Path(name), child, ROUNDS)
+    ratio = statistics.median(mine / reference for mine, reference in zip(ours, raw, strict=True))
     report(
         f"Ingest, {ROWS} rows of two entities and a link",
         [
-            ("service, HTTP to applied, rows/s", f"{max(ours[1:]):,.0f}", ""),
-            ("raw driver, same statements, rows/s", f"{max(raw[1:]):,.0f}", ""),
-            ("ratio to raw", f"{ratio:.2f}", "≥ 0.60"),
+            ("service, HTTP to applied, rows/s", f"{max(ours):,.0f}", ""),
+            ("raw driver, same statements, rows/s", f"{max(raw):,.0f}", ""),
+            ("ratio to raw", f"{ratio:.2f}", "≥ 0.75"),
         ],
-        {"ratio_to_raw": round(ratio, 3), "rows_per_s": round(max(ours[1:])), "raw_rows_per_s": round(max(raw[1:]))},
+        {"ratio_to_raw": round(ratio, 3), "rows_per_s": round(max(ours)), "raw_rows_per_s": round(max(raw))},
     )

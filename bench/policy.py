@@ -36,7 +36,7 @@ from graphsvc.graph.facts import IDENTIFIED, Node
 from graphsvc.graph.read import RECORDS, Reader
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
-from graphsvc.model.principals import Entitlements, Principal
+from graphsvc.model.principals import Entitlements, Footing, Principal
 from graphsvc.model.product import product_data
 from graphsvc.policy.decide import READS, Decider, profile_of
 from graphsvc.policy.evaluate import _context, _entities, _request
@@ -116,13 +116,13 @@ def graph_asks(
 class Caller:
     """An investigator at the service, on one connection."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, footing: Footing = FOOTING) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc)
         self._headers = {
             "authorization": f"Bearer {token}",
             "content-type": "application/json",
             "accept": "application/graphql-response+json",
-            **footing_headers(FOOTING),
+            **footing_headers(footing),
         }
 
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> Callable[[], bytes]:

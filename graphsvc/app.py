@@ -118,7 +118,7 @@ def run_service(
     Neo4j or the ledger can't be had.
     """
     with ExitStack() as stack:
-        workers = Workers(_places(settings), INTAKE_WORKERS)
+        workers = Workers(_places(settings), INTAKE_WORKERS, nice=settings.intake_nice)
         stack.callback(workers.close)
         opened = _opened(settings, neo4j, stack)
         core, governing, witnessing = opened.core, opened.governing, opened.witnessing
@@ -309,7 +309,7 @@ def _handle_keys(secret: bytes, fast: str) -> Callable[[str], Handles]:
         if org not in known:
             info = b"graphsvc handles v2|" + org.encode()
             key = HKDF(algorithm=SHA256(), length=64, salt=None, info=info).derive(secret)
-            known[org] = Handles(key, fast)
+            known[org] = Handles(key, fast=fast)
         return known[org]
 
     return handles

@@ -72,8 +72,9 @@ class Settings:
     neo4j_database: str = "neo4j"
     neo4j_reader: str = "bolt"
     """Who reads for questions: ``bolt``, the client of our own, or ``driver``, Neo4j's official one."""
-    neo4j_heap: str = "512m"
-    neo4j_pagecache: str = "256m"
+    neo4j_heap: str = ""
+    neo4j_pagecache: str = ""
+    """Memory of the own Neo4j; empty: by the size of its store and the memory of the machine."""
     max_body: int = 2 << 30
     max_row: int = 1 << 20
     identifiers_a_day: int = 0
@@ -112,6 +113,8 @@ class Settings:
     """At most this many submissions of an organisation are received or worked on at once."""
     spool_an_organisation: int = 8 << 30
     """At most this many bytes of an organisation's bodies lie in the spool at once."""
+    intake_nice: int = 15
+    """How far the processes that take submissions in stand back behind all else, from 0 (not at all) to 19."""
     submissions_a_minute: int = 600
     """At most this many submissions of one organisation; 0: no limit."""
     acts_a_minute: int = 600

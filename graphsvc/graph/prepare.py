@@ -1,7 +1,7 @@
 """From clean drafts to the parameters of the write statements: pure, so a benchmark can run the same statements.
 
 A batch is prepared in two steps, because only the database knows which entities exist already: :func:`prepare` works
-out everything else, :meth:`Prepared.bind` puts the integers in.
+out everything else, before the batch's turn if there is time, :meth:`Prepared.bind` puts the integers in.
 """
 
 from __future__ import annotations
@@ -25,9 +25,12 @@ Statement = tuple[str, Parameters]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch before its entities' integers are known; entities and labels are positions in ``keys`` and ``labels``."""
+    """A batch before its entities' integers are known; entities and labels are positions in ``keys`` and ``labels``.
 
-    drafts: Sequence[CleanDraft]
+    ``records`` and ``claims`` are rows for the statements, with gaps for integers and label numbers. ``ends`` has, for
+    each of the claims, the positions of both its ends and of its label.
+    """
+
     positions: list[list[int]]
     label_positions: list[int]
     keys: list[str]
@@ -35,7 +38,10 @@ class Prepared:
     touched: list[list[int]]
     fresh_ids: list[int]
     labels: list[Label]
-    entry_index: int
+    records: list[list[Any]]
+    claims: list[list[Any]]
+    ends: list[tuple[int, int, int]]
+    marks: Marks
 
     def lookup(self, lids: Sequence[int]) -> Parameters:
         """Parameters of :data:`statements.LOOK_UP`; ``lids`` are the numbers of ``labels``."""
@@ -47,12 +53,12 @@ class Prepared:
         }
 
     def bind(
-        self, found: Mapping[int, int], lids: Sequence[int], kinds: frozenset[str], marks: Marks
+        self, found: Mapping[int, int], lids: Sequence[int], kinds: frozenset[str]
     ) -> tuple[list[int], list[Statement]]:
-        """The integers of ``keys`` and the statements to run, in order.
+        """The integers of ``keys`` and the statements to run, in order. Binding again fills the same rows anew.
 
-        ``found`` maps positions of entities that exist to their integers; ``marks`` draws the lots of claims and the
-        marks of new entities. Raises IntegrityError for a kind that is not among ``kinds``.
+        ``found`` maps positions of entities that exist to their integers. Raises IntegrityError for a kind that is not
+        among ``kinds``.
         """
         ids = [found.get(position, fresh) for position, fresh in enumerate(self.fresh_ids)]
         new: dict[str, list[list[Any]]] = {}
@@ -60,32 +66,22 @@ class Prepared:
             if position not in found:
                 labels = [lids[label] for label in self.touched[position]]
                 key = self.keys[position]
-                new.setdefault(kind, []).append([ids[position], key, labels, marks.entity(key)])
+                new.setdefault(kind, []).append([ids[position], key, labels, self.marks.entity(key)])
         if not new.keys() <= kinds:
             raise IntegrityError("a draft names a kind that the schema doesn't have", code="unknown_kind")
         runs: list[Statement] = [
             (statements.create_entities(kind), {"new": rows}) for kind, rows in sorted(new.items())
         ]
-        records, claims = self._rows(ids, lids, marks)
-        runs.append((statements.CREATE_RECORDS, {"records": records}))
-        if claims:
-            runs.append((statements.CREATE_CLAIMS, {"claims": claims}))
+        for record, own, label in zip(self.records, self.positions, self.label_positions, strict=True):
+            record[1] = lids[label]
+            for about, position in zip(record[3], own, strict=True):
+                about[0] = ids[position]
+        for claim, (source, target, label) in zip(self.claims, self.ends, strict=True):
+            claim[0], claim[1], claim[4] = ids[source], ids[target], lids[label]
+        runs.append((statements.CREATE_RECORDS, {"records": self.records}))
+        if self.claims:
+            runs.append((statements.CREATE_CLAIMS, {"claims": self.claims}))
         return ids, runs
-
-    def _rows(self, ids: list[int], lids: Sequence[int], marks: Marks) -> tuple[list[Any], list[Any]]:
-        records: list[Any] = []
-        claims: list[Any] = []
-        for draft, positions, label in zip(self.drafts, self.positions, self.label_positions, strict=True):
-            record, lid, exp = record_int(self.entry_index, draft.row), lids[label], expiry(draft)
-            about = [
-                [ids[position], facts, marks.about(record, place)]
-                for place, (position, facts) in enumerate(zip(positions, entity_facts(draft), strict=True))
-            ]
-            records.append([record, lid, exp, about])
-            for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
-                source, target = ids[positions[link.source]], ids[positions[link.target]]
-                claims.append([source, target, link.kind, record, lid, exp, facts, marks.claim(record, place)])
-        return records, claims
 
 
 @dataclass(slots=True)
@@ -120,11 +116,14 @@ def mentions(drafts: Sequence[CleanDraft], begins: Iterable[int]) -> Mentions:
     return found
 
 
-def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int]) -> Prepared:
+def prepare(
+    entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int], marks: Marks
+) -> Prepared:
     """Work out a batch of one submission.
 
     ``first_ordinal`` is the ordinal of the batch's first entity, counted over all entities of the submission's
-    accepted drafts; or, where erased drafts left gaps, one such number for each draft.
+    accepted drafts; or, where erased drafts left gaps, one such number for each draft. ``marks`` draws the lots of
+    claims and the marks of new entities. Raises Unfit for a draft that can't become claims.
     """
     if isinstance(first_ordinal, int):
         sizes = [len(draft.entities) for draft in drafts]
@@ -141,7 +140,6 @@ def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int |
         for position in row:
             touched[position][label] = None
     return Prepared(
-        drafts,
         found.positions,
         label_positions,
         found.keys,
@@ -149,5 +147,27 @@ def prepare(entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int |
         [list(t) for t in touched],
         [record_int(entry_index, ordinal) for ordinal in found.ordinals],
         list(known),
-        entry_index,
+        *_rows(entry_index, drafts, found.positions, label_positions, marks),
+        marks,
     )
+
+
+def _rows(
+    entry_index: int,
+    drafts: Sequence[CleanDraft],
+    positions: Sequence[Sequence[int]],
+    labels: Sequence[int],
+    marks: Marks,
+) -> tuple[list[list[Any]], list[list[Any]], list[tuple[int, int, int]]]:
+    """Rows of records and of claims with gaps for what only the database knows, and the ends and labels of claims."""
+    records: list[list[Any]] = []
+    claims: list[list[Any]] = []
+    ends: list[tuple[int, int, int]] = []
+    for draft, own, label in zip(drafts, positions, labels, strict=True):
+        record, exp = record_int(entry_index, draft.row), expiry(draft)
+        about = [[0, facts, marks.about(record, place)] for place, facts in enumerate(entity_facts(draft))]
+        records.append([record, 0, exp, about])
+        for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
+            ends.append((own[link.source], own[link.target], label))
+            claims.append([0, 0, link.kind, record, 0, exp, facts, marks.claim(record, place)])
+    return records, claims, ends

@@ -91,7 +91,7 @@ class Applied:
 
 
 class Writer:
-    """Writes drafts, label moves and withdrawals. One instance at a time, used by one thread at a time.
+    """Writes drafts, label moves and withdrawals. One instance at a time; one thread at a time writes.
 
     All methods raise Unavailable when Neo4j can't be had and leave the graph as it was.
     """
@@ -121,20 +121,30 @@ class Writer:
         """The labels in use numbered above ``after``, in order."""
         return read_labels(self._graph, after)
 
+    def prepare(self, submission: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int]) -> Prepared:
+        """Work out all of a batch that needs no database. May run in any thread, also while another batch is written.
+
+        Raises Unfit for a draft that can't become claims.
+        """
+        return prepare(submission, drafts, first_ordinal, self._marks)
+
     def apply(
         self,
         step: Step,
         drafts: Sequence[CleanDraft],
         first_ordinal: int | Sequence[int],
         before_commit: Callable[[Applied], None] | None = None,
+        prepared: Prepared | None = None,
     ) -> Applied:
         """Apply one batch (best about 5,000 drafts) of what an entry brings.
 
         ``first_ordinal`` is as in :func:`graphsvc.graph.prepare.prepare`. ``before_commit`` gets what is about to be
-        applied; if it raises, nothing is. Raises OutOfOrder unless the watermark is right before this batch.
+        applied; if it raises, nothing is. ``prepared`` is what :meth:`prepare` made of the same drafts before, if it
+        was asked to. Raises OutOfOrder unless the watermark is right before this batch.
         """
-        submission = step.entry if step.submission is None else step.submission
-        prepared = prepare(submission, drafts, first_ordinal)
+        if prepared is None:
+            submission = step.entry if step.submission is None else step.submission
+            prepared = self.prepare(submission, drafts, first_ordinal)
         to = self._to(step)
         lids = self._numbers(prepared.labels)
         with self._graph.writing() as transaction:
@@ -252,10 +262,10 @@ class Writer:
             raise OutOfOrder("somebody else has written to the graph")
 
     def _run_batch(self, transaction: Transaction, prepared: Prepared, lids: Sequence[int]) -> list[int]:
-        if not prepared.drafts:
+        if not prepared.records:
             return []
         found = dict(_packed(transaction, statements.LOOK_UP, prepared.lookup(lids)))
-        ids, runs = prepared.bind(found, lids, self._graph.kinds, self._marks)
+        ids, runs = prepared.bind(found, lids, self._graph.kinds)
         for statement, parameters in runs:
             _run(transaction, statement, parameters)
         return ids

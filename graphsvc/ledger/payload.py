@@ -20,7 +20,6 @@ erased: since drafts are kept, the mapping is never needed again.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -32,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from graphsvc.ledger.objects import PayloadStore
 from graphsvc.ledger.rowkeys import KEY, RowKeys
 from graphsvc.model.errors import IntegrityError
+from graphsvc_verify.keyed import short_digest
 
 __all__ = [
     "MAGIC",
@@ -212,5 +212,5 @@ def open_mapping(store: PayloadStore, name: str, secret: bytes) -> bytes:
 
 def draft_leaf(draft_key: bytes, group: str, content: bytes) -> bytes:
     """Leaf of ``draftsRoot``: SHA-256(0x00 ‖ HMAC(draft key, group) ‖ canonical {row, group, values})."""
-    salt = hmac.digest(draft_key, group.encode(), "sha256")
+    salt = short_digest(draft_key, group.encode())
     return hashlib.sha256(b"\x00" + salt + content).digest()

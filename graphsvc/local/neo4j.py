@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 from graphsvc.local.jars import Progress, fetch_jars
+from graphsvc.local.memory import MIB, memory_bytes, sizes, store_bytes
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.files import sweep, write_durably
 
@@ -60,10 +61,11 @@ class Neo4jChild:
     """One Neo4j server on ``home``, created at the first start. Not thread-safe; one instance per home.
 
     ``port`` None picks a free one, which the child keeps when it is started again. ``heap`` and ``pagecache`` are
-    sizes as Neo4j writes them (``512m``). ``uri`` and ``auth`` are valid after :meth:`start`.
+    sizes as Neo4j writes them (``512m``); empty: as the store and the machine are at each start
+    (:mod:`graphsvc.local.memory`). ``uri`` and ``auth`` are valid after :meth:`start`.
     """
 
-    def __init__(self, home: Path, port: int | None = None, heap: str = "512m", pagecache: str = "256m") -> None:
+    def __init__(self, home: Path, port: int | None = None, heap: str = "", pagecache: str = "") -> None:
         self.home = home.resolve()
         self._wanted = port
         self._heap = heap
@@ -100,9 +102,10 @@ class Neo4jChild:
         java = _java()
         self._create(java, jars)
         self.port = self._wanted or self.port or _free_port()
-        conf = _CONF.format(port=self.port, heap=self._heap, pagecache=self._pagecache)
+        heap, pagecache = self._sizes()
+        conf = _CONF.format(port=self.port, heap=heap, pagecache=pagecache)
         (self.home / "conf" / "neo4j.conf").write_text(conf, encoding="ascii")
-        self._launch(java, jars)
+        self._launch(java, jars, heap)
 
     def import_files(self, arguments: list[str], progress: Progress | None = None) -> None:
         """Fill the store of a home by Neo4j's offline import, before its first :meth:`start`.
@@ -114,7 +117,7 @@ class Neo4jChild:
         (self.home / "conf" / "neo4j.conf").write_text("", encoding="ascii")
         command = ["org.neo4j.cli.AdminTool", "database", "import", "full", USER_DATABASE, "--overwrite-destination"]
         report = f"--report-file={self.home / 'logs' / 'import.report'}"
-        java_options = ["-XX:+UseParallelGC", f"-Xmx{self._heap}", *_class_path(self.home, jars)]
+        java_options = ["-XX:+UseParallelGC", f"-Xmx{self._sizes()[0]}", *_class_path(self.home, jars)]
         done = self._admin(java, [*java_options, *command, report, *arguments])
         if done.returncode:
             lines = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["no output"]
@@ -176,14 +179,19 @@ class Neo4jChild:
             file.unlink()
             stop_left_over(self.home)
 
-    def _launch(self, java: Path, jars: list[Path]) -> None:
+    def _sizes(self) -> tuple[str, str]:
+        """Heap and page cache as they were given, or by the store and the machine as they are now."""
+        heap, pagecache = (f"{size // MIB}m" for size in sizes(store_bytes(self.home), memory_bytes()))
+        return self._heap or heap, self._pagecache or pagecache
+
+    def _launch(self, java: Path, jars: list[Path], heap: str) -> None:
         arguments = [
             *_class_path(self.home, jars),
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENS),
             "-Dfile.encoding=UTF-8",
             "-XX:+UseParallelGC",
-            f"-Xms{self._heap}",
-            f"-Xmx{self._heap}",
+            f"-Xms{heap}",
+            f"-Xmx{heap}",
             "org.neo4j.server.CommunityEntryPoint",
             f"--home-dir={self.home}",
             f"--config-dir={self.home / 'conf'}",

@@ -1,7 +1,8 @@
 """The one applier: carries ledger entries into the graph and the columns, each exactly once.
 
 An organisation's entries come in ledger order; organisations take turns, a transaction each
-(:mod:`graphsvc.projection.schedule`).
+(:mod:`graphsvc.projection.schedule`). While the graph takes a batch, the next turn's is read and prepared
+(:mod:`graphsvc.projection.ahead`).
 
 What a crash leaves: the graph's watermark moves in the same transaction as the claims, and says of each entry that is
 under way how far it is, so after a restart the applier goes on at the batches that did not commit. The columns are
@@ -16,20 +17,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from graphsvc.columns.store import Columns
+from graphsvc.graph.prepare import Prepared
 from graphsvc.graph.write import Applied, Step, Watermark, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys
 from graphsvc.ledger.taken import PAYLOAD
 from graphsvc.model.errors import GraphsvcError, IntegrityError, NotAtHand, Unavailable
 from graphsvc.model.labels import Label
-from graphsvc.model.places import ROW_BITS
 from graphsvc.projection import batches
+from graphsvc.projection.ahead import Ahead
 from graphsvc.projection.aside import (
     REFUSED,
     SLOW,
@@ -42,10 +44,9 @@ from graphsvc.projection.aside import (
 )
 from graphsvc.projection.batches import Batch, RowReader, Stopping
 from graphsvc.projection.changes import BRINGING, CHANGES, MOVE, Aside, Plan, read_change
+from graphsvc.projection.hiding import Hidden, read_hidden
 from graphsvc.projection.schedule import Progress, Schedule, Waiting
 
-LISTED = 2_000
-"""At most this many records of an entry are hidden one by one until it is applied; with more, whole submissions are."""
 STOP_SECONDS = 10.0
 """Seconds that the current batch gets when the service stops; what is not committed then, the next start applies."""
 
@@ -76,18 +77,6 @@ class Payloads:
     keys: RowKeys
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """Records that an entry changes alike, or (``whole``) their submissions.
-
-    ``labels``: those before and after a move that need not hide the records from everybody; None: it hides them.
-    """
-
-    records: tuple[int, ...]
-    whole: tuple[int, ...]
-    labels: tuple[Label, Label] | None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiter:
     """A caller in an event loop that waits for progress of which ``reached`` is true."""
@@ -113,6 +102,7 @@ class Applier:
         self._hidden: Mapping[int, list[Hidden]] = {}
         self._entry: int | None = None
         self._plan, self._schedule = Plan(), Schedule(Watermark(-1))
+        self._ahead = Ahead(projections.writer)
         self.progress = Progress()
         self.stuck: Stuck | None = None
 
@@ -190,20 +180,12 @@ class Applier:
         pending = [*progress.changes(at), *self._ledger.indexes(progress.head, at + 1, CHANGES)]
         # Kept: every question asks until they are applied.
         known = self._hidden
-        self._hidden = found = {index: known.get(index) or self._read_hidden(index, kind) for index, kind in pending}
+        self._hidden = found = {
+            index: known.get(index) or read_hidden(self._ledger, index, kind) for index, kind in pending
+        }
         parts = [part for of in found.values() for part in of]
         hidden = [part for part in parts if part.labels is None or not alike(*part.labels)]
         return tuple(n for part in hidden for n in part.records), tuple(n for part in hidden for n in part.whole)
-
-    def _read_hidden(self, index: int, kind: str) -> list[Hidden]:
-        """What one entry changes, part by part."""
-        change = read_change(kind, self._ledger.open_header(index)["body"])
-        many = len(change.records) > LISTED
-        found = [_hidden_part(change.gone, None, many)]
-        for move in change.moves:
-            labels = (move.before, move.label) if move.before is not None and move.unseen else None
-            found.append(_hidden_part(move.records, labels, many))
-        return found
 
     def _run(self) -> None:
         pause = 0.2
@@ -225,26 +207,27 @@ class Applier:
         Runs in the applier's thread; call it only where that was not started.
         """
         self._entry = None
-        mark = self._projections.writer.watermark()
-        self._plan, self._schedule = Plan(by_record=False), Schedule(mark)
+        writer = self._projections.writer
+        self._plan, self._schedule = Plan(by_record=False), Schedule(writer.watermark())
         # At most one entry per organisation: its iterator goes on with the next rows at its next turn.
         begun: dict[int, Iterator[bool]] = {}
         done = 0
-        while (turn := self._next()) is not None and not self._stop.is_set():
-            self._entry = index = turn.index
-            if index not in begun:
-                begun[index] = self._work(index, turn.kind, mark.at(index) or 0)
-            try:
-                if next(begun[index]):
-                    del begun[index]
-                    done += 1
-                    self._schedule.done(index)
-                    self._plan.forget(index)
-                    self._refresh_labels()
-                    if progress is not None:
-                        progress(done)
-            except Stopping:
-                return
+        with Ahead(writer) as self._ahead:
+            while (turn := self._next()) is not None and not self._stop.is_set():
+                self._entry = index = turn.index
+                if index not in begun:
+                    begun[index] = self._work(turn)
+                try:
+                    if next(begun[index]):
+                        del begun[index]
+                        done += 1
+                        self._schedule.done(index)
+                        self._plan.forget(index)
+                        self._refresh_labels()
+                        if progress is not None:
+                            progress(done)
+                except Stopping:
+                    return
 
     def _next(self) -> Waiting | None:
         """The entry whose turn it is, among all that are in the ledger now."""
@@ -254,21 +237,28 @@ class Applier:
             self._reached(progress)
         return self._schedule.next()
 
-    def _work(self, entry: int, kind: str, at: int) -> Iterator[bool]:
-        """Apply an entry from its ``at``-th row on; yields after each transaction whether the entry is done."""
-        return self._bring(entry, at) if kind in BRINGING else self._change(entry, kind, at)
+    def _work(self, turn: Waiting) -> Iterator[bool]:
+        """Apply an entry from where the graph is with it; yields after each transaction whether the entry is done."""
+        return self._bring(turn.index) if turn.kind in BRINGING else self._change(turn.index, turn.kind)
 
-    def _bring(self, entry: int, at: int) -> Iterator[bool]:
+    def _bring(self, entry: int) -> Iterator[bool]:
         """Apply the rows that an entry brings; those that can't be applied are set aside."""
-        plan = self._plan
-        for batch in self._rows.batches(entry, at, plan):
+        plan, ahead = self._plan, self._ahead
+        self._begin(entry)
+        while (ready := ahead.take(entry)) is not None:
+            batch = ready.batch
+            # What comes next is worked out while the graph takes this one.
+            follows = self._schedule.after(entry, done=batch.to is None)
+            if follows is not None and follows.kind in BRINGING:
+                self._begin(follows.index)
+                ahead.order(follows.index)
             if batch.faults or batch.rest is not None:
                 self._set_aside(entry, as_ranges(batch.faults), plan, batch.rest)
             left: Batch | None = batch
             size = len(batch.drafts)
             while left is not None:
                 part, after = left.cut(size)
-                code = self._refused(entry, part, plan)
+                code = self._refused(entry, part, plan, ready.prepared if part is batch else None)
                 if code is None:
                     # Parts that were made small because of one row may grow again after it.
                     left, size = after, 2 * size
@@ -281,7 +271,12 @@ class Applier:
                 else:
                     size = -(-len(part.drafts) // 2)
 
-    def _refused(self, entry: int, part: Batch, plan: Plan) -> str | None:
+    def _begin(self, entry: int) -> None:
+        """Have the rows that an entry brings at hand, from where the graph is with it."""
+        plan = self._plan
+        self._ahead.begin(entry, plan.submission(entry), self._rows.batches(entry, self._schedule.at(entry), plan))
+
+    def _refused(self, entry: int, part: Batch, plan: Plan, prepared: Prepared | None) -> str | None:
         """Apply one part; the code of what is wrong with its data, or None once it is applied."""
         columns, submission = self._projections.columns, plan.submission(entry)
         later = entry if entry in plan.again else None
@@ -294,7 +289,7 @@ class Applier:
             self._go_on(again * 0.5)
             try:
                 # The columns first, within the graph's transaction: a crash between them repeats the same part.
-                self._projections.writer.apply(step, part.drafts, part.ordinals, to_columns)
+                self._projections.writer.apply(step, part.drafts, part.ordinals, to_columns, prepared)
                 return None
             except Exception as error:
                 code = fault_of(error)
@@ -333,8 +328,9 @@ class Applier:
         codes = sorted({code for code, _, _ in faults})
         _log.error("entry %d: rows were set aside: %s", entry, ", ".join(codes))
 
-    def _change(self, index: int, kind: str, at: int) -> Iterator[bool]:
+    def _change(self, index: int, kind: str) -> Iterator[bool]:
         """Do what an entry of :data:`CHANGES` says."""
+        at = self._schedule.at(index)
         header = self._ledger.open_header(index)
         change = read_change(kind, header["body"])
         writer, columns = self._projections.writer, self._projections.columns
@@ -384,11 +380,6 @@ class Applier:
             # A waiter's loop may have closed at this moment: that must not hold up the graph.
             with suppress(RuntimeError):
                 one.loop.call_soon_threadsafe(_settle, one.done)
-
-
-def _hidden_part(records: Sequence[int], labels: tuple[Label, Label] | None, many: bool) -> Hidden:
-    whole = tuple(sorted({record >> ROW_BITS for record in records})) if many else ()
-    return Hidden(() if many else tuple(records), whole, labels)
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -59,8 +59,8 @@ def fault_of(error: Exception) -> str | None:
 def row_fault(submission: int, draft: CleanDraft, ordinal: int, kinds: frozenset[str]) -> str | None:
     """What is wrong with one draft by itself, found without any server: the code, or None."""
     try:
-        prepared = prepare(submission, [draft], ordinal)
-        ids, _ = prepared.bind({}, [1] * len(prepared.labels), kinds, Marks())
+        prepared = prepare(submission, [draft], ordinal, Marks())
+        ids, _ = prepared.bind({}, [1] * len(prepared.labels), kinds)
         claims_table(submission, [draft], [[ids[at] for at in prepared.positions[0]]], [1])
     except Exception as error:
         return fault_of(error)

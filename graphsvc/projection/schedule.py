@@ -110,9 +110,27 @@ class Schedule:
 
     def next(self) -> Waiting | None:
         """The entry whose turn it is: among the first of each organisation, the one whose last turn is longest ago."""
+        found = self._first()
+        if found is None:
+            return None
+        self._turn += 1
+        self._turns.update(dict.fromkeys(found.concerns or (), self._turn))
+        return found
+
+    def after(self, entry: int, done: bool) -> Waiting | None:
+        """Whose turn comes after that of ``entry``, if nothing comes in meanwhile; ``done``: this turn ends it."""
+        return self._first(entry if done else None)
+
+    def at(self, entry: int) -> int:
+        """How far an entry that waits was applied when the watermark was read."""
+        return self._mark.at(entry) or 0
+
+    def _first(self, without: int | None = None) -> Waiting | None:
         found: tuple[int, Waiting] | None = None
         before: set[str] = set()
         for one in islice(self._waiting.values(), MOST_AHEAD):
+            if one.index == without:
+                continue
             if one.concerns is None:
                 # It waits for all that came before it, and all that came after it waits for it.
                 found = found or (0, one)
@@ -121,11 +139,7 @@ class Schedule:
             if before.isdisjoint(one.concerns) and (found is None or last < found[0]):
                 found = last, one
             before |= one.concerns
-        if found is None:
-            return None
-        self._turn += 1
-        self._turns.update(dict.fromkeys(found[1].concerns or (), self._turn))
-        return found[1]
+        return None if found is None else found[1]
 
     def passed(self, entry: int) -> tuple[int, ...]:
         """The entries before ``entry``, whose turn it is, that still have to be applied."""

@@ -2,12 +2,14 @@
 
 Each worker loads schema and policies once and takes in one body after the other. A worker ends when its pipe closes,
 so none outlives the service, however that ends; one that dies, or meets an unexpected error, is replaced, and
-nothing refers to what it was doing. A worker's memory is limited: one body can't take the machine's.
+nothing refers to what it was doing. A worker's memory is limited: one body can't take the machine's. Workers run with
+low priority: what they have not taken in yet waits in a file, while readers and the graph's writer are waited for.
 """
 
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import multiprocessing
 import os
@@ -36,6 +38,9 @@ from importers.mapping import load_mapping
 
 MEMORY = 1 << 30
 """At most this many bytes of data in a worker: rows stream, so even large bodies need some 300 MB at most."""
+
+NICE = 15
+"""How far workers stand back, on the system's scale from 0 to 19."""
 
 _log = logging.getLogger("graphsvc.submission.workers")
 
@@ -114,10 +119,10 @@ class _Failed:
 class Workers:
     """A few worker processes. Thread-safe; as many bodies at once as there are workers, others wait their turn."""
 
-    def __init__(self, places: Places, count: int, memory: int = MEMORY) -> None:
+    def __init__(self, places: Places, count: int, memory: int = MEMORY, nice: int = NICE) -> None:
         self.count = count
         self._free: queue.Queue[_Worker] = queue.Queue()
-        self._all = [_Worker(places, memory) for _ in range(count)]
+        self._all = [_Worker(places, memory, nice) for _ in range(count)]
         for worker in self._all:
             self._free.put(worker)
 
@@ -150,9 +155,10 @@ class Workers:
 class _Worker:
     """One process and our end of its pipe."""
 
-    def __init__(self, places: Places, memory: int) -> None:
+    def __init__(self, places: Places, memory: int, nice: int) -> None:
         self._places = places
         self._memory = memory
+        self._nice = nice
         self._start()
 
     def _start(self) -> None:
@@ -160,7 +166,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=_work, args=(theirs, self._places, self._memory), name="intake", daemon=True
+            target=_work, args=(theirs, self._places, self._memory, self._nice), name="intake", daemon=True
         )
         self._process.start()
         theirs.close()
@@ -190,7 +196,12 @@ def _decider(files: tuple[tuple[str, str], ...], closed: frozenset[str]) -> Deci
     return Decider(policies_of(dict(files), closed))
 
 
-def _work(pipe: Connection, places: Places, memory: int) -> None:
+def _work(pipe: Connection, places: Places, memory: int, nice: int) -> None:
+    if hasattr(os, "nice"):
+        os.nice(nice)
+    # Drafts make no reference cycles: looking for some among all that was loaded costs more than it finds.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     # The limit is on data, not on the address space: only data grows with what a body needs.
     _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
     most = memory if hardest == resource.RLIM_INFINITY else min(memory, hardest)

@@ -120,8 +120,8 @@ def walk(clean: CleanDraft) -> None:
     """Every stage that a sealed draft goes through, with the code that does it in the service."""
     assert decode_draft(encode_draft(clean)) == clean
     check_applicable(clean)
-    prepared = prepare(7, [clean], 0)
-    ids, statements = prepared.bind({}, [3] * len(prepared.labels), frozenset(SCHEMA.kinds), MARKS)
+    prepared = prepare(7, [clean], 0, MARKS)
+    ids, statements = prepared.bind({}, [3] * len(prepared.labels), frozenset(SCHEMA.kinds))
     packer = Packer(PackableBuffer())
     for _, parameters in [("", prepared.lookup([3] * len(prepared.labels))), *statements]:
         packer.pack(parameters)

@@ -125,9 +125,14 @@ def ledger_workload(folder: Path, said: Callable[[str], None], kill: Kill) -> No
 
 
 def applier_workload(folder: Path, said: Callable[[str], None], kill: Kill) -> None:
-    """The applier over a ledger that is there, copied into ``folder``, into a graph that is empty."""
+    """The applier over a ledger that is there, copied into ``folder``, into a graph that is empty.
+
+    It may be killed as well before and after a batch is prepared ahead, whatever the graph is at meanwhile.
+    """
     from neo4j import Transaction
     from test_appliers import applier_of
+
+    from graphsvc.graph.write import Writer
 
     def around(action: Callable[..., Any]) -> Callable[..., Any]:
         return kill.around(action)
@@ -135,6 +140,7 @@ def applier_workload(folder: Path, said: Callable[[str], None], kill: Kill) -> N
     applier, close = applier_of(folder, sys.argv[3], (sys.argv[4], sys.argv[5]))
     arm(kill)
     Transaction.commit = around(Transaction.commit)  # type: ignore[method-assign]
+    Writer.prepare = around(Writer.prepare)  # type: ignore[method-assign]
     applier.catch_up()
     said("done")
     close()

@@ -19,7 +19,7 @@ from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.model.product import product_data
 from graphsvc.policy.rules import read_files
-from graphsvc.submission.workers import Places, Task, Workers
+from graphsvc.submission.workers import NICE, Places, Task, Workers
 
 DEFAULTS = Defaults(
     handling=Handling("tlp-2.0", "GREEN"), purposes=["investigation"], legal_basis="agreement", pap="GREEN"
@@ -50,6 +50,14 @@ def task(folder: Path, body: bytes, mapping: bytes | None = MAP, **more: Any) ->
 def still_works(one: Workers, folder: Path) -> None:
     taken = one.take_in(task(folder, GOOD))
     assert (taken.intake.accepted, taken.intake.rejected) == (2, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="no priorities here")
+def test_workers_stand_back_behind_the_service(one: Workers, tmp_path: Path) -> None:
+    still_works(one, tmp_path)
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    for worker in one._all:
+        assert os.getpriority(os.PRIO_PROCESS, worker._process.pid or 0) == min(ours + NICE, 19)
 
 
 def test_a_worker_that_dies_is_replaced(one: Workers, tmp_path: Path) -> None:

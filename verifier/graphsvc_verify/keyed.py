@@ -33,9 +33,21 @@ class Keyed:
         return outer.digest()
 
 
+def short_digest(key: bytes, message: bytes) -> bytes:
+    """The 32 bytes for one short message.
+
+    Two digests at one go each cost half of what the library's own way does, and there are some for every row.
+    """
+    if len(key) > 64:
+        key = sha256(key).digest()
+    block = key.ljust(64, b"\0")
+    inner = sha256(block.translate(_INNER) + message).digest()
+    return sha256(block.translate(_OUTER) + inner).digest()
+
+
 def row_salt(seed: bytes, row: int) -> bytes:
     """The 32 bytes that hide row ``row`` in a submission's tree of rows: HMAC(seed, uint64 row)."""
-    return hmac.digest(seed, row.to_bytes(8, "big"), "sha256")
+    return short_digest(seed, row.to_bytes(8, "big"))
 
 
 def seeded_digest(seed: bytes, what: bytes, plain: bytes) -> str:
