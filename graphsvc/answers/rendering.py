@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from graphsvc.answers.provenance import Said, circular, independent_sources
-from graphsvc.detect.score import Ring
+from graphsvc.detect.explain import Ring
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, RecordClaim, Told, tell
 from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.graph.turns import deal

@@ -43,6 +43,8 @@ def shadows(actor: Ints, identifier: Ints, near: Ints, far: Ints) -> Ints:
     all users of ``near`` are users of ``far``, only ``far`` counts: otherwise two accounts with one SIM card would share
     its handset as well, and one fact would count as two.
     """
+    if not len(near):
+        return near
     count = max(int(part.max(initial=-1)) for part in (identifier, near, far)) + 1
     users, width = np.bincount(identifier, minlength=count), int(actor.max(initial=0)) + 1
     order, start = np.argsort(identifier, kind="stable"), starts_of(identifier, count)

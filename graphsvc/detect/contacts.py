@@ -6,6 +6,8 @@ account) that took part; where nobody or several are known to use it, it is itse
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs
@@ -37,6 +39,15 @@ def as_uses(contacts: Pairs, uses: Uses) -> tuple[Uses, Ints]:
     fine = ((first != second) & (others[first] <= CAP) & (others[second] <= CAP))[number]
     found = [_ends(contacts, fine, number, member, claim) for member, claim in zip((a, b), np.split(claims, 2), strict=True)]
     return found[0].with_more(found[1]), pairs
+
+
+def by_holders(acts: Uses, uses: Uses) -> Uses:
+    """``acts`` at telephones and mailboxes as uses by whoever alone uses these; else by the telephone itself."""
+    if not len(acts):
+        return acts
+    ends, place = compact(acts.actor)
+    holder, via = _holders(ends, uses)
+    return replace(acts, actor=holder[place], via=via[place])
 
 
 def _ends(contacts: Pairs, fine: Flags, number: Ints, member: Ints, via: Ints) -> Uses:

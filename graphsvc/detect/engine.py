@@ -57,6 +57,8 @@ def _communities(a: Ints, b: Ints, weight: Reals, part: Ints, resolution: float,
     """Each node's community, named by its smallest node; each part is handled on its own, with the same seed."""
     nodes = max(nodes, int(max(a.max(initial=-1), b.max(initial=-1))) + 1)
     found = np.arange(nodes, dtype=np.int64)
+    if not len(a):
+        return found
     row, column, both = np.concatenate([a, b]), np.concatenate([b, a]), np.concatenate([weight, weight])
     order = np.lexsort((column, row, np.concatenate([part, part])))
     row, column, both, of = row[order], column[order], both[order], np.concatenate([part, part])[order]

@@ -1,8 +1,9 @@
 """What claims say of actors and identifiers: uses, identifiers joined to each other, contacts between members.
 
-Three kinds of evidence come out of link claims. A **use** joins an actor (an account, a person) to an identifier (a
-phone, an address). A **join** ties two identifiers: a SIM card in a handset. A **contact** is between two of a kind: a
-call between two phones, a meeting of two persons, a payment between two accounts.
+Four kinds of evidence come out of link claims. A **use** joins an actor (an account, a person) to an identifier (a
+phone, an address). An **act** is a use by whoever is at a telephone or mailbox: a parcel sent by a number. A **join**
+ties two identifiers: a SIM card in a handset. A **contact** is between two of a kind: a call between two phones, a
+meeting of two persons, a payment between two accounts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from graphsvc.detect.arrays import Codes, Flags, Ints
 
 ACTORS = ("Account", "Person", "Organisation")
 IDENTIFIERS = ("Phone", "Email", "Device", "PaymentAccount", "Address", "Parcel", "Vehicle")
+JOINING = ("USES", "CONTROLS", "MEMBER_OF", "LOCATED_AT")
+"""Kinds of link that join two identifiers."""
+CARRIED = ("SENT_BY", "SENT_TO", "PICKED_UP_BY", "HANDLED_BY")
+"""Kinds of link from a thing to whoever had it in hand, who may be known by number or mailbox only."""
+REACHED = ("Phone", "Email")
+"""Kinds of identifier at which somebody is reached."""
 USED, GAVE, TOOK = 0, 1, 2
 """How an actor had to do with an identifier: it used it; it sent it or was paid; it received it or paid."""
 DAY = 86_400
@@ -141,15 +148,16 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All evidence of some claims."""
+    """All evidence of some claims; in ``acts`` the actor is the telephone or mailbox at which somebody acted."""
 
     uses: Uses
+    acts: Uses
     joins: Pairs
     contacts: Pairs
 
 
 def gather(claims: Claims, kinds: Kinds) -> Evidence:
-    """Sort ``claims`` into uses, joins and contacts; claims that are none of these are left out."""
+    """Sort ``claims`` into uses, acts, joins and contacts; claims that are none of these are left out."""
     acts, names = _are(claims.words, kinds.actors), _are(claims.words, kinds.identifiers)
     source_acts, target_acts = acts[claims.src_kind], acts[claims.dst_kind]
     source_names, target_names = names[claims.src_kind], names[claims.dst_kind]
@@ -158,6 +166,8 @@ def gather(claims: Claims, kinds: Kinds) -> Evidence:
     taken = (source_acts | source_names) & (target_acts | target_names) & (claims.src != claims.dst)
     forth, back = taken & source_acts & target_names & ~called, taken & source_names & target_acts & ~called
     both_name = taken & source_names & target_names
+    carried = both_name & _are(claims.words, CARRIED)[claims.kind] & _are(claims.words, REACHED)[claims.dst_kind]
+    joined = both_name & _are(claims.words, JOINING)[claims.kind]
     since, until = days(claims.since, EARLIEST), days(claims.until, LATEST)
     way_forth = np.where(paid | sent_to, TOOK, np.where(sent, GAVE, USED))
     way_back = np.where(sent_to, TOOK, np.where(paid | sent, GAVE, USED))
@@ -177,7 +187,8 @@ def gather(claims: Claims, kinds: Kinds) -> Evidence:
         uses(forth, (claims.src, claims.dst, claims.dst_kind), way_forth).with_more(
             uses(back, (claims.dst, claims.src, claims.src_kind), way_back)
         ),
-        pairs(both_name & ~called & ~paid),
+        uses(carried, (claims.dst, claims.src, claims.src_kind), way_back),
+        pairs(joined),
         pairs(taken & (called | (source_acts & target_acts) | (both_name & paid))),
     )
 

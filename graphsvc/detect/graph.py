@@ -9,7 +9,7 @@ import numpy as np
 
 from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs
 from graphsvc.detect.behind import follow, shadows
-from graphsvc.detect.contacts import as_uses
+from graphsvc.detect.contacts import as_uses, by_holders
 from graphsvc.detect.direction import only_buys
 from graphsvc.detect.episodes import cut_episodes
 from graphsvc.detect.evidence import GAVE, TOOK, USED, Evidence, Kinds, Uses
@@ -45,9 +45,10 @@ class Graph:
 
 def build(evidence: Evidence, kinds: Kinds, words: Sequence[str]) -> Graph:
     """The graph of all ``evidence``: purchases left out, identifiers followed, episodes apart, hubs marked."""
-    # 1. Direction: purchases are no evidence (direction).
-    bought, paid = only_buys(evidence.uses, evidence.contacts)
-    uses = evidence.uses.only(~bought) if bought.any() else evidence.uses
+    # 1. Who acted by telephone (contacts); and purchases, which are no evidence (direction).
+    every = evidence.uses.with_more(by_holders(evidence.acts, evidence.uses)) if len(evidence.acts) else evidence.uses
+    bought, paid = only_buys(every, evidence.contacts)
+    uses = every.only(~bought) if bought.any() else every
     # 2. Identifiers behind identifiers, and contacts between members (behind, contacts).
     derived = follow(uses, evidence.joins, max(kinds.cap, *kinds.caps.values(), 0))
     met, contacts = as_uses(evidence.contacts.only(~paid), uses)
@@ -97,18 +98,24 @@ def _episodes(entity: Ints, member: Ints, uses: Uses) -> Ints:
 
 
 def _repeated(links: tuple[Ints, Ints], identifier: Ints, hub: Flags, derived: tuple[Uses, Ints]) -> Ints:
-    """Identifiers that repeat one behind them, from uses at one remove: the nearer one's is the use they come from."""
+    """Identifiers that repeat another, one of the two being behind the other."""
     uses, at = derived
     if not len(at):
         return at
-    # A derived use and the direct one it rests on have the claim in common.
-    direct = np.flatnonzero(uses.via < 0)
+    # 1. A derived use and the direct one it rests on have the claim in common: that one's identifier is the nearer.
+    direct = np.flatnonzero((uses.via < 0) & (uses.identifier >= 0))
     order = direct[np.argsort(uses.claim[direct], kind="stable")]
-    near = identifier[order[np.searchsorted(uses.claim[order], uses.claim[at])]]
-    far = identifier[at]
-    fine = ~hub[near] & ~hub[far]
-    near, far, _ = number_pairs(near[fine], far[fine])
-    return shadows(*links, near, far)
+    place = np.minimum(np.searchsorted(uses.claim[order], uses.claim[at]), len(order) - 1)
+    known = uses.claim[order[place]] == uses.claim[at]
+    near, far = identifier[order[place[known]]], identifier[at[known]]
+    near, far, _ = number_pairs(near, far)
+    # 2. What is reached from one identifier alone says what that one says.
+    sources = np.bincount(far, minlength=len(hub))
+    sources[np.unique(identifier[direct])] += 2
+    alone = np.flatnonzero(sources == 1)
+    # 3. Of the others the one behind says what the nearer one says, where it takes in all of its users.
+    fine = ~hub[near] & ~hub[far] & (sources[far] > 1)
+    return np.union1d(alone, shadows(*links, near[fine], far[fine]))
 
 
 def _caps(code: Codes, kinds: Kinds, words: Sequence[str]) -> Ints:

@@ -65,8 +65,8 @@ def _log_moments(degrees: Ints, most: int) -> Reals:
 def log_shapes(groups: Groups) -> Reals:
     """The logarithm of how many shapes each group's could be, so that e-values of all shapes together are one test.
 
-    For members and for identifiers: a code for their number, and a bound on the ways in which links beyond two each can
-    be spread over them, exp(π√(2n/3)) partitions of n (Hardy and Ramanujan 1918).
+    For members and for identifiers: a code for their number, and the ways in which links beyond two each can be spread
+    over them, which are at most the partitions of that number.
     """
     core = groups.core
     links = np.bincount(groups.group[core], minlength=groups.count)
@@ -74,7 +74,18 @@ def log_shapes(groups: Groups) -> Reals:
     for side in (groups.member[core], groups.identifier[core]):
         of, _, _ = number_pairs(groups.group[core], side)
         nodes = np.bincount(of, minlength=groups.count)
-        found += np.pi * np.sqrt(2 * np.maximum(links - 2 * nodes, 0) / 3) + np.log(np.maximum(nodes * (nodes + 1), 1))
+        found += _log_partitions(links - 2 * nodes) + np.log(np.maximum(nodes * (nodes + 1), 1))
+    return found
+
+
+def _log_partitions(n: Ints) -> Reals:
+    """The logarithm of the number of partitions of each n: exact to 255, beyond that the bound exp(π√(2n/3))."""
+    ways = [1] + [0] * 255
+    for part in range(1, 256):
+        for total in range(part, 256):
+            ways[total] += ways[total - part]
+    n = np.maximum(n, 0)
+    found: Reals = np.where(n < 256, np.log(np.array(ways, dtype=np.float64))[np.minimum(n, 255)], np.pi * np.sqrt(2 * n / 3))
     return found
 
 
