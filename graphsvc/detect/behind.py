@@ -33,7 +33,9 @@ def _behind(uses: Uses, order: Ints, ordered: Ints, ends: tuple[Ints, Ints, Code
     kept = since <= until
     use, join = use[kept], join[kept]
     way = uses.way[use]
-    return Uses(uses.actor[use], far[join], code[join], way, since[kept], until[kept], uses.claim[use], joins.claim[join])
+    return Uses(
+        uses.actor[use], far[join], code[join], way, since[kept], until[kept], uses.claim[use], joins.claim[join]
+    )
 
 
 def shadows(actor: Ints, identifier: Ints, near: Ints, far: Ints) -> Ints:

@@ -37,7 +37,9 @@ def as_uses(contacts: Pairs, uses: Uses) -> tuple[Uses, Ints]:
     # 3. Nobody is in contact with itself, and switchboards with everybody.
     others = np.bincount(np.concatenate([first, second]), minlength=len(names))
     fine = ((first != second) & (others[first] <= CAP) & (others[second] <= CAP))[number]
-    found = [_ends(contacts, fine, number, member, claim) for member, claim in zip((a, b), np.split(claims, 2), strict=True)]
+    found = [
+        _ends(contacts, fine, number, member, claim) for member, claim in zip((a, b), np.split(claims, 2), strict=True)
+    ]
     return found[0].with_more(found[1]), pairs
 
 

@@ -11,6 +11,7 @@ from graphsvc.detect.arrays import Flags, Ints
 ROUNDS = 64
 """At most this many rounds prune all links at once, the rest goes link by link: a chain of n nodes needs n rounds."""
 
+
 def two_core(left: Ints, right: Ints) -> Flags:
     """Which links of a bipartite graph lie in its 2-core; ``left`` and ``right`` number each side from 0."""
     keep = np.ones(len(left), dtype=np.bool_)
@@ -68,5 +69,3 @@ def components(n: int, a: Ints, b: Ints) -> Ints:
             if np.array_equal(jumped, parent):
                 break
             parent = jumped
-
-

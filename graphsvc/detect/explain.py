@@ -144,7 +144,9 @@ def _reasons(facts: Facts, cycles: int) -> list[Reason]:
         if accounts:
             reasons.append(Reason(text.format(len(accounts)), _all(facts.by_account[one] for one in accounts)))
     if facts.tag:
-        reasons.append(Reason(f"may be innocent: it looks like a {facts.tag}".replace("a account", "an account"), every))
+        reasons.append(
+            Reason(f"may be innocent: it looks like a {facts.tag}".replace("a account", "an account"), every)
+        )
     if facts.hubs:
         text = f"identifiers of too many accounts, shared as well but left out: {len(facts.hubs)}"
         reasons.append(Reason(text, _all(facts.hubs.values())))
@@ -173,5 +175,3 @@ def _all(parts: object) -> tuple[int, ...]:
 
 def _day(days: int) -> str:
     return datetime.fromtimestamp(days * DAY, UTC).date().isoformat()
-
-

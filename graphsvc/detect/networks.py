@@ -20,7 +20,7 @@ NARROW = 3
 class Networks:
     """``network``: each ring's network, named by its first ring. ``between`` and ``ring``: which member joins which ring.
 
-    ``over`` is the identifier that they share, or -1 where the member is the ring's own.
+    ``over`` is an identifier that they share, of which there may be several, or -1 where the member is the ring's own.
     """
 
     network: Ints
@@ -47,19 +47,15 @@ def join_rings(rings: int, core: tuple[Ints, Ints], links: tuple[Ints, Ints]) ->
     other = who[by_identifier[spans(start[own], counts)]]
     of, over, mine = (np.repeat(part, counts) for part in (own_ring, own, own_member))
     strange = other != mine
-    # 2. Each ring that a member knows, over the first such identifier; its own rings too.
+    # 2. Each ring that a member knows, over every such identifier; its own rings too.
     between = np.concatenate([other[strange], member])
     known = np.concatenate([of[strange], ring])
     means = np.concatenate([over[strange], np.full(len(member), -1, dtype=np.int64)])
-    order = np.lexsort((means, known, between))
-    between, known, means = between[order], known[order], means[order]
-    first = np.ones(len(order), dtype=np.bool_)
-    first[1:] = (between[1:] != between[:-1]) | (known[1:] != known[:-1])
-    between, known, means = between[first], known[first], means[first]
     # 3. Who knows two rings joins them.
-    _, number = compact(between)
-    several = np.bincount(number, minlength=1)[number] >= 2
+    _, node = compact(between)
+    knower, _, _ = number_pairs(node, known)
+    several = np.bincount(knower, minlength=1)[node] >= 2
     between, known, means = between[several], known[several], means[several]
-    node = compact(between)[1]
+    _, node = compact(between)
     network = components(rings + int(node.max(initial=-1)) + 1, known, node + rings)[:rings]
     return Networks(network, between, known, means)

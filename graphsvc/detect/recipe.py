@@ -101,9 +101,7 @@ class Grouped:
     ranks: Ranks
 
 
-def detect(
-    claims: Claims, parameters: Parameters, names: Names, stage: Callable[[str], None] = NO_STAGE
-) -> Found:
+def detect(claims: Claims, parameters: Parameters, names: Names, stage: Callable[[str], None] = NO_STAGE) -> Found:
     """Find the rings in ``claims``, which must be exactly what the asker may analyse.
 
     ``names`` gives, for entity integers, strings visible to the asker that are different for different entities; they
@@ -205,5 +203,6 @@ def _between(claims: Claims, graph: Graph, networks: Networks) -> dict[int, Reco
     found: dict[int, Records] = {}
     rings, members = networks.ring[known].tolist(), graph.members[networks.between[known]].tolist()
     for ring, member, start, end in zip(rings, members, low.tolist(), high.tolist(), strict=True):
-        found.setdefault(ring, {})[member] = tuple(sorted(set(record[order[start:end]].tolist())))
+        so_far = found.setdefault(ring, {})
+        so_far[member] = tuple(sorted({*so_far.get(member, ()), *record[order[start:end]].tolist()}))
     return found

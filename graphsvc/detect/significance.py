@@ -85,7 +85,9 @@ def _log_partitions(n: Ints) -> Reals:
         for total in range(part, 256):
             ways[total] += ways[total - part]
     n = np.maximum(n, 0)
-    found: Reals = np.where(n < 256, np.log(np.array(ways, dtype=np.float64))[np.minimum(n, 255)], np.pi * np.sqrt(2 * n / 3))
+    found: Reals = np.where(
+        n < 256, np.log(np.array(ways, dtype=np.float64))[np.minimum(n, 255)], np.pi * np.sqrt(2 * n / 3)
+    )
     return found
 
 

@@ -89,9 +89,7 @@ def stand(claims: Claims, first: Search, settings: Settings, ranks: Ranks) -> St
     return Standing(copies, found)
 
 
-def withstands(
-    claims: Claims, standing: Standing, settings: Settings, ranks: Ranks, more: tuple[Ints, Ints]
-) -> Flags:
+def withstands(claims: Claims, standing: Standing, settings: Settings, ranks: Ranks, more: tuple[Ints, Ints]) -> Flags:
     """Which groups stay what they are where claims are added to their worlds, given as (positions, groups)."""
     position, world = _cited(standing.found, standing.claims.origin)
     world, position, _ = number_pairs(np.concatenate([world, more[1]]), np.concatenate([position, more[0]]))
