@@ -58,7 +58,8 @@ class RingParameters:
     )
     min_accounts: int | None = strawberry.field(default=None, description="A ring has at least this many accounts.")
     resolution: int | None = strawberry.field(
-        default=None, description="CPM resolution in thousandths of a link per pair of nodes."
+        default=None,
+        description="CPM resolution in thousandths of a link per pair of nodes; left out: chosen piece by piece.",
     )
     limit: int | None = strawberry.field(default=None, description="The most rings to return.")
     seed: int | None = strawberry.field(default=None, description="Seed of the community search.")

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from graphsvc.answers.noted import Noted, Packed, Terms
 from graphsvc.answers.tables import Entities, Links
-from graphsvc.detect.score import Ring
+from graphsvc.detect.explain import Ring
 from graphsvc.graph.facts import LINK_GROUPS, RECORD_GROUPS, EntityFacts, Link, LinkClaim, RecordClaim, Told
 from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.graph.turns import deal

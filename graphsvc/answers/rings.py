@@ -16,10 +16,14 @@ import numpy as np
 
 from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns
-from graphsvc.detect.projection import Ints, Kinds
+from graphsvc.detect.arrays import Ints
+from graphsvc.detect.evidence import Kinds
 from graphsvc.detect.recipe import Found, Parameters, detect
 from graphsvc.graph.facts import IDENTIFIED
 from graphsvc.policy.scope import Scope
+
+LIMIT = 100
+"""So many rings are shown unless more are asked for: households and the like come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def _find(
     claims = columns.select(scope, int(time.time()))
     # 2. Make each entity a separate node in each world.
     claims, apart = take_apart(claims, scope)
-    # 3. Project, prune, cut into communities, rank, explain (detect).
+    # 3. Search, let each stand alone, judge, rank, explain (detect).
     found = detect(claims, parameters, lambda nodes: names(apart, nodes))
     stated = [(name, _shown(value)) for name, value in sorted(parameters.stated().items())]
     return Detected(found, apart, stated)
@@ -108,7 +112,7 @@ def _parameters(asked: Mapping[str, Any]) -> Parameters:
         kinds = Kinds(kinds.actors, kinds.identifiers, given.pop("hub_cap"))
     if "identifier_kinds" in given:
         kinds = Kinds(kinds.actors, tuple(given.pop("identifier_kinds")), kinds.cap)
-    return Parameters(kinds=kinds, **given)
+    return Parameters(kinds=kinds, **{"limit": LIMIT, **given})
 
 
 def _shown(value: Any) -> str:

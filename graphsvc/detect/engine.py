@@ -1,52 +1,86 @@
-"""Community detection by the constant Potts model with the Leiden algorithm (Traag, Waltman, van Eck 2019)."""
+"""Engines: communities by the constant Potts model with the Leiden algorithm (Traag, Waltman, van Eck 2019).
+
+Two views of a bipartite graph behind one interface: **ties**, in which members and identifiers are nodes alike; and
+**shares**, in which members are nodes and every identifier spreads its weight over the pairs of its members, so that
+rings of many things shared by two each are dense too.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import graspologic_native
 import numpy as np
 
-from graphsvc.detect.projection import Ints, components
+from graphsvc.detect.arrays import Ints, Reals, compact, first_of_each, number_pairs, spans, starts_of
+
+Engine = Callable[[Ints, Ints, Ints, float, int], Ints]
+"""(links' members, links' identifiers, each link's part, resolution, seed) → each link's identifier's community.
+
+Members and identifiers are numbered from 0 on their own. Parts share no node; what is found in one does not depend on
+the others. Communities are numbers without meaning; none reaches into two parts.
+"""
 
 
-def communities(n: int, a: Ints, b: Ints, resolution: float, seed: int) -> Ints:
-    """Each node's community for ``n`` nodes and undirected links ``a``–``b`` (each once, sorted).
+def by_ties(member: Ints, identifier: Ints, part: Ints, resolution: float, seed: int) -> Ints:
+    """Communities of members and identifiers. ``resolution`` is a density: links per pair of nodes."""
+    offset = int(member.max(initial=-1)) + 1
+    weight = np.ones(len(member))
+    found = _communities(member, identifier + offset, weight, part, resolution, seed)
+    return found[identifier + offset]
 
-    Communities are numbered by their smallest node. Components are handled one by one, each with the same seed, so that
-    what is found in one does not depend on what else is in the graph. ``resolution`` is the density, links per pair of
-    nodes, above which nodes belong together. Deterministic for equal input.
+
+def by_shares(member: Ints, identifier: Ints, part: Ints, resolution: float, seed: int) -> Ints:
+    """Communities of members by what they share; an identifier goes with most of its members, the first of equals.
+
+    ``resolution`` is a density: shared identifiers per pair of members, one with n members counting 1/(n-1) a pair.
     """
-    found = np.arange(n, dtype=np.int64)
-    component = components(n, a, b)
-    nodes_in_order = np.argsort(component, kind="stable")
-    links_in_order = np.argsort(component[a], kind="stable")
-    roots, node_counts = np.unique(component, return_counts=True)
-    link_counts = np.bincount(np.searchsorted(roots, component[a]), minlength=len(roots))
-    node_ends, link_ends = np.cumsum(node_counts), np.cumsum(link_counts)
-    for size, node_end, links, link_end in zip(node_counts, node_ends, link_counts, link_ends, strict=True):
-        if not links:
-            continue
-        nodes = nodes_in_order[node_end - size : node_end]
-        chosen = links_in_order[link_end - links : link_end]
-        found[nodes] = nodes[_leiden(nodes, a[chosen], b[chosen], resolution, seed)]
+    names, place = compact(identifier)
+    order, start = np.argsort(place, kind="stable"), starts_of(place, len(names))
+    users = np.diff(start)[place]
+    left, right = np.repeat(member, users), member[order[spans(start[place], users)]]
+    share, once = np.repeat(1 / np.maximum(users - 1, 1), users), left < right
+    a, b, pair = number_pairs(left[once], right[once])
+    first = np.zeros(len(a), dtype=np.int64)
+    first[pair] = np.repeat(part, users)[once]
+    weight = np.bincount(pair, weights=share[once], minlength=len(a))
+    found = _communities(a, b, weight, first, resolution, seed, int(member.max(initial=-1)) + 1)
+    # Each identifier's community is that of most of its members.
+    what, community, number = number_pairs(place, found[member])
+    votes = np.bincount(number, minlength=len(what))
+    best = np.lexsort((community, -votes, what))
+    chosen: Ints = community[best[first_of_each(what[best])]][place]
+    return chosen
+
+
+def _communities(a: Ints, b: Ints, weight: Reals, part: Ints, resolution: float, seed: int, nodes: int = 0) -> Ints:
+    """Each node's community, named by its smallest node; each part is handled on its own, with the same seed."""
+    nodes = max(nodes, int(max(a.max(initial=-1), b.max(initial=-1))) + 1)
+    found = np.arange(nodes, dtype=np.int64)
+    if not len(a):
+        return found
+    row, column, both = np.concatenate([a, b]), np.concatenate([b, a]), np.concatenate([weight, weight])
+    order = np.lexsort((column, row, np.concatenate([part, part])))
+    row, column, both, of = row[order], column[order], both[order], np.concatenate([part, part])[order]
+    # Nodes part by part, in their order; each has its place within its part, and its links lie together.
+    heads = np.flatnonzero(first_of_each(row) | first_of_each(of))
+    node, ends = row[heads], np.concatenate([heads, [len(row)]])
+    part_heads = np.flatnonzero(first_of_each(of[heads]))
+    place = np.empty(nodes, dtype=np.int64)
+    place[node] = np.arange(len(node)) - np.repeat(part_heads, np.diff([*part_heads.tolist(), len(node)]))
+    target = place[column].astype(np.int32)
+    for start, end in zip(part_heads.tolist(), [*part_heads[1:].tolist(), len(node)], strict=True):
+        low, high = int(ends[start]), int(ends[end])
+        membership = _leiden(ends[start : end + 1] - low, target[low:high], both[low:high], resolution, seed)
+        within = node[start:end]
+        _, smallest, number = np.unique(membership, return_index=True, return_inverse=True)
+        found[within] = within[smallest[number]]
     return found
 
 
-def _leiden(nodes: Ints, a: Ints, b: Ints, resolution: float, seed: int) -> Ints:
-    """For each of the sorted ``nodes`` of one component the position of its community's first node."""
-    n = len(nodes)
-    left, right = np.searchsorted(nodes, a), np.searchsorted(nodes, b)
-    row, column = np.concatenate([left, right]), np.concatenate([right, left])
-    order = np.lexsort((column, row))
+def _leiden(pointers: Ints, targets: np.ndarray, weights: Reals, resolution: float, seed: int) -> Ints:
+    n = len(pointers) - 1
     _, membership = graspologic_native.leiden_csr(
-        np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))]).astype(np.int64),
-        column[order].astype(np.int32),
-        np.ones(len(row), dtype=np.float64),
-        n,
-        resolution=resolution,
-        iterations=2,
-        use_modularity=False,
-        seed=seed,
+        pointers, targets, weights, n, resolution=resolution, iterations=2, use_modularity=False, seed=seed
     )
-    community = np.array([membership[node] for node in range(n)], dtype=np.int64)
-    _, first, number = np.unique(community, return_index=True, return_inverse=True)
-    return first[number].astype(np.int64)
+    return np.fromiter(map(membership.__getitem__, range(n)), dtype=np.int64, count=n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import count
 
 import numpy as np
@@ -37,8 +37,48 @@ class Claims:
     dst: np.ndarray
     src_kind: np.ndarray
     dst_kind: np.ndarray
+    kind: np.ndarray
     rec: np.ndarray
+    since: np.ndarray
+    until: np.ndarray
     words: tuple[str, ...]
+
+    def only(self, wanted: np.ndarray) -> Claims:
+        """Some of the claims, by flags or positions."""
+        return Claims(*(getattr(self, one.name)[wanted] for one in fields(self) if one.name != "words"), self.words)
+
+
+NEVER = -(1 << 62)
+"""A time that nobody stated."""
+DAY = 86_400
+
+
+def listed(*rows: tuple) -> tuple[Claims, dict[str, int]]:
+    """Claims from rows (from, verb, to, first day, last day), the days being optional; and each name's number.
+
+    A name's first letter tells its kind: a Account, n Person, p Phone, d Device, e Email, h Address, w PaymentAccount,
+    c Parcel.
+    """
+    spelled = {
+        "a": "Account", "n": "Person", "p": "Phone", "d": "Device", "e": "Email", "h": "Address",
+        "w": "PaymentAccount", "c": "Parcel",
+    }  # fmt: skip
+    words = tuple(sorted({*spelled.values(), *(row[1] for row in rows)}))
+    number: dict[str, int] = {}
+    for row in rows:
+        for name in (row[0], row[2]):
+            number.setdefault(name, len(number))
+    days = [[(row[at] * DAY if len(row) > at else NEVER) for row in rows] for at in (3, 4)]
+    ends = [[row[at] for row in rows] for at in (0, 2)]
+    kinds = [[words.index(spelled[name[0]]) for name in end] for end in ends]
+    return Claims(
+        *(np.array([number[name] for name in end], np.int64) for end in ends),
+        *(np.array(kind, np.int32) for kind in kinds),
+        np.array([words.index(row[1]) for row in rows], np.int32),
+        np.arange(len(rows)),
+        *(np.array(day, np.int64) for day in days),
+        words,
+    ), number
 
 
 def make_world(seed: int, accounts: int = 1500, rings: int = 15) -> World:
@@ -88,7 +128,7 @@ def _rings(world: World, rings: int) -> None:
 def claims_of(world: World, numbers: dict[int, int] | None = None, order_seed: int = 0) -> Claims:
     """The world's claims, entities numbered by ``numbers``; every third claim the other way round."""
     numbers = numbers or {entity: entity for entity in world.kinds}
-    words = tuple(sorted(set(world.kinds.values())))
+    words = (*sorted(set(world.kinds.values())), "USES")
     code = {word: n for n, word in enumerate(words)}
     rows = [(a, b) if n % 3 else (b, a) for n, (a, b) in enumerate(world.links)]
     numbered = [(*row, n) for n, row in enumerate(rows)]
@@ -98,7 +138,10 @@ def claims_of(world: World, numbers: dict[int, int] | None = None, order_seed: i
         dst=np.array([numbers[b] for _, b, _ in numbered], np.int64),
         src_kind=np.array([code[world.kinds[a]] for a, _, _ in numbered], np.int32),
         dst_kind=np.array([code[world.kinds[b]] for _, b, _ in numbered], np.int32),
+        kind=np.full(len(numbered), len(words) - 1, np.int32),
         rec=np.array([n for _, _, n in numbered], np.int64),
+        since=np.full(len(numbered), NEVER, np.int64),
+        until=np.full(len(numbered), NEVER, np.int64),
         words=words,
     )
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from graphsvc.columns.claims import claims_table
 from graphsvc.columns.store import Columns
-from graphsvc.detect.projection import ROUNDS, Kinds, components, project, two_core
+from graphsvc.detect.core import ROUNDS, components, two_core
+from graphsvc.detect.evidence import Kinds
+from graphsvc.detect.explain import decimal
 from graphsvc.detect.recipe import Found, Parameters, detect
-from graphsvc.detect.score import _decimal
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling, Label
 
@@ -82,6 +83,8 @@ def test_planted_rings_are_found_among_decoys(seed: int) -> None:
     hits = [max(len(p & ring) / len(p | ring) for p in world.planted) > 0.5 for ring in rings]
     precision = [sum(hits[: n + 1]) / (n + 1) for n, hit in enumerate(hits) if hit]
     assert sum(precision) / len(precision) >= 0.85, "rings come before decoys"
+    tagged = [bool(ring.tag) for ring in found.rings]
+    assert tagged == sorted(tagged), "what may be innocent comes last"
     assert found.excluded_hubs == 7, "four depots and three call centres"
     # Without cap and pruning the same world is one lump.
     everything = nx.Graph(world.links)
@@ -137,7 +140,8 @@ def test_hubs_are_left_out_counted_and_told() -> None:
     assert (found.excluded_hubs, found.accounts, found.links) == (1, 30, 38)
     assert set(found.rings[0].accounts) == {names[f"a{n}"] for n in range(4)} and found.rings[0].hubs == 1
     assert names["p0"] not in found.rings[0].identifiers
-    assert found.rings[0].reasons[-1].text.endswith("left out: 1") and len(found.rings[0].reasons[-1].records) == 4
+    (told,) = [reason for reason in found.rings[0].reasons if reason.text.endswith("left out: 1")]
+    assert len(told.records) >= 21, "that it is a hub is shown by more accounts than the cap"
     raised = detect(claims, Parameters(kinds=Kinds(caps={"Phone": 30})), plain)
     assert raised.excluded_hubs == 0 and names["p0"] in raised.rings[0].identifiers
     lowered = detect(claims, Parameters(kinds=Kinds(caps={"Device": 3})), plain)
@@ -148,7 +152,7 @@ def test_repeated_claims_make_one_link_and_are_all_cited() -> None:
     ring = [(f"a{n}", f"d{m}") for n in range(3) for m in range(2)]
     claims, _ = hand_made(*ring, *ring, ("a0", "d0"))
     (found,) = detect(claims, Parameters(), plain).rings
-    assert (found.links, found.cycles, found.score) == (6, 2, "0.667")
+    assert (found.links, found.cycles, found.score) == (6, 2, "0.000")
     assert found.reasons[0].records == tuple(range(13))
 
 
@@ -159,7 +163,8 @@ def test_every_reason_cites_claims_of_the_ring() -> None:
         for reason in ring.reasons:
             assert reason.records
             ends = [set(world.links[record]) for record in reason.records]
-            assert all(end & accounts for end in ends)
+            aside = "left out" in reason.text or "go-betweens" in reason.text
+            assert aside or all(end & accounts for end in ends)
             if reason.entity is not None:
                 assert all(reason.entity in end for end in ends)
 
@@ -167,7 +172,6 @@ def test_every_reason_cites_claims_of_the_ring() -> None:
 def test_trees_and_pairs_are_no_rings() -> None:
     tree = [("a0", "p0"), ("a1", "p0"), ("a1", "p1"), ("a2", "p1"), ("a2", "p2")]
     claims, _ = hand_made(*tree)
-    assert project(claims, Kinds()).actors == 0
     assert detect(claims, Parameters(), plain).rings == ()
     pair, _ = hand_made(*[(f"a{n}", f"d{m}") for n in range(2) for m in range(4)])
     assert detect(pair, Parameters(), plain).rings == ()
@@ -176,7 +180,7 @@ def test_trees_and_pairs_are_no_rings() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     none, words = np.empty(0, np.int64), np.empty(0, np.int32)
-    found = detect(Claims(none, none, words, words, none, ()), Parameters(), plain)
+    found = detect(Claims(none, none, words, words, words, none, none, none, ()), Parameters(), plain)
     assert (found.rings, found.excluded_hubs, found.accounts, found.links) == ((), 0, 0, 0)
 
 
@@ -186,8 +190,11 @@ def test_limit_keeps_the_best() -> None:
     rings = every.rings
     assert few.rings == rings[:3]
     assert few.more and not every.more and not detect(claims, Parameters(limit=len(rings)), plain).more
-    scores = [Fraction(ring.cycles, len(ring.accounts)) for ring in rings]
-    assert scores == sorted(scores, reverse=True) and [ring.rank for ring in rings] == list(range(1, len(rings) + 1))
+    scores = [(bool(ring.tag), -float(ring.score)) for ring in rings]
+    assert scores == sorted(scores) and [ring.rank for ring in rings] == list(range(1, len(rings) + 1))
+    least = detect(claims, Parameters(order="chance"), plain).rings
+    assert [ring.log_e for ring in least if not ring.tag] == sorted(ring.log_e for ring in rings if not ring.tag)
+    assert {ring.accounts for ring in least} == {ring.accounts for ring in rings}
 
 
 def test_columns_feed_detection(tmp_path: Path) -> None:
@@ -223,6 +230,7 @@ def test_columns_feed_detection(tmp_path: Path) -> None:
         {"limit": 0},
         {"kinds": Kinds(actors=("Phone",))},
         {"kinds": Kinds(cap=1)},
+        {"order": "size"},
     ],
 )
 def test_wrong_parameters_are_refused(wrong: dict) -> None:
@@ -237,7 +245,7 @@ def test_scores_are_rounded_without_floats() -> None:
         (Fraction(7, 1), "7.000"),
         (Fraction(1, 2000), "0.001"),
     ):
-        assert _decimal(value) == shown
+        assert decimal(value) == shown
 
 
 def test_records_that_repeat_a_link_make_no_ring_larger_or_more_certain() -> None:
@@ -257,7 +265,9 @@ def test_records_that_repeat_a_link_make_no_ring_larger_or_more_certain() -> Non
 
 
 def test_a_link_claimed_a_hundred_times_closes_no_cycle() -> None:
-    claims, number = hand_made(("a1", "p1"), ("a2", "p1"), *[("a2", "p2"), ("a3", "p2")] * 100)
-    assert not project(claims, Kinds()).ids.size
+    two = Parameters(min_accounts=2)
+    claims, _ = hand_made(("a1", "p1"), ("a2", "p1"), *[("a2", "p2"), ("a3", "p2")] * 100)
+    assert detect(claims, two, plain).rings == ()
     closed, _ = hand_made(*[("a1", "p1"), ("a2", "p1"), ("a2", "p2"), ("a1", "p2")] * 3)
-    assert len(project(closed, Kinds()).actor) == 4 and number["a1"] == 1
+    (ring,) = detect(closed, two, plain).rings
+    assert ring.links == 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphsvc.answers.rendering import CITED, Shapes
-from graphsvc.detect.score import Reason, Ring
+from graphsvc.detect.explain import Reason, Ring
 from graphsvc.graph.handles import Handles
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
