@@ -54,6 +54,18 @@ class ValueProblem(InvalidInput):
         self.rejects = rejects
 
 
+class SeveralValues(ValueProblem):
+    """A cell that holds several values of its type, or values and other text.
+
+    ``values`` are canonical; ``rest`` are the pieces that are none, each with its problem. Whoever can take several
+    values does; for all others it is a problem like any other.
+    """
+
+    def __init__(self, code: str, message: str, values: list[str], rest: list[tuple[str, ValueProblem]]) -> None:
+        super().__init__(code, message)
+        self.values, self.rest = values, rest
+
+
 @dataclass(frozen=True, slots=True)
 class CleanContext:
     """What cleaning may know beside the value: the contributor's default region (ISO 3166-1) and its slug."""

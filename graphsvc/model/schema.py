@@ -22,6 +22,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
 from graphsvc.model.hints import hint
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.numbering import Numbering, load_numbering
 from graphsvc.model.product import product_data
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
 from graphsvc.model.spreadsheets import restored
@@ -204,7 +205,8 @@ def load_schema(directory: Path | None = None) -> Schema:
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     codelists = {path.stem: load_codelist(path) for path in files if path.parent.name == "codelists"}
     sites, couriers = load_sites(root / "sites.yaml"), load_couriers(root / "couriers.yaml")
-    types = dict(TYPES) | _listed_types(codelists, sites, couriers)
+    numbering = load_numbering(root / "numbering.yaml")
+    types = dict(TYPES) | _listed_types(codelists, sites, couriers, numbering)
     kinds = [_kind(path, types, couriers) for path in files if path.parent.name == "entities"]
     if not kinds:
         raise InvalidInput(f"no entity files in {root.name}/entities", code="bad_file", where="entities")
@@ -218,16 +220,18 @@ def load_schema(directory: Path | None = None) -> Schema:
     return Schema(by_name, *frozen, sites, couriers, gradings, f"sha256:{digest.hexdigest()}")
 
 
-def _listed_types(codelists: Mapping[str, Codelist], sites: Sites, couriers: Couriers) -> dict[str, ValueType]:
+def _listed_types(
+    codelists: Mapping[str, Codelist], sites: Sites, couriers: Couriers, numbering: Numbering
+) -> dict[str, ValueType]:
     text: Mapping[str, Any] = MappingProxyType({"type": "string"})
+    digits: Mapping[str, Any] = MappingProxyType({"type": ["string", "integer"]})
     found = [
         ValueType("site", sites.clean, text, "A site, by name or host"),
         ValueType("listing-url", sites.listing, text, "The address of an advert"),
         ValueType("profile-url", sites.profile, text, "The address of a profile"),
         ValueType("courier", couriers.clean, text, "A courier, by name"),
-        ValueType(
-            "waybill", TYPES["identifier"].clean, MappingProxyType({"type": ["string", "integer"]}), "A waybill number"
-        ),
+        ValueType("waybill", TYPES["identifier"].clean, digits, "A waybill number"),
+        ValueType("phone", numbering.clean, digits, "A telephone number, any writing"),
     ]
     if "countries" in codelists:
         found.append(ValueType("country", codelists["countries"].clean, text, "A country, ISO 3166-1 alpha-2"))

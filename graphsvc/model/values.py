@@ -1,6 +1,6 @@
 """The value types that schema files may name: one cleaner and one JSON Schema fragment each.
 
-Types that read lists of the schema (``code:<list>``, ``site``, ``courier``, ``listing-url``, ``profile-url``) are added
+Types that read lists of the schema (``code:<list>``, ``site``, ``courier``, ``phone``, ``listing-url``, …) are added
 when a schema is loaded; see :mod:`graphsvc.model.schema`.
 """
 
@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any
 
 from graphsvc.model import identifiers, scalars
-from graphsvc.model.phones import phone
 from graphsvc.model.scalars import CleanContext, ValueProblem, as_text
 from graphsvc.model.wallets import wallet
 
@@ -39,6 +38,11 @@ class ValueType:
     def identifies(self) -> bool:
         """Whether values identify something, and are not text, a quantity, a time or a code."""
         return self.name not in _PLAIN and not self.name.startswith("code:")
+
+    @property
+    def counts(self) -> bool:
+        """Whether values are quantities."""
+        return self.name in ("integer", "decimal")
 
 
 def clean(name: str, value: Any, context: CleanContext) -> Any:
@@ -77,7 +81,6 @@ def _types() -> dict[str, ValueType]:
         ("decimal", _scalar(scalars.decimal), _NUMBER, "An exact number, best written as a string"),
         ("date", _scalar(scalars.day), _TEXT, "YYYY-MM-DD, YYYY-MM or YYYY"),
         ("datetime", _scalar(scalars.moment), _ONLY_TEXT, "RFC 3339 with offset, or a date"),
-        ("phone", lambda v, c: phone(as_text(v), c.region), _TEXT, "A telephone number, any writing"),
         ("national-id", lambda v, c: identifiers.national_id(as_text(v), c.region), _TEXT, "Resident number, CC:…"),
         ("email", _plain(identifiers.email), _ONLY_TEXT, "An e-mail address"),
         ("url", _plain(identifiers.url), _ONLY_TEXT, "A web address"),

@@ -130,7 +130,7 @@ def test_codes_are_suggested():
 
 def test_region_is_needed_for_a_national_number():
     with pytest.raises(ValueProblem, match="set `region`") as caught:
-        clean("phone", "13800138000", CleanContext())
+        SCHEMA.clean("phone", "13800138000", CleanContext())
     assert caught.value.code == "phone_without_region"
 
 
