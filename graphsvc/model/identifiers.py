@@ -223,8 +223,8 @@ def s10(value: str) -> str:
 
 
 def looks_s10(raw: str) -> bool:
-    """Whether a compact waybill has the form of S10, whatever its check digit."""
-    return re.fullmatch(r"[A-Z]{2}[0-9]{9}[A-Z]{2}", raw) is not None
+    """Whether a compact waybill has the form of S10, whatever its check digit. WW, XX and ZZ are no countries."""
+    return re.fullmatch(r"[A-Z]{2}[0-9]{9}(?!WW|XX|ZZ)[A-Z]{2}", raw) is not None
 
 
 def is_s10(raw: str) -> bool:

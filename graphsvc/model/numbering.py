@@ -78,8 +78,8 @@ class Numbering:
     def clean(self, value: Any, context: CleanContext) -> str:
         """A telephone number as ``+8613800138000``; the context's region reads national numbers.
 
-        Raises ValueProblem (``invalid_phone``, ``ambiguous_phone``, ``phone_without_region``): the number is kept, never
-        linked; or SeveralValues where the cell holds several numbers, or one and something that is none.
+        Raises ValueProblem (``invalid_phone``, ``ambiguous_phone``, ``phone_without_region``): the number is kept,
+        never linked; or SeveralValues where the cell holds several numbers, or one and something that is none.
         """
         return _clean(self, value if isinstance(value, str) else as_text(value), context.region)
 

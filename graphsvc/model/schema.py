@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from graphsvc.model.catalogues import Codelist, Couriers, Sites, load_codelist, load_couriers, load_sites
+from graphsvc.model.catalogues import Codelist, load_codelist
+from graphsvc.model.couriers import Couriers, load_couriers
 from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
@@ -25,6 +26,7 @@ from graphsvc.model.labels import GROUPS
 from graphsvc.model.numbering import Numbering, load_numbering
 from graphsvc.model.product import product_data
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
+from graphsvc.model.sites import Sites, load_sites
 from graphsvc.model.spreadsheets import restored
 from graphsvc.model.values import TYPES, ValueType
 
@@ -43,7 +45,7 @@ class _AttributeFile(msgspec.Struct, forbid_unknown_fields=True):
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
     scheme: str
     parts: dict[str, str]
-    compose: Literal["", "waybill"] = ""
+    compose: Literal["", "waybill", "account", "advert"] = ""
 
 
 class _KindFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -207,7 +209,8 @@ def load_schema(directory: Path | None = None) -> Schema:
     sites, couriers = load_sites(root / "sites.yaml"), load_couriers(root / "couriers.yaml")
     numbering = load_numbering(root / "numbering.yaml")
     types = dict(TYPES) | _listed_types(codelists, sites, couriers, numbering)
-    kinds = [_kind(path, types, couriers) for path in files if path.parent.name == "entities"]
+    composers = {"waybill": couriers.compose, "account": sites.account, "advert": sites.advert}
+    kinds = [_kind(path, types, composers) for path in files if path.parent.name == "entities"]
     if not kinds:
         raise InvalidInput(f"no entity files in {root.name}/entities", code="bad_file", where="entities")
     kinds.sort(key=lambda kind: kind.number)
@@ -241,7 +244,7 @@ def _listed_types(
     return {type_.name: type_ for type_ in found}
 
 
-def _kind(path: Path, types: Mapping[str, ValueType], couriers: Couriers) -> Kind:
+def _kind(path: Path, types: Mapping[str, ValueType], composers: Mapping[str, Callable[[str, str], str]]) -> Kind:
     read = read_yaml(path, _KindFile)
     where = path.name
 
@@ -265,8 +268,8 @@ def _kind(path: Path, types: Mapping[str, ValueType], couriers: Couriers) -> Kin
             raise refuse(f"scheme {key.scheme} must be <org> or the first part, <{first}>")
         if (key.scheme == "<org>") != (read.scope == "contributor"):
             raise refuse("kinds of scope contributor, and only they, have the scheme <org>")
-        compose = couriers.compose if key.compose == "waybill" else None
-        keys.append(KeyForm(key.scheme, tuple((name, types[type_]) for name, type_ in key.parts.items()), compose))
+        parts = tuple((name, types[type_]) for name, type_ in key.parts.items())
+        keys.append(KeyForm(key.scheme, parts, composers.get(key.compose)))
     forms = {form.names: form for form in keys}
     if not keys or len(forms) != len(keys):
         raise refuse("keys must be given, and no two may have the same part names")

@@ -159,7 +159,7 @@ def test_what_can_t_be_told_says_why() -> None:
         assert caught.value.code == code and written not in caught.value.message
 
 
-@pytest.mark.parametrize(("region", "old", "new"), [row for row in RENUMBERED])
+@pytest.mark.parametrize(("region", "old", "new"), list(RENUMBERED))
 def test_renumbered_ranges(region: str, old: str, new: str) -> None:
     """Both by hand: an old number with its country code, and the number of today."""
     assert links(None, old) == [new] and links(None, new) == [new]
