@@ -270,7 +270,7 @@ class _Work:
         except ValueProblem as problem:
             if problem.rejects:
                 raise Rejected(problem.code, pointer, problem.message) from problem
-            self.keep(pointer, problem, value)
+            self.keep(pointer, problem, _hidden(value) if attribute.type.secret else value)
             return None
 
     def several(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
@@ -291,6 +291,12 @@ class _Work:
         # Half of a surrogate pair can't be stored as text.
         self.unlinked.append([pointer, problem.code, raw.encode("utf-8", "replace").decode()])
         self.notes.append(RowProblem(self.row, problem.code, pointer, problem.message))
+
+
+def _hidden(value: Any) -> str:
+    """A value that is never kept whole: its last four characters, of a long one."""
+    raw = as_text(value).strip()
+    return "*" * (len(raw) - 4) + raw[-4:] if len(raw) > 8 else "*" * len(raw)
 
 
 def _placed(found: list[CleanEntity], by_key: dict[str, int], entity: CleanEntity, pointer: str) -> int:

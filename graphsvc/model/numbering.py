@@ -98,12 +98,12 @@ class Numbering:
     def _moved(self, raw: str, region: str | None) -> str | None:
         """The new number of one in a renumbered range; None where there is none, or more than one."""
         old = unchecked(raw, region)
-        if old is None or old.country_code not in self.moves:
+        if old is None or (moves := self.moves.get(old.country_code or 0)) is None:
             return None
         digits = phonenumbers.national_significant_number(old)
         coded = re.sub(r"[^0-9]", "", raw).removeprefix("00") == f"{old.country_code}{digits}"
         found = set()
-        for move in self.moves[old.country_code]:
+        for move in moves:
             if (coded or not move.coded) and (match := move.old.fullmatch(digits)) is not None:
                 try:
                     found.add(number(f"+{old.country_code}{match.expand(move.new)}", None))

@@ -28,6 +28,7 @@ from graphsvc.model.product import product_data
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
 from graphsvc.model.sites import Sites, load_sites
 from graphsvc.model.spreadsheets import restored
+from graphsvc.model.taxa import Taxa, load_taxa
 from graphsvc.model.values import TYPES, ValueType
 
 _WORD = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
@@ -207,8 +208,8 @@ def load_schema(directory: Path | None = None) -> Schema:
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     codelists = {path.stem: load_codelist(path) for path in files if path.parent.name == "codelists"}
     sites, couriers = load_sites(root / "sites.yaml"), load_couriers(root / "couriers.yaml")
-    numbering = load_numbering(root / "numbering.yaml")
-    types = dict(TYPES) | _listed_types(codelists, sites, couriers, numbering)
+    numbering, taxa = load_numbering(root / "numbering.yaml"), load_taxa(root / "taxa.yaml")
+    types = dict(TYPES) | _listed_types(codelists, sites, couriers, numbering, taxa)
     composers = {"waybill": couriers.compose, "account": sites.account, "advert": sites.advert}
     kinds = [_kind(path, types, composers) for path in files if path.parent.name == "entities"]
     if not kinds:
@@ -224,7 +225,7 @@ def load_schema(directory: Path | None = None) -> Schema:
 
 
 def _listed_types(
-    codelists: Mapping[str, Codelist], sites: Sites, couriers: Couriers, numbering: Numbering
+    codelists: Mapping[str, Codelist], sites: Sites, couriers: Couriers, numbering: Numbering, taxa: Taxa
 ) -> dict[str, ValueType]:
     text: Mapping[str, Any] = MappingProxyType({"type": "string"})
     digits: Mapping[str, Any] = MappingProxyType({"type": ["string", "integer"]})
@@ -234,6 +235,7 @@ def _listed_types(
         ValueType("profile-url", sites.profile, text, "The address of a profile"),
         ValueType("courier", couriers.clean, text, "A courier, by name"),
         ValueType("waybill", TYPES["identifier"].clean, digits, "A waybill number"),
+        ValueType("taxon", taxa.clean, text, "A species or higher taxon, best by its scientific name"),
         ValueType("phone", numbering.clean, digits, "A telephone number, any writing"),
     ]
     if "countries" in codelists:

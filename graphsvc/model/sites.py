@@ -243,9 +243,9 @@ def load_sites(path: Path) -> Sites:
             for word in words:
                 if table.setdefault(fold(word).casefold(), name) != name:
                     raise bad_file(path, f"{word} names two sites")
-        forms = [_forms(written, path) for written in (read.item, read.user, read.handle)]
+        items, users, handles = (_forms(written, path) for written in (read.item, read.user, read.handle))
         own = frozenset(page.casefold() for page in read.pages)
-        sites[name] = Site(name, *forms, re.compile(read.ids or "(?!)"), read.ignores, own)
+        sites[name] = Site(name, items, users, handles, re.compile(read.ids or "(?!)"), read.ignores, own)
     return Sites(MappingProxyType(names), MappingProxyType(domains), MappingProxyType(sites), pages, short)
 
 

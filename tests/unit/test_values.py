@@ -7,7 +7,7 @@ import pytest
 from graphsvc.model.scalars import CleanContext, ValueProblem
 from graphsvc.model.schema import load_schema
 from graphsvc.model.values import TYPES, clean
-from graphsvc.model.wallets import keccak256
+from graphsvc.model.keccak import keccak256
 
 SCHEMA = load_schema()
 CONTEXT = CleanContext("CN", "pasar")
