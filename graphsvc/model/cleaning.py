@@ -35,13 +35,15 @@ from graphsvc.model.rowfields import (
     reference_of,
     suggested,
 )
-from graphsvc.model.scalars import MAX_TEXT, CleanContext, ValueProblem, as_text, first_moment
+from graphsvc.model.scalars import MAX_TEXT, CleanContext, SeveralValues, ValueProblem, as_text, first_moment
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
 from graphsvc.model.spreadsheets import restored, without_error
 
-CLEANER = 3
-"""Version of the rules here and in :mod:`graphsvc.model.rowfields`: kept with every clean draft, raised whenever a rule
-begins to give another result."""
+CLEANER = 4
+"""Version of the rules here, in :mod:`graphsvc.model.rowfields` and in the cleaners of values: kept with every clean
+draft, raised whenever a rule begins to give another result."""
+NUMBERING_PLAN = "9.0.43"
+"""The version of ``phonenumbers`` whose plans this version of the rules stands for: with another one, raise both."""
 
 
 def merge_defaults(*layers: Defaults | None) -> Defaults:
@@ -119,6 +121,8 @@ def _cleaned(
     elif not entities and not work.problems:
         codes = ", ".join(sorted({code for _, code, _ in work.unlinked}))
         work.refuse(Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
+    if (many := too_many(len(entities), len(links))) is not None:
+        work.refuse(Rejected(*many))
     if work.problems:
         return work.problems
     if notes is not None:
@@ -130,14 +134,15 @@ def _cleaned(
 class _Work:
     """The cleaning of one row: what is known of it so far.
 
-    ``places`` maps ref → (position among the clean entities, kind), or None where the entity could not be linked.
+    ``places`` maps ref → (positions among the clean entities, kind), or None where the entity could not be linked.
+    There are several positions where one cell held several values, such as two telephone numbers.
     """
 
     __slots__ = ("context", "notes", "places", "problems", "row", "schema", "unlinked")
 
     def __init__(self, schema: Schema, context: CleanContext, row: int) -> None:
         self.schema, self.context, self.row = schema, context, row
-        self.places: dict[str, tuple[int, str] | None] = {}
+        self.places: dict[str, tuple[tuple[int, ...], str] | None] = {}
         self.unlinked: list[list[str]] = []
         self.notes: list[RowProblem] = []
         self.problems: list[RowProblem] = []
@@ -156,32 +161,44 @@ class _Work:
                 kind = self.schema.kinds.get(entity.kind)
                 if kind is None:
                     raise Rejected("unknown_kind", f"{pointer}/kind", suggested("kind", entity.kind, self.schema.kinds))
-                key = self.key(entity, kind, pointer)
+                keys = self.keys(entity, kind, pointer)
                 attributes = self.attributes(entity.attributes, kind.attributes, f"{pointer}/attributes")
-                if key is None:
+                if not keys:
                     self.places[entity.ref] = None
                     continue
-                position = by_key.get(key)
-                if position is None:
-                    position = by_key[key] = len(found)
-                    found.append(CleanEntity(entity.kind, key, attributes))
-                else:
-                    _unite(found[position], attributes, pointer)
-                self.places[entity.ref] = (position, entity.kind)
+                positions = tuple(
+                    [
+                        _placed(found, by_key, CleanEntity(entity.kind, key, _copied(attributes, len(keys))), pointer)
+                        for key in keys
+                    ]
+                )
+                self.places[entity.ref] = (positions, entity.kind)
             except Rejected as rejected:
                 self.places.setdefault(entity.ref, None)
                 self.refuse(rejected)
         return found
 
-    def key(self, entity: DraftEntity, kind: Kind, pointer: str) -> str | None:
-        """The canonical key; None, and the raw key in ``unlinked``, where its value has no canonical form."""
+    def keys(self, entity: DraftEntity, kind: Kind, pointer: str) -> list[str]:
+        """The canonical key, or several; none, and the raw key in ``unlinked``, where it has no canonical form."""
         try:
-            return key_of(kind, entity.key, self.context)
+            return [key_of(kind, entity.key, self.context)]
+        except SeveralValues as several:
+            return self.several_keys(several, entity, kind, pointer)
         except ValueProblem as problem:
             if problem.rejects:
                 raise Rejected(problem.code, f"{pointer}/key", problem.message) from problem
             self.keep(f"{pointer}/key", problem, *entity.key.values())
-            return None
+            return []
+
+    def several_keys(self, several: SeveralValues, entity: DraftEntity, kind: Kind, pointer: str) -> list[str]:
+        """One key for each value of a cell; what else stands in the cell is kept."""
+        parts = [name for name, value in entity.key.items() if value is not None and value != ""]
+        if len(parts) != 1:
+            self.keep(f"{pointer}/key", several, *entity.key.values())
+            return []
+        for piece, problem in several.rest:
+            self.keep(f"{pointer}/key", problem, piece)
+        return [key_of(kind, {parts[0]: value}, self.context) for value in several.values]
 
     def links(self, given: list[DraftLink]) -> list[CleanLink]:
         found: list[CleanLink] = []
@@ -191,12 +208,11 @@ class _Work:
             except Rejected as rejected:
                 self.refuse(rejected)
             else:
-                if clean is not None:
-                    found.append(clean)
+                found += clean
         return found
 
-    def link(self, link: DraftLink, pointer: str) -> CleanLink | None:
-        """One clean link; None where one of its ends could not be linked."""
+    def link(self, link: DraftLink, pointer: str) -> list[CleanLink]:
+        """One clean link, or one for each value of an end; none where one of its ends could not be linked."""
         kind = self.schema.links.get(link.kind)
         if kind is None:
             raise Rejected("unknown_link", f"{pointer}/kind", suggested("link", link.kind, self.schema.links))
@@ -208,11 +224,21 @@ class _Work:
         since, until = interval_of(link.observed, f"{pointer}/observed")
         source, target = places[link.source], places[link.target]
         if source is None or target is None:
-            return None
+            return []
         if (source[1], target[1]) not in kind.pairs:
             ways = f"from {', '.join(kind.sources)} to {', '.join(kind.targets)}"
             raise Rejected("link_not_allowed", pointer, f"{link.kind} goes {ways}, not {source[1]} to {target[1]}")
-        return CleanLink(link.kind, source[0], target[0], attributes, since, until)
+        if len(source[0]) == len(target[0]) == 1:
+            return [CleanLink(link.kind, source[0][0], target[0][0], attributes, since, until)]
+        if any(kind.attributes[name].type.counts for group in attributes.values() for name in group):
+            # An amount for two numbers is no amount for each of them.
+            problem = ValueProblem(
+                "several_values", "give each value of the cell its own link: the link has quantities"
+            )
+            self.keep(pointer, problem, link.kind)
+            return []
+        ends = [(a, b) for a in source[0] for b in target[0]]
+        return [CleanLink(link.kind, a, b, attributes, since, until) for a, b in ends]
 
     def attributes(self, given: Mapping[str, Any], known: Mapping[str, Attribute], pointer: str) -> dict[str, Values]:
         """Attributes by field group; empty ones are left out, values without canonical form go to ``unlinked``."""
@@ -244,7 +270,7 @@ class _Work:
         except ValueProblem as problem:
             if problem.rejects:
                 raise Rejected(problem.code, pointer, problem.message) from problem
-            self.keep(pointer, problem, value)
+            self.keep(pointer, problem, _hidden(value) if attribute.type.secret else value)
             return None
 
     def several(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
@@ -265,6 +291,28 @@ class _Work:
         # Half of a surrogate pair can't be stored as text.
         self.unlinked.append([pointer, problem.code, raw.encode("utf-8", "replace").decode()])
         self.notes.append(RowProblem(self.row, problem.code, pointer, problem.message))
+
+
+def _hidden(value: Any) -> str:
+    """A value that is never kept whole: its last four characters, of a long one."""
+    raw = as_text(value).strip()
+    return "*" * (len(raw) - 4) + raw[-4:] if len(raw) > 8 else "*" * len(raw)
+
+
+def _placed(found: list[CleanEntity], by_key: dict[str, int], entity: CleanEntity, pointer: str) -> int:
+    """The position of an entity: a new one, or that of the entity with the same key."""
+    position = by_key.get(entity.key)
+    if position is None:
+        position = by_key[entity.key] = len(found)
+        found.append(entity)
+    else:
+        _unite(found[position], entity.attributes, pointer)
+    return position
+
+
+def _copied(attributes: dict[str, Values], owners: int) -> dict[str, Values]:
+    """The attributes for one of ``owners`` entities: a copy where there are several, since uniting changes them."""
+    return attributes if owners == 1 else {group: dict(values) for group, values in attributes.items()}
 
 
 def _unite(entity: CleanEntity, more: dict[str, Values], pointer: str) -> None:

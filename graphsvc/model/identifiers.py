@@ -20,50 +20,60 @@ import stdnum.imsi
 import stdnum.iso6346
 import stdnum.lei
 import stdnum.luhn
-from stdnum.cn import ric, uscc
-from stdnum.cz import rc as cz_rc
+from stdnum.cn import uscc
 from stdnum.exceptions import ValidationError
-from stdnum.fr import nir
-from stdnum.id import nik
-from stdnum.in_ import aadhaar, pan
-from stdnum.kr import rrn
-from stdnum.my import nric
-from stdnum.pk import cnic
-from stdnum.pl import pesel
-from stdnum.th import pin
-from stdnum.tr import tckimlik
-from stdnum.tw import ubn
-from stdnum.za import idnr
 
-from graphsvc.model.scalars import ValueProblem, decimal, fold
+from graphsvc.model.scalars import SeveralValues, ValueProblem, fold
 
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[^\s@<>()\[\],;:\\\"/]{3,253}")
+_MASK = re.compile(r"[*•●…]|\.\.|x{3}")
+"""Characters of an address that somebody has covered."""
 _HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _TRACKING = re.compile(r"utm_.*|fbclid|gclid|spm|scm|_trk.*|ref_?|share_?.*|si|igshid|from|pvid", re.I)
-_TAXON = re.compile(r"[^\W\d_]+(?:[ \-×.][^\W\d_×]*)*", re.I)
-_RESIDENT = MappingProxyType(
-    {
-        "CN": ric.validate, "CZ": cz_rc.validate, "FR": nir.validate, "ID": nik.validate, "IN": aadhaar.validate,
-        "KR": rrn.validate, "MY": nric.validate, "PK": cnic.validate, "PL": pesel.validate, "SK": cz_rc.validate,
-        "TH": pin.validate, "TR": tckimlik.validate, "ZA": idnr.validate,
-    }
-)  # fmt: skip
-_TAX = MappingProxyType({"IN": pan.validate, "TW": ubn.validate})
+_VIN_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+_VIN_VALUES = MappingProxyType(dict(zip(_VIN_LETTERS, map(int, "12345678123457923456789"), strict=True)))
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+_REPORTING_BODIES = frozenset(
+    ("01", "10", "30", "33", "35", "44", "45", "49", "50", "51", "52", "53", "54", "86", "91", "97", "98", "99")
+)
+"""The first two digits of an IMEI: bodies that give out type allocation codes (GSMA)."""
+_ADDRESSED = re.compile(r"(?:[^<>@]*<\s*([^<>\s]+)\s*>|(?:e-?mail|邮箱|電郵|邮件|thư)\s*[::]\s*(\S+))[\s.,;]*", re.I)
 
 
 @lru_cache(maxsize=1 << 16)
 def email(value: str) -> str:
-    """An e-mail address without case, its domain in ASCII (IDNA)."""
+    """An e-mail address without case, its domain in ASCII (IDNA); what stands after ``+`` is kept.
+
+    Also read from ``Li Wei <li.wei@example.com>``, after a label, and with punctuation behind it. Raises SeveralValues
+    where the text is a list of addresses.
+    """
     raw = fold(value)
     if raw[:7].lower() == "mailto:":
         raw = raw[7:].partition("?")[0]
-    if not _EMAIL.fullmatch(raw):
+    if (addressed := _ADDRESSED.fullmatch(raw)) is not None:
+        raw = addressed[1] or addressed[2]
+    raw = raw.rstrip(".,;:")
+    if raw.count("@") > 1:
+        raise _addresses(raw)
+    if not _EMAIL.fullmatch(raw) or _MASK.search(raw):
         raise ValueProblem("invalid_email", "this is no e-mail address: it is kept, not linked")
     local, _, domain = raw.rpartition("@")
     domain = host(domain)
-    if "." not in domain:
+    if "." not in domain or domain.rpartition(".")[2].isdecimal():
         raise ValueProblem("invalid_email", "the domain of the e-mail address is not complete")
     return f"{fold(local.casefold())}@{domain}"
+
+
+def _addresses(raw: str) -> ValueProblem:
+    """The problem with a cell of several addresses: SeveralValues where every one of them can be read."""
+    pieces = [piece for piece in re.split(r"[;,|\s/]+", raw) if piece]
+    try:
+        found = list(dict.fromkeys(email(piece) for piece in pieces if piece.count("@") == 1))
+    except ValueProblem as problem:
+        return problem
+    if not 1 < len(pieces) <= 20 or not all(piece.count("@") == 1 for piece in pieces):
+        return ValueProblem("invalid_email", "this is no e-mail address: it is kept, not linked")
+    return SeveralValues("several_emails", "several e-mail addresses in one cell: give each its own entity", found, [])
 
 
 def host(value: str) -> str:
@@ -103,7 +113,9 @@ def url(value: str) -> str:
 def imei(value: str) -> str:
     """An IMEI with check digit, 15 digits; 14 digits get theirs, the software version of an IMEISV is dropped."""
     digits = re.sub(r"[\s\-/]", "", fold(value))
-    if re.fullmatch(r"\d{14}|\d{16}", digits):
+    if re.fullmatch(r"\d{14}|\d{16}", digits):  # no check digit tells it from another number of this length
+        if digits[:2] not in _REPORTING_BODIES:
+            raise ValueProblem("invalid_imei", "this is no IMEI: nobody gives out numbers that begin so")
         digits = digits[:14] + stdnum.luhn.calc_check_digit(digits[:14])
     if not re.fullmatch(r"\d{15}", digits) or not stdnum.luhn.is_valid(digits) or len(set(digits)) == 1:
         raise ValueProblem("invalid_imei", "the check digit of this IMEI is wrong: it is kept, not linked")
@@ -130,18 +142,14 @@ def iccid(value: str) -> str:
 
 def vin(value: str) -> str:
     """A vehicle identification number (ISO 3779): 17 characters without I, O, Q."""
-    raw = re.sub(r"[\s\-]", "", fold(value)).upper()
+    raw = re.sub(r"[\s\-*]", "", fold(value)).upper().removeprefix("VIN:")
     if not re.fullmatch(r"[A-HJ-NPR-Z0-9]{17}", raw) or len(set(raw)) < 3:
         raise ValueProblem("invalid_vin", "a vehicle identification number has 17 letters and digits, no I, O or Q")
+    if raw[0] in "12345L":  # North America (49 CFR 565) and China (GB 16735) have a check digit; others need none
+        total = sum(w * (int(c) if c.isdigit() else _VIN_VALUES[c]) for w, c in zip(_VIN_WEIGHTS, raw, strict=True))
+        if "0123456789X"[total % 11] != raw[8]:
+            raise ValueProblem("invalid_vin", "the check digit of this vehicle identification number is wrong")
     return raw
-
-
-def taxon(value: str) -> str:
-    """A scientific name: genus with a capital, the rest in small letters, one space between."""
-    raw = re.sub(r"\s+", " ", fold(value)).lower()
-    if not _TAXON.fullmatch(raw) or len(raw) > 200:
-        raise ValueProblem("invalid_taxon", "write the scientific name without author or year, as Loxodonta africana")
-    return raw.capitalize()
 
 
 def ip(value: str) -> str:
@@ -154,47 +162,18 @@ def ip(value: str) -> str:
     return str(mapped or found)
 
 
-def coordinates(value: str) -> str:
-    """Latitude and longitude in degrees (WGS 84) as ``lat,lon``, five decimals at most (about a metre)."""
-    parts = re.split(r"[,;\s]+", fold(value).strip("()[] "))
-    if len(parts) != 2:
-        raise ValueProblem("invalid_coordinates", "write latitude and longitude as -1.29207,36.82195")
-    out = []
-    for part, limit in zip(parts, (90, 180), strict=True):
-        number = decimal(part)
-        if abs(float(number)) > limit:
-            raise ValueProblem("invalid_coordinates", "latitude goes to 90, longitude to 180 degrees")
-        out.append(decimal(f"{float(number):.5f}"))
-    return ",".join(out)
+def checked(rule: Callable[[str], str], code: str, message: str, label: str = "") -> Callable[[str], str]:
+    """A cleaner from a python-stdnum ``validate`` function, which gives the compact form or raises.
 
-
-def national_id(value: str, region: str | None) -> str:
-    """A resident or tax number as ``CN:11010519491231002X``, its check digit checked where python-stdnum knows it."""
-    raw = fold(value).upper()
-    country, colon, number = raw.partition(":")
-    if not colon:
-        country, number = region or "", raw
-    number = re.sub(r"[\s\-./]", "", number)
-    if not re.fullmatch(r"[A-Z]{2}", country) or not re.fullmatch(r"[A-Z0-9]{4,30}", number):
-        raise ValueProblem("invalid_national_id", "write the country before the number, as in CN:11010519491231002X")
-    if (check := _RESIDENT.get(country)) is not None:
-        for rule in (check, _TAX.get(country)):
-            try:
-                if rule is not None:
-                    return f"{country}:{re.sub(r'[^A-Z0-9]', '', rule(number).upper())}"
-            except (ValidationError, LookupError, ValueError):  # some rules stumble over numbers they do not know
-                continue
-        raise ValueProblem("invalid_national_id", "the check digit of this resident number is wrong")
-    return f"{country}:{number}"
-
-
-def checked(rule: Callable[[str], str], code: str, message: str) -> Callable[[str], str]:
-    """A cleaner from a python-stdnum ``validate`` function, which gives the compact form or raises."""
+    ``label`` is a word that may stand before the number; spaces, hyphens, full stops, slashes and brackets don't count.
+    """
+    before = re.compile(rf"{label}\s*(?:NO|NUMBER)?[\s.:#]*") if label else re.compile("")
 
     @lru_cache(maxsize=1 << 14)
     def clean(value: str) -> str:
+        raw = re.sub(r"[\s\-./()\[\]]", "", before.sub("", fold(value).upper(), count=1))
         try:
-            return str(rule(re.sub(r"\s", "", fold(value)).upper()))
+            return str(rule(raw))
         except (ValidationError, LookupError, ValueError) as error:
             raise ValueProblem(code, message) from error
 
@@ -223,8 +202,8 @@ def s10(value: str) -> str:
 
 
 def looks_s10(raw: str) -> bool:
-    """Whether a compact waybill has the form of S10, whatever its check digit."""
-    return re.fullmatch(r"[A-Z]{2}[0-9]{9}[A-Z]{2}", raw) is not None
+    """Whether a compact waybill has the form of S10, whatever its check digit. WW, XX and ZZ are no countries."""
+    return re.fullmatch(r"[A-Z]{2}[0-9]{9}(?!WW|XX|ZZ)[A-Z]{2}", raw) is not None
 
 
 def is_s10(raw: str) -> bool:
@@ -235,9 +214,11 @@ def is_s10(raw: str) -> bool:
     return {10: 0, 11: 5}.get(11 - total % 11, 11 - total % 11) == int(raw[10])
 
 
-IBAN = checked(stdnum.iban.validate, "invalid_iban", "the check digits of this IBAN are wrong: it is kept, not linked")
+IBAN = checked(
+    stdnum.iban.validate, "invalid_iban", "the check digits of this IBAN are wrong: it is kept, not linked", "IBAN"
+)
 ISO6346 = checked(stdnum.iso6346.validate, "invalid_container", "the check digit of this container number is wrong")
-LEI = checked(stdnum.lei.validate, "invalid_lei", "the check digits of this LEI are wrong")
+LEI = checked(stdnum.lei.validate, "invalid_lei", "the check digits of this LEI are wrong", "LEI")
 USCC = checked(uscc.validate, "invalid_uscc", "the check digit of this unified social credit code is wrong")
-IMO = checked(stdnum.imo.validate, "invalid_imo", "the check digit of this IMO number is wrong")
-IMSI = checked(stdnum.imsi.validate, "invalid_imsi", "this is no IMSI")
+IMO = checked(stdnum.imo.validate, "invalid_imo", "the check digit of this IMO number is wrong", "IMO")
+IMSI = checked(stdnum.imsi.validate, "invalid_imsi", "this is no IMSI", "IMSI")

@@ -1,4 +1,4 @@
-"""Telephone numbers in E.164, from any script and writing.
+"""Telephone numbers in E.164, from digits and punctuation. Words and several numbers in a cell: ``phonecells``.
 
 ``phonenumbers`` decides. Its general parser costs more than all the rest of cleaning a row, so a number that is
 already a country code and a valid national number is recognised by the same metadata directly; what needs reading
@@ -14,9 +14,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
-from graphsvc.model.scalars import ValueProblem, fold
+from graphsvc.model.scalars import ValueProblem
 
-_PHONE = re.compile(r"[(\s]*\+?[\d\s().\-/]{3,40}")
 _NON_DIGITS = re.compile(r"[^0-9]+")
 _TYPES = (
     "mobile", "fixed_line", "voip", "toll_free", "premium_rate", "shared_cost", "personal_number", "pager", "uan",
@@ -43,23 +42,24 @@ class _NumberPlan:
         return any(len(national) in lengths and form.fullmatch(national) for lengths, form in self.types)
 
 
-@lru_cache(maxsize=1 << 16)
-def phone(value: str, region: str | None) -> str:
-    """A telephone number as ``+8613800138000``; ``region`` (ISO 3166-1) reads national numbers.
+def number(raw: str, region: str | None) -> str:
+    """A telephone number as ``+8613800138000``, from folded text without words; ``region`` reads national numbers.
 
-    Raises ValueProblem ``invalid_phone`` or ``phone_without_region``: the number is kept, never linked.
+    Raises ValueProblem: ``invalid_phone``, ``ambiguous_phone`` or ``phone_without_region``.
     """
-    raw = fold(value)
-    if raw[:4].lower() == "tel:":
-        raw = raw[4:].strip()
-    if not _PHONE.fullmatch(raw):
-        raise ValueProblem(
-            "invalid_phone", "masked digits or other text in the telephone number: it is kept, not linked"
-        )
-    region = region.upper() if region else None
     if "+" not in raw and (digits := _NON_DIGITS.sub("", raw)).startswith("00"):
         return _exported(digits, raw, region)
     return _direct(raw, region) or parsed(raw, region)
+
+
+def unchecked(raw: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    """What folded text says as a number, whether a plan knows it or not; None where it says none."""
+    if "+" not in raw and (digits := _NON_DIGITS.sub("", raw)).startswith("00"):
+        raw = f"+{digits[2:]}"
+    try:
+        return phonenumbers.parse(raw, region)
+    except phonenumbers.NumberParseException:
+        return None
 
 
 def _exported(digits: str, raw: str, region: str | None) -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from graphsvc.model.calendars import written_out
 from graphsvc.model.errors import InvalidInput
 
 MAX_TEXT = 20_000
@@ -52,6 +53,18 @@ class ValueProblem(InvalidInput):
     def __init__(self, code: str, message: str, *, rejects: bool = False) -> None:
         super().__init__(message, code=code)
         self.rejects = rejects
+
+
+class SeveralValues(ValueProblem):
+    """A cell that holds several values of its type, or values and other text.
+
+    ``values`` are canonical; ``rest`` are the pieces that are none, each with its problem. Whoever can take several
+    values does; for all others it is a problem like any other.
+    """
+
+    def __init__(self, code: str, message: str, values: list[str], rest: list[tuple[str, ValueProblem]]) -> None:
+        super().__init__(code, message)
+        self.values, self.rest = values, rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +200,12 @@ def decimal(value: Any) -> str:
 
 
 def day(value: Any) -> str:
-    """A date as ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``; also read with ``/`` or ``.``. Day first is refused."""
+    """A date as ``YYYY-MM-DD``, ``YYYY-MM`` or ``YYYY``; also read with ``/`` or ``.``, or with the month as a word.
+
+    Day first in digits is refused.
+    """
     raw = fold(as_text(value))
-    match = _COMPACT_DATE.fullmatch(raw) or _DATE.fullmatch(raw)
+    match = _COMPACT_DATE.fullmatch(raw) or _DATE.fullmatch(raw) or _DATE.fullmatch(written_out(raw))
     if match is None:
         raise ValueProblem("invalid_date", "write the date as YYYY-MM-DD, so that day and month can't be confused")
     year, month, of_month = (None if part is None else int(part) for part in match.group(1, 3, 4))
@@ -210,7 +226,7 @@ def moment(value: Any) -> str:
     guessing one would move a night's advert to another day.
     """
     raw = fold(as_text(value))
-    match = _TIME.fullmatch(raw)
+    match = _TIME.fullmatch(raw) or _TIME.fullmatch(written_out(raw))
     if match is None:
         whole = day(raw)
         if len(whole) != 10:
@@ -233,7 +249,8 @@ def moment(value: Any) -> str:
 
 def lacks_offset(value: str) -> bool:
     """Whether a text is a time of day that doesn't say its offset from UTC."""
-    match = _TIME.fullmatch(fold(value))
+    raw = fold(value)
+    match = _TIME.fullmatch(raw) or _TIME.fullmatch(written_out(raw))
     return match is not None and match["zone"] is None
 
 

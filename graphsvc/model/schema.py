@@ -16,15 +16,19 @@ from typing import Any, Literal
 
 import msgspec
 
-from graphsvc.model.catalogues import Codelist, Couriers, Sites, load_codelist, load_couriers, load_sites
+from graphsvc.model.catalogues import Codelist, load_codelist
+from graphsvc.model.couriers import Couriers, load_couriers
 from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
 from graphsvc.model.hints import hint
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.numbering import Numbering, load_numbering
 from graphsvc.model.product import product_data
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
+from graphsvc.model.sites import Sites, load_sites
 from graphsvc.model.spreadsheets import restored
+from graphsvc.model.taxa import Taxa, load_taxa
 from graphsvc.model.values import TYPES, ValueType
 
 _WORD = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
@@ -42,7 +46,7 @@ class _AttributeFile(msgspec.Struct, forbid_unknown_fields=True):
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
     scheme: str
     parts: dict[str, str]
-    compose: Literal["", "waybill"] = ""
+    compose: Literal["", "waybill", "account", "advert"] = ""
 
 
 class _KindFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -204,8 +208,10 @@ def load_schema(directory: Path | None = None) -> Schema:
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     codelists = {path.stem: load_codelist(path) for path in files if path.parent.name == "codelists"}
     sites, couriers = load_sites(root / "sites.yaml"), load_couriers(root / "couriers.yaml")
-    types = dict(TYPES) | _listed_types(codelists, sites, couriers)
-    kinds = [_kind(path, types, couriers) for path in files if path.parent.name == "entities"]
+    numbering, taxa = load_numbering(root / "numbering.yaml"), load_taxa(root / "taxa.yaml")
+    types = dict(TYPES) | _listed_types(codelists, sites, couriers, numbering, taxa)
+    composers = {"waybill": couriers.compose, "account": sites.account, "advert": sites.advert}
+    kinds = [_kind(path, types, composers) for path in files if path.parent.name == "entities"]
     if not kinds:
         raise InvalidInput(f"no entity files in {root.name}/entities", code="bad_file", where="entities")
     kinds.sort(key=lambda kind: kind.number)
@@ -218,16 +224,19 @@ def load_schema(directory: Path | None = None) -> Schema:
     return Schema(by_name, *frozen, sites, couriers, gradings, f"sha256:{digest.hexdigest()}")
 
 
-def _listed_types(codelists: Mapping[str, Codelist], sites: Sites, couriers: Couriers) -> dict[str, ValueType]:
+def _listed_types(
+    codelists: Mapping[str, Codelist], sites: Sites, couriers: Couriers, numbering: Numbering, taxa: Taxa
+) -> dict[str, ValueType]:
     text: Mapping[str, Any] = MappingProxyType({"type": "string"})
+    digits: Mapping[str, Any] = MappingProxyType({"type": ["string", "integer"]})
     found = [
         ValueType("site", sites.clean, text, "A site, by name or host"),
         ValueType("listing-url", sites.listing, text, "The address of an advert"),
         ValueType("profile-url", sites.profile, text, "The address of a profile"),
         ValueType("courier", couriers.clean, text, "A courier, by name"),
-        ValueType(
-            "waybill", TYPES["identifier"].clean, MappingProxyType({"type": ["string", "integer"]}), "A waybill number"
-        ),
+        ValueType("waybill", TYPES["identifier"].clean, digits, "A waybill number"),
+        ValueType("taxon", taxa.clean, text, "A species or higher taxon, best by its scientific name"),
+        ValueType("phone", numbering.clean, digits, "A telephone number, any writing"),
     ]
     if "countries" in codelists:
         found.append(ValueType("country", codelists["countries"].clean, text, "A country, ISO 3166-1 alpha-2"))
@@ -237,7 +246,7 @@ def _listed_types(codelists: Mapping[str, Codelist], sites: Sites, couriers: Cou
     return {type_.name: type_ for type_ in found}
 
 
-def _kind(path: Path, types: Mapping[str, ValueType], couriers: Couriers) -> Kind:
+def _kind(path: Path, types: Mapping[str, ValueType], composers: Mapping[str, Callable[[str, str], str]]) -> Kind:
     read = read_yaml(path, _KindFile)
     where = path.name
 
@@ -261,8 +270,8 @@ def _kind(path: Path, types: Mapping[str, ValueType], couriers: Couriers) -> Kin
             raise refuse(f"scheme {key.scheme} must be <org> or the first part, <{first}>")
         if (key.scheme == "<org>") != (read.scope == "contributor"):
             raise refuse("kinds of scope contributor, and only they, have the scheme <org>")
-        compose = couriers.compose if key.compose == "waybill" else None
-        keys.append(KeyForm(key.scheme, tuple((name, types[type_]) for name, type_ in key.parts.items()), compose))
+        parts = tuple((name, types[type_]) for name, type_ in key.parts.items())
+        keys.append(KeyForm(key.scheme, parts, composers.get(key.compose)))
     forms = {form.names: form for form in keys}
     if not keys or len(forms) != len(keys):
         raise refuse("keys must be given, and no two may have the same part names")

@@ -1,6 +1,6 @@
 """The value types that schema files may name: one cleaner and one JSON Schema fragment each.
 
-Types that read lists of the schema (``code:<list>``, ``site``, ``courier``, ``listing-url``, ``profile-url``) are added
+Types that read lists of the schema (``code:<list>``, ``site``, ``courier``, ``phone``, ``listing-url``, …) are added
 when a schema is loaded; see :mod:`graphsvc.model.schema`.
 """
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from graphsvc.model import identifiers, scalars
-from graphsvc.model.phones import phone
+from graphsvc.model import documents, identifiers, scalars
+from graphsvc.model.positions import coordinates
 from graphsvc.model.scalars import CleanContext, ValueProblem, as_text
 from graphsvc.model.wallets import wallet
 
@@ -39,6 +39,16 @@ class ValueType:
     def identifies(self) -> bool:
         """Whether values identify something, and are not text, a quantity, a time or a code."""
         return self.name not in _PLAIN and not self.name.startswith("code:")
+
+    @property
+    def secret(self) -> bool:
+        """Whether a value is never kept whole, not even where it is wrong."""
+        return self.name == "card"
+
+    @property
+    def counts(self) -> bool:
+        """Whether values are quantities."""
+        return self.name in ("integer", "decimal")
 
 
 def clean(name: str, value: Any, context: CleanContext) -> Any:
@@ -77,8 +87,7 @@ def _types() -> dict[str, ValueType]:
         ("decimal", _scalar(scalars.decimal), _NUMBER, "An exact number, best written as a string"),
         ("date", _scalar(scalars.day), _TEXT, "YYYY-MM-DD, YYYY-MM or YYYY"),
         ("datetime", _scalar(scalars.moment), _ONLY_TEXT, "RFC 3339 with offset, or a date"),
-        ("phone", lambda v, c: phone(as_text(v), c.region), _TEXT, "A telephone number, any writing"),
-        ("national-id", lambda v, c: identifiers.national_id(as_text(v), c.region), _TEXT, "Resident number, CC:…"),
+        ("national-id", lambda v, c: documents.national_id(as_text(v), c.region), _TEXT, "Resident number, CC:…"),
         ("email", _plain(identifiers.email), _ONLY_TEXT, "An e-mail address"),
         ("url", _plain(identifiers.url), _ONLY_TEXT, "A web address"),
         ("iban", _plain(identifiers.IBAN), _ONLY_TEXT, "An IBAN"),
@@ -92,10 +101,11 @@ def _types() -> dict[str, ValueType]:
         ("vin", _plain(identifiers.vin), _ONLY_TEXT, "A vehicle identification number"),
         ("lei", _plain(identifiers.LEI), _ONLY_TEXT, "A legal entity identifier"),
         ("uscc", _plain(identifiers.USCC), _ONLY_TEXT, "A Chinese unified social credit code"),
-        ("wallet", _plain(wallet), _ONLY_TEXT, "A Bitcoin, EVM or TRON address"),
+        ("wallet", _plain(wallet), _ONLY_TEXT, "A Bitcoin, EVM, TRON, Litecoin or Monero address"),
+        ("card", _plain(documents.card), _TEXT, "A payment card, kept masked"),
+        ("permit", _plain(documents.permit), _TEXT, "A permit number"),
         ("s10", _plain(identifiers.s10), _ONLY_TEXT, "A postal item number, UPU S10"),
-        ("taxon", _plain(identifiers.taxon), _ONLY_TEXT, "A scientific name"),
-        ("coordinates", _plain(identifiers.coordinates), _ONLY_TEXT, "lat,lon in degrees"),
+        ("coordinates", _plain(coordinates), _ONLY_TEXT, "lat,lon in degrees"),
         ("sha256", _plain(identifiers.digest(256)), _ONLY_TEXT, "SHA-256, 64 hexadecimal digits"),
         ("pdq", _plain(identifiers.digest(256)), _ONLY_TEXT, "PDQ hash, 64 hexadecimal digits"),
         ("phash", _plain(identifiers.digest(64)), _ONLY_TEXT, "Perceptual hash, 16 hexadecimal digits"),

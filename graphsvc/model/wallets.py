@@ -1,7 +1,7 @@
 """Addresses of crypto-currency wallets, checked by their checksums and written as ``network:address``.
 
-Base58Check and bech32 come from python-stdnum; Keccak-256 (EIP-55 capitals of EVM addresses) is written from
-FIPS 202, section 3, with Keccak's own padding byte 0x01, because neither hashlib nor a dependency offers it.
+Base58Check is Bitcoin's own (double SHA-256); bech32 and bech32m are BIP 173 and BIP 350; Monero's base 58 and its
+checksum are those of CryptoNote. Keccak-256 (EIP-55 capitals of EVM addresses, Monero) is in :mod:`keccak`.
 """
 
 from __future__ import annotations
@@ -9,85 +9,107 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
+from types import MappingProxyType
 
-from stdnum import bitcoin
-from stdnum.exceptions import ValidationError
-
+from graphsvc.model.keccak import keccak256
 from graphsvc.model.scalars import ValueProblem, fold
 
-_EVM = re.compile(r"0x[0-9a-fA-F]{40}")
-_TRON = re.compile(r"T[1-9A-HJ-NP-Za-km-z]{33}")
-_BITCOIN = re.compile(r"(?:bc1[0-9a-z]{8,87}|BC1[0-9A-Z]{8,87}|[13][1-9A-HJ-NP-Za-km-z]{25,34})")
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_PREFIX = re.compile(r"^(?:btc|bitcoin|evm|eth|ethereum|tron|trx):(?://)?", re.I)
-_MASK = (1 << 64) - 1
-_ROTATIONS = (
-    (0, 36, 3, 41, 18),
-    (1, 44, 10, 45, 2),
-    (62, 6, 43, 15, 61),
-    (28, 55, 25, 21, 56),
-    (27, 20, 39, 8, 14),
+_EVM = re.compile(r"0[xX][0-9a-fA-F]{40}")
+_BASE58 = re.compile(r"[1-9A-HJ-NP-Za-km-z]{26,36}")
+_MONERO = re.compile(r"[48][1-9A-HJ-NP-Za-km-z]{94}(?:[1-9A-HJ-NP-Za-km-z]{11})?")
+_SEGWIT = re.compile(r"(bc|ltc)1[02-9ac-hj-np-z]{8,87}")
+_DIGITS58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_DIGITS32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_NETWORKS = MappingProxyType(
+    {
+        "btc": "btc", "bitcoin": "btc", "evm": "evm", "eth": "evm", "ethereum": "evm", "bsc": "evm", "bnb": "evm",
+        "polygon": "evm", "matic": "evm", "erc20": "evm", "bep20": "evm", "tron": "tron", "trx": "tron",
+        "trc20": "tron",
+        "ltc": "ltc", "litecoin": "ltc", "xmr": "xmr", "monero": "xmr",
+    }
+)  # fmt: skip
+_PREFIX = re.compile(rf"({'|'.join(_NETWORKS)})\s*(?::(?://)?|\s)\s*(?:pay-)?", re.I)
+_EXPLORER = re.compile(
+    r"https?://(?:[\w-]+\.)*(?:etherscan\.io|bscscan\.com|polygonscan\.com|tronscan\.org|blockchair\.com"
+    r"|blockchain\.com|mempool\.space|blockstream\.info)/(?:[^?]*/)?address/(\w+)(?:[/?#].*)?"
 )
+_VERSIONS = MappingProxyType({0x00: "btc", 0x05: "btc", 0x41: "tron", 0x30: "ltc", 0x32: "ltc"})
+"""Base58Check version bytes: Bitcoin's two, TRON, Litecoin's two."""
 
 
 @lru_cache(maxsize=1 << 14)
 def wallet(value: str) -> str:
-    """``btc:…``, ``evm:0x…`` (lower case, one address on every EVM network) or ``tron:…``."""
-    raw = _PREFIX.sub("", fold(value))
+    """``btc:…``, ``evm:0x…`` (lower case, one address on every EVM network), ``tron:…``, ``ltc:…`` or ``xmr:…``.
+
+    Payment URIs and a network's name before the address are read too; they must name the network of the address.
+    """
+    raw = fold(value)
+    if (page := _EXPLORER.fullmatch(raw)) is not None:
+        raw = page[1]
+    named = None
+    if (prefix := _PREFIX.match(raw)) is not None:
+        named, raw = _NETWORKS[prefix[1].lower()], raw[prefix.end() :]
+    raw = raw.partition("?")[0]
+    if named == "evm":
+        raw = re.sub(r"@\d+$", "", raw)
+    network, address = _known(raw, named)
+    if named not in (None, network):
+        raise ValueProblem("wallet_network", "this address is not one of the network that stands before it")
+    return f"{network}:{address}"
+
+
+def _known(raw: str, named: str | None) -> tuple[str, str]:
+    """Network and canonical address. Raises ValueProblem."""
     if _EVM.fullmatch(raw):
         digits = raw[2:]
         if digits not in (digits.lower(), digits.upper()) and digits != _checksummed(digits.lower()):
             raise ValueProblem("wallet_checksum", "the capitals of this 0x address do not fit its checksum (EIP-55)")
-        return f"evm:0x{digits.lower()}"
-    if _TRON.fullmatch(raw):
-        body = _base58(raw)
-        if len(body) != 25 or body[0] != 0x41 or _double(body[:21])[:4] != body[21:]:
-            raise ValueProblem("wallet_checksum", "the checksum of this TRON address is wrong")
-        return f"tron:{raw}"
-    if _BITCOIN.fullmatch(raw):
-        try:
-            return f"btc:{bitcoin.validate(raw.lower() if raw[:3].lower() == 'bc1' else raw)}"
-        except ValidationError as error:
-            raise ValueProblem("wallet_checksum", "the checksum of this Bitcoin address is wrong") from error
-    raise ValueProblem("unknown_wallet", "only Bitcoin, EVM (0x…) and TRON (T…) addresses can be linked")
+        return "evm", f"0x{digits.lower()}"
+    lower = raw.lower()
+    if raw in (lower, raw.upper()) and (segwit := _SEGWIT.fullmatch(lower)) is not None:
+        if not _is_segwit(segwit[1], lower):
+            raise ValueProblem("wallet_checksum", "the checksum of this Bitcoin or Litecoin address is wrong")
+        return ("btc" if segwit[1] == "bc" else "ltc"), lower
+    if _MONERO.fullmatch(raw):
+        data = _monero(raw)
+        if data is None or data[0] not in (18, 19, 42) or keccak256(data[:-4])[:4] != data[-4:]:
+            raise ValueProblem("wallet_checksum", "the checksum of this Monero address is wrong")
+        return "xmr", raw
+    if _BASE58.fullmatch(raw):
+        return _base58check(raw, named)
+    raise ValueProblem("unknown_wallet", "only Bitcoin, EVM (0x…), TRON, Litecoin and Monero addresses can be linked")
 
 
-def keccak256(message: bytes) -> bytes:
-    """Keccak-256 as Ethereum uses it (padding 0x01, not SHA-3's 0x06); for short messages."""
-    rate = 136
-    padded = bytearray(message + b"\x01" + bytes(-(len(message) + 1) % rate))
-    padded[-1] |= 0x80
-    state = [[0] * 5 for _ in range(5)]
-    for start in range(0, len(padded), rate):
-        for lane in range(rate // 8):
-            word = int.from_bytes(padded[start + 8 * lane : start + 8 * lane + 8], "little")
-            state[lane % 5][lane // 5] ^= word
-        state = _permute(state)
-    return b"".join(state[i % 5][i // 5].to_bytes(8, "little") for i in range(4))
+def _base58check(raw: str, named: str | None) -> tuple[str, str]:
+    data = _bytes58(raw)
+    if len(data) != 25 or data[0] not in _VERSIONS:
+        raise ValueProblem(
+            "unknown_wallet", "only Bitcoin, EVM (0x…), TRON, Litecoin and Monero addresses can be linked"
+        )
+    if _double(data[:21])[:4] != data[21:]:
+        raise ValueProblem("wallet_checksum", "the checksum of this address is wrong")
+    if named == "ltc" and data[0] == 0x05:  # as Litecoin wrote its script addresses before they began with M
+        moved = bytes([0x32]) + data[1:21]
+        return "ltc", _text58(moved + _double(moved)[:4])
+    return _VERSIONS[data[0]], raw
 
 
-def _permute(state: list[list[int]]) -> list[list[int]]:
-    """Keccak-f[1600] on lanes ``state[x][y]``: steps theta, rho, pi, chi, iota of FIPS 202, 24 rounds."""
-    lfsr = 1
-    for _ in range(24):
-        column = [state[x][0] ^ state[x][1] ^ state[x][2] ^ state[x][3] ^ state[x][4] for x in range(5)]
-        mixed = [column[(x - 1) % 5] ^ _rotated(column[(x + 1) % 5], 1) for x in range(5)]
-        moved = [[0] * 5 for _ in range(5)]
-        for x in range(5):
-            for y in range(5):
-                moved[y][(2 * x + 3 * y) % 5] = _rotated(state[x][y] ^ mixed[x], _ROTATIONS[x][y])
-        state = [
-            [moved[x][y] ^ (~moved[(x + 1) % 5][y] & moved[(x + 2) % 5][y] & _MASK) for y in range(5)] for x in range(5)
-        ]
-        for bit in range(7):
-            if lfsr & 1:
-                state[0][0] ^= 1 << ((1 << bit) - 1)
-            lfsr = (lfsr << 1) ^ (0x171 if lfsr & 0x80 else 0)
-    return state
-
-
-def _rotated(word: int, places: int) -> int:
-    return ((word << places) | (word >> (64 - places))) & _MASK
+def _is_segwit(prefix: str, address: str) -> bool:
+    """BIP 173 for witness version 0, BIP 350 for the later ones."""
+    values = [_DIGITS32.index(char) for char in address[len(prefix) + 1 :]]
+    check = 1
+    for value in [*(ord(c) >> 5 for c in prefix), 0, *(ord(c) & 31 for c in prefix), *values]:
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            check ^= generator if top >> bit & 1 else 0
+    version, program = values[0], values[1:-6]
+    size, spare = divmod(5 * len(program), 8)
+    if check != (1 if version == 0 else 0x2BC830A3) or version > 16 or not program or spare >= 5:
+        return False
+    if program[-1] & ((1 << spare) - 1):
+        return False
+    return size in (20, 32) if version == 0 else 2 <= size <= 40
 
 
 def _checksummed(digits: str) -> str:
@@ -95,11 +117,35 @@ def _checksummed(digits: str) -> str:
     return "".join(c.upper() if int(pattern[i], 16) >= 8 else c for i, c in enumerate(digits))
 
 
-def _base58(value: str) -> bytes:
+def _bytes58(value: str) -> bytes:
     number = 0
     for char in value:
-        number = number * 58 + _BASE58.index(char)
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+        number = number * 58 + _DIGITS58.index(char)
+    zeros = len(value) - len(value.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _text58(data: bytes) -> str:
+    number, out = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        out = _DIGITS58[digit] + out
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + out
+
+
+def _monero(value: str) -> bytes | None:
+    """CryptoNote's base 58: blocks of 11 characters for 8 bytes, the last one of 7 for 5."""
+    out = b""
+    for start in range(0, len(value), 11):
+        block = value[start : start + 11]
+        size = {11: 8, 7: 5}.get(len(block))
+        number = 0
+        for char in block:
+            number = number * 58 + _DIGITS58.index(char)
+        if size is None or number >> 8 * size:
+            return None
+        out += number.to_bytes(size, "big")
+    return out
 
 
 def _double(data: bytes) -> bytes:

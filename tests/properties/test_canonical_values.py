@@ -42,7 +42,7 @@ SAMPLES = {
     "taxon": "Loxodonta africana", "coordinates": "-1.29207,36.82195", "sha256": "ab" * 32, "pdq": "cd" * 32,
     "phash": "ef" * 8, "integer": "-120", "decimal": "-0012.500", "date": "2025-03-01",
     "datetime": "2025-03-01T22:14:00.5+08:00",
-    "country": "ke",
+    "country": "ke", "card": "4111 1111 1111 1111", "permit": "CITES No. ID-0012/24",
 }  # fmt: skip
 WORDS = st.one_of(
     st.text(max_size=30),

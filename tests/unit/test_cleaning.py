@@ -266,3 +266,30 @@ def test_an_origin_is_cleaned_and_falls_back_to_the_submissions():
     for wrong in ("x", "-ab", "ab-", "0ab", "a b c", "a" * 41):
         assert refused([PHONE], origin={"organisation": wrong}) == [("bad_origin", "/origin/organisation")]
     assert refused([PHONE], origin={"reference": "x" * 201}) == [("bad_origin", "/origin/reference")]
+
+
+def test_two_numbers_in_a_cell_are_two_entities_with_the_same_links():
+    phones = PHONE | {"key": {"value": "138 0013 8000、13900139000"}, "attributes": {"carrier": "CM"}}
+    row = accepted([ACCOUNT, phones], [USES])
+    keys = [entity.key for entity in row.entities]
+    assert keys == ["account:taobao:u1", "phone:e164:+8613800138000", "phone:e164:+8613900139000"]
+    assert [(link.source, link.target) for link in row.links] == [(0, 1), (0, 2)]
+    assert row.entities[1].attributes == row.entities[2].attributes and row.unlinked == []
+    assert row.entities[1].attributes is not row.entities[2].attributes
+
+
+def test_what_else_stands_beside_a_number_is_kept_with_its_reason():
+    notes: list[RowProblem] = []
+    row = accepted([ACCOUNT, PHONE | {"key": {"value": "13800138000; 139****9000"}}], [USES], notes=notes)
+    assert [entity.key for entity in row.entities] == ["account:taobao:u1", "phone:e164:+8613800138000"]
+    assert row.unlinked == [["/entities/1/key", "invalid_phone", "139****9000"]]
+    assert len(row.links) == 1 and "masked" in notes[0].message
+
+
+def test_an_amount_for_two_numbers_is_no_amount_for_each():
+    phones = PHONE | {"key": {"value": "13800138000/13900139000"}}
+    other = {"ref": "q", "kind": "Phone", "key": {"value": "13700137000"}}
+    paid = {"kind": "PAID_TO", "from": "q", "to": "p", "attributes": {"amount": "100"}}
+    row = accepted([phones, other], [paid])
+    assert len(row.entities) == 3 and row.links == []
+    assert row.unlinked == [["/links/0", "several_values", "PAID_TO"]]

@@ -86,9 +86,9 @@ def copy(tmp_path):
         ("codelists/genders.yaml", '"F":', '"x":', "by case only"),
         ("codelists/genders.yaml", "name: genders", "name: sexes", "calls itself"),
         ("codelists/countries.yaml", '"UK": "GB"', '"UK": "QQ"', "unknown code QQ"),
-        ("sites.yaml", "domains: [tmall.com]", "domains: [taobao.com]", "two sites"),
+        ("sites.yaml", "domains: [tmall.com, tmall.hk]", "domains: [taobao.com]", "two sites"),
         ("couriers.yaml", "check: mod7", "check: mod8", "unknown check"),
-        ("couriers.yaml", r"'\d{10}'", r"'(\d{10}'", "bad pattern"),
+        ("couriers.yaml", r"'\d{24}'", r"'(\d{24}'", "bad pattern"),
     ],
 )
 def test_mistakes_are_named_with_their_file(copy, file, old, new, message):
