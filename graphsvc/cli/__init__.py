@@ -12,6 +12,7 @@ from graphsvc.cli import (
     access,
     ask,
     backup,
+    convert,
     custody,
     doctor,
     evidence,
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
+app.command("convert")(convert.convert_file)
 app.command("ask")(ask.ask)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)

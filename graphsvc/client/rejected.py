@@ -11,9 +11,9 @@ from typing import BinaryIO
 from graphsvc.client.manifest import Outgoing
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.schema import Schema
-from importers import importer_for, row_kind
+from importers import importer_for, rows_of
 from importers.mapping import load_mapping
-from importers.rows import Row, iter_rows
+from importers.rows import Row
 
 
 def check_free(out: Path) -> None:
@@ -52,7 +52,7 @@ def _write(outgoing: Outgoing, schema: Schema, rows: Collection[int] | None, out
         ending = b"\r\n" if file.readline().endswith(b"\r\n") else b"\n"
         file.seek(0)
         current: list[Row] = []
-        for number, draft in importer.drafts(_watched(iter_rows(file, row_kind(outgoing.media_type)), current)):
+        for number, draft in importer.drafts(_watched(rows_of(outgoing.media_type, file), current)):
             data = current.pop().data
             if draft is None:
                 if not records and data is not None:

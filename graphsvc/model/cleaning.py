@@ -133,10 +133,10 @@ class _Work:
     ``places`` maps ref → (position among the clean entities, kind), or None where the entity could not be linked.
     """
 
-    __slots__ = ("context", "notes", "places", "problems", "row", "schema", "unlinked")
+    __slots__ = ("context", "notes", "of_all", "places", "problems", "row", "schema", "unlinked")
 
     def __init__(self, schema: Schema, context: CleanContext, row: int) -> None:
-        self.schema, self.context, self.row = schema, context, row
+        self.schema, self.context, self.of_all, self.row = schema, context, context, row
         self.places: dict[str, tuple[int, str] | None] = {}
         self.unlinked: list[list[str]] = []
         self.notes: list[RowProblem] = []
@@ -144,6 +144,15 @@ class _Work:
 
     def refuse(self, rejected: Rejected) -> None:
         self.problems.append(RowProblem(self.row, *rejected.problem))
+
+    def context_of(self, entity: DraftEntity) -> CleanContext:
+        """How an entity's values are read: in its own region, if it says one. An unknown one is none, never another."""
+        if not entity.region:
+            return self.of_all
+        try:
+            return CleanContext(self.schema.codelists["countries"].clean(entity.region), self.of_all.org)
+        except (ValueProblem, LookupError):
+            return CleanContext(None, self.of_all.org)
 
     def entities(self, given: list[DraftEntity]) -> list[CleanEntity]:
         found: list[CleanEntity] = []
@@ -156,6 +165,7 @@ class _Work:
                 kind = self.schema.kinds.get(entity.kind)
                 if kind is None:
                     raise Rejected("unknown_kind", f"{pointer}/kind", suggested("kind", entity.kind, self.schema.kinds))
+                self.context = self.context_of(entity)
                 key = self.key(entity, kind, pointer)
                 attributes = self.attributes(entity.attributes, kind.attributes, f"{pointer}/attributes")
                 if key is None:
@@ -171,6 +181,7 @@ class _Work:
             except Rejected as rejected:
                 self.places.setdefault(entity.ref, None)
                 self.refuse(rejected)
+        self.context = self.of_all
         return found
 
     def key(self, entity: DraftEntity, kind: Kind, pointer: str) -> str | None:
