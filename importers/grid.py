@@ -26,9 +26,14 @@ NAMED = 200
 
 
 class Grid:
-    """One table on its way to drafts: rows are given in order, each as its cells. ``losses`` are counted on the way."""
+    """One table on its way to drafts: rows are given in order, each as its cells. ``losses`` are counted on the way.
 
-    def __init__(self, mapping: Mapping, losses: Counter[str]) -> None:
+    Where ``apart``, cells are held apart by the file itself and can't have moved: what stands beyond the header's columns
+    is then lost, and counted, but no reason to refuse the row.
+    """
+
+    def __init__(self, mapping: Mapping, losses: Counter[str], *, apart: bool = False) -> None:
+        self._apart = apart
         self._mapping, self._losses = mapping, losses
         self._plan: list[RulePlan] | None = None
         self._header: list[str] = []
@@ -84,7 +89,10 @@ class Grid:
             return None
         if len(cells) != width:
             if any(str(cell).strip() for cell in cells[width:]):
-                return RowProblem(number, "row_width", "", _too_wide(cells, width))
+                if self._apart:
+                    self._losses["cells beyond the header's columns"] += 1
+                else:
+                    return RowProblem(number, "row_width", "", _too_wide(cells, width))
             cells = [*cells[:width], *[""] * (width - len(cells))]
         if cells == self._header:
             return None  # files put together keep the header of each

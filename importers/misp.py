@@ -101,8 +101,8 @@ def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | Row
             return None
         draft = Draft(entities, links)
         if case is not None:
-            draft.entities.insert(0, case)
             draft.links += [DraftLink("INVOLVES", "event", one.ref) for one in entities]
+            draft.entities = [case, *entities]
     if draft is None:
         return None
     draft.row = row

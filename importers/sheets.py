@@ -57,7 +57,7 @@ class SheetImporter:
             self._leave()
             self._sheet = sheet
             wanted = self.mapping.sheet
-            self._grid = Grid(self.mapping, self.losses) if wanted in (None, sheet) else None
+            self._grid = Grid(self.mapping, self.losses, apart=True) if wanted in (None, sheet) else None
             self._read += bool(self._grid and self._grid.found)
         if self._grid is None:
             self.losses[f"sheet {_shown(sheet)}: not read"] += 1 if cells else 0
