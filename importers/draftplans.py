@@ -62,10 +62,10 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> RulePlan:
         key = bind(entity.key, f"/entities/{e}/key")
         shown = tuple((n, g, ", ".join(value_of(entity.key[n]).columns)) for n, g in key)
         attributes = bind(entity.attributes, f"/entities/{e}/attributes")
-        said, place = (
+        source, place = (
             (entity.region, f"/entities/{e}/region") if entity.region is not None else (rule.region, "/region")
         )
-        region = None if said is None else getter_of(said, lookup, pointer + place)
+        region = None if source is None else getter_of(source, lookup, pointer + place)
         entities.append(_EntityPlan(entity, shown, attributes, region))
     links = tuple(
         _LinkPlan(link, bind(link.attributes, f"/links/{i}/attributes"), interval(link.observed, f"/links/{i}"))

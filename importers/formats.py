@@ -16,8 +16,8 @@ from typing import BinaryIO, Literal, Protocol
 
 from graphsvc.model.drafts import Defaults, Draft, RowProblem
 from graphsvc.model.errors import InvalidInput
-from importers.mapping import Mapping as TableMapping
 from importers.rows import Readable, Row
+from importers.rules import Mapping as TableMapping
 
 GROUP = "graphsvc.importers"
 """The entry points' group; an entry point's name is the format's name."""
@@ -65,6 +65,8 @@ class Format:
     row: str
     read: tuple[str, ...]
     lost: tuple[str, ...]
+    lines: bool = False
+    """Whether a row is a piece of the file as it stands, so that rows can be written to another file of the form."""
     rank: int = 0
     """Where several formats recognise a file, the highest rank wins: the more a format asks of a file, the higher."""
 

@@ -290,6 +290,7 @@ FORMAT = Format(
         "which party an address belongs to; several values of what can have one",
         "whether a LegalEntity is a person",
     ),
+    lines=True,
     rank=6,
 )
 """FollowTheMoney, https://followthemoney.tech."""

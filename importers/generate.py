@@ -1,7 +1,7 @@
 """``python -m importers.generate [--check]`` writes what is made from the importers, or checks that it is up to date.
 
-``docs/formats-read.md`` says of each format what is read and what is lost; ``importers/mapping.schema.json`` is the JSON
-Schema of mapping files, for editors that complete and check YAML.
+``docs/formats-read.md`` says of each format what is read and what is lost; ``importers/mapping.schema.json`` is the
+JSON Schema of mapping files, for editors that complete and check YAML.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 _HEAD = """<!-- Made by `python -m importers.generate` from the importers: edit those. -->
 # Formats that are read
 
-`graphsvc convert FILE` recognises the format of a file by its content and name, and shows what it would become, without a
-service; `graphsvc submit FILE` submits it. Both take `--media-type` where the file does not tell. A *row* is what is signed,
-sealed, proved and erased by itself ([formats](formats.md#rows-and-salts)); rows count from 0. What a file says and the model can't
-hold is counted, and told by `convert`. How to write a mapping is said in
+`graphsvc convert FILE` recognises the format of a file by its content and name, and shows what it would become,
+without a service; `graphsvc submit FILE` submits it. Both take `--media-type` where the file does not tell. A *row* is
+what is signed, sealed, proved and erased by itself ([formats](formats.md#rows-and-salts)); rows count from 0. What a
+file says and the model can't hold is counted, and told by `convert`. How to write a mapping is said in
 [`importers/README.md`](../importers/README.md).
 
 | format | media type | names end in | mapping |
@@ -32,20 +32,20 @@ hold is counted, and told by `convert`. How to write a mapping is said in
 _MAPPING = {"needed": "needed", "possible": "if it holds no drafts", "none": "none"}
 _TAIL = f"""## Erasure
 
-Every format above is cut into rows of its own, so each record can be erased by itself: what is kept of a file is its rows, each
-sealed under its own keys, and never the file as a whole. A link of STIX, MISP, GraphML or Telegram stands in its own row, which
-repeats what it needs of both ends: whoever erases a person erases the rows that name it, as `graphsvc erase` finds them.
+Every format above is cut into rows of its own, so each record can be erased by itself: what is kept of a file is its
+rows, each sealed under its own keys, and never the file as a whole. A link of STIX, MISP, GraphML or Telegram stands
+in its own row, which repeats what it needs of both ends: to erase a person, erase all rows that name it.
 
 ## Bounds
 
-A file of lines may be as large as a submission. One that is a document (Excel, Parquet, GraphML, STIX, MISP, Telegram) has at most
-64 MiB, a workbook at most 512 MiB unpacked and 20 million cells from the first to the last of a sheet. A row that is longer than
-the service's limit is refused by itself.
+A file of lines may be as large as a submission. One that is a document (Excel, Parquet, GraphML, STIX, MISP, Telegram)
+has at most 64 MiB, a workbook at most 512 MiB unpacked and 20 million cells from the first to the last of a sheet. A
+row that is longer than the service's limit is refused by itself.
 
 ## Add a format
 
-A package of yours adds one by an entry point of the group `{GROUP}` that names a `importers.formats.Format`; its name is the
-format's. The service and its clients need the same version of it: the client signs the rows that it cuts.
+A package of yours adds one by an entry point of the group `{GROUP}` that names an `importers.formats.Format`; its name
+is the format's. The service and its clients need the same version of it: the client signs the rows that it cuts.
 """
 
 

@@ -28,8 +28,8 @@ NAMED = 200
 class Grid:
     """One table on its way to drafts: rows are given in order, each as its cells. ``losses`` are counted on the way.
 
-    Where ``apart``, cells are held apart by the file itself and can't have moved: what stands beyond the header's columns
-    is then lost, and counted, but no reason to refuse the row.
+    Where ``apart``, cells are held apart by the file itself and can't have moved: what stands beyond the header's
+    columns is then lost, and counted, but no reason to refuse the row.
     """
 
     def __init__(self, mapping: Mapping, losses: Counter[str], *, apart: bool = False) -> None:
@@ -87,6 +87,10 @@ class Grid:
         assert plan is not None
         if self._over or not any(cells):
             return None
+        footer = self._mapping.footer
+        if footer and str(next(cell for cell in cells if cell)).strip().startswith(footer):
+            self._over = True
+            return None
         if len(cells) != width:
             if any(str(cell).strip() for cell in cells[width:]):
                 if self._apart:
@@ -96,10 +100,6 @@ class Grid:
             cells = [*cells[:width], *[""] * (width - len(cells))]
         if cells == self._header:
             return None  # files put together keep the header of each
-        footer = self._mapping.footer
-        if footer and str(next(cell for cell in cells if cell)).strip().startswith(footer):
-            self._over = True
-            return None
         for index, name in self._unread:
             if cells[index]:
                 self._losses[name] += 1

@@ -175,7 +175,8 @@ def _whole(name: str, uuid: str | None, said: dict[str, list[str]]) -> tuple[lis
         parts = (first.get("first-name"), first.get("last-name"))
         full = first.get("full-name") or " ".join(filter(None, parts))
         attributes = filled(
-            name=full, alias=said.get("alias"), birthDate=first.get("date-of-birth"), nationality=said.get("nationality"),
+            name=full, alias=said.get("alias"), birthDate=first.get("date-of-birth"),
+            nationality=said.get("nationality"),
             gender={"Male": "M", "Female": "F"}.get(first.get("gender", "")), occupation=first.get("occupation"),
         )  # fmt: skip
         return [DraftEntity("person", "Person", {"ref": uuid}, attributes)], []

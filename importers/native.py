@@ -151,5 +151,6 @@ FORMAT = Format(
         "with a mapping: objects of any shape, whose columns are dotted paths",
     ),
     lost=("with a mapping: members that no rule reads",),
+    lines=True,
 )
 """The native form, and JSON objects of any shape by a mapping."""

@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from graphsvc.model.errors import InvalidInput
 from importers.formats import Importer, Salt, format_of
-from importers.mapping import Mapping
 from importers.rows import MAX_ROW, Readable, Row
+from importers.rules import Mapping
 
 
 def rows_of(media_type: str, body: Readable, max_row: int = MAX_ROW, salt: Salt = None) -> Iterator[Row]:

@@ -20,9 +20,9 @@ from graphsvc.model.references import References
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
 from importers.formats import Salt, format_of
-from importers.mapping import Mapping
 from importers.opening import importer_for
 from importers.rows import MAX_ROW, Row
+from importers.rules import Mapping
 
 Keep = Callable[[CleanDraft, bytes], RowProblem | None]
 """Whether a clean draft, also given as it is sealed, may be kept; else the problem."""

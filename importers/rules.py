@@ -249,3 +249,16 @@ def columns_read(mapping: Mapping) -> frozenset[str]:
                 named.update(value.columns)
                 named.update((value.unit,) if value.unit else ())
     return frozenset(" ".join(name.split()) for name in named)
+
+
+def columns_needed(mapping: Mapping) -> frozenset[str]:
+    """The columns that a table must have."""
+    named: set[str] = set()
+    for rule in mapping.rules:
+        named.update(condition.column for condition in rule.conditions)
+        for _, value in sources(rule):
+            if isinstance(value, str):
+                named.add(value)
+            elif not value.optional:
+                named.update(value.columns)
+    return frozenset(" ".join(name.split()) for name in named)

@@ -178,5 +178,6 @@ FORMAT = Format(
         "rows that lack empty cells at their end; the header once more where files were put together",
     ),
     lost=("columns that no rule of the mapping reads; they are counted",),
+    lines=True,
 )
 """CSV and TSV."""

@@ -23,6 +23,7 @@ from importers.sheets import SheetImporter
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _EXACT = 10**EXACT_DIGITS
 _MOST_MERGED = 100_000
+_ENDINGS = (".xlsx", ".xlsm")
 
 
 def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
@@ -131,9 +132,9 @@ XLSX = Format(
     name="xlsx",
     title="Excel (xlsx)",
     media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    endings=(".xlsx", ".xlsm"),
+    endings=_ENDINGS,
     mapping="needed",
-    recognises=lambda head, ending: head.startswith(_ZIP) and (ending in XLSX.endings or b"xl/" in head),
+    recognises=lambda head, ending: head.startswith(_ZIP) and (ending in _ENDINGS or b"xl/" in head),
     cut=_cut,
     open=_open,
     row="a row of a sheet, as JSON: sheet, row's number, cells",

@@ -19,6 +19,7 @@ from graphsvc.cli import (
     group,
     holdings,
     keys,
+    mapping,
     match,
     members,
     policy,
@@ -53,6 +54,7 @@ app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
 app.command("convert")(convert.convert_file)
+app.command("map")(mapping.propose_map)
 app.command("ask")(ask.ask)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)

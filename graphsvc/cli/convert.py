@@ -81,7 +81,9 @@ def convert_file(
     if json:
         _write(made, file, to_stderr=to is not None and out is None)
     else:
-        _tell(made, file, Console(stderr=True, highlight=False), shown=to is None and out is None)
+        if to is None and out is None:
+            show_drafts(made, ROWS)
+        tell_converted(made, file, Console(stderr=True, highlight=False))
     if made.rejected or not made.accepted:
         raise typer.Exit(NOT_HOLDING)
 
@@ -127,11 +129,16 @@ def _write(made: Converted, file: Path, *, to_stderr: bool) -> None:
         write_json(value)
 
 
-def _tell(made: Converted, file: Path, console: Console, *, shown: bool) -> None:
-    if shown and made.drafts:
-        table(("row", "becomes", "links"), [_shown(draft) for draft in made.drafts[:ROWS]])
-        if made.accepted > ROWS:
-            Console(highlight=False).print(f"… and {made.accepted - ROWS} more; all with --to ndjson", markup=False)
+def show_drafts(made: Converted, most: int) -> None:
+    """Print what the first rows become."""
+    if made.drafts:
+        table(("row", "becomes", "links"), [_shown(draft) for draft in made.drafts[:most]])
+        if made.accepted > most:
+            Console(highlight=False).print(f"… and {made.accepted - most} more; all with --to ndjson", markup=False)
+
+
+def tell_converted(made: Converted, file: Path, console: Console) -> None:
+    """Say what is rejected, what is not linked and what is lost."""
     read = f"{made.format.title}, {made.charset}" if made.charset != "utf-8" else made.format.title
     counts = f"{made.rows} rows: {made.accepted} would be accepted, {made.rejected} rejected"
     console.print(f"{file.name} ({read}): {counts}", markup=False)

@@ -69,6 +69,7 @@ def check_file(
             marked += [row.number] if found.clean.unlinked else []
             unlinked += found.notes[: max(0, KEPT - len(unlinked))]
             kept += [found.clean] if keep else []
-    found_out = (tuple(marked), tuple(problems), tuple(kept), tuple(unlinked), tuple(refused))
-    told = {"charset": reading.charset, "losses": dict(reading.losses)}
-    return Checked(rows, accepted, len(refused), *found_out, **told)
+    return Checked(
+        rows, accepted, len(refused), tuple(marked), tuple(problems), tuple(kept), tuple(unlinked), tuple(refused),
+        reading.charset, dict(reading.losses),
+    )  # fmt: skip

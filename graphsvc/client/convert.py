@@ -79,8 +79,12 @@ class Converted:
     losses: dict[str, int] = field(default_factory=dict)
 
 
-def convert(given: Input, schema: Schema, write: Callable[[bytes], object] | None = None) -> Converted:
+def convert(
+    given: Input, schema: Schema, write: Callable[[bytes], object] | None = None, most: int | None = None
+) -> Converted:
     """Read a whole file; each accepted row goes to ``write`` as a line of NDJSON that can be submitted by itself.
+
+    With ``most`` only so many rows are read that something can be made of.
 
     Raises InvalidInput for what stops the whole file.
     """
@@ -106,6 +110,8 @@ def convert(given: Input, schema: Schema, write: Callable[[bytes], object] | Non
                 ]
 
             for row, found in reading:
+                if most is not None and made.accepted + made.rejected >= most:
+                    break
                 made.rows = row.number + 1
                 if found is None:
                     continue

@@ -24,6 +24,14 @@ def check_free(out: Path) -> None:
         raise InvalidInput("no file can be made in this folder", code="unwritable", where=str(out.parent))
 
 
+def check_lines(media_type: str) -> None:
+    """Raise InvalidInput where the rows of a file in this format can't be written by themselves."""
+    kind = format_of(media_type)
+    if not kind.lines:
+        message = f"rows of {kind.title} can't be written by themselves: correct them in the file, by the numbers told"
+        raise InvalidInput(message, code="no_lines", where="--rejected")
+
+
 def write_rejected(outgoing: Outgoing, schema: Schema, rows: Collection[int] | None, out: Path) -> int:
     """Write the rows with these numbers to the new file ``out``, after what precedes the first record (a header).
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from graphsvc.client.convert import Converted, Input, convert
+from graphsvc.client.manifest import measure, media_type_of
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.labels import Handling
@@ -21,6 +22,7 @@ from importers import CSV, NDJSON
 from importers.mapping import load_mapping
 from importers.rows import MAX_ROW
 from tests.commands import Run, running
+from tests.workbooks import workbook
 
 SCHEMA = load_schema()
 PASAR = Organisation("pasar", "company", "ID", "Pasar")
@@ -171,3 +173,45 @@ def test_the_command(run: Run, sellers: Input, tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stdout == out.read_text()
     assert run("convert", str(sellers.path), "--json").code == (2, "mapping_missing")
     assert run("convert", str(sellers.path), "--map", "courier-parcel", "--json").code == (2, "no_mapping")
+
+
+BOOK = {"x": [["id", "phone", "shop", "land"], ["u1", 81234567801, "Antik", "ID"]]}
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+BUNDLE = {
+    "type": "bundle",
+    "id": "bundle--1",
+    "objects": [
+        {"type": "identity", "id": "identity--1", "identity_class": "individual", "name": "Anh"},
+        {"type": "malware", "id": "malware--1", "name": "x"},
+    ],
+}
+
+
+def test_the_service_takes_a_workbook_and_a_bundle_row_by_row(tmp_path: Path) -> None:
+    """What the client signs is what the service computes: the same rows, each with a leaf of its own."""
+    (tmp_path / "s.xlsx").write_bytes(workbook(BOOK))
+    (tmp_path / "b.json").write_text(json.dumps(BUNDLE))
+    for name, media_type, mapping, rows in (
+        ("s.xlsx", XLSX, MAPPING.replace(b"format: csv", b"format: table"), 2),
+        ("b.json", "application/stix+json", None, 2),
+    ):
+        given = Input(tmp_path / name, mapping, DEFAULTS, PASAR)
+        assert media_type_of(given.path) == media_type
+        measured = measure(given.path, media_type, bytes(32))
+        intake = taken(given, media_type)
+        assert measured.rows == intake.rows == rows and len(intake.leaves) == 32 * rows
+        assert measured.rows_root == f"sha256:{intake.rows_root.hex()}" and measured.size == given.path.stat().st_size
+        made = convert(given, SCHEMA)
+        same(made, intake)
+        assert made.accepted == 1
+
+
+def test_a_dry_run_of_submit_reads_them_too(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "s.xlsx").write_bytes(workbook(BOOK))
+    (tmp_path / "m.yaml").write_bytes(MAPPING)
+    (tmp_path / "d.json").write_text(json.dumps(msgspec.to_builtins(DEFAULTS)))
+    words = ["--map", str(tmp_path / "m.yaml"), "--defaults", str(tmp_path / "d.json"), "--dry-run", "--json"]
+    done = run("submit", str(tmp_path / "s.xlsx"), *words)
+    assert done.value["accepted"] == 1 and done.value["charset"] == "utf-8"
+    done = run("submit", str(tmp_path / "s.xlsx"), *words, "--rejected", str(tmp_path / "r.xlsx"))
+    assert done.value["rejected"] == 0
