@@ -30,12 +30,13 @@ def drafted(proposal: Proposal, answers: Mapping[str, str]) -> str:
     given = {question.name: question.meanwhile for question in proposal.questions} | dict(answers)
     made = _Draft(proposal, given)
     handling = given["handling"].split()
-    defaults = {"handling": {"scheme": handling[0], "code": handling[-1]}}
+    defaults: dict[str, object] = {"handling": {"scheme": handling[0], "code": handling[-1]}}
     head = ["# Proposed by graphsvc map from the headings and cells of the table: check each line.", "format: table"]
     head += [f"header: {proposal.header}"] if proposal.header > 1 else []
     head += [f"region: {_word(given['region'])}"] if given.get("region") else []
-    more = {"legalBasis": given["legalBasis"]} if given.get("legalBasis") else {}
-    head.append(f"defaults: {_flow(defaults | more)}")
+    if given.get("legalBasis"):
+        defaults["legalBasis"] = given["legalBasis"]
+    head.append(f"defaults: {_flow(defaults)}")
     return "\n".join([*head, *made.lines()]) + "\n"
 
 

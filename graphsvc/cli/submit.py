@@ -21,7 +21,7 @@ from graphsvc.client.convert import ready_mapping
 from graphsvc.client.keys import load_signing_key
 from graphsvc.client.manifest import Outgoing, media_type_of
 from graphsvc.client.profile import Profile, local_organisation, read_defaults, read_profile
-from graphsvc.client.rejected import check_free, write_rejected
+from graphsvc.client.rejected import check_free, check_lines, write_rejected
 from graphsvc.client.sending import LONG, Waiting
 from graphsvc.client.sent import SentBook
 from graphsvc.model.drafts import Defaults
@@ -90,6 +90,8 @@ def submit(
     outgoing = replace(
         _outgoing(file, content.mapping, content.media_type, content.defaults, reach), answers=content.answers
     )
+    if rejected is not None:
+        check_lines(outgoing.media_type)
     # 1. A dry run first checks here, without the service.
     checked = None
     if dry_run:

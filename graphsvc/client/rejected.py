@@ -11,7 +11,7 @@ from typing import BinaryIO
 from graphsvc.client.manifest import Outgoing
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.schema import Schema
-from importers import importer_for, rows_of
+from importers import format_of, importer_for, rows_of
 from importers.mapping import load_mapping
 from importers.rows import Row
 
