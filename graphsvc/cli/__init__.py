@@ -30,6 +30,7 @@ from graphsvc.cli import (
     sharing,
     sign,
     submit,
+    template,
     token,
     trust,
     verify,
@@ -54,6 +55,7 @@ app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
 app.command("convert")(convert.convert_file)
+app.command("template")(template.template)
 app.command("map")(mapping.propose_map)
 app.command("ask")(ask.ask)
 app.command("evidence")(evidence.evidence)

@@ -25,6 +25,7 @@ from importers.mapping import load_mapping
 from importers.provenance import place_of
 from importers.reading import How, Reading
 from importers.ready import mapping_bytes as ready_mapping
+from importers.ready import template_bytes
 
 SHOWN = 100
 """At most this many drafts are kept to be shown."""
@@ -32,7 +33,7 @@ ASSUMED = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="consent", p
 """What rows are checked under where nothing says their handling code and legal basis; never submitted."""
 LOCAL = local_organisation(None)
 
-__all__ = ["ASSUMED", "LOCAL", "Converted", "Input", "Told", "convert", "ready_mapping"]
+__all__ = ["ASSUMED", "LOCAL", "Converted", "Input", "Told", "convert", "ready_mapping", "template_bytes"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,12 @@ def test_templates_convert_with_their_mappings() -> None:
     templates = sorted(folder.glob("*.csv"))
     assert [path.stem for path in templates] == ["courier-parcels", "marketplace-accounts"]
     for path in templates:
-        made = convert(Input(path, path.with_suffix(".yaml").read_bytes()), SCHEMA)
-        assert (made.accepted, made.rejected, made.unlinked, made.losses) == (1, 0, [], {})
+        as_csv, as_excel = (
+            convert(Input(path.with_suffix(ending), path.with_suffix(".yaml").read_bytes()), SCHEMA)
+            for ending in (".csv", ".xlsx")
+        )
+        assert (as_csv.accepted, as_csv.rejected, as_csv.unlinked, as_csv.losses) == (1, 0, [], {})
+        assert as_excel.format.name == "xlsx" and as_excel.drafts == as_csv.drafts
         assert propose_mapping(path, SCHEMA).ready == path.stem
 
 
@@ -148,6 +152,9 @@ def test_the_command(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0 and "Account cho:u1, Phone e164:+84912345678" in done.stdout
     assert run("convert", str(tmp_path / "t.csv"), "--map", str(out), "--json").value["accepted"] == 1
     assert run("map", str(tmp_path / "t.csv"), "--answer", "colour=red", "--json").code == (2, "no_question")
+    assert run("template", "courier-parcels", str(tmp_path / "form.xlsx")).returncode == 0
+    assert run("map", str(tmp_path / "form.xlsx"), "--json").stdout.count("courier-parcels") == 1
+    assert run("template", "courier", str(tmp_path / "other.xlsx")).returncode == 2
     (tmp_path / "b.json").write_text('{"type": "bundle", "id": "bundle--1", "objects": []}')
     assert run("map", str(tmp_path / "b.json"), "--json").code == (2, "no_table")
 
