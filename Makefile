@@ -47,6 +47,7 @@ check: setup  ## ruff, mypy strict, layers, generated files and docs up to date
 	$(BIN)/mypy
 	$(BIN)/python -m graphsvc.model.generate --check
 	$(BIN)/python -m graphsvc.cli.generate --check
+	$(BIN)/python -m importers.generate --check
 	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_docs.py
 
 bench: setup  ## benchmarks; NAME=ingest runs one, NAME=scale CLAIMS="100000 1000000" by size
@@ -55,9 +56,10 @@ bench: setup  ## benchmarks; NAME=ingest runs one, NAME=scale CLAIMS="100000 100
 soak: setup  ## what takes long
 	$(BIN)/python -m pytest -m soak --timeout 7200
 
-generate: setup  ## write schema/submission.schema.json and schema/api.graphql anew
+generate: setup  ## write what is made from schema, interface and importers anew
 	$(BIN)/python -m graphsvc.model.generate
 	$(BIN)/python -m graphsvc.cli.generate
+	$(BIN)/python -m importers.generate
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.scalars import MAX_TEXT, lacks_offset
-from importers.mapping import FIELD, Condition, Source, Value
+from importers.rules import FIELD, Condition, Source, Value
+from importers.written import dated, factor_of, number, unguarded
 
 Getter = Callable[[Any], Any]
 """Gives one value of a row (a list of cells, or an object), None where there is none."""
 Lookup = Callable[[str], Getter | None]
 """Gives the getter of a column, None where the table has no such column."""
+ROW = "#row"
+"""The column that every table has: the row's number in its file, counted from 1."""
+_GUARDS = ("=", "'", "`", "’")
 MAX_PIECES = 1_000
 """A cell is split into at most this many pieces, empty ones counted; a row with more is refused."""
 
@@ -47,9 +52,17 @@ def getter_of(source: Source, lookup: Lookup, pointer: str) -> Getter:
         return lambda row: None
     base = getters[0] if value.template is None else _template(value.template, [g for g in getters if g])
     assert base is not None
-    if not (value.absent or value.map or value.other or value.split or value.timezone):
+    unit = None
+    if value.unit is not None and (unit := lookup(value.unit)) is None:
+        raise _missing(value.unit, pointer)
+    if not (value.absent or value.map or value.other or value.split or value.timezone or _changes(value)):
         return base
-    return _refined(base, value)
+    return _refined(base, value, unit)
+
+
+def _changes(value: Value) -> bool:
+    """Whether a value's text is changed, and not only looked up."""
+    return bool(value.strip or value.replace or value.date or value.decimal or value.multiply or value.factors)
 
 
 def _template(template: str, getters: list[Getter]) -> Getter:
@@ -70,13 +83,18 @@ def _template(template: str, getters: list[Getter]) -> Getter:
     return get
 
 
-def _refined(base: Getter, value: Value) -> Getter:
+def _refined(base: Getter, value: Value, unit: Getter | None) -> Getter:
     absent = frozenset(word.casefold() for word in value.absent)
+    separators = value.separators
+    changed = _changed(value) if _changes(value) else None
+    factors = {word.casefold(): factor_of(str(factor)) for word, factor in value.factors.items()}
 
-    def one(found: Any) -> Any:
+    def one(found: Any, factor: Decimal | None) -> Any:
         word = word_of(found) if not isinstance(found, list) else found
         if isinstance(word, str):
-            if word.casefold() in absent:
+            if changed is not None:
+                word = found = changed(word, factor)
+            if not word or word.casefold() in absent:
                 return None
             if word in value.map:
                 return value.map[word]
@@ -90,16 +108,45 @@ def _refined(base: Getter, value: Value) -> Getter:
         found = base(row)
         if found is None:
             return None
-        if value.split and isinstance(found, str):
-            parts = found.split(value.split, MAX_PIECES)
+        factor = None
+        if unit is not None:
+            named = word_of(unit(row) or "")
+            factor = factors.get(named.casefold())
+            if factor is None and not isinstance(found, list):
+                # In an unknown unit the number means nothing: with its unit it is kept as text, and marked.
+                return f"{word_of(found)} {named}".strip() if named else f"{word_of(found)} ?"
+        if separators and isinstance(found, str):
+            for other in separators[1:]:
+                found = found.replace(other, separators[0])
+            parts = found.split(separators[0], MAX_PIECES)
             if len(parts) > MAX_PIECES:
                 raise Refused("too_many", "", f"a cell is split into more than {MAX_PIECES} values: shorten it")
             found = [part.strip() for part in parts]
         if isinstance(found, list):
-            return [kept for part in found if part != "" and (kept := one(part)) is not None] or None
-        return one(found)
+            return [kept for part in found if part != "" and (kept := one(part, factor)) is not None] or None
+        return one(found, factor)
 
     return get
+
+
+def _changed(value: Value) -> Callable[[str, Decimal | None], str]:
+    """What a value's own rules make of its text; the second argument is the factor of the row's unit."""
+    multiply = None if value.multiply is None else factor_of(str(value.multiply))
+    counts = value.decimal is not None or multiply is not None or bool(value.factors)
+
+    def change(word: str, factor: Decimal | None) -> str:
+        for mark in value.strip:
+            word = word.strip().removeprefix(mark).removesuffix(mark)
+        for old, new in value.replace.items():
+            word = word.replace(old, new)
+        word = word.strip()
+        if len(word) > MAX_TEXT:
+            raise Refused("too_long", "", f"a replacement makes more than {MAX_TEXT} characters: shorten it")
+        if value.date is not None:
+            word = dated(word, value.date, value.calendar)
+        return number(word, value.decimal or ".", factor or multiply) if counts else word
+
+    return change
 
 
 def test_of(condition: Condition, lookup: Lookup, pointer: str) -> Callable[[Any], bool]:
@@ -111,6 +158,9 @@ def test_of(condition: Condition, lookup: Lookup, pointer: str) -> Callable[[Any
     equals = None if condition.equals is None else word_of(condition.equals)
 
     def holds(row: Any) -> bool:
+        return _meets(row) is not condition.negated
+
+    def _meets(row: Any) -> bool:
         value = getter(row)
         if value is None:
             return condition.absent and not condition.present and equals is None and words is None
@@ -130,20 +180,41 @@ def word_of(value: Any) -> str:
 
 
 def columns_of(header: Iterable[str]) -> Lookup:
-    """Columns of a CSV by header; white space around names is dropped, an empty cell is None."""
-    places: dict[str, int] = {}
-    doubles: set[str] = set()
+    """Columns of a table by header; white space around names is dropped, an empty cell is None.
+
+    ``#3`` is the third column, ``phone#2`` the second that is named so. A row is a list of cells as long as the header,
+    and its number after them.
+    """
+    places: dict[str, list[int]] = {}
     for index, name in enumerate(header):
-        if places.setdefault(name.strip(), index) != index:
-            doubles.add(name.strip())
+        places.setdefault(" ".join(name.split()), []).append(index)
+    width = sum(map(len, places.values()))
 
     def lookup(column: str) -> Getter | None:
-        if column in doubles:
-            raise InvalidInput(f"the header names {column} twice: rename one", code="double_column", where="row 0")
-        index = places.get(column)
-        return None if index is None else lambda cells: cells[index].strip() or None
+        if column == ROW:
+            return lambda cells: cells[-1]
+        found = places.get(" ".join(column.split()), [])
+        if not found and "#" in column:
+            name, _, nth = column.rpartition("#")
+            named = places.get(" ".join(name.split()), []) if name else list(range(width))
+            found = named[int(nth) - 1 : int(nth)] if nth.isdecimal() and 0 < int(nth) <= len(named) else []
+        if len(found) > 1:
+            message = f'the header names {column} twice: rename one, or write "{column}#1", "{column}#2"'
+            raise InvalidInput(message, code="double_column", where="row 0")
+        return _cell(found[0]) if found else None
 
     return lookup
+
+
+def _cell(index: int) -> Getter:
+    def get(cells: Any) -> Any:
+        cell = cells[index]
+        if isinstance(cell, str):
+            cell = cell.strip()
+            return (unguarded(cell) if cell[:1] in _GUARDS else cell) or None
+        return cell
+
+    return get
 
 
 def path_of(column: str) -> Getter:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 import msgspec
 
 from graphsvc.model.drafts import Defaults, Draft, RowProblem
-from importers.rows import Row
+from graphsvc.model.errors import InvalidInput
+from importers.cells import ROW, path_of
+from importers.draftplans import RulePlan, draft_of, plan_of
+from importers.formats import Format, Importer, Salt
+from importers.rows import Readable, Row, iter_rows
+from importers.rules import Mapping
 
+_BOM = b"\xef\xbb\xbf"
 _AT = re.compile(r" - at `\$?([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
@@ -17,9 +25,10 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 class NativeImporter:
     """Reads drafts as they are. ``defaults`` is empty: what holds for all rows is in the manifest."""
 
-    defaults = Defaults()
-
     def __init__(self) -> None:
+        self.defaults = Defaults()
+        self.charset = "utf-8"
+        self.losses: Counter[str] = Counter()
         # Numbers with a fraction come as their digits, so no precision is lost on the way to a decimal.
         self._decoder = msgspec.json.Decoder(Draft, float_hook=str)
 
@@ -31,7 +40,7 @@ class NativeImporter:
     def _draft(self, row: Row) -> Draft | RowProblem | None:
         if row.data is None:
             return too_long(row)
-        data = row.data.removeprefix(b"\xef\xbb\xbf") if row.number == 0 else row.data
+        data = row.data.removeprefix(_BOM) if row.number == 0 else row.data
         if not data.strip():
             return None
         try:
@@ -46,6 +55,37 @@ class NativeImporter:
             return RowProblem(row.number, "bad_json", "", "the JSON is nested too deeply")
         draft.row = row.number
         return draft
+
+
+class ObjectImporter:
+    """Makes drafts of JSON objects of any shape, one a line, by a mapping whose columns are dotted paths."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self.mapping = mapping
+        self.charset = "utf-8"
+        self.defaults = mapping.defaults
+        self.losses: Counter[str] = Counter()
+        self._decoder = msgspec.json.Decoder(float_hook=str)
+
+    def drafts(self, rows: Iterable[Row]) -> Iterator[tuple[int, Draft | RowProblem | None]]:
+        """For every row its number and the draft, the problem that stopped it, or None for a blank line or comment."""
+        plan = plan_of(self.mapping, path_of)
+        for row in rows:
+            yield row.number, self._draft(row, plan)
+
+    def _draft(self, row: Row, plan: list[RulePlan]) -> Draft | RowProblem | None:
+        if row.data is None:
+            return too_long(row)
+        data = row.data.removeprefix(_BOM) if row.number == 0 else row.data
+        if not data.strip() or (self.mapping.comment and data.startswith(self.mapping.comment.encode())):
+            return None
+        try:
+            found = self._decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return broken_json(row)
+        if not isinstance(found, dict):
+            return broken_json(row)
+        return draft_of(row.number, {ROW: str(row.number + 1), **found}, plan, self.mapping)
 
 
 def too_long(row: Row) -> RowProblem:
@@ -73,3 +113,44 @@ def _explained(message: str) -> tuple[str, str]:
     # The decoder's message may quote a name from the row, which may hold control characters.
     shown = "".join(c if c.isprintable() else "?" for c in message[:200])
     return pointer, f"{shown}: see schema/submission.schema.json"
+
+
+def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
+    return iter_rows(body, "ndjson", max_row, salt)
+
+
+def _open(mapping: Mapping | None, body: BinaryIO) -> Importer:
+    if mapping is None:
+        return NativeImporter()
+    if mapping.format != "ndjson":
+        message = f"the mapping is for {mapping.format}, the body is ndjson"
+        raise InvalidInput(message, code="mapping_mismatch", where="mapping")
+    return ObjectImporter(mapping)
+
+
+def _recognises(head: bytes, ending: str) -> bool:
+    start = head.removeprefix(_BOM).lstrip()
+    if ending in FORMAT.endings:
+        return True
+    first, _, rest = start.partition(b"\n")
+    return start[:1] == b"{" and first.rstrip().endswith(b"}") and rest.lstrip()[:1] in (b"{", b"")
+
+
+FORMAT = Format(
+    name="ndjson",
+    title="NDJSON",
+    media_type="application/x-ndjson",
+    endings=(".ndjson", ".jsonl"),
+    mapping="possible",
+    recognises=_recognises,
+    cut=_cut,
+    open=_open,
+    row="a line",
+    read=(
+        "without a mapping: drafts, one a line, as in `schema/submission.schema.json`",
+        "with a mapping: objects of any shape, whose columns are dotted paths",
+    ),
+    lost=("with a mapping: members that no rule reads",),
+    lines=True,
+)
+"""The native form, and JSON objects of any shape by a mapping."""

@@ -6,13 +6,16 @@ counts: the CSV header is row 0, blank and comment lines have numbers too. Memor
 row above the limit is hashed while it streams past and never held.
 
 CSV: a double quote opens a quoted field only where a field starts (after ``,``, ``;``, tab, ``|`` or a line end), as in
-RFC 4180; inside, a doubled quote is a quote and line ends belong to the row.
+RFC 4180; inside, a doubled quote is a quote and line ends belong to the row. A CSV in UTF-16 is turned into UTF-8
+before it is cut, and one whose first 64 KiB have CR and no LF has LF for each CR.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -20,6 +23,8 @@ MAX_ROW = 1 << 20
 """Longest row that is parsed, in bytes, unless the caller says otherwise."""
 CHUNK = 1 << 18
 """Bytes asked for in one read."""
+LOOK = 1 << 16
+"""Bytes at a CSV's start by which its form is told."""
 
 _QUOTE = 0x22
 _STARTS = frozenset(b",;\t|\n")
@@ -64,7 +69,7 @@ def iter_rows(
     ``salt`` maps a row's number to its salt. What follows the last line end is a row if it has any bytes.
     """
     builder = _Builder(kind == "csv", max_row, salt)
-    for chunk in _chunks(stream):
+    for chunk in _plain(stream) if kind == "csv" else _chunks(stream, len(_BOM) + 1):
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
             if builder.line(chunk, start, end):
@@ -75,10 +80,52 @@ def iter_rows(
         yield builder.finish(ended=False)
 
 
-def _chunks(stream: Readable) -> Iterator[bytes]:
-    """What the stream gives; the first chunk holds at least a byte order mark's length, if the stream is that long."""
+def records_as_rows(records: Iterable[bytes], max_row: int, salt: Callable[[int], bytes] | None) -> Iterator[Row]:
+    """Rows of a body that has no lines: one for each record, whose bytes are what the record's leaf commits to."""
+    for number, record in enumerate(records):
+        leaf = None if salt is None else hashlib.sha256(b"\0" + salt(number) + record).digest()
+        yield Row(number, record if len(record) <= max_row else None, len(record), leaf)
+
+
+def utf16_of(head: bytes) -> str | None:
+    """``utf-16-le`` or ``utf-16-be`` where a text begins with that mark, or is full of zeros in one place, or None."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if head[0] == 0xFF else "utf-16-be"
+    even, odd = head[0:LOOK:2], head[1:LOOK:2]
+    zeros = (even.count(0), odd.count(0))
+    if max(zeros) * 10 < len(odd) * 4 or min(zeros) * 20 > max(zeros) or not odd:
+        return None
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+
+
+def _plain(stream: Readable) -> Iterator[bytes]:
+    """The chunks of a CSV in an encoding whose line ends are single bytes, with LF in its lines' ends."""
+    chunks = _chunks(stream, LOOK)
+    head = next(chunks, b"")
+    # What is looked at hangs on the body alone, not on how its reads are cut.
+    shown = head[:LOOK]
+    if (charset := utf16_of(shown)) is not None:
+        shown = shown.decode(charset, "ignore").encode("utf-8", "ignore")
+        chunks = _decoded(codecs.getincrementaldecoder(charset)("surrogatepass"), head, chunks)
+        head = next(chunks).removeprefix(_BOM)
+    old = b"\r" in shown and b"\n" not in shown
+    for chunk in itertools.chain((head,), chunks):
+        yield chunk.replace(b"\r", b"\n") if old else chunk
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Chunks of UTF-16 as UTF-8. What is none stays none, so that its row is refused where it is read."""
+    yield decoder.decode(head).encode("utf-8", "surrogatepass")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+    if decoder.getstate()[0]:
+        yield b"\xff"  # half a character at the very end
+
+
+def _chunks(stream: Readable, least: int) -> Iterator[bytes]:
+    """What the stream gives; the first chunk holds at least ``least`` bytes, if the stream is that long."""
     first = b""
-    while len(first) < len(_BOM) + 1 and (chunk := stream.read(CHUNK)):
+    while len(first) < least and (chunk := stream.read(CHUNK)):
         first += chunk
     if first:
         yield first

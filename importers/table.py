@@ -1,115 +1,97 @@
-"""Tables: CSV records or NDJSON objects of any shape, turned into drafts by a mapping file."""
+"""CSV as people write it: any delimiter and encoding, turned into drafts by a mapping file."""
 
 from __future__ import annotations
 
-import codecs
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
-import msgspec
-
-from graphsvc.model.bounds import MAX_DRAFT
-from graphsvc.model.cleaning import too_many
-from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem, Superseded
+from graphsvc.model.drafts import Defaults, Draft, RowProblem
 from graphsvc.model.errors import InvalidInput
-from graphsvc.model.labels import Handling
-from importers.cells import Getter, Lookup, Refused, columns_of, getter_of, path_of, test_of, value_of, word_of
-from importers.mapping import EntityRule, Interval, LinkRule, Rule, Source
-from importers.mapping import Mapping as TableMapping
-from importers.native import broken_json, too_long
-from importers.rows import CHUNK, Row
+from importers.charsets import detect_charset
+from importers.formats import Format, Salt
+from importers.grid import Grid
+from importers.native import too_long
+from importers.rows import LOOK, Readable, Row, iter_rows, utf16_of
+from importers.rules import Mapping
 
+DELIMITERS = (",", ";", "\t", "|")
 _BOM = b"\xef\xbb\xbf"
 
 
-def detect_charset(stream: BinaryIO) -> str:
-    """``utf-8`` if the whole stream is UTF-8, else ``gb18030``; the stream is read from its start and left there.
-
-    All of it is read, because a first part in ASCII decides nothing, and short Chinese texts may look like UTF-8.
-    Raises InvalidInput if it is neither.
-    """
-    for charset in ("utf-8", "gb18030"):
-        stream.seek(0)
-        decoder = codecs.getincrementaldecoder(charset)("strict")
-        try:
-            while chunk := stream.read(CHUNK):
-                decoder.decode(chunk)
-            decoder.decode(b"", True)
-        except UnicodeDecodeError:
-            continue
-        finally:
-            stream.seek(0)
-        return charset
-    raise InvalidInput("neither UTF-8 nor GB18030: name the encoding in the mapping", code="unknown_charset")
-
-
 class TableImporter:
-    """Makes drafts from the rows of a table. ``charset`` is the one found or stated."""
+    """Makes drafts from the rows of a CSV. ``charset`` is the one found or stated."""
 
-    def __init__(self, mapping: TableMapping, charset: str = "utf-8") -> None:
+    def __init__(self, mapping: Mapping, charset: str = "utf-8") -> None:
         self.mapping = mapping
         self.charset = charset
-        self.defaults = mapping.defaults
-        self._decoder = msgspec.json.Decoder(float_hook=str)
+        self.defaults: Defaults = mapping.defaults
+        self.losses: Counter[str] = Counter()
+        # A body in UTF-16 is cut into rows of UTF-8 (importers.rows).
+        self._decoded = "utf-8" if charset == "utf-16" else charset
+        self._delimiter = mapping.delimiter
 
     def drafts(self, rows: Iterable[Row]) -> Iterator[tuple[int, Draft | RowProblem | None]]:
         """For every row its number and the draft, the problem that stopped it, or None for header, blank line, comment.
 
         Raises InvalidInput ``missing_column`` when the header lacks a column that the mapping needs.
         """
-        if self.mapping.format == "ndjson":
-            plan = _plan(self.mapping, path_of)
-            for row in rows:
-                yield row.number, self._from_json(row, plan)
-            return
-        columns = self.mapping.columns
-        made = None if columns is None else _plan(self.mapping, columns_of(columns))
-        width = 0 if columns is None else len(columns)
+        grid = Grid(self.mapping, self.losses)
         for row in rows:
-            cells = self._cells_of(row)
-            if not isinstance(cells, list):
-                yield row.number, cells
-            elif made is None:
-                made, width = _plan(self.mapping, columns_of(cells)), len(cells)
+            text = self._text_of(row)
+            if not isinstance(text, str):
+                yield row.number, text
+            elif not grid.found:
+                if not self._said(row, text):
+                    self._header(grid, row, text)
                 yield row.number, None
-            elif len(cells) != width and any(cells[width:]) | (len(cells) < width):
-                message = f"the row has {len(cells)} cells, the header {width}: look for a missing quote or separator"
-                yield row.number, RowProblem(row.number, "row_width", "", message)
             else:
-                yield row.number, _draft(row.number, cells, made, self.mapping)
+                yield row.number, self._draft(grid, row, text)
+        grid.end()
 
-    def _from_json(self, row: Row, plan: list[_RulePlan]) -> Draft | RowProblem | None:
-        if row.data is None:
-            return too_long(row)
-        data = row.data.removeprefix(_BOM) if row.number == 0 else row.data
-        if not data.strip() or (self.mapping.comment and data.startswith(self.mapping.comment.encode())):
-            return None
-        try:
-            found = self._decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return broken_json(row)
-        if not isinstance(found, dict):
-            return broken_json(row)
-        return _draft(row.number, found, plan, self.mapping)
+    def _said(self, row: Row, text: str) -> bool:
+        """Whether a first row is Excel's own ``sep=;``, which names the delimiter of this very file."""
+        word = text.strip().strip('"')
+        if row.number or len(word) != 5 or not word.lower().startswith("sep=") or word[4] not in DELIMITERS:
+            return False
+        self._delimiter = word[4]
+        return True
 
-    def _cells_of(self, row: Row) -> list[str] | RowProblem | None:
-        if row.data is None:
-            return too_long(row)
+    def _header(self, grid: Grid, row: Row, text: str) -> None:
+        """Take the row for the header if it is one, under the delimiter stated, or the first that fits."""
+        given = self._delimiter
+        ways = [given] if given else sorted(DELIMITERS, key=lambda one: (-text.count(one), DELIMITERS.index(one)))
+        for way in ways:
+            try:
+                cells = _split(text, way)
+            except csv.Error:
+                cells = []
+            if grid.header(row.number + 1, cells, last=way == ways[-1]):
+                self._delimiter = way
+                return
+
+    def _draft(self, grid: Grid, row: Row, text: str) -> Draft | RowProblem | None:
         try:
-            text = (row.data.removeprefix(_BOM) if row.number == 0 else row.data).decode(self.charset)
-        except UnicodeDecodeError as error:
-            message = f"byte {error.start} of the row is not {self.charset}: save the file as UTF-8"
-            return RowProblem(row.number, "broken_utf8" if self.charset == "utf-8" else "broken_charset", "", message)
-        if not text.strip() or (self.mapping.comment and text.startswith(self.mapping.comment)):
-            return None
-        try:
-            return _split(text, self.mapping.delimiter)
+            cells = _split(text, self._delimiter or ",")
         except csv.Error as error:
             if "field limit" in str(error):
                 return RowProblem(row.number, "cell_too_long", "", "a cell has more than 128 KiB: shorten it")
-            return RowProblem(row.number, "bad_csv", "", "a quote in this record is not closed or not doubled")
+            return RowProblem(row.number, "bad_csv", "", _bad_quote(text, self._delimiter or ","))
+        return grid.draft(row.number, row.number + 1, cells)
+
+    def _text_of(self, row: Row) -> str | RowProblem | None:
+        if row.data is None:
+            return too_long(row)
+        try:
+            text = (row.data.removeprefix(_BOM) if row.number == 0 else row.data).decode(self._decoded)
+        except UnicodeDecodeError as error:
+            message = f"byte {error.start} of the row is not {self._decoded}: save the file as UTF-8"
+            return RowProblem(row.number, "broken_utf8" if self._decoded == "utf-8" else "broken_charset", "", message)
+        text = text.rstrip("\r")
+        if not text.strip() or (self.mapping.comment and text.startswith(self.mapping.comment)):
+            return None
+        return text
 
 
 def _split(text: str, delimiter: str) -> list[str]:
@@ -122,179 +104,80 @@ def _split(text: str, delimiter: str) -> list[str]:
     return records[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _EntityPlan:
-    rule: EntityRule
-    key: tuple[tuple[str, Getter, str], ...]
-    attributes: tuple[tuple[str, Getter], ...]
+def _bad_quote(text: str, delimiter: str) -> str:
+    """Which quote of a record is wrong: where it stands, and how many lines it took with it."""
+    quoted, at, start, line, column, opened = False, 0, True, 1, 0, (1, 1)
+    while at < len(text):
+        char = text[at]
+        column += 1
+        if char == '"':
+            if not quoted and start:
+                quoted, opened = True, (line, column)
+            elif quoted and text[at + 1 : at + 2] == '"':
+                at, column = at + 1, column + 1
+            elif quoted and text[at + 1 : at + 2] not in ("", delimiter, "\r", "\n"):
+                return (
+                    f"a quote within quotes, at character {column} of the row's line {line}, is not doubled: double it"
+                )
+            elif quoted:
+                quoted = False
+        start = char in (delimiter, "\n")
+        if char == "\n":
+            line, column = line + 1, 0
+        at += 1
+    if not quoted:
+        return "a quote in this record is not closed or not doubled"
+    taken = text.count("\n") + (not text.endswith("\n")) - opened[0] + 1
+    told = f"the quote at character {opened[1]} of the row's line {opened[0]} is not closed"
+    return f"{told}, and {taken} lines are taken with it: close it" if taken > 1 else f"{told}: close it"
 
 
-@dataclass(frozen=True, slots=True)
-class _LinkPlan:
-    rule: LinkRule
-    attributes: tuple[tuple[str, Getter], ...]
-    observed: tuple[tuple[str, Getter], ...]
+def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
+    return iter_rows(body, "csv", max_row, salt)
 
 
-@dataclass(frozen=True, slots=True)
-class _RulePlan:
-    tests: tuple[Callable[[Any], bool], ...]
-    entities: tuple[_EntityPlan, ...]
-    links: tuple[_LinkPlan, ...]
-    fields: Mapping[str, tuple[tuple[str, Getter], ...]]
-    needs_reference: str
-    """The columns of a row's own reference if every row must have one, else empty."""
+def _open(mapping: Mapping | None, body: BinaryIO) -> TableImporter:
+    assert mapping is not None
+    if mapping.format == "ndjson":
+        raise InvalidInput("the mapping is for ndjson, the body is csv", code="mapping_mismatch", where="mapping")
+    charset = mapping.encoding
+    if charset == "auto":
+        charset = detect_charset(body)
+    elif utf16_of(body.read(LOOK)) is not None:
+        charset = "utf-16"
+    body.seek(0)
+    return TableImporter(mapping, charset)
 
 
-def _plan(mapping: TableMapping, lookup: Lookup) -> list[_RulePlan]:
-    """The mapping bound to a table's columns; raises InvalidInput where a column is missing that is not optional."""
-    return [_rule_plan(rule, lookup, f"/rows/{index}") for index, rule in enumerate(mapping.rules)]
-
-
-def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> _RulePlan:
-    def bind(values: Mapping[str, Source], place: str) -> tuple[tuple[str, Getter], ...]:
-        return tuple((name, getter_of(value, lookup, f"{pointer}{place}/{name}")) for name, value in values.items())
-
-    def interval(observed: Interval | None, place: str) -> tuple[tuple[str, Getter], ...]:
-        return bind(
-            {n: v for n in ("since", "until") if (v := getattr(observed, n, None)) is not None}, f"{place}/observed"
-        )
-
-    entities = []
-    for e, entity in enumerate(rule.entities):
-        key = bind(entity.key, f"/entities/{e}/key")
-        shown = tuple((n, g, ", ".join(value_of(entity.key[n]).columns)) for n, g in key)
-        entities.append(_EntityPlan(entity, shown, bind(entity.attributes, f"/entities/{e}/attributes")))
-    links = tuple(
-        _LinkPlan(link, bind(link.attributes, f"/links/{i}/attributes"), interval(link.observed, f"/links/{i}"))
-        for i, link in enumerate(rule.links)
+def _recognises(head: bytes, ending: str) -> bool:
+    if ending in FORMAT.endings:
+        return not head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"))
+    return (
+        ending in ("", ".txt")
+        and b"\0" not in head
+        and any(mark in head.split(b"\n")[0] for mark in (b",", b";", b"\t"))
     )
-    fields = {"observed": interval(rule.observed, "")}
-    if rule.expires is not None:
-        fields["expires"] = bind({"expires": rule.expires}, "")
-    if rule.handling is not None:
-        fields["handling"] = bind({"scheme": rule.handling.scheme, "code": rule.handling.code}, "/handling")
-    if rule.grading is not None:
-        read = rule.grading
-        fields["grading"] = bind(
-            {"scheme": read.scheme, "source": read.source, "information": read.information}, "/grading"
-        )
-    if rule.origin is not None:
-        said = {"organisation": rule.origin.organisation, "reference": rule.origin.reference}
-        fields["origin"] = bind({name: value for name, value in said.items() if value is not None}, "/origin")
-    needed = ""
-    if rule.supersedes is not None:
-        fields["supersedes"] = bind({"reference": rule.supersedes.reference}, "/supersedes")
-        reference = value_of(rule.supersedes.reference)
-        needed = "" if reference.optional else ", ".join(reference.columns)
-    tests = tuple(test_of(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
-    return _RulePlan(tests, tuple(entities), links, fields, needed)
 
 
-def _draft(number: int, row: Any, plans: list[_RulePlan], mapping: TableMapping) -> Draft | RowProblem | None:
-    making = _Making(number)
-    matched = False
-    try:
-        for plan in plans:
-            if all(test(row) for test in plan.tests):
-                matched = True
-                making.add(row, plan)
-    except Refused as refused:
-        return RowProblem(number, *refused.problem)
-    if not matched and mapping.otherwise == "report":
-        return RowProblem(number, "no_rule", "", "no rule of the mapping holds: add one, or set `otherwise: skip`")
-    return making.draft if making.draft.entities else None
-
-
-class _Making:
-    """One row's draft, made rule by rule; raises Refused as soon as it is larger than a row's draft may be."""
-
-    def __init__(self, number: int) -> None:
-        self.draft = Draft([], [], row=number)
-        self._skipped: set[str] = set()
-        self._size = 0
-
-    def add(self, row: Any, plan: _RulePlan) -> None:
-        """Add what one rule makes of the row."""
-        self._entities(row, plan)
-        self._links(row, plan)
-        self._fields(row, plan)
-
-    def _entities(self, row: Any, plan: _RulePlan) -> None:
-        draft = self.draft
-        for entity in plan.entities:
-            key: dict[str, Any] = {}
-            lacking = ""
-            for name, getter, columns in entity.key:
-                value = getter(row)
-                if value is not None:
-                    key[name] = value
-                elif not entity.rule.optional:
-                    message = f"{columns or name} is empty: fill it in, or mark the entity optional in the mapping"
-                    raise Refused("missing_value", f"/entities/{len(draft.entities)}/key/{name}", message)
-                else:
-                    lacking = name
-            if lacking:
-                self._skipped.add(entity.rule.ref)
-            else:
-                attributes = _some(entity.attributes, row)
-                draft.entities.append(DraftEntity(entity.rule.ref, entity.rule.kind, key, attributes))
-                self._grown(key, attributes)
-
-    def _links(self, row: Any, plan: _RulePlan) -> None:
-        for link in plan.links:
-            rule = link.rule
-            if rule.source not in self._skipped and rule.target not in self._skipped:
-                attributes, observed = _some(link.attributes, row), _words(link.observed, row, "/observed")
-                seen = Observed(**observed) if observed else None
-                self.draft.links.append(DraftLink(rule.kind, rule.source, rule.target, attributes, seen))
-                self._grown(attributes, observed)
-
-    def _fields(self, row: Any, plan: _RulePlan) -> None:
-        draft = self.draft
-        found = {name: _words(getters, row, f"/{name}") for name, getters in plan.fields.items()}
-        if found["observed"]:
-            draft.observed = Observed(**found["observed"])
-        if "expires" in found:
-            draft.expires = found["expires"].get("expires", draft.expires)
-        if "handling" in found:
-            draft.handling = Handling(found["handling"].get("scheme", ""), found["handling"].get("code", ""))
-        if "grading" in found:
-            draft.grading = Grading(**found["grading"])
-        if found.get("origin"):
-            draft.origin = Origin(**found["origin"])
-        if found.get("supersedes"):
-            draft.supersedes = Superseded(reference=found["supersedes"]["reference"])
-        elif plan.needs_reference:
-            # Without a reference the row would stand beside the record that it was meant to supersede.
-            message = f"{plan.needs_reference} is empty: fill it in, or mark the reference optional in the mapping"
-            raise Refused("missing_value", "/supersedes/reference", message)
-
-    def _grown(self, *values: dict[str, Any]) -> None:
-        many = too_many(len(self.draft.entities), len(self.draft.links))
-        if many is not None:
-            raise Refused(*many)
-        self._size += sum(_length(value) for one in values for value in one.values())
-        if self._size > MAX_DRAFT:
-            message = f"the mapping makes more than {MAX_DRAFT} characters of this row: let it make less"
-            raise Refused("draft_too_large", "", message)
-
-
-def _length(value: Any) -> int:
-    """About how many characters a value has."""
-    if isinstance(value, list):
-        return sum(_length(one) + 8 for one in value)
-    return len(value) if isinstance(value, str) else 8
-
-
-def _words(getters: Iterable[tuple[str, Getter]], row: Any, pointer: str) -> dict[str, str]:
-    """The values by name where each is one word; lists are refused."""
-    found = _some(getters, row)
-    for name, value in found.items():
-        if not isinstance(value, str | int):
-            raise Refused("wrong_type", f"{pointer}/{name}", "give one word here, not a list")
-    return {name: word_of(value) for name, value in found.items()}
-
-
-def _some(getters: Iterable[tuple[str, Getter]], row: Any) -> dict[str, Any]:
-    return {name: value for name, getter in getters if (value := getter(row)) is not None}
+FORMAT = Format(
+    name="csv",
+    title="CSV",
+    media_type="text/csv",
+    endings=(".csv", ".tsv", ".tab"),
+    mapping="needed",
+    recognises=_recognises,
+    cut=_cut,
+    open=_open,
+    row="a record; quoted line ends belong to it",
+    read=(
+        "what the mapping says of its columns",
+        "comma, semicolon, tab or bar between cells, found by the header or said by Excel's `sep=` line",
+        "UTF-8, UTF-16, Chinese in GB18030; other encodings that the mapping names",
+        "lines that end in LF, CR LF, CR CR LF or CR; empty rows between others; titles above the header",
+        'cells guarded against spreadsheets: `\'0812`, `="0812"`, a tab before',
+        "rows that lack empty cells at their end; the header once more where files were put together",
+    ),
+    lost=("columns that no rule of the mapping reads; they are counted",),
+    lines=True,
+)
+"""CSV and TSV."""

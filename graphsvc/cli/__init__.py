@@ -12,12 +12,14 @@ from graphsvc.cli import (
     access,
     ask,
     backup,
+    convert,
     custody,
     doctor,
     evidence,
     group,
     holdings,
     keys,
+    mapping,
     match,
     members,
     policy,
@@ -29,6 +31,7 @@ from graphsvc.cli import (
     sharing,
     sign,
     submit,
+    template,
     token,
     trust,
     verify,
@@ -52,6 +55,9 @@ app = typer.Typer(
 app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)
+app.command("convert")(convert.convert_file)
+app.command("template")(template.template)
+app.command("map")(mapping.propose_map)
 app.command("ask")(ask.ask)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -18,24 +17,28 @@ from graphsvc.cli.output import NOT_HOLDING
 from graphsvc.cli.submitted import tell_answer, tell_check, tell_sent
 from graphsvc.client import Client, NothingAccepted, Refused, SigningKey, Submitted, Unreachable, pending
 from graphsvc.client.check import Checked, check_file
+from graphsvc.client.convert import ready_mapping
 from graphsvc.client.keys import load_signing_key
 from graphsvc.client.manifest import Outgoing, media_type_of
-from graphsvc.client.profile import Profile, read_profile
-from graphsvc.client.rejected import check_free, write_rejected
+from graphsvc.client.profile import Profile, local_organisation, read_defaults, read_profile
+from graphsvc.client.rejected import check_free, check_lines, write_rejected
 from graphsvc.client.sending import LONG, Waiting
 from graphsvc.client.sent import SentBook
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
-from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
-from graphsvc.model.yamlfiles import load_yaml
 
 
 @dataclass(frozen=True)
 class Content:
     """How a file is read, and which request it answers."""
 
-    mapping: Annotated[Path | None, typer.Option("--map", help="Mapping file (YAML): columns to entities.")] = None
+    mapping: Annotated[
+        str | None, typer.Option("--map", help="Mapping file (YAML), or the name of one that comes with graphsvc.")
+    ] = None
+    media_type: Annotated[
+        str, typer.Option("--media-type", help="How the file is read; without, the file itself tells.")
+    ] = ""
     defaults: Annotated[Path | None, typer.Option("--defaults", help="YAML or JSON: handling, purposes, …")] = None
     answers: Annotated[str | None, typer.Option("--answers", help="The request that this answers, by its id.")] = None
 
@@ -58,7 +61,9 @@ class Sending:
 
 @grouped
 def submit(
-    file: Annotated[Path, typer.Argument(help="NDJSON of drafts, or CSV with a mapping.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Any file that an importer reads: NDJSON, CSV, Excel, …", exists=True, dir_okay=False)
+    ],
     *,
     content: Content,
     sending: Sending,
@@ -82,12 +87,16 @@ def submit(
         check_free(rejected)
     given = sending.sign is not None or sending.profile is not None
     reach = read_profile(sending.profile) if given else None
-    outgoing = replace(_outgoing(file, content.mapping, content.defaults, reach), answers=content.answers)
+    outgoing = replace(
+        _outgoing(file, content.mapping, content.media_type, content.defaults, reach), answers=content.answers
+    )
+    if rejected is not None:
+        check_lines(outgoing.media_type)
     # 1. A dry run first checks here, without the service.
     checked = None
     if dry_run:
         with _Bar(console, "checking", file, quiet=json) as bar:
-            checked = check_file(outgoing, load_schema(), _organisation(reach), bar)
+            checked = check_file(outgoing, load_schema(), local_organisation(reach), bar)
         if sending.sign is None or reach is None:
             tell_check(console, checked, as_json=json)
             _write_rejected(console, outgoing, checked.rejected, checked.refused, rejected)
@@ -166,23 +175,13 @@ def _write_rejected(
         console.print("the others are too long, or more than are listed: correct these, then send the file again")
 
 
-def _outgoing(file: Path, mapping: Path | None, defaults: Path | None, reach: Profile | None) -> Outgoing:
+def _outgoing(
+    file: Path, mapping: str | None, media_type: str, defaults: Path | None, reach: Profile | None
+) -> Outgoing:
     said = reach.file.defaults if reach is not None else Defaults()
-    try:
-        if defaults is not None:
-            said = msgspec.convert(load_yaml(defaults.read_bytes(), where=str(defaults)), Defaults)
-        return Outgoing(file, media_type_of(file), None if mapping is None else mapping.read_bytes(), said)
-    except OSError as error:
-        raise InvalidInput(f"can't be read: {error.strerror}", code="unreadable", where=str(error.filename)) from None
-    except msgspec.ValidationError as error:
-        first = str(error).splitlines()[0]
-        raise InvalidInput(f"these are no defaults: {first}", code="bad_defaults", where=str(defaults)) from None
-
-
-def _organisation(reach: Profile | None) -> Organisation:
-    if reach is None:
-        return Organisation("local", "company", "ZZ", "local check")
-    return Organisation(reach.file.org, reach.file.kind or "company", reach.file.jurisdiction or "ZZ", reach.file.org)
+    if defaults is not None:
+        said = read_defaults(defaults)
+    return Outgoing(file, media_type or media_type_of(file), None if mapping is None else ready_mapping(mapping), said)
 
 
 class _Bar:

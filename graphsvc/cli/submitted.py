@@ -23,7 +23,8 @@ def tell_check(console: Console, checked: Checked, *, as_json: bool) -> None:
     if as_json:
         numbers = {"rows": checked.rows, "accepted": checked.accepted, "rejected": checked.rejected}
         rows = {"marked": checked.marked, "problems": checked.problems, "unlinked": checked.unlinked}
-        write_json({"dryRun": True, **numbers, **rows})
+        read = {"charset": checked.charset, "losses": checked.losses}
+        write_json({"dryRun": True, **numbers, **rows, **read})
         return
     console.print(f"{checked.rows} rows: {checked.accepted} would be accepted, {checked.rejected} rejected")
     if count := len(checked.marked):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from graphsvc.client.manifest import Outgoing, Progress
-from graphsvc.model.cleaning import clean_draft, merge_defaults
 from graphsvc.model.drafts import CleanDraft, RowProblem
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References
-from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
-from importers import importer_for, row_kind
 from importers.mapping import load_mapping
-from importers.rows import Row, iter_rows
+from importers.reading import How, Reading
 
 KEPT = 50_000
 """At most this many problems, and notes on unlinked values, are kept, as in the service; the counts are exact."""
@@ -25,7 +22,8 @@ class Checked:
     """What would become of the rows.
 
     ``refused`` are the rejected rows, and ``problems`` say why. ``marked`` rows are accepted with a value that can't be
-    linked; ``unlinked`` says where the first such values stand, and why.
+    linked; ``unlinked`` says where the first such values stand, and why. ``charset`` is how the text was read;
+    ``losses`` counts what the file says and the model can't hold.
     """
 
     rows: int
@@ -36,6 +34,8 @@ class Checked:
     drafts: tuple[CleanDraft, ...] = ()
     unlinked: tuple[RowProblem, ...] = ()
     refused: tuple[int, ...] = ()
+    charset: str = "utf-8"
+    losses: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_file(
@@ -51,43 +51,25 @@ def check_file(
     problems: list[RowProblem] = []
     kept: list[CleanDraft] = []
     unlinked: list[RowProblem] = []
-    references = References(b"")
     mapping = None if outgoing.mapping is None else load_mapping(outgoing.mapping, schema)
+    how = How(outgoing.media_type, mapping, schema, outgoing.defaults, organisation)
     with outgoing.path.open("rb") as file:
-        importer = importer_for(outgoing.media_type, mapping, file)
-        defaults = merge_defaults(outgoing.defaults, importer.defaults)
-        for number, draft in importer.drafts(_counted(iter_rows(file, row_kind(outgoing.media_type)), progress)):
-            rows = max(rows, number + 1)
-            if draft is None:
+        reading = Reading(file, how, References(b""))
+        for row, found in reading:
+            rows = row.number + 1
+            if progress is not None:
+                progress(row.size + 1)
+            if found is None:
                 continue
-            noted: list[RowProblem] = []
-            if isinstance(draft, RowProblem):
-                found: CleanDraft | list[RowProblem] = [draft]
-            else:
-                found = _once(clean_draft(draft, schema, defaults, organisation, noted), references)
             if isinstance(found, list):
-                refused.append(number)
+                refused.append(row.number)
                 problems += found[: max(0, KEPT - len(problems))]
                 continue
             accepted += 1
-            marked += [number] if found.unlinked else []
-            unlinked += noted[: max(0, KEPT - len(unlinked))]
-            kept += [found] if keep else []
-    found_out = (tuple(marked), tuple(problems), tuple(kept), tuple(unlinked), tuple(refused))
-    return Checked(rows, accepted, len(refused), *found_out)
-
-
-def _once(found: CleanDraft | list[RowProblem], references: References) -> CleanDraft | list[RowProblem]:
-    if isinstance(found, CleanDraft) and found.reference is not None:
-        try:
-            references.take(found.row, found.reference)
-        except ValueProblem as problem:
-            return [RowProblem(found.row, problem.code, "/supersedes/reference", problem.message)]
-    return found
-
-
-def _counted(rows: Iterator[Row], progress: Progress | None) -> Iterator[Row]:
-    for row in rows:
-        if progress is not None:
-            progress(row.size + 1)
-        yield row
+            marked += [row.number] if found.clean.unlinked else []
+            unlinked += found.notes[: max(0, KEPT - len(unlinked))]
+            kept += [found.clean] if keep else []
+    return Checked(
+        rows, accepted, len(refused), tuple(marked), tuple(problems), tuple(kept), tuple(unlinked), tuple(refused),
+        reading.charset, dict(reading.losses),
+    )  # fmt: skip

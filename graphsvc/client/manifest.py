@@ -31,19 +31,13 @@ from graphsvc.model.merkle import GrowingRoot
 from graphsvc.model.times import written
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from graphsvc_verify.keyed import row_salt, seeded_digest
-from importers import row_kind
-from importers.rows import iter_rows
+from importers import recognise, rows_of
+from importers.formats import HEAD
 
 GOOD_FOR = timedelta(days=7)
 """How long a manifest is valid; services refuse one that is valid for longer."""
 CHECKED_FOR = timedelta(hours=1)
 """How long the manifest of a dry run is valid."""
-MEDIA_TYPES = {
-    ".csv": "text/csv",
-    ".tsv": "text/csv",
-    ".ndjson": "application/x-ndjson",
-    ".jsonl": "application/x-ndjson",
-}
 
 Progress = Callable[[int], None]
 """Called with the number of bytes that were read or sent since the last call."""
@@ -94,14 +88,12 @@ class Signed:
 
 
 def media_type_of(path: Path) -> str:
-    """The media type by the ending of a file's name. Raises InvalidInput for an unknown ending."""
+    """The media type of a file, by how it begins and the ending of its name. Raises InvalidInput if no format fits."""
     try:
-        return MEDIA_TYPES[path.suffix.lower()]
-    except KeyError:
-        known = ", ".join(sorted(MEDIA_TYPES))
-        raise InvalidInput(
-            f"can't tell the format by the name; use one of {known}", code="unknown_format", where=str(path)
-        ) from None
+        with path.open("rb") as file:
+            return recognise(file.read(HEAD), path.name).media_type
+    except OSError as error:
+        raise InvalidInput(f"the file can't be read: {error.strerror}", code="unreadable", where=str(path)) from None
 
 
 def measure(path: Path, media_type: str, seed: bytes, progress: Progress | None = None) -> Measured:
@@ -109,12 +101,11 @@ def measure(path: Path, media_type: str, seed: bytes, progress: Progress | None 
 
     Raises InvalidInput when the file can't be read or its media type has no rows.
     """
-    kind = row_kind(media_type)
     try:
         with path.open("rb") as file:
             stream = _Hashing(file, progress)
             rows = GrowingRoot()
-            for row in iter_rows(stream, kind, salt=lambda i: row_salt(seed, i)):
+            for row in rows_of(media_type, stream, salt=lambda i: row_salt(seed, i)):
                 rows.add(row.leaf or b"")
                 if rows.count > MAX_ROWS:
                     message = f"a submission has at most {MAX_ROWS} rows: split the file"

@@ -24,6 +24,8 @@ from graphsvc.client.signing import ReadSigner
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
+from graphsvc.model.principals import Organisation
+from graphsvc.model.yamlfiles import load_yaml
 from graphsvc_verify.canonical import parse
 from graphsvc_verify.errors import VerifyError
 from graphsvc_verify.trust import Trust, parse_trust
@@ -104,6 +106,25 @@ def read_profile(path: Path | None) -> Profile:
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"not a profile: {error}", code="bad_profile", where=str(path)) from None
+
+
+def read_defaults(path: Path) -> Defaults:
+    """What holds for all rows of a submission, from a YAML or JSON file. Raises InvalidInput."""
+    try:
+        return msgspec.convert(load_yaml(path.read_bytes(), where=str(path)), Defaults)
+    except OSError as error:
+        raise InvalidInput(f"can't be read: {error.strerror}", code="unreadable", where=str(path)) from None
+    except msgspec.ValidationError as error:
+        first = str(error).splitlines()[0]
+        raise InvalidInput(f"these are no defaults: {first}", code="bad_defaults", where=str(path)) from None
+
+
+def local_organisation(profile: Profile | None) -> Organisation:
+    """For whom a file is checked without the service: the profile's organisation, or one that stands for any."""
+    if profile is None:
+        return Organisation("local", "company", "ZZ", "local check")
+    said = profile.file
+    return Organisation(said.org, said.kind or "company", said.jurisdiction or "ZZ", said.org)
 
 
 def write_profile(path: Path, profile: ProfileFile) -> None:

@@ -11,9 +11,9 @@ from typing import BinaryIO
 from graphsvc.client.manifest import Outgoing
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.schema import Schema
-from importers import importer_for, row_kind
+from importers import format_of, importer_for, rows_of
 from importers.mapping import load_mapping
-from importers.rows import Row, iter_rows
+from importers.rows import Row
 
 
 def check_free(out: Path) -> None:
@@ -22,6 +22,14 @@ def check_free(out: Path) -> None:
         raise InvalidInput("there is a file already", code="exists", where=str(out))
     if not os.access(out.parent, os.W_OK | os.X_OK):
         raise InvalidInput("no file can be made in this folder", code="unwritable", where=str(out.parent))
+
+
+def check_lines(media_type: str) -> None:
+    """Raise InvalidInput where the rows of a file in this format can't be written by themselves."""
+    kind = format_of(media_type)
+    if not kind.lines:
+        message = f"rows of {kind.title} can't be written by themselves: correct them in the file, by the numbers told"
+        raise InvalidInput(message, code="no_lines", where="--rejected")
 
 
 def write_rejected(outgoing: Outgoing, schema: Schema, rows: Collection[int] | None, out: Path) -> int:
@@ -52,7 +60,7 @@ def _write(outgoing: Outgoing, schema: Schema, rows: Collection[int] | None, out
         ending = b"\r\n" if file.readline().endswith(b"\r\n") else b"\n"
         file.seek(0)
         current: list[Row] = []
-        for number, draft in importer.drafts(_watched(iter_rows(file, row_kind(outgoing.media_type)), current)):
+        for number, draft in importer.drafts(_watched(rows_of(outgoing.media_type, file), current)):
             data = current.pop().data
             if draft is None:
                 if not records and data is not None:

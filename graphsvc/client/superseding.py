@@ -13,9 +13,8 @@ from typing import Any
 from graphsvc.client.manifest import Outgoing
 from graphsvc.model.drafts import Draft
 from graphsvc_verify.errors import VerifyError
-from importers import importer_for, row_kind
+from importers import importer_for, rows_of
 from importers.mapping import load_mapping
-from importers.rows import iter_rows
 
 Pair = tuple[int, int, int]
 """A row of the submission; submission and row of the record that it supersedes."""
@@ -49,7 +48,7 @@ def _asked(outgoing: Outgoing) -> tuple[set[Pair], set[int]]:
     mapping = None if outgoing.mapping is None else load_mapping(outgoing.mapping)
     with outgoing.path.open("rb") as file:
         importer = importer_for(outgoing.media_type, mapping, file)
-        for number, draft in importer.drafts(iter_rows(file, row_kind(outgoing.media_type))):
+        for number, draft in importer.drafts(rows_of(outgoing.media_type, file)):
             named = draft.supersedes if isinstance(draft, Draft) else None
             if named is None:
                 continue

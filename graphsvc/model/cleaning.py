@@ -138,10 +138,10 @@ class _Work:
     There are several positions where one cell held several values, such as two telephone numbers.
     """
 
-    __slots__ = ("context", "notes", "places", "problems", "row", "schema", "unlinked")
+    __slots__ = ("context", "notes", "of_all", "places", "problems", "row", "schema", "unlinked")
 
     def __init__(self, schema: Schema, context: CleanContext, row: int) -> None:
-        self.schema, self.context, self.row = schema, context, row
+        self.schema, self.context, self.of_all, self.row = schema, context, context, row
         self.places: dict[str, tuple[tuple[int, ...], str] | None] = {}
         self.unlinked: list[list[str]] = []
         self.notes: list[RowProblem] = []
@@ -149,6 +149,15 @@ class _Work:
 
     def refuse(self, rejected: Rejected) -> None:
         self.problems.append(RowProblem(self.row, *rejected.problem))
+
+    def context_of(self, entity: DraftEntity) -> CleanContext:
+        """How an entity's values are read: in its own region, if it says one. An unknown one is none, never another."""
+        if not entity.region:
+            return self.of_all
+        try:
+            return CleanContext(self.schema.codelists["countries"].clean(entity.region), self.of_all.org)
+        except (ValueProblem, LookupError):
+            return CleanContext(None, self.of_all.org)
 
     def entities(self, given: list[DraftEntity]) -> list[CleanEntity]:
         found: list[CleanEntity] = []
@@ -161,6 +170,7 @@ class _Work:
                 kind = self.schema.kinds.get(entity.kind)
                 if kind is None:
                     raise Rejected("unknown_kind", f"{pointer}/kind", suggested("kind", entity.kind, self.schema.kinds))
+                self.context = self.context_of(entity)
                 keys = self.keys(entity, kind, pointer)
                 attributes = self.attributes(entity.attributes, kind.attributes, f"{pointer}/attributes")
                 if not keys:
@@ -176,6 +186,7 @@ class _Work:
             except Rejected as rejected:
                 self.places.setdefault(entity.ref, None)
                 self.refuse(rejected)
+        self.context = self.of_all
         return found
 
     def keys(self, entity: DraftEntity, kind: Kind, pointer: str) -> list[str]:

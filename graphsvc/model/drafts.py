@@ -41,12 +41,16 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 
 class DraftEntity(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """An entity as a contributor names it: ``ref`` is local to the draft."""
+    """An entity as a contributor names it: ``ref`` is local to the draft.
+
+    ``region`` is the country of its telephone numbers that are written without one; it defaults to the submission's.
+    """
 
     ref: str
     kind: str
     key: Values
     attributes: Values = {}
+    region: str | None = None
 
 
 class DraftLink(msgspec.Struct, rename={"source": "from", "target": "to"}, forbid_unknown_fields=True):

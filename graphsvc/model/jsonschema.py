@@ -94,6 +94,7 @@ def _entity(kind: Kind) -> JsonSchema:
         "kind": {"const": kind.name},
         "key": forms[0] if len(forms) == 1 else {"anyOf": forms},
         "attributes": _attributes(kind.attributes),
+        "region": {"type": "string", "description": "Country of its telephone numbers that are written without one"},
     }
     return {"title": kind.title} | _object(properties, ["ref", "kind", "key"])
 

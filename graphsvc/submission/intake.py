@@ -11,21 +11,19 @@ import msgspec
 import orjson
 
 from graphsvc.ledger.payload import Packer, draft_leaf
-from graphsvc.model.bounds import MAX_CLAIMS, MAX_DRAFT
-from graphsvc.model.claims import Unfit, encode_draft
-from graphsvc.model.cleaning import clean_draft, merge_defaults
-from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem, Values
+from graphsvc.model.bounds import MAX_CLAIMS
+from graphsvc.model.claims import Unfit
+from graphsvc.model.drafts import CleanDraft, Defaults, RowProblem, Values
 from graphsvc.model.errors import InvalidManifest, TooLarge
 from graphsvc.model.labels import GROUPS, ORIGIN, Label
 from graphsvc.model.merkle import GrowingRoot
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import MAX_REFERENCES, References
-from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import Schema
 from graphsvc_verify.keyed import row_salt
-from importers import importer_for, row_kind
-from importers.mapping import Mapping
-from importers.rows import Row, iter_rows
+from importers.reading import How, Reading, Ready
+from importers.rows import Row
+from importers.rules import Mapping
 
 MAX_PROBLEMS = 50_000
 """At most this many row problems, and as many notes on unlinked values, are kept; the counts are exact all the same."""
@@ -90,30 +88,29 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
     """
     intake = Intake()
     rows_root, drafts_root = GrowingRoot(), GrowingRoot()
+    how = How(order.media_type, order.mapping, order.schema, order.defaults, order.organisation)
+    allowing = _Allowing(order)
     with order.path.open("rb") as body:
-        importer = importer_for(order.media_type, order.mapping, body)
-        intake.charset = getattr(importer, "charset", "utf-8")
-        defaults = merge_defaults(order.defaults, importer.defaults)
-        current, references = _Current(), References(order.reference_key)
         salt = partial(row_salt, order.seed)
-        rows = iter_rows(body, row_kind(order.media_type), order.max_row, salt)
-        for _, found in importer.drafts(current.watch(rows)):
-            row = current.row
+        references = References(order.reference_key)
+        reading = Reading(body, how, references, max_row=order.max_row, salt=salt, may_keep=allowing)
+        intake.charset = reading.charset
+        for row, ready in reading:
             intake.rows += 1
             if intake.rows > order.rows:
                 raise InvalidManifest("rows: the body has another number of rows", where="manifest rows")
             leaf = row.leaf or b""
             intake.leaves += leaf
             rows_root.add(leaf)
-            if found is None:
+            if ready is None:
                 continue
-            ready = found if isinstance(found, RowProblem) else _ready(found, order, defaults, references)
-            if not isinstance(ready, _Ready):
-                _reject(intake, ready)
+            if isinstance(ready, list):
+                intake.rejected += 1
+                _keep(intake.problems, ready)
                 continue
-            _count(intake, row, found, ready)
+            _count(intake, row, ready)
             if packer is not None:
-                for one in _seal(packer, row, ready):
+                for one in _seal(packer, row, ready, allowing.contents):
                     drafts_root.add(one)
     intake.rows_root, intake.drafts_root = rows_root.root(), drafts_root.root()
     intake.draft_leaves = drafts_root.count
@@ -163,62 +160,32 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
         yield REFERENCE, _content(draft.row, REFERENCE, {"reference": draft.reference})
 
 
-class _Current:
-    """Remembers the row that an importer is at."""
+class _Allowing:
+    """Whether a row may be kept, as far as only the service knows. All that may fail for a row is done here.
 
-    row: Row
-
-    def watch(self, rows: Iterator[Row]) -> Iterator[Row]:
-        for row in rows:
-            self.row = row
-            yield row
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A row that can be sealed: its clean draft, that draft's bytes, the contents of its proof leaves, its notes.
-
-    ``reference`` is the digest of its own reference, empty where it has none.
+    ``contents`` are those of the proof leaves of the row that it allowed last.
     """
 
-    clean: CleanDraft
-    data: bytes
-    contents: list[tuple[str, bytes]]
-    notes: list[RowProblem]
-    reference: bytes
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self.contents: list[tuple[str, bytes]] = []
+
+    def __call__(self, clean: CleanDraft, _: bytes) -> RowProblem | None:
+        if not self._order.groups.issuperset(clean.label.groups):
+            message = "name only sharing groups that your organisation belongs to (graphsvc group list)"
+            return RowProblem(clean.row, "not_a_member", "/groups", message)
+        if not self._order.may_submit(clean.label):
+            message = "your organisation may not submit under this handling code, legal basis or group"
+            return RowProblem(clean.row, "may_not_submit", "/handling", message)
+        try:
+            self.contents = list(draft_contents(clean))
+        except (TypeError, ValueError):
+            message = "the row can't be written as canonical JSON: tell the operator"
+            return RowProblem(clean.row, Unfit.code, "", message)
+        return None
 
 
-def _ready(draft: Draft, order: Order, defaults: Defaults, references: References) -> _Ready | list[RowProblem]:
-    """All that may fail for a row is done here, before anything of it is kept."""
-    notes: list[RowProblem] = []
-    clean = clean_draft(draft, order.schema, defaults, order.organisation, notes)
-    if not isinstance(clean, CleanDraft):
-        return clean
-    if not order.groups.issuperset(clean.label.groups):
-        message = "name only sharing groups that your organisation belongs to (graphsvc group list)"
-        return [RowProblem(draft.row, "not_a_member", "/groups", message)]
-    if not order.may_submit(clean.label):
-        message = "your organisation may not submit under this handling code, legal basis or group"
-        return [RowProblem(draft.row, "may_not_submit", "/handling", message)]
-    data = encode_draft(clean)
-    if len(data) > MAX_DRAFT:
-        message = (
-            f"what is made of the row has more than {MAX_DRAFT} bytes: split it, or let the mapping make less of it"
-        )
-        return [RowProblem(draft.row, "too_many_claims", "", message)]
-    try:
-        contents = list(draft_contents(clean))
-    except (TypeError, ValueError):
-        return [RowProblem(draft.row, Unfit.code, "", "the row can't be written as canonical JSON: tell the operator")]
-    try:
-        # Last: a row that is rejected must not take its reference.
-        digest = b"" if clean.reference is None else references.take(draft.row, clean.reference)
-    except ValueProblem as problem:
-        return [RowProblem(draft.row, problem.code, "/supersedes/reference", problem.message)]
-    return _Ready(clean, data, contents, notes, digest)
-
-
-def _count(intake: Intake, row: Row, found: Draft | RowProblem, ready: _Ready) -> None:
+def _count(intake: Intake, row: Row, ready: Ready) -> None:
     clean = ready.clean
     intake.accepted += 1
     intake.unlinked += len(clean.unlinked)
@@ -232,7 +199,7 @@ def _count(intake: Intake, row: Row, found: Draft | RowProblem, ready: _Ready) -
         if len(intake.references) > MAX_REFERENCES:
             message = f"more than {MAX_REFERENCES} rows have a reference: split the file"
             raise TooLarge(message, code="too_many_references", where=f"row {row.number}")
-    named = found.supersedes if isinstance(found, Draft) else None
+    named = ready.draft.supersedes
     if named is not None and named.submission is not None and named.row is not None:
         intake.supersedes.append((row.number, named.submission, named.row))
         if len(intake.supersedes) > MAX_SUPERSEDED:
@@ -240,19 +207,14 @@ def _count(intake: Intake, row: Row, found: Draft | RowProblem, ready: _Ready) -
             raise TooLarge(message, code="too_many_corrections", where=f"row {row.number}")
 
 
-def _reject(intake: Intake, problems: RowProblem | list[RowProblem]) -> None:
-    intake.rejected += 1
-    _keep(intake.problems, [problems] if isinstance(problems, RowProblem) else problems)
-
-
 def _keep(kept: list[RowProblem], more: list[RowProblem]) -> None:
     kept += more[: max(MAX_PROBLEMS - len(kept), 0)]
 
 
-def _seal(packer: Packer, row: Row, ready: _Ready) -> Iterator[bytes]:
+def _seal(packer: Packer, row: Row, ready: Ready, contents: list[tuple[str, bytes]]) -> Iterator[bytes]:
     clean = ready.clean
     key = packer.add(row.number, row.data or b"", ready.data, len(clean.entities), len(clean.links))
-    return (draft_leaf(key, group, content) for group, content in ready.contents)
+    return (draft_leaf(key, group, content) for group, content in contents)
 
 
 def _content(row: int, group: str, values: Values) -> bytes:

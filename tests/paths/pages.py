@@ -25,7 +25,8 @@ NAMED = re.compile(r"`([\w-]+\.\w+)`[^`]*:\n\n\Z")
 """The sentence before a fence that names the file in it."""
 SHELL = frozenset(("sh", "console", "bash", "shell"))
 FOLLOWED = (
-    "README.md", "docs/tutorial.md", "docs/sharing.md", "docs/custody.md", "docs/audit.md", "docs/policy.md",
+    "README.md", "docs/tutorial.md", "docs/own-table.md", "docs/sharing.md", "docs/custody.md", "docs/audit.md",
+    "docs/policy.md",
     "docs/client-files.md", "docs/operations.md", "importers/README.md", "policies/README.md", "verifier/README.md",
 )  # fmt: skip
 """The pages that tests/paths/test_pages.py follows."""

@@ -1,0 +1,221 @@
+"""A mapping bound to the columns of one table, and the draft that it makes of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphsvc.model.bounds import MAX_DRAFT
+from graphsvc.model.cleaning import too_many
+from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem, Superseded
+from graphsvc.model.labels import Handling
+from importers.cells import Getter, Lookup, Refused, getter_of, test_of, value_of, word_of
+from importers.rules import EntityRule, Interval, LinkRule, Rule, Source
+from importers.rules import Mapping as TableMapping
+
+
+@dataclass(frozen=True, slots=True)
+class _EntityPlan:
+    rule: EntityRule
+    key: tuple[tuple[str, Getter, str], ...]
+    attributes: tuple[tuple[str, Getter], ...]
+    region: Getter | None
+
+
+@dataclass(frozen=True, slots=True)
+class _LinkPlan:
+    rule: LinkRule
+    attributes: tuple[tuple[str, Getter], ...]
+    observed: tuple[tuple[str, Getter], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulePlan:
+    """One rule bound to a table's columns."""
+
+    instead: bool
+    tests: tuple[Callable[[Any], bool], ...]
+    entities: tuple[_EntityPlan, ...]
+    links: tuple[_LinkPlan, ...]
+    fields: Mapping[str, tuple[tuple[str, Getter], ...]]
+    needs_reference: str
+    """The columns of a row's own reference if every row must have one, else empty."""
+
+
+def plan_of(mapping: TableMapping, lookup: Lookup) -> list[RulePlan]:
+    """The mapping bound to a table's columns; raises InvalidInput where a column is missing that is not optional."""
+    return [_rule_plan(rule, lookup, f"/rows/{index}") for index, rule in enumerate(mapping.rules)]
+
+
+def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> RulePlan:
+    def bind(values: Mapping[str, Source], place: str) -> tuple[tuple[str, Getter], ...]:
+        return tuple((name, getter_of(value, lookup, f"{pointer}{place}/{name}")) for name, value in values.items())
+
+    def interval(observed: Interval | None, place: str) -> tuple[tuple[str, Getter], ...]:
+        return bind(
+            {n: v for n in ("since", "until") if (v := getattr(observed, n, None)) is not None}, f"{place}/observed"
+        )
+
+    entities = []
+    for e, entity in enumerate(rule.entities):
+        key = bind(entity.key, f"/entities/{e}/key")
+        shown = tuple((n, g, ", ".join(value_of(entity.key[n]).columns)) for n, g in key)
+        attributes = bind(entity.attributes, f"/entities/{e}/attributes")
+        source, place = (
+            (entity.region, f"/entities/{e}/region") if entity.region is not None else (rule.region, "/region")
+        )
+        region = None if source is None else getter_of(source, lookup, pointer + place)
+        entities.append(_EntityPlan(entity, shown, attributes, region))
+    links = tuple(
+        _LinkPlan(link, bind(link.attributes, f"/links/{i}/attributes"), interval(link.observed, f"/links/{i}"))
+        for i, link in enumerate(rule.links)
+    )
+    fields = {"observed": interval(rule.observed, "")}
+    if rule.expires is not None:
+        fields["expires"] = bind({"expires": rule.expires}, "")
+    if rule.handling is not None:
+        fields["handling"] = bind({"scheme": rule.handling.scheme, "code": rule.handling.code}, "/handling")
+    if rule.grading is not None:
+        read = rule.grading
+        fields["grading"] = bind(
+            {"scheme": read.scheme, "source": read.source, "information": read.information}, "/grading"
+        )
+    if rule.origin is not None:
+        said = {"organisation": rule.origin.organisation, "reference": rule.origin.reference}
+        fields["origin"] = bind({name: value for name, value in said.items() if value is not None}, "/origin")
+    needed = ""
+    if rule.supersedes is not None:
+        fields["supersedes"] = bind({"reference": rule.supersedes.reference}, "/supersedes")
+        reference = value_of(rule.supersedes.reference)
+        needed = "" if reference.optional else ", ".join(reference.columns)
+    tests = tuple(test_of(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
+    return RulePlan(rule.instead, tests, tuple(entities), links, fields, needed)
+
+
+def draft_of(number: int, row: Any, plans: list[RulePlan], mapping: TableMapping) -> Draft | RowProblem | None:
+    """What the rules make of one row; None where none holds and the mapping leaves such rows out."""
+    making = _Making(number)
+    matched = False
+    try:
+        for plan in plans:
+            if not (plan.instead and matched) and all(test(row) for test in plan.tests):
+                matched = True
+                making.add(row, plan)
+    except Refused as refused:
+        return RowProblem(number, *refused.problem)
+    if not matched and mapping.otherwise == "report":
+        return RowProblem(number, "no_rule", "", "no rule of the mapping holds: add one, or set `otherwise: skip`")
+    return making.draft if making.draft.entities else None
+
+
+class _Making:
+    """One row's draft, made rule by rule; raises Refused as soon as it is larger than a row's draft may be."""
+
+    def __init__(self, number: int) -> None:
+        self.draft = Draft([], [], row=number)
+        self._refs: dict[str, list[str]] = {}
+        self._size = 0
+
+    def add(self, row: Any, plan: RulePlan) -> None:
+        """Add what one rule makes of the row."""
+        self._entities(row, plan)
+        self._links(row, plan)
+        self._fields(row, plan)
+
+    def _entities(self, row: Any, plan: RulePlan) -> None:
+        draft = self.draft
+        for entity in plan.entities:
+            key: dict[str, Any] = {}
+            lacking = ""
+            for name, getter, columns in entity.key:
+                value = getter(row)
+                if value is not None:
+                    key[name] = value
+                elif not entity.rule.optional:
+                    message = f"{columns or name} is empty: fill it in, or mark the entity optional in the mapping"
+                    raise Refused("missing_value", f"/entities/{len(draft.entities)}/key/{name}", message)
+                else:
+                    lacking = name
+            if lacking:
+                self._refs[entity.rule.ref] = []
+                continue
+            attributes = _some(entity.attributes, row)
+            region = None if entity.region is None else entity.region(row)
+            refs = []
+            for nth, one in enumerate(_keys(key)):
+                refs.append(entity.rule.ref if nth == 0 else f"{entity.rule.ref}#{nth + 1}")
+                given = DraftEntity(refs[-1], entity.rule.kind, one, attributes, region and word_of(region))
+                draft.entities.append(given)
+                self._grown(one, attributes)
+            self._refs[entity.rule.ref] = refs
+
+    def _links(self, row: Any, plan: RulePlan) -> None:
+        for link in plan.links:
+            rule = link.rule
+            sources, targets = self._refs.get(rule.source, [rule.source]), self._refs.get(rule.target, [rule.target])
+            if not (sources and targets):
+                continue
+            attributes, observed = _some(link.attributes, row), _words(link.observed, row, "/observed")
+            seen = Observed(**observed) if observed else None
+            for source in sources:
+                for target in targets:
+                    self.draft.links.append(DraftLink(rule.kind, source, target, attributes, seen))
+                    self._grown(attributes, observed)
+
+    def _fields(self, row: Any, plan: RulePlan) -> None:
+        draft = self.draft
+        found = {name: _words(getters, row, f"/{name}") for name, getters in plan.fields.items()}
+        if found["observed"]:
+            draft.observed = Observed(**found["observed"])
+        if "expires" in found:
+            draft.expires = found["expires"].get("expires", draft.expires)
+        if "handling" in found:
+            draft.handling = Handling(found["handling"].get("scheme", ""), found["handling"].get("code", ""))
+        if "grading" in found:
+            draft.grading = Grading(**found["grading"])
+        if found.get("origin"):
+            draft.origin = Origin(**found["origin"])
+        if found.get("supersedes"):
+            draft.supersedes = Superseded(reference=found["supersedes"]["reference"])
+        elif plan.needs_reference:
+            # Without a reference the row would stand beside the record that it was meant to supersede.
+            message = f"{plan.needs_reference} is empty: fill it in, or mark the reference optional in the mapping"
+            raise Refused("missing_value", "/supersedes/reference", message)
+
+    def _grown(self, *values: dict[str, Any]) -> None:
+        many = too_many(len(self.draft.entities), len(self.draft.links))
+        if many is not None:
+            raise Refused(*many)
+        self._size += sum(_length(value) for one in values for value in one.values())
+        if self._size > MAX_DRAFT:
+            message = f"the mapping makes more than {MAX_DRAFT} characters of this row: let it make less"
+            raise Refused("draft_too_large", "", message)
+
+
+def _keys(key: dict[str, Any]) -> list[dict[str, Any]]:
+    """One key for each piece of the part that is split; the key itself where none is."""
+    for name, value in key.items():
+        if isinstance(value, list):
+            return [{**key, name: piece} for piece in dict.fromkeys(map(word_of, value))]
+    return [key]
+
+
+def _length(value: Any) -> int:
+    """About how many characters a value has."""
+    if isinstance(value, list):
+        return sum(_length(one) + 8 for one in value)
+    return len(value) if isinstance(value, str) else 8
+
+
+def _words(getters: Iterable[tuple[str, Getter]], row: Any, pointer: str) -> dict[str, str]:
+    """The values by name where each is one word; lists are refused."""
+    found = _some(getters, row)
+    for name, value in found.items():
+        if not isinstance(value, str | int):
+            raise Refused("wrong_type", f"{pointer}/{name}", "give one word here, not a list")
+    return {name: word_of(value) for name, value in found.items()}
+
+
+def _some(getters: Iterable[tuple[str, Getter]], row: Any) -> dict[str, Any]:
+    return {name: value for name, getter in getters if (value := getter(row)) is not None}
