@@ -10,28 +10,18 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from between import Between
+from reading import BOTH, LARGE, LONG, ask, code_of, echoes, hastened, run, running
 
 from graphsvc.graph import driver
-from graphsvc.graph.bolt import connection, pool
-from graphsvc.graph.bolt.address import read_address
-from graphsvc.graph.bolt.client import Client
-from graphsvc.graph.driver import BOLT, DRIVER, READERS, Graph
+from graphsvc.graph.driver import DRIVER, READERS, Graph
 from graphsvc.local.neo4j import Neo4jChild
-from graphsvc.model.errors import GraphsvcError, Unavailable
-
-BOTH = (BOLT, DRIVER)
-ECHO = "RETURN $value"
-LONG = "UNWIND range(1, $n) AS a UNWIND range(1, $n) AS b RETURN count(a + b)"
-LARGE = "RETURN range(1, $n), 'end'"
-T = TypeVar("T")
+from graphsvc.model.errors import Unavailable
 
 
 @pytest.fixture(params=BOTH)
@@ -52,50 +42,6 @@ def graph(reader: str, between: Between, neo4j_server: Neo4jChild, monkeypatch: 
     graph = Graph.open(between.uri, neo4j_server.auth, reader=reader)
     yield graph
     graph.close()
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
-
-
-async def ask(graph: Graph, statement: str = ECHO, **parameters: Any) -> list[Any]:
-    return await graph.ask(statement, parameters, list)
-
-
-async def code_of(work: Coroutine[Any, Any, Any]) -> str:
-    """The code that it fails with; a message has nothing of what was asked, or of where."""
-    with pytest.raises(GraphsvcError) as caught:
-        await work
-    assert "127.0.0.1" not in caught.value.message and "secret" not in caught.value.message
-    return caught.value.code
-
-
-async def running(graph: Graph, name: str, count: int) -> None:
-    """Wait until the server runs so many statements with that name in a comment, as ``graph`` sees it."""
-    shown = f"SHOW TRANSACTIONS YIELD currentQuery WHERE currentQuery CONTAINS '{name} *' RETURN count(*)"
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        with graph.session() as session:
-            if session.run(shown).single(strict=True)[0] - 1 == count:  # itself left out
-                return
-        await asyncio.sleep(0.05)
-    pytest.fail(f"not {count} of them run")
-
-
-async def echoes(graph: Graph) -> None:
-    """Reads come back as what they asked for."""
-    assert [(await ask(graph, value=n))[0] for n in range(3)] == [0, 1, 2]
-
-
-@contextmanager
-def hastened(**seconds: float) -> Iterator[None]:
-    """Limits as given, for a while."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (driver, connection, pool):
-            for name, value in seconds.items():
-                if hasattr(module, f"{name}_SECONDS"):
-                    patch.setattr(module, f"{name}_SECONDS", value)
-        yield
 
 
 @pytest.mark.parametrize(
@@ -291,109 +237,3 @@ def test_a_server_killed_while_it_answers_and_started_again(tmp_path: Path) -> N
         for graph in graphs:
             graph.close()
         child.stop()
-
-
-# What only the client of our own can be asked
-
-
-def client_of(uri: str, auth: tuple[str, str], size: int = READERS) -> Client:
-    address = read_address(uri)
-    assert address is not None
-    return Client(address, auth, "neo4j", size)
-
-
-async def ask_by(client: Client, statement: str = "RETURN $value", **parameters: Any) -> bytearray | None:
-    home = await client.here()
-    assert home is not None
-    return await client.run(home, statement, parameters, 20.0)
-
-
-@pytest.mark.parametrize(
-    "greeting",
-    [bytes(4), b"\0\0\4\4", b"\0\0\0\6", b"HTTP", b"\0\0\x08\5surplus"],
-    ids=["none", "4", "6", "http", "more"],
-)
-def test_a_server_that_offers_another_version(between: Between, neo4j_server: Neo4jChild, greeting: bytes) -> None:
-    between.greeting = greeting
-    assert run(code_of(ask_by(client_of(between.uri, neo4j_server.auth), value=1))) == "graph_down"
-    if greeting != b"\0\0\x08\5surplus":
-        with pytest.raises(Unavailable) as caught:
-            Graph.open(between.uri, neo4j_server.auth)
-        assert caught.value.code == "graph_down"
-
-
-def test_a_wrong_password(neo4j_server: Neo4jChild) -> None:
-    assert run(code_of(ask_by(client_of(neo4j_server.uri, ("nobody", "secret-no")), value=1))) == "graph_down"
-    for reader in BOTH:
-        with pytest.raises(Unavailable, match="AuthError") as caught:
-            Graph.open(neo4j_server.uri, ("nobody", "secret-no"), reader=reader)
-        assert caught.value.code == "graph_down"
-
-
-def test_who_waits_longest_is_next(neo4j_server: Neo4jChild) -> None:
-    client, order = client_of(neo4j_server.uri, neo4j_server.auth, 1), []
-
-    async def one(n: int) -> None:
-        await ask_by(client, value=n)
-        order.append(n)
-
-    async def many() -> None:
-        tasks = [asyncio.create_task(one(n)) for n in range(60)]
-        for task in tasks[10:20]:
-            await asyncio.sleep(0)
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        assert (await client.here()).open == 1  # type: ignore[union-attr]
-
-    run(many())
-    assert order == [n for n in range(60) if not 10 <= n < 20]
-
-
-def test_nobody_waits_for_a_connection_for_ever(between: Between, neo4j_server: Neo4jChild) -> None:
-    client = client_of(between.uri, neo4j_server.auth, 2)
-
-    async def full() -> None:
-        await ask_by(client, value=1)
-        between.stalled = True
-        busy = [asyncio.create_task(ask_by(client, value=1)) for _ in range(2)]
-        await asyncio.sleep(0)
-        with hastened(WAIT=0.2):
-            assert await code_of(ask_by(client, value=2)) == "graph_slow"
-        between.stalled = False
-        assert all(await asyncio.gather(*busy)) and await ask_by(client, value=3)
-        client.close(1.0)
-
-    run(full())
-
-
-def test_what_is_left_is_ended_by_the_server_too(graph_session: Graph, neo4j_server: Neo4jChild) -> None:
-    client = client_of(neo4j_server.uri, neo4j_server.auth)
-
-    async def left() -> None:
-        task = asyncio.create_task(ask_by(client, f"/* left alone */ {LONG}", n=100_000))
-        await running(graph_session, "left alone", 1)
-        task.cancel()
-        await running(graph_session, "left alone", 0)
-        assert await ask_by(client, value=1)
-
-    run(left())
-
-
-def test_an_answer_over_the_bound_is_not_taken(neo4j_server: Neo4jChild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "MOST_BYTES", 100_000)
-    client = client_of(neo4j_server.uri, neo4j_server.auth)
-
-    async def large() -> None:
-        assert await code_of(ask_by(client, LARGE, n=200_000)) == "graph_refused"
-        for _ in range(30):
-            assert await ask_by(client, LARGE, n=2_000), "each answer is counted by itself"
-
-    run(large())
-
-
-def test_a_url_that_asks_for_routing_is_the_drivers(neo4j_server: Neo4jChild) -> None:
-    graph = Graph.open(neo4j_server.uri.replace("bolt", "neo4j"), neo4j_server.auth)
-    try:
-        assert graph._client is None and run(ask(graph, value=1)) == [1]
-    finally:
-        graph.close()
