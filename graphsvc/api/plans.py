@@ -134,6 +134,7 @@ class Lists:
 
     def project(self, column: Column, room: Room, often: Often = None) -> list[Any]:
         """One projected list for each list, of equal length."""
+        whole: Column
         if isinstance(column, Several):
             whole, lengths = column.members, column.lengths
         elif isinstance(column, list) and set(map(type, column)) <= {list}:

@@ -274,14 +274,14 @@ def some(count: int) -> settings:
     )
 
 
-@some(120)
+@some(60)
 @given(worlds(), _queries())
 def test_plans_and_graphql_core_answer_and_note_the_same(world: World, query: str) -> None:
     prepared = check(world, query)
     assert prepared.plan is not None or "@skip" in query
 
 
-@some(40)
+@some(25)
 @given(worlds(odd=True), _queries())
 def test_odd_facts_end_in_the_same_answer_and_notes(world: World, query: str) -> None:
     check(world, query)
@@ -293,7 +293,7 @@ def test_answers_hold_and_note_what_the_reference_does(world: World) -> None:
     check_reference(world)
 
 
-@some(40)
+@some(25)
 @given(worlds().filter(lambda world: world.facts), _queries())
 def test_a_table_takes_the_room_that_its_structs_take(world: World, query: str) -> None:
     prepared = check(world, query)
