@@ -18,6 +18,7 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Disclosure, EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.tree import TILE
+from graphsvc.model.accelerator import AUTO
 from graphsvc.model.principals import Organisation
 from graphsvc_verify.merkle import leaf_hash
 
@@ -26,9 +27,9 @@ READER, OWNER = "police-ke", "pasar"
 _numbers = itertools.count()
 
 
-def fresh(directory: Path) -> Ledger:
-    """A log with a reader and an owner of records."""
-    ledger = Ledger.open(directory, ORIGIN)
+def fresh(directory: Path, fast: str = AUTO) -> Ledger:
+    """A log with a reader and an owner of records; ``fast`` is ``auto`` or ``off``, for the accelerator."""
+    ledger = Ledger.open(directory, ORIGIN, fast=fast)
     for org in (READER, OWNER):
         key = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
         ledger.admit(Organisation(org, "police", "KE", org), key, "bench")

@@ -50,7 +50,7 @@ class Sealer:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._ready = False
-        self._epoch: int | None = None
+        self._epoch: Epoch | None = None
         self._failed = float("-inf")
 
     @property
@@ -75,7 +75,7 @@ class Sealer:
             except (OSError, msgspec.DecodeError):
                 self._give_up()
             else:
-                self._epoch = epoch.index
+                self._epoch = epoch
                 return outcomes
         return seal_run(run, epoch)
 
@@ -114,7 +114,8 @@ class Sealer:
 
     def _message(self, run: Run, epoch: Epoch) -> bytes | None:
         """The order as it is sent; None for values that can't be sent, which :func:`seal_run` then refuses."""
-        new = epoch.index != self._epoch
+        # By identity: after a batch that was taken back an index may come again, with other keys.
+        new = epoch is not self._epoch
         pairs = {name: (pair.key, pair.tag_key) for name, pair in epoch.keys.items()} if new else None
         try:
             return _encode(Order(run, epoch.index, pairs))

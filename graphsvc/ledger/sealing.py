@@ -1,4 +1,7 @@
-"""Sealing: from a prepared draft and its place to the bytes of a leaf, in the sequencer or the sealing process."""
+"""Sealing: from a prepared draft and its place to the bytes of a leaf, in the sequencer or the sealing process.
+
+This is the reference; the accelerator (:mod:`graphsvc.ledger.fastsealer`) makes the same bytes.
+"""
 
 from __future__ import annotations
 

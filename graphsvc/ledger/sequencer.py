@@ -34,7 +34,7 @@ from graphsvc.model.errors import Conflict, GraphsvcError, NoRoom, Unavailable
 MAX_BATCH = 128
 """At most this many entries in a commit; must stay below a tile's 256."""
 
-LINGER = 0.002
+LINGER = 0.0003
 """Seconds that a batch waits for more entries when the one before it held several."""
 
 _log = logging.getLogger("graphsvc.ledger")

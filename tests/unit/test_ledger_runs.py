@@ -24,7 +24,9 @@ from graphsvc.ledger.sealer import Sealer
 from graphsvc.ledger.telling import tell_due
 from graphsvc.model.accelerator import AUTO, OFF, load
 from graphsvc.model.errors import GraphsvcError, InvalidInput, ScopeMoved, Unavailable
-from graphsvc_verify.entry import parse_leaf
+from graphsvc_verify.boxes import tag_under
+from graphsvc_verify.canonical import b64u
+from graphsvc_verify.entry import parse_leaf, sections_of
 from graphsvc_verify.evidence import check_evidence, open_evidence
 from graphsvc_verify.receipt import check_receipt
 
@@ -230,6 +232,27 @@ def test_a_new_day_brings_it_new_keys(fast: str, tmp_path: Path, monkeypatch: py
         assert days[0] < days[1]
     finally:
         ledger.close()
+
+
+def test_new_keys_under_an_old_index_are_sent() -> None:
+    """A batch that is taken back may have begun an epoch; its index comes again, with other keys."""
+    names = ("oversight", "police-ke", "pasar", "swiftline")
+    run = Run(ORIGIN, 6, "2026-11-25T10:00:00.000Z", None, {"pasar": (4, 2), "swiftline": (0, None)}, [])
+    run.drafts.append(read_of("police-ke", {"pasar": 1, "swiftline": 1}, 5))
+    process = Sealer()
+    try:
+        process._start()
+        while not process.ready:
+            assert process._process is not None and process._process.poll() is None
+        for _ in range(2):
+            epoch = Epoch(3, "", {name: DayKey(os.urandom(32), os.urandom(32)) for name in names}, {})
+            [made] = process.seal(run, epoch)
+            assert isinstance(made, Finished)
+            entry = parse_leaf(made.leaf)
+            tag = b64u(tag_under(epoch.keys["pasar"].tagging, "owner", entry.nonce))
+            assert tag in sections_of(entry, {})
+    finally:
+        process.close()
 
 
 def test_it_ends_with_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
