@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from neo4j import Driver
 
 from bench import stage
-from bench.ingest import DEFAULTS, write_files
+from bench.ingest import DEFAULTS, FILES, ROWS, write_files
 from bench.report import report
 from graphsvc.client import Outgoing
 from graphsvc.client.service import footing_headers
@@ -37,7 +37,7 @@ from graphsvc.model.product import product_data
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 
-CLIENTS, ASKED, WARM, TURNS, LIMIT = 8, 1_600, 800, 3, 300
+CLIENTS, ASKED, WARM, TURNS, LIMIT, STARTS = 8, 1_600, 800, 3, 300, 200
 INVESTIGATOR = "police-ke.investigator"
 CASE = "BENCH/1"
 DENSITIES = ((5, 3), (6, 5))
@@ -55,23 +55,23 @@ Ask = Callable[[int], int]
 """Asks for the n-th start and returns how many link claims came back."""
 
 
-def load(members: Members, folder: Path, seed: int, often: int) -> None:
+def load(members: Members, folder: Path, seed: int, often: int, count: int = ROWS, parts: int = FILES) -> None:
     """Submit the ingest benchmark's rows, each entity in ``often`` of them on average; returns once applied."""
     client, key = members.client("pasar.feed"), members.by_name["pasar"].working
     last = -1
-    for path in write_files(folder, seed, often):
+    for path in write_files(folder, seed, often, count, parts):
         last = client.submit(Outgoing(path, "application/x-ndjson", None, DEFAULTS), "pasar", key).index
     client.query("query($a: Int) { submissions(first: 1, after: $a) { applied } }", {"a": last})
 
 
-def find_starts(members: Members, driver: Driver, seed: int) -> list[tuple[str, str]]:
+def find_starts(members: Members, driver: Driver, seed: int, count: int = STARTS) -> list[tuple[str, str]]:
     """Start entities as (mark, handle): accounts, with the handles that the investigator knows them by."""
     investigator = members.client(INVESTIGATOR)
     named = "MATCH (e:Account) WHERE e.key STARTS WITH $start WITH e ORDER BY e.key LIMIT 4000 RETURN e.key, e.mark"
     with driver.session() as session:
         keys = dict(session.run(named, start=f"account:pasar:u{seed}x").values())
     starts = []
-    for key in random.Random(3).sample(sorted(keys), 200):
+    for key in random.Random(3).sample(sorted(keys), count):
         parts = [{"name": "site", "value": "pasar"}, {"name": "id", "value": key.rpartition(":")[2]}]
         found = investigator.query(SEARCH, {"p": parts}, FOOTING).data["search"]
         starts.append((keys[key], found[0]["handle"]))
@@ -157,15 +157,17 @@ def drive(connect: Callable[[], Ask], count: int, clients: int = CLIENTS) -> tup
     return count / (time.perf_counter() - begun), statistics.median(times), sum(links)
 
 
-def compare(raw: Callable[[], Ask], ours: Callable[[], Ask]) -> tuple[float, float, float]:
+def compare(
+    raw: Callable[[], Ask], ours: Callable[[], Ask], asked: int = ASKED, warm: int = WARM, turns: int = TURNS
+) -> tuple[float, float, float]:
     """Throughput and median, as ratios to raw, and link claims per answer; the sides take turns."""
     for connect in (raw, ours):
-        drive(connect, WARM)
-    seen = [(drive(raw, ASKED), drive(ours, ASKED)) for _ in range(TURNS)]
+        drive(connect, warm)
+    seen = [(drive(raw, asked), drive(ours, asked)) for _ in range(turns)]
     assert all(reference[2] == mine[2] > 0 for reference, mine in seen), "both sides must see the same link claims"
     throughput = statistics.median(mine[0] / reference[0] for reference, mine in seen)
     p50 = statistics.median(mine[1] / reference[1] for reference, mine in seen)
-    return throughput, p50, seen[0][0][2] / ASKED
+    return throughput, p50, seen[0][0][2] / asked
 
 
 def main() -> None:

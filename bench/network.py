@@ -60,28 +60,41 @@ def phone_key(number: int) -> str:
     return f"phone:e164:+86139{number:08d}"
 
 
-def write(network: Network, files: Path, columns: Columns, marks: Marks) -> None:
-    """Write records and claims, entities, labels: files for the import, and parts of the columns."""
+Batch = tuple[int, list[CleanDraft], list[list[int]], list[int]]
+"""An entry, its drafts, and their entities' integers and label numbers."""
+
+
+def batches(network: Network) -> Iterator[Batch]:
+    """All rows, some thousands at a time; notes in ``network`` which telephones are named under labels of others."""
     drawn = random.Random(network.claims)
+    for entry, start in enumerate(range(0, network.claims, BATCH), _FIRST):
+        drafts, ids, lids = [], [], []
+        for at in range(start, min(start + BATCH, network.claims)):
+            cluster = home = at // ROWS
+            lid = network.lid(cluster)
+            if at % ROWS == ROWS - 1:
+                home = drawn.randrange(network.clusters)
+            account = cluster * ACCOUNTS + (at % ROWS) % ACCOUNTS
+            phone = home * PHONES + (at % PHONES if home == cluster else drawn.randrange(PHONES))
+            if home != cluster:
+                network.others.setdefault(phone, set()).add(lid)
+            drafts.append(_draft(at - start, network.labels[lid], account_key(account), phone_key(phone)))
+            ids.append([record_int(_ACCOUNT, account), record_int(_PHONE, phone)])
+            lids.append(lid)
+        yield entry, drafts, ids, lids
+
+
+def write(network: Network, files: Path, columns: Columns, marks: Marks) -> int:
+    """Write records and claims, entities, labels: files for the import, and parts of the columns.
+
+    Returns how many entities there are.
+    """
     with DraftFiles(files, 0, marks) as out:
-        for entry, start in enumerate(range(0, network.claims, BATCH), _FIRST):
-            drafts, ids, lids = [], [], []
-            for at in range(start, min(start + BATCH, network.claims)):
-                cluster = home = at // ROWS
-                lid = network.lid(cluster)
-                if at % ROWS == ROWS - 1:
-                    home = drawn.randrange(network.clusters)
-                account = cluster * ACCOUNTS + (at % ROWS) % ACCOUNTS
-                phone = home * PHONES + (at % PHONES if home == cluster else drawn.randrange(PHONES))
-                if home != cluster:
-                    network.others.setdefault(phone, set()).add(lid)
-                drafts.append(_draft(at - start, network.labels[lid], account_key(account), phone_key(phone)))
-                ids.append([record_int(_ACCOUNT, account), record_int(_PHONE, phone)])
-                lids.append(lid)
+        for entry, drafts, ids, lids in batches(network):
             out.write(entry, drafts, ids, lids)
             columns.append_drafts(entry, 0, drafts, ids, lids)
     # -1: no ledger entry counts as applied, so that a service with an empty ledger can start on this graph.
-    write_rest(files, _entities(network), {label: lid for lid, label in network.labels.items()}, -1, marks)
+    return write_rest(files, _entities(network), {label: lid for lid, label in network.labels.items()}, -1, marks)
 
 
 @contextmanager
