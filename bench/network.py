@@ -7,6 +7,7 @@ of it is kept in memory but what crosses clusters, so that its size is bounded b
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 from collections.abc import Iterator
@@ -48,6 +49,12 @@ class Network:
     def lid(self, cluster: int) -> int:
         """The label number of a cluster."""
         return 1 + cluster % len(self.labels)
+
+
+def spread(count: int = SPREAD) -> dict[int, Label]:
+    """``count`` labels by number, all of which serve investigations and analysis."""
+    serving = (one for one in hubs.labels("GREEN", 400) if "analysis" in one.purposes)
+    return dict(enumerate(itertools.islice(serving, count), 1))
 
 
 def account_key(number: int) -> str:
@@ -105,7 +112,7 @@ def imported(folder: Path, claims: int, marks: Marks) -> Iterator[tuple[Neo4jChi
     """
     child, files = Neo4jChild(folder / "neo4j"), folder / "neo4j" / "import"
     files.mkdir(parents=True)
-    network = Network(claims, dict(enumerate(hubs.labels("GREEN", SPREAD), 1)))
+    network = Network(claims, spread())
     write(network, files, Columns(folder / "data" / "columns"), marks)
     child.import_files(import_arguments(files))
     shutil.rmtree(files)
