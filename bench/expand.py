@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from neo4j import Driver
 
 from bench import stage
-from bench.ingest import DEFAULTS, write_files
+from bench.ingest import DEFAULTS, FILES, ROWS, write_files
 from bench.processor import Processors
 from bench.report import report
 from graphsvc.client import Outgoing
@@ -41,7 +41,7 @@ from graphsvc.model.product import product_data
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import load_policies
 
-CLIENTS, ASKED, WARM, TURNS, LIMIT = 8, 1_600, 800, 3, 300
+CLIENTS, ASKED, WARM, TURNS, LIMIT, STARTS = 8, 1_600, 800, 3, 300, 200
 INVESTIGATOR = "police-ke.investigator"
 CASE = "BENCH/1"
 DENSITIES = ((5, 3), (6, 5))
@@ -61,23 +61,23 @@ Ask = Callable[[int], int]
 """Asks for the n-th start and returns how many link claims came back."""
 
 
-def load(members: Members, folder: Path, seed: int, often: int) -> None:
+def load(members: Members, folder: Path, seed: int, often: int, count: int = ROWS, parts: int = FILES) -> None:
     """Submit the ingest benchmark's rows, each entity in ``often`` of them on average; returns once applied."""
     client, key = members.client("pasar.feed"), members.by_name["pasar"].working
     last = -1
-    for path in write_files(folder, seed, often):
+    for path in write_files(folder, seed, often, count, parts):
         last = client.submit(Outgoing(path, "application/x-ndjson", None, DEFAULTS), "pasar", key).index
     client.query("query($a: Int) { submissions(first: 1, after: $a) { applied } }", {"a": last})
 
 
-def find_starts(members: Members, driver: Driver, seed: int) -> list[tuple[str, str]]:
+def find_starts(members: Members, driver: Driver, seed: int, count: int = STARTS) -> list[tuple[str, str]]:
     """Start entities as (mark, handle): accounts, with the handles that the investigator knows them by."""
     investigator = members.client(INVESTIGATOR)
     named = "MATCH (e:Account) WHERE e.key STARTS WITH $start WITH e ORDER BY e.key LIMIT 4000 RETURN e.key, e.mark"
     with driver.session() as session:
         keys = dict(session.run(named, start=f"account:pasar:u{seed}x").values())
     starts = []
-    for key in random.Random(3).sample(sorted(keys), 200):
+    for key in random.Random(3).sample(sorted(keys), count):
         parts = [{"name": "site", "value": "pasar"}, {"name": "id", "value": key.rpartition(":")[2]}]
         found = investigator.query(SEARCH, {"p": parts}, FOOTING).data["search"]
         starts.append((keys[key], found[0]["handle"]))
@@ -174,26 +174,34 @@ class Compared:
     raw: Mapping[str, int]
 
 
-def compare(raw: Callable[[], Ask], ours: Callable[[], Ask], processors: Processors) -> Compared:
+def compare(
+    raw: Callable[[], Ask],
+    ours: Callable[[], Ask],
+    processors: Processors,
+    asked: int = ASKED,
+    warm: int = WARM,
+    turns: int = TURNS,
+) -> Compared:
     """Drive both sides in turns."""
 
     def driven(connect: Callable[[], Ask]) -> tuple[tuple[float, float, int], dict[str, float]]:
         before = processors.spent()
-        seen, after = drive(connect, ASKED), processors.spent()
-        return seen, {name: (after[name] - before[name]) / ASKED * 1e6 for name in after}
+        seen, after = drive(connect, asked), processors.spent()
+        return seen, {name: (after[name] - before[name]) / asked * 1e6 for name in after}
 
     for connect in (raw, ours):
-        drive(connect, WARM)
-    turns = [(driven(raw), driven(ours)) for _ in range(TURNS)]
-    seen = [(reference[0], mine[0]) for reference, mine in turns]
+        drive(connect, warm)
+    driven_both = [(driven(raw), driven(ours)) for _ in range(turns)]
+    seen = [(reference[0], mine[0]) for reference, mine in driven_both]
     assert all(reference[2] == mine[2] > 0 for reference, mine in seen), "both sides must see the same link claims"
     spent = [
-        {name: round(statistics.median(turn[side][1][name] for turn in turns)) for name in turns[0][side][1]}
+        {name: round(statistics.median(turn[side][1][name] for turn in driven_both))
+            for name in driven_both[0][side][1]}
         for side in (0, 1)
     ]
     throughput = statistics.median(mine[0] / reference[0] for reference, mine in seen)
     p50 = statistics.median(mine[1] / reference[1] for reference, mine in seen)
-    return Compared(throughput, p50, seen[0][0][2] / ASKED, spent[1], spent[0])
+    return Compared(throughput, p50, seen[0][0][2] / asked, spent[1], spent[0])
 
 
 def figures(seen: Compared, prefix: str = "") -> dict[str, float]:
@@ -216,7 +224,7 @@ def main() -> None:
             stage.service(child, folder / "data") as running,
             stage.enrolled(running, folder / "keys") as members,
         ):
-            processors = Processors(child)
+            processors = Processors(child, folder / "data")
             members.client(INVESTIGATOR).query(REGISTER, {"r": CASE})
             for seed, often in DENSITIES:
                 load(members, folder, seed, often)

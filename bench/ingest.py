@@ -31,6 +31,7 @@ from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.cleaning import clean_draft
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft
 from graphsvc.model.labels import Handling
+from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 
 ROWS, FILES, BATCH, ROUNDS, SENDERS = 60_000, 6, 5_000, 4, 2
@@ -71,10 +72,11 @@ def write_files(folder: Path, seed: int, often: int = 2, count: int = ROWS, part
     return paths
 
 
-def prepared_batches(seed: int, members: Members, count: int = ROWS) -> list[list[tuple[str, dict[str, Any]]]]:
+def prepared_batches(
+    seed: int, organisation: Organisation, count: int = ROWS
+) -> list[list[tuple[str, dict[str, Any]]]]:
     """Every statement with its parameters, as the applier would run them on an empty graph."""
     schema = load_schema()
-    organisation = members.by_name["pasar"].organisation
     clean: list[CleanDraft] = []
     for number, row in enumerate(rows(seed, count)):
         draft = msgspec.convert(row, Draft)
@@ -148,7 +150,7 @@ def compare(folder: Path, child: Neo4jChild, rounds: int, count: int = ROWS) -> 
             stage.plan(child)
             with stage.service(child, data) as running, stage.enrolled(running, folder / f"keys-{turn}") as members:
                 ours.append(run_service(members, write_files(folder, 10 + turn, count=count), count))
-                batches = prepared_batches(10 + turn, members, count)
+                batches = prepared_batches(10 + turn, members.by_name["pasar"].organisation, count)
             stage.wipe(driver)
             raw.append(run_raw(driver, batches, count))
             stage.wipe(driver)

@@ -60,7 +60,14 @@ class Appends(NamedTuple):
     cpu: float
 
 
-def appends(folder: Path, draft: Callable[[], EntryDraft], *ways: str) -> list[Appends]:
+def appends(
+    folder: Path,
+    draft: Callable[[], EntryDraft],
+    *ways: str,
+    callers: int = CALLERS,
+    seconds: float = SECONDS,
+    turns: int = APPEND_TURNS,
+) -> list[Appends]:
     """What appending gives in each of the ways, with the accelerator (``auto``) or without (``off``).
 
     Ways and SQLite take turns.
@@ -68,11 +75,11 @@ def appends(folder: Path, draft: Callable[[], EntryDraft], *ways: str) -> list[A
     ledgers = [logs.fresh(folder / way, way) for way in ways]
     found: list[list[Appends]] = [[] for _ in ways]
     for ledger in ledgers:
-        logs.append_rate(ledger, CALLERS, 1.0, draft)
-    for turn in range(APPEND_TURNS):
+        logs.append_rate(ledger, callers, seconds / 2, draft)
+    for turn in range(turns):
         for way, ledger, measured in zip(ways, ledgers, found, strict=True):
             start, begun = ledger.head, _cpu()
-            rate = logs.append_rate(ledger, CALLERS, SECONDS, draft)
+            rate = logs.append_rate(ledger, callers, seconds, draft)
             cpu = (_cpu() - begun) / (ledger.head - start) * 1e6
             batches = logs.batches_of(ledger, start)
             ratio = rate / logs.bare_rate(folder / f"{way}{turn}.db", batches)
@@ -119,43 +126,43 @@ def audit(folder: Path) -> tuple[float, float, float]:
     return max(durable), ratio, checked
 
 
-def evidence_seconds(members: Members, starts: list[tuple[str, str]]) -> float:
-    """Seconds to check evidence over entries that showed about a thousand of one owner's records."""
+def evidence_seconds(members: Members, starts: list[tuple[str, str]], records: int = EVIDENCE_RECORDS) -> float:
+    """Seconds to check evidence over entries that showed about so many of one owner's records."""
     investigator, officer = members.client(expand.INVESTIGATOR), members.client("pasar.officer")
     shown = 0
     for _, handle in starts:
         answer = investigator.query(expand.EXPAND, {"start": handle}, expand.FOOTING).data["expand"]
         shown += len({record["handle"] for entity in answer["entities"] for record in entity["records"]})
-        if shown >= EVIDENCE_RECORDS:
+        if shown >= records:
             break
     evidence = officer.evidence(key=members.by_name["pasar"].recipient)
     return logs.timed(lambda: check_evidence(evidence, members.trust()))
 
 
-def seal(data: Path) -> tuple[Ledger, Payloads]:
+def seal(data: Path, count: int = REBUILT, per_file: int = PER_FILE) -> tuple[Ledger, Payloads]:
     """A log with all rows of the rebuild in it, sealed as the service seals them."""
     ledger, keys = logs.fresh(data / "ledger"), RowKeys(data / "keys" / "rows.db")
     store, schema = FilePayloadStore(data / "payloads"), load_schema()
     organisation = next(one for one in ORGANISATIONS if one.org == logs.OWNER)
 
     def drafts() -> Iterator[CleanDraft]:
-        for number, row in enumerate(rows(20, REBUILT)):
+        for number, row in enumerate(rows(20, count)):
             draft = msgspec.convert(row, Draft)
-            draft.row = number % PER_FILE
+            draft.row = number % per_file
             made = clean_draft(draft, schema, DEFAULTS, organisation)
             assert isinstance(made, CleanDraft)
             yield made
 
     encode, source = msgspec.json.Encoder().encode, drafts()
-    for file in range(REBUILT // PER_FILE):
+    for file in range(count // per_file):
         packer = Packer(store, f"file-{file}")
-        for _ in range(PER_FILE):
+        for _ in range(per_file):
             draft = next(source)
             key = packer.add(draft.row, b"row", encode(draft), len(draft.entities))
             [draft_leaf(key, group, content) for group, content in draft_contents(draft)]
         packs, secrets = packer.finish()
         keys.keep(secrets)
-        body = {"name": f"file-{file}", "packs": packs, "accepted": PER_FILE}
+        body = {"name": f"file-{file}", "packs": packs, "accepted": per_file}
         ledger.append(EntryDraft(type="submission", requester=logs.OWNER, body=body)).result()
     return ledger, Payloads(store, keys)
 
@@ -195,14 +202,14 @@ def rebuild(folder: Path) -> tuple[float, float]:
     return online, REBUILT / took
 
 
-def large(folder: Path) -> tuple[float, float]:
+def large(folder: Path, entries: int = LARGE, proofs: int = 300) -> tuple[float, float]:
     """Seconds of a start with a large log whose tiles are published, milliseconds of a proof in it."""
-    logs.grow(folder / "large", LARGE)
+    logs.grow(folder / "large", entries)
     Ledger.open(folder / "large", logs.ORIGIN).close()
     opened: list[Ledger] = []
     start = logs.timed(lambda: opened.append(Ledger.open(folder / "large", logs.ORIGIN)))
-    places = [random.randrange(LARGE) for _ in range(300)]
-    proof = statistics.median(logs.timed(lambda at=at: opened[0].inclusion(at, LARGE)) for at in places)  # type: ignore[misc]
+    places = [random.randrange(entries) for _ in range(proofs)]
+    proof = statistics.median(logs.timed(lambda at=at: opened[0].inclusion(at, entries)) for at in places)  # type: ignore[misc]
     opened[0].close()
     return start, proof * 1000
 

@@ -7,6 +7,7 @@ of it is kept in memory but what crosses clusters, so that its size is bounded b
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 from collections.abc import Iterator
@@ -50,6 +51,12 @@ class Network:
         return 1 + cluster % len(self.labels)
 
 
+def spread(count: int = SPREAD) -> dict[int, Label]:
+    """``count`` labels by number, all of which serve investigations and analysis."""
+    serving = (one for one in hubs.labels("GREEN", 400) if "analysis" in one.purposes)
+    return dict(enumerate(itertools.islice(serving, count), 1))
+
+
 def account_key(number: int) -> str:
     """The canonical key of an account."""
     return f"account:pasar:n{number}"
@@ -60,28 +67,41 @@ def phone_key(number: int) -> str:
     return f"phone:e164:+86139{number:08d}"
 
 
-def write(network: Network, files: Path, columns: Columns, marks: Marks) -> None:
-    """Write records and claims, entities, labels: files for the import, and parts of the columns."""
+Batch = tuple[int, list[CleanDraft], list[list[int]], list[int]]
+"""An entry, its drafts, and their entities' integers and label numbers."""
+
+
+def batches(network: Network) -> Iterator[Batch]:
+    """All rows, some thousands at a time; notes in ``network`` which telephones are named under labels of others."""
     drawn = random.Random(network.claims)
+    for entry, start in enumerate(range(0, network.claims, BATCH), _FIRST):
+        drafts, ids, lids = [], [], []
+        for at in range(start, min(start + BATCH, network.claims)):
+            cluster = home = at // ROWS
+            lid = network.lid(cluster)
+            if at % ROWS == ROWS - 1:
+                home = drawn.randrange(network.clusters)
+            account = cluster * ACCOUNTS + (at % ROWS) % ACCOUNTS
+            phone = home * PHONES + (at % PHONES if home == cluster else drawn.randrange(PHONES))
+            if home != cluster:
+                network.others.setdefault(phone, set()).add(lid)
+            drafts.append(_draft(at - start, network.labels[lid], account_key(account), phone_key(phone)))
+            ids.append([record_int(_ACCOUNT, account), record_int(_PHONE, phone)])
+            lids.append(lid)
+        yield entry, drafts, ids, lids
+
+
+def write(network: Network, files: Path, columns: Columns, marks: Marks) -> int:
+    """Write records and claims, entities, labels: files for the import, and parts of the columns.
+
+    Returns how many entities there are.
+    """
     with DraftFiles(files, 0, marks) as out:
-        for entry, start in enumerate(range(0, network.claims, BATCH), _FIRST):
-            drafts, ids, lids = [], [], []
-            for at in range(start, min(start + BATCH, network.claims)):
-                cluster = home = at // ROWS
-                lid = network.lid(cluster)
-                if at % ROWS == ROWS - 1:
-                    home = drawn.randrange(network.clusters)
-                account = cluster * ACCOUNTS + (at % ROWS) % ACCOUNTS
-                phone = home * PHONES + (at % PHONES if home == cluster else drawn.randrange(PHONES))
-                if home != cluster:
-                    network.others.setdefault(phone, set()).add(lid)
-                drafts.append(_draft(at - start, network.labels[lid], account_key(account), phone_key(phone)))
-                ids.append([record_int(_ACCOUNT, account), record_int(_PHONE, phone)])
-                lids.append(lid)
+        for entry, drafts, ids, lids in batches(network):
             out.write(entry, drafts, ids, lids)
             columns.append_drafts(entry, 0, drafts, ids, lids)
     # -1: no ledger entry counts as applied, so that a service with an empty ledger can start on this graph.
-    write_rest(files, _entities(network), {label: lid for lid, label in network.labels.items()}, -1, marks)
+    return write_rest(files, _entities(network), {label: lid for lid, label in network.labels.items()}, -1, marks)
 
 
 @contextmanager
@@ -92,7 +112,7 @@ def imported(folder: Path, claims: int, marks: Marks) -> Iterator[tuple[Neo4jChi
     """
     child, files = Neo4jChild(folder / "neo4j"), folder / "neo4j" / "import"
     files.mkdir(parents=True)
-    network = Network(claims, dict(enumerate(hubs.labels("GREEN", SPREAD), 1)))
+    network = Network(claims, spread())
     write(network, files, Columns(folder / "data" / "columns"), marks)
     child.import_files(import_arguments(files))
     shutil.rmtree(files)

@@ -222,23 +222,23 @@ def widened(scope: Scope, count: int) -> Scope:
     return replace(scope, lids={name: (*lids, *more) for name, lids in scope.lids.items()})
 
 
-def scope_figures() -> tuple[float, float]:
+def scope_figures(count: int = LABELS, rounds: int = ROUNDS, times: int = TIMES) -> tuple[float, float]:
     """The ratio of a new reader's scope to bare Cedar on as many decisions; milliseconds of a known reader's scope.
 
     The ratio compares seconds of CPU, since both sides work in one thread.
     """
     policies = load_policies(product_data("policies"))
-    known = MappingProxyType(dict(enumerate(labels("GREEN", LABELS), 1)))
+    known = MappingProxyType(dict(enumerate(labels("GREEN", count), 1)))
     profile = profile_of(ANALYST, FOOTING, True)
     ratios = []
     decider = Decider(policies)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         gc.collect()
         begun = time.process_time()
         decider = Decider(policies)
         scope = decider.scope(ANALYST, FOOTING, True, Entitlements(), known, 0)
         ours = time.process_time() - begun
-        assert len(scope.allowed("view")) == LABELS, "every label must be looked at in full"
+        assert len(scope.allowed("view")) == count, "every label must be looked at in full"
         numbered = list(enumerate(known.values()))
         contexts = {action: _context(profile, action) for action in READS}
         asked = [_request(position, action, contexts[action]) for position, _ in numbered for action in READS]
@@ -246,9 +246,9 @@ def scope_figures() -> tuple[float, float]:
         entities = _entities(policies, profile, numbered)
         results = cedarpy.is_authorized_batch(asked, policies.rulebook("pasar").policies, entities)
         bare = time.process_time() - begun
-        assert len(results) == LABELS * len(READS)
+        assert len(results) == count * len(READS)
         ratios.append(ours / bare)
-    (warm,) = median_ms([lambda: decider.scope(ANALYST, FOOTING, True, Entitlements(), known, 0)])
+    (warm,) = median_ms([lambda: decider.scope(ANALYST, FOOTING, True, Entitlements(), known, 0)], times)
     return statistics.median(ratios), warm
 
 

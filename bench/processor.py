@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import psutil
 
@@ -13,11 +14,11 @@ SEALER = "graphsvc.ledger.sealer"
 
 
 class Processors:
-    """What the service (a child of this process), its sealing process, Neo4j and this process use up."""
+    """What the service on ``data``, its sealing process, Neo4j and this process use up."""
 
-    def __init__(self, child: Neo4jChild) -> None:
+    def __init__(self, child: Neo4jChild, data: Path) -> None:
         self._neo4j = psutil.Process(int((child.home / "run" / "pid").read_text()))
-        (self._service,) = (one for one in psutil.Process().children() if "up" in one.cmdline())
+        (self._service,) = (one for one in psutil.Process().children() if str(data) in one.cmdline())
 
     def spent(self) -> Mapping[str, float]:
         """Seconds so far of each, by name, the kernel's for them counted; the sealing process may have none yet."""

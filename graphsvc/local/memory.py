@@ -1,8 +1,8 @@
 """How much memory the own Neo4j gets: by the size of its store, within what the machine or its container has.
 
 The page cache should hold the store, and what it grows by until the next start; it fills as pages are read. The heap
-holds what statements work on, which follows the size of batches and answers, and only slowly that of the store. Both
-together stay below half of the memory: the other half is for the service, whose search for rings needs as much for a
+holds what statements work on, which follows the size of batches and answers, and only slowly that of the store. Each
+gets a quarter of the memory at most: the other half is for the service, whose search for rings needs as much for a
 large graph, and for the system. ``docs/operations.md`` has what was measured.
 """
 
@@ -25,8 +25,8 @@ _PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 def sizes(store: int, memory: int) -> tuple[int, int]:
     """Heap and page cache in bytes, whole MiB, for a store of ``store`` bytes on a machine of ``memory`` bytes."""
-    heap = min(max(HEAP[0], store // 8), HEAP[1], memory // 5)
-    pagecache = min(max(PAGECACHE, memory // 16, store + store // 4), memory * 3 // 10)
+    heap = min(max(HEAP[0], store // 8), HEAP[1], memory // 4)
+    pagecache = min(max(PAGECACHE, memory // 16, store + store // 4), memory // 4)
     return max(heap, LEAST[0]) // MIB * MIB, max(pagecache, LEAST[1]) // MIB * MIB
 
 

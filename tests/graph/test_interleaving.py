@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model import bounds
 from graphsvc.model.errors import Unavailable
 from graphsvc.model.places import record_int
-from graphsvc.projection import schedule
+from graphsvc.projection import ahead, schedule
 from graphsvc.projection.apply import Applier, Payloads, Projections
 
 ORGS = ("pasar", "swift", "customs")
@@ -89,6 +90,52 @@ def turns(tmp_path: Path, neo4j_server: Neo4jChild, graph_database: Graph, monke
     yield world
     world.close()
     graph.close()
+
+
+def test_the_next_turns_batch_is_at_hand_while_the_graph_takes_one(turns: Turns) -> None:
+    """Of the same entry, of another organisation's whose turn comes, of the next entry behind an entry's last batch."""
+    first, other, second = turns.rows("a", 6, "GREEN"), turns.rows("b", 6, "RED", "swift"), turns.rows("c", 2, "GREEN")
+    applier, seen = turns.applier(), list[tuple[int, int, int, int]]()
+
+    def meanwhile(when: str, entry: int, at: int) -> None:
+        # The transaction of this batch is open: what is ahead is made all the same.
+        for coming, made in applier._ahead._made.items() if when == "columns" else ():
+            ready = made.result(30)
+            assert ready is not None and ready.prepared is not None
+            seen.append((entry, at, coming, ready.batch.at))
+
+    turns.hook = meanwhile
+    applier.catch_up()
+    assert turns.events == [(first, 0), (other, 0), (first, 4), (other, 4), (second, 0)]
+    assert seen == [
+        (first, 0, other, 0),
+        (other, 0, first, 4),
+        (first, 4, other, 4),
+        (other, 4, second, 0),
+    ]
+    assert not applier._ahead._begun and not applier._ahead._made
+
+
+def test_a_store_that_hangs_ahead_of_a_turn_does_not_hold_up_what_is_at_hand(
+    turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = turns.rows("a", 3, "GREEN"), turns.rows("b", 3, "RED", "swift")
+    applier, get, asked, go = turns.applier(), turns.store.get, list[str](), threading.Event()
+
+    def hangs(name: str) -> bytes:
+        asked.append(name)
+        assert len(asked) < 2 or go.wait(60)
+        return get(name)
+
+    monkeypatch.setattr(turns.store, "get", hangs)
+    turns.hook = lambda when, entry, _at: applier._stop.set() if (when, entry) == ("committed", first) else None
+    monkeypatch.setattr(ahead, "CLOSE_SECONDS", 0.1)
+    applier.catch_up()
+    assert turns.events == [(first, 0)] and len(asked) == 2
+    go.set()
+    applier._stop.clear()
+    applier.catch_up()
+    assert turns.events == [(first, 0), (other, 0)]
 
 
 def test_three_rows_wait_for_a_batch_of_another_organisations_many_and_not_for_all(turns: Turns) -> None:

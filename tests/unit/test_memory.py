@@ -21,12 +21,13 @@ MEMINFO = "MemTotal:       {kib} kB\nMemFree:  1 kB\n"
         (0, 4 * GIB, 512 * MIB, 256 * MIB),
         (0, 24 * GIB, 512 * MIB, 1536 * MIB),
         (0, 1 * GIB, 256 * MIB, 256 * MIB),
-        (0, 256 * MIB, 256 * MIB, 76 * MIB),
-        (1 * GIB, 4 * GIB, 512 * MIB, 1228 * MIB),
+        (0, 2 * GIB, 512 * MIB, 256 * MIB),
+        (0, 256 * MIB, 256 * MIB, 64 * MIB),
+        (1 * GIB, 4 * GIB, 512 * MIB, 1024 * MIB),
         (1 * GIB, 16 * GIB, 512 * MIB, 1280 * MIB),
         (11 * GIB, 64 * GIB, 1408 * MIB, 14080 * MIB),
-        (11 * GIB, 24 * GIB, 1408 * MIB, 7372 * MIB),
-        (1 << 40, 1 << 40, 8 * GIB, 314572 * MIB),
+        (11 * GIB, 24 * GIB, 1408 * MIB, 6144 * MIB),
+        (1 << 40, 1 << 40, 8 * GIB, 256 * GIB),
     ],
 )
 def test_sizes(store: int, memory: int, heap: int, pagecache: int) -> None:
@@ -37,7 +38,7 @@ def test_sizes(store: int, memory: int, heap: int, pagecache: int) -> None:
 def test_half_of_a_machine_is_left_and_a_larger_store_never_gets_less(store: int, memory: int) -> None:
     heap, pagecache = sizes(store, memory)
     assert heap >= 256 * MIB and pagecache >= 64 * MIB and heap % MIB == pagecache % MIB == 0
-    if memory >= 2 * GIB:
+    if memory >= GIB:
         assert heap + pagecache <= memory // 2
     larger = sizes(store + GIB, memory)
     assert larger[0] >= heap and larger[1] >= pagecache
