@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("ingest", "expand", "policy", "ledger")
+NAMES = ("ingest", "expand", "policy", "ledger", "rings")
 
 
 def main() -> int:
