@@ -54,9 +54,9 @@ def by_shares(member: Ints, identifier: Ints, part: Ints, resolution: float, see
 
 
 def _communities(a: Ints, b: Ints, weight: Reals, part: Ints, resolution: float, seed: int, nodes: int = 0) -> Ints:
-    """Each node's community, named by its smallest node; each part is handled on its own, with the same seed."""
+    """Each node's community; each part is handled on its own, with the same seed."""
     nodes = max(nodes, int(max(a.max(initial=-1), b.max(initial=-1))) + 1)
-    found = np.arange(nodes, dtype=np.int64)
+    found = np.arange(nodes, 2 * nodes, dtype=np.int64)
     if not len(a):
         return found
     row, column, both = np.concatenate([a, b]), np.concatenate([b, a]), np.concatenate([weight, weight])
@@ -72,9 +72,8 @@ def _communities(a: Ints, b: Ints, weight: Reals, part: Ints, resolution: float,
     for start, end in zip(part_heads.tolist(), [*part_heads[1:].tolist(), len(node)], strict=True):
         low, high = int(ends[start]), int(ends[end])
         membership = _leiden(ends[start : end + 1] - low, target[low:high], both[low:high], resolution, seed)
-        within = node[start:end]
-        _, smallest, number = np.unique(membership, return_index=True, return_inverse=True)
-        found[within] = within[smallest[number]]
+        # Labels are below the number of the part's nodes, so that these reach into no other part's.
+        found[node[start:end]] = start + membership
     return found
 
 

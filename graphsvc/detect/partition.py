@@ -98,17 +98,23 @@ def _held(linked: Linked, part: Ints) -> np.ndarray:
 
 def _choose(linked: Linked, levels: Sequence[Ints]) -> tuple[Ints, Reals]:
     """The parts of the levels that together save most, and what each saves, in nats."""
-    chosen = levels[-1] + 0
-    saves = _saved(linked, levels[-1])
-    number = chosen
+    number = levels[-1]
+    saves = _saved(linked, number)
     for level in reversed(levels[:-1]):
-        own = _saved(linked, level)
         _, first = np.unique(number, return_index=True)
-        parts = np.bincount(level[first], weights=saves[number[first]], minlength=len(own))
-        whole = own >= WHOLE * parts
+        count = int(level.max()) + 1
+        parts = np.bincount(level[first], weights=saves[number[first]], minlength=count)
+        # Only where something was cut there is something to decide.
+        several = np.bincount(level[first], minlength=count) > 1
+        at = np.flatnonzero(several[level])
+        own = np.zeros(count)
+        if len(at):
+            names, place = compact(level[at])
+            chosen = (linked.member[at], linked.identifier[at], linked.way[at])
+            own[names] = _saved(Linked(*chosen, linked.degree, linked.users), place)
+        whole = several & (own >= WHOLE * parts)
         # A whole part is one; one that is cut is what it was cut into.
-        key = np.where(whole[level], 0, number + 1)
-        _, _, merged = number_pairs(level, key)
+        _, _, merged = number_pairs(level, np.where(whole[level], 0, number + 1))
         _, first = np.unique(merged, return_index=True)
         saves = np.where(whole[level[first]], own[level[first]], saves[number[first]])
         number = merged

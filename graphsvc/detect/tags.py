@@ -14,7 +14,7 @@ HOUSEHOLD, WORKPLACE, FARM = "household", "workplace", "account farm"
 LIVING = 7
 """A household has at most so many accounts; more at one address are a workplace or a dormitory."""
 ALIKE = Fraction(1, 5)
-"""Below this spread what a household shares beside its address is shared by nearly all alike: a telephone, a computer."""
+"""Below this spread what those at one address share beside it is shared by nearly all alike: a telephone, a computer."""
 LEAST = 3
 """So many members that hold together without their address are more than neighbours."""
 
@@ -23,8 +23,8 @@ def at_one_address(groups: Groups, address: Flags) -> tuple[Ints, Flags]:
     """For each group the identifier that is its address, or -1; and whether nothing is left of it without that.
 
     ``address`` marks identifiers that are places. It is the one that most of the group's members use, if half of them
-    or more do. Nothing is left where no :data:`LEAST` members hold together by short cycles, and nothing but a common
-    household where no more than :data:`LIVING` do and the spread of what is left is below :data:`ALIKE`.
+    or more do. Nothing is left where no :data:`LEAST` members hold together by short cycles, or where the spread of
+    what is left is below :data:`ALIKE`.
     """
     # 1. The place that most use, the first of equals.
     of, what, users = groups.identifiers()
@@ -50,11 +50,11 @@ def at_one_address(groups: Groups, address: Flags) -> tuple[Ints, Flags]:
     origin[pieces.group] = group[pieces.identifier]
     left = np.zeros(groups.count, dtype=np.bool_)
     left[origin[large]] = True
-    # 3. A household's telephone and computer are used by nearly all alike.
+    # 3. A household's telephone and computer, or a shop's, are used by nearly all alike.
     things = np.bincount(group, minlength=groups.count)
     links = np.bincount(groups.group[rest], minlength=groups.count)
     spread = things * members - links
-    left &= (members > LIVING) | (spread * ALIKE.denominator >= members**2 * ALIKE.numerator)
+    left &= spread * ALIKE.denominator >= members**2 * ALIKE.numerator
     return where, (where >= 0) & ~left
 
 
