@@ -24,6 +24,7 @@ from graphsvc.model.schema import load_schema
 from importers import formats, recognise
 from importers.archives import check_workbook
 from importers.formats import HEAD
+from importers.generate import formats_page, mapping_schema
 from tests.workbooks import cell, texts_of, workbook
 
 SCHEMA = load_schema()
@@ -559,3 +560,45 @@ def test_a_table_of_a_million_columns_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, "wide.csv", header.encode()) == "too_many_columns"
     assert [one.code for one in made(tmp_path, "wider.csv", b"," * 5_000_000, SELLERS).problems] == ["row_too_long"]
     assert cell(1, 27, "x").startswith('<c r="AB1"')
+
+
+# The registry
+
+
+def test_the_page_of_formats_is_up_to_date() -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "docs" / "formats-read.md").read_text(encoding="utf-8") == formats_page()
+    assert (root / "importers" / "mapping.schema.json").read_text(encoding="utf-8") == mapping_schema()
+
+
+OWN = """from importers.formats import Format
+from importers.native import FORMAT as NATIVE
+import dataclasses
+FORMAT = dataclasses.replace(
+    NATIVE, name="radio", title="Radio log", media_type=MEDIA, endings=(".radio",), rank=9,
+    recognises=lambda head, ending: head.startswith(b"RADIO"),
+)
+"""
+
+
+@pytest.mark.parametrize(("media", "refused_as"), [("text/x-radio", None), ("text/csv", "bad_importer")])
+def test_a_package_of_others_adds_a_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, media: str, refused_as: str | None
+) -> None:
+    name = f"radio_{media.replace('/', '_').replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(OWN.replace("MEDIA", repr(media)))
+    about = tmp_path / f"{name}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[graphsvc.importers]\nradio = {name}:FORMAT\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    formats.cache_clear()
+    try:
+        if refused_as is None:
+            assert recognise(b"RADIO 1", "log.txt").name == "radio" and "radio" in formats()
+        else:
+            with pytest.raises(InvalidInput) as caught:
+                formats()
+            assert caught.value.code == refused_as
+    finally:
+        formats.cache_clear()

@@ -16,10 +16,10 @@ from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from importers import CSV, NDJSON, format_of, importer_for
+from importers.charsets import detect_charset
 from importers.mapping import load_mapping
 from importers.native import NativeImporter
 from importers.rows import iter_rows
-from importers.charsets import detect_charset
 from importers.table import TableImporter
 
 SCHEMA = load_schema()
