@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache, partial
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar, cast
 
 from neo4j import READ_ACCESS, Driver, GraphDatabase, NotificationMinimumSeverity, Query, Session, Transaction
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError
@@ -207,8 +207,9 @@ class Graph:
         return self._plans.ahead
 
     def _explain(self, text: str) -> None:
+        statement, given = explaining(text)
         with self.session() as session:
-            session.run(Query(f"EXPLAIN {text}", timeout=PLAN_SECONDS)).consume()
+            session.run(Query(statement, timeout=PLAN_SECONDS), given).consume()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run ``work`` in one of the reading threads, in the caller's context."""
@@ -222,6 +223,14 @@ def with_one_map(statement: str, parameters: Parameters) -> tuple[str, Parameter
     scope is many lists. It knows no sizes within a map, so there is one plan.
     """
     return _mapped(statement), {"given": parameters}
+
+
+def explaining(text: str) -> tuple[LiteralString, Parameters]:
+    """What makes the server plan a statement that :func:`with_one_map` returned, and keep the plan.
+
+    Without a map it keeps none: a plan goes by the types of parameters, and one that is missing has none.
+    """
+    return cast(LiteralString, f"EXPLAIN {text}"), {"given": {}}
 
 
 @cache

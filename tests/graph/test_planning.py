@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 from graph_world import MARKS, NOW, draft, label, node, scope
+from neo4j import GraphDatabase
 
 from graphsvc.graph import queries
-from graphsvc.graph.driver import Graph
+from graphsvc.graph.driver import Graph, explaining, with_one_map
 from graphsvc.graph.read import Reader
 from graphsvc.graph.write import Step, Writer
+from graphsvc.local.neo4j import Neo4jChild
 
 
 @pytest.fixture
@@ -35,8 +37,10 @@ def test_scopes_and_lists_of_all_sizes_share_a_plan(unplanned: Graph) -> None:
     labels = {lid: label(f"org-{lid}") for lid in range(1, 200)}
     one = draft(0, labels[1], ["phone:x:a", "account:x:b"], [("USES", 1, 0)])
     start = Writer(unplanned, MARKS).apply(Step(0), [one], 0).ids[0][0]
+    reader, first = Reader(unplanned), scope(labels, {1})
+    assert asyncio.run(reader.expand(first, node("phone:x:a"), 1, None, 9, NOW))
+    assert asyncio.run(reader.entities(first, [start], NOW))
     planned(unplanned)
-    reader = Reader(unplanned)
     for seen in (1, 2, 20, 199):
         for gone in (0, 1, 50, 3_000):
             of = scope(labels, set(range(1, seen + 1)), hidden=set(range(10, 10 + gone)))
@@ -49,6 +53,17 @@ def test_scopes_and_lists_of_all_sizes_share_a_plan(unplanned: Graph) -> None:
 def test_what_questions_begin_with_is_planned_ahead(unplanned: Graph) -> None:
     Reader(unplanned).plan_ahead().result()
     assert planned(unplanned) == len(queries.first_asked())
+
+
+@pytest.mark.parametrize("statement", queries.first_asked()[:3])
+def test_what_is_planned_ahead_is_the_plan_that_a_question_gets(neo4j_server: Neo4jChild, statement: str) -> None:
+    """The server says where it can't keep a plan, to whoever wants to hear it."""
+    text, given = explaining(with_one_map(statement, {})[0])
+    with GraphDatabase.driver(neo4j_server.uri, auth=neo4j_server.auth) as talkative, talkative.session() as session:
+        told = [one.code for one in session.run(text, given).consume().summary_notifications]
+        assert not [code for code in told if "Parameter" in code], "the plan is kept"
+        told = [one.code for one in session.run(text).consume().summary_notifications]
+        assert [code for code in told if "Parameter" in code], "else it would say so"
 
 
 def test_a_statement_that_can_not_be_planned_stops_no_other(unplanned: Graph) -> None:

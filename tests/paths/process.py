@@ -49,6 +49,12 @@ def until(what: Callable[[], Any], message: str, seconds: float = 60.0) -> Any:
     raise AssertionError(message)
 
 
+def wait_ready(url: str, seconds: float = 400.0) -> None:
+    """Return when a service says that it is ready: just after its start it has Neo4j plan ahead."""
+    asked = f"{url}/health/ready"
+    until(lambda: httpx2.get(asked).status_code == 200 or time.sleep(0.2), "the service is not ready", seconds)
+
+
 def launch(data: Path, said: IO[str] | None = None, files: int = 0, **variables: str) -> subprocess.Popen[str]:
     """``graphsvc up`` on a state directory, not waited for; what it says of errors goes to ``said``."""
     (data / "dev").mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from graphsvc.settings import read_settings
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
 from tests.disks import mounted
 from tests.paths.conftest import STRANGER
+from tests.paths.process import wait_ready
 from tests.paths.wire import MintingIdentity, file_of, post, row
 
 ORG, FEED = "swiftline", "swiftline.feed"
@@ -95,7 +96,7 @@ class Sender:
 
     def works(self) -> None:
         """The service is there and takes a good submission."""
-        assert httpx2.get(f"{self.service.url}/health/ready").json()["status"] == "ready"
+        wait_ready(self.service.url)
         outgoing = self.file()
         assert self.post(outgoing, self.sign(outgoing)).status_code == 201
 

@@ -22,7 +22,7 @@ from graphsvc.graph.driver import Graph
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc_verify.note import verify_checkpoint
 from tests.disks import fill, mounted
-from tests.paths.process import ROOT, Up, environment, until
+from tests.paths.process import ROOT, Up, environment, until, wait_ready
 from tests.paths.rawhttp import Line, ask, request
 from tests.paths.wire import file_of, post, row
 
@@ -113,7 +113,7 @@ def test_a_thousand_idle_connections_and_the_ledger_goes_on(small: Small) -> Non
             assert small.send(feed).status_code == 201 and small.question(feed) == 200
         head = small.head()
         until(lambda: small.published() >= head, "tiles are not published while connections are idle")
-    assert small.up.get("/health/ready").json()["status"] == "ready"
+    wait_ready(small.up.service.url)
 
 
 def test_half_sent_uploads_fill_neither_the_disk_nor_others_turns(small: Small) -> None:
@@ -149,7 +149,7 @@ def test_a_full_disk_refuses_and_goes_on_by_itself_when_there_is_room(small: Sma
     assert small.question("swiftline.feed") == 200
     assert small.send("pasar.feed").status_code == 201
     until(lambda: small.published() == small.head(), "tiles are not published again")
-    assert small.up.get("/health/ready").json()["status"] == "ready"
+    wait_ready(small.up.service.url)
 
 
 def test_ten_uploads_of_one_organisation_do_not_hold_up_anothers(small: Small) -> None:

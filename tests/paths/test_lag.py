@@ -26,6 +26,7 @@ from graphsvc.upkeep.checkup import Checkup
 from graphsvc.upkeep.http import UpkeepRoutes
 from graphsvc_verify.entry import parse_leaf
 from tests.paths.conftest import FOOTING
+from tests.paths.process import until
 from tests.paths.test_asked import run
 from tests.paths.wire import DEFAULTS, MintingIdentity, file_of, phone, row
 
@@ -164,6 +165,7 @@ def test_a_small_one_is_in_and_found_while_anothers_large_one_is_half_in(
 def test_readiness_has_a_bound_and_says_how_far_behind(halted: Halted, late: int, age: int, status: str) -> None:
     index, _ = halted.submit_one()
     parts = halted.service
+    until(lambda: parts.graph.ahead.over, "statements are not planned", 400)
     written = datetime.fromisoformat(parse_leaf(parts.ledger.entry(index)).t) + timedelta(seconds=age)
     checkup = Checkup(parts.ledger, parts.applier, parts.graph, Path("/"), float(late), lambda: written)
     nothing: Any = None

@@ -31,6 +31,7 @@ from graphsvc.wire.answers import RowsAside
 from graphsvc_verify.evidence import check_evidence
 from tests.commands import Desk, running
 from tests.paths.conftest import FOOTING
+from tests.paths.process import wait_ready
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, row
 
 BY_NAME = {one.org: one for one in ORGANISATIONS}
@@ -157,6 +158,7 @@ def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(
     # The receipt stays true.
     assert world.parts.ledger.receipt(index)["index"] == index
     # Readiness and doctor name entry and code, and nothing of the rows.
+    wait_ready(world.service.url)
     ready = httpx2.get(f"{world.service.url}/health/ready")
     assert ready.status_code == 200 and {"entry": index, "code": "bad_value"} in ready.json()["setAside"]
     assert name not in ready.text
