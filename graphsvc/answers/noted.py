@@ -122,11 +122,22 @@ class Attributes(Table[Attribute]):
         self._names: list[str] = []
         self._groups: list[str] = []
         self._texts: list[str] = []
-        self.name, self.field_group, self.value = (lambda: self._names), (lambda: self._groups), (lambda: self._texts)
 
     def __len__(self) -> int:
         """How many there are."""
         return len(self._texts)
+
+    def name(self) -> Column:
+        """The names."""
+        return self._names
+
+    def field_group(self) -> Column:
+        """The groups."""
+        return self._groups
+
+    def value(self) -> Column:
+        """The values, in canonical form."""
+        return self._texts
 
     def add(self, groups: Packed) -> int:
         """Add what a claim's group texts hold; returns how many attributes these are."""

@@ -24,8 +24,8 @@ from graphsvc.answers.tables import Entities, Links, Networks, PathAnswers, Path
 from graphsvc.api.tables import One, Several
 from graphsvc.api.turns import Share, Turns
 from graphsvc.core import Core
-from graphsvc.graph import facts as graph_facts
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
+from graphsvc.graph.facts import Paths as FoundPaths
 from graphsvc.graph.handles import RECORD
 from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery, Unavailable
 from graphsvc.model.gradings import Minimum
@@ -46,7 +46,7 @@ SEVERAL = 20
 HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
 ANALYST = "analyst"
 """The role that the shared rules require for analysis; without it no record is in scope for that."""
-NO_PATHS = graph_facts.Paths([], {}, False)
+NO_PATHS = FoundPaths([], {}, False)
 NOTHING_TOLD: Mapping[Link, Told] = MappingProxyType({})
 WIDE = Share(at_once=4, each=3, waiting=16, patience=30.0)
 LONG = Share(at_once=2, each=1, waiting=16, patience=30.0)

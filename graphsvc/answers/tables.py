@@ -1,6 +1,6 @@
 """The tables of answers: the one place that says what each member of an entity, record, link or path holds.
 
-A table is made of claims that were noted before (:meth:`graphsvc.answers.rendering.Shapes.noted`), so whatever is
+A table is made of claims that were noted before (:class:`graphsvc.answers.rendering.Shapes`), so whatever is
 selected of it, and whether its rows are ever made, changes nothing about what owners are told. Pure.
 """
 

@@ -25,7 +25,7 @@ from graphsvc.model.room import CODE, Room, too_large
 from graphsvc.wire.errors import AnswerError
 from graphsvc.wire.shapes import Shape
 
-MANY = 1_000
+MANY = 500
 """An answer of this many objects or more is rendered in a thread: it takes some milliseconds."""
 
 _encode = msgspec.json.Encoder().encode

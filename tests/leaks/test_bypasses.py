@@ -140,7 +140,7 @@ def error_that_tells(patch: Patch) -> None:
     async def search(self: Reading, kind: str, parts: Mapping[str, str], *more: Any) -> Any:
         found = await plain(self, kind, parts, *more)
         there = await self.core.reader.match(_seeing_all(self), [self._key(kind, parts)], self.now)
-        if there and not found:
+        if there and not len(found.members):
             raise InvalidQuery("that entity is not yours to see")
         return found
 
