@@ -80,7 +80,7 @@ def appends(
         for way, ledger, measured in zip(ways, ledgers, found, strict=True):
             start, begun = ledger.head, _cpu()
             rate = logs.append_rate(ledger, callers, seconds, draft)
-            cpu = (_cpu() - begun) / (ledger.head - start) * 1e6
+            cpu = (_cpu() - begun) / max(1, ledger.head - start) * 1e6
             batches = logs.batches_of(ledger, start)
             ratio = rate / logs.bare_rate(folder / f"{way}{turn}.db", batches)
             alone = rate / logs.bare_rate(folder / f"{way}{turn}-leaves.db", batches, ("entries",))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -71,7 +71,8 @@ GIVEN = frozenset(("signer", "day_keys", "clock"))
 """The members of a state that are set once and that no entry changes."""
 
 
-class Added(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Added:
     """An entry of the batch, with the place that it was given."""
 
     index: int

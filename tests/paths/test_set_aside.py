@@ -24,6 +24,7 @@ from graphsvc.ledger.taken import standing
 from graphsvc.lifecycle.retention import Rule, due
 from graphsvc.local.run import LocalService
 from graphsvc.model import ranges
+from graphsvc.model.accelerator import describe
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing
@@ -165,6 +166,7 @@ def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(
     checks = {one.name: one for one in world.members.client(OPERATOR).doctor()}
     assert not checks["set aside"].ok and f"entry {index}: 3 rows, bad_value" in checks["set aside"].found
     assert checks["ledger"].ok and checks["neo4j"].ok and checks["applier"].ok and checks["disk"].ok
+    assert checks["sealing"].ok and checks["sealing"].found == describe()
     assert name not in str(checks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import random
@@ -113,8 +114,8 @@ drafts = st.lists(parts, max_size=5, unique_by=lambda one: (one.owner, one.late 
 
 
 @needed
-@settings(max_examples=60, deadline=None)
-@given(st.lists(drafts, min_size=1, max_size=3), st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(drafts, min_size=1, max_size=2), st.integers(0, 2**32))
 def test_both_make_the_same_bytes_of_any_read(made: list[EntryDraft], seed: int) -> None:
     fast, slow = both(run_of(made), seed)
     assert fast == slow
@@ -199,7 +200,7 @@ def test_names_beyond_ascii_are_left_to_the_reference() -> None:
 
 
 @needed
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32))
 def test_a_damaged_message_is_refused_and_harms_nothing(seed: int) -> None:
     keys = native_keys()
@@ -310,6 +311,31 @@ def test_versions_agree_and_no_code_of_ours_is_unsafe() -> None:
         assert (said.get("package") or said["project"])["version"] == accelerator.VERSION
     assert "#![forbid(unsafe_code)]" in (SOURCES / "src" / "lib.rs").read_text()
     assert f"graphsvc-native=={accelerator.VERSION}" in (SOURCES.parent / "pyproject.toml").read_text()
+
+
+def test_without_cargo_it_is_told_and_nothing_fails(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, SOURCES / "build.py", "--strict"], env={"PATH": str(tmp_path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1) and "cargo is not here" in done.stdout, done.stderr
+
+
+def test_another_crate_than_the_pinned_one_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.spec_from_file_location("native_build", SOURCES / "build.py")
+    assert found is not None and found.loader is not None
+    build = importlib.util.module_from_spec(found)
+    found.loader.exec_module(build)
+    monkeypatch.setattr(build, "HERE", tmp_path)
+    (tmp_path / "Cargo.lock").touch()
+    expected = build.listed()
+    build.compare(dict(expected), expected)
+    name = next(iter(expected))
+    for other in ({**expected, name: "0" * 64}, {**expected, "left-pad 1.0.0": "0" * 64}):
+        (tmp_path / "Cargo.lock").touch()
+        with pytest.raises(build.NotBuilt, match=r"not those of crates\.lock") as caught:
+            build.compare(other, expected)
+        assert caught.value.broken and not (tmp_path / "Cargo.lock").exists()
 
 
 ALLOWED = {"Apache-2.0", "MIT", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception", "BSD-3-Clause", "Zlib"}
