@@ -64,7 +64,7 @@ def shared_hubs(
 def _proofs(
     graph: Graph, pairs: tuple[Ints, Ints], members: tuple[Ints, Ints], settings: Settings, ranks: Ranks
 ) -> list[Ints]:
-    """For each (group, hub) the positions of claims by more users than the cap: the group's own, then others by name."""
+    """For each (group, hub) the positions of claims by more users than the cap: its own, then others by name."""
     # 1. All uses of these hubs, hub by hub, the users by name.
     named = np.unique(pairs[1])
     use = np.flatnonzero(np.isin(graph.identifier[graph.link], named) & (graph.way[graph.link] != TOOK))

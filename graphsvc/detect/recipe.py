@@ -15,7 +15,7 @@ from graphsvc.detect.explain import Ring, tell
 from graphsvc.detect.graph import Graph
 from graphsvc.detect.groups import Groups
 from graphsvc.detect.hubs import shared_hubs
-from graphsvc.detect.names import Names, NameRanks
+from graphsvc.detect.names import NameRanks, Names
 from graphsvc.detect.networks import Networks, join_rings
 from graphsvc.detect.partition import SHARES, TIES
 from graphsvc.detect.rank import spreads
@@ -36,7 +36,8 @@ NO_STAGE: Callable[[str], None] = lambda _: None  # noqa: E731
 class Parameters:
     """What can be set. ``resolution`` is in thousandths of a link per pair of nodes; None: chosen piece by piece.
 
-    Bounds: resolution 1…1000, accounts 2…10,000, limit 1…1000 or None, caps 2…10,000, seed below 2^63; else InvalidInput.
+    Bounds: resolution 1…1000, accounts 2…10,000, limit 1…1000 or None, caps 2…10,000, seed below 2^63; else
+    InvalidInput.
     """
 
     kinds: Kinds = field(default_factory=Kinds)

@@ -26,8 +26,8 @@ ROUNDS = 8
 class Copies:
     """Claims of several worlds side by side, as :class:`graphsvc.detect.evidence.Claims`.
 
-    Entity e of world w is ``w * len(entities) + e``, e being its place in ``entities``. ``origin`` holds the positions of
-    the claims that these are copies of.
+    Entity e of world w is ``w * len(entities) + e``, e being its place in ``entities``. ``origin`` holds the positions
+    of the claims that these are copies of.
     """
 
     src: Ints
