@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphsvc.detect.arrays import Ints
+from graphsvc.detect.arrays import Ints, bounds_in
 from graphsvc.detect.assemble import Assembly, Judged, Records
 from graphsvc.detect.evidence import Claims, Kinds
 from graphsvc.detect.explain import Ring, tell
@@ -200,7 +200,7 @@ def _between(claims: Claims, graph: Graph, networks: Networks) -> dict[int, Reco
     used = np.isin(graph.identifier[graph.link], over)
     node, record = graph.identifier[graph.link][used], claims.rec[graph.uses.claim[used]]
     order = np.argsort(node, kind="stable")
-    low, high = (np.searchsorted(node[order], over, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    low, high = bounds_in(node[order], over)
     found: dict[int, Records] = {}
     rings, members = networks.ring[known].tolist(), graph.members[networks.between[known]].tolist()
     for ring, member, start, end in zip(rings, members, low.tolist(), high.tolist(), strict=True):
