@@ -175,9 +175,10 @@ def main() -> dict[str, float]:
     return {
         "accounts": ACCOUNTS, "links": large["links"], "rings": large["rings"],
         "total_seconds": round(large["total"], 2), "engine_seconds": round(large["engine"], 2),
-        "total_ratio_to_engine": round(large["total"] / large["whole_engine"], 2),
-        "total_ratio_to_engine_within": round(large["total"] / large["engine"], 2),
-        "speedup_over_networkx": round(slow / small["total"], 1), "memory_gb": round(large["memory_gb"], 2),
+        "total_ratio_to_engine": round(large["total"] / large["engine"], 2),
+        "total_ratio_to_one_leiden": round(large["total"] / large["whole_engine"], 2),
+        "speedup_over_networkx": round(slow / small["whole_engine"], 1),
+        "recipe_speedup_over_networkx": round(slow / small["total"], 1), "memory_gb": round(large["memory_gb"], 2),
     }  # fmt: skip
 
 

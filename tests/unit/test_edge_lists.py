@@ -166,17 +166,8 @@ def test_the_command_finds_scores_and_draws(tmp_path: Path) -> None:
 
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     bad = write(tmp_path / "e.csv", "actor,identifier", "a,")
-    command = [
-        sys.executable,
-        "-m",
-        "graphsvc",
-        "rings",
-        "detect",
-        str(bad),
-        "--out",
-        str(tmp_path / "o.json"),
-        "--json",
-    ]
+    end = ["--out", str(tmp_path / "o.json"), "--json"]
+    command = [sys.executable, "-m", "graphsvc", "rings", "detect", str(bad), *end]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == "empty_cell"
     assert not (tmp_path / "o.json").exists()
