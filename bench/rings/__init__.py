@@ -49,7 +49,9 @@ def _quality() -> dict[str, float]:
 
     accounts = int(os.environ.get("BENCH_RINGS_ACCOUNTS", "20000"))
     found = quality.table(accounts, os.environ.get("BENCH_RINGS_WORLDS", "ABCDEF"), (1.0, 0.9, 0.6))
-    table = Table("world", "seen", *next(iter(found.values())), title="jaccard / average precision", title_justify="left")
+    table = Table(
+        "world", "seen", *next(iter(found.values())), title="jaccard / average precision", title_justify="left"
+    )
     for (letter, rate), each in found.items():
         cells = [f"{one.scores.jaccard:.2f}/{one.scores.average_precision:.2f}" for one in each.values()]
         table.add_row(letter, f"{rate:.0%}", *cells, *[""] * (len(table.columns) - 2 - len(cells)))

@@ -20,7 +20,17 @@ FOLDER = Path(os.environ.get("GRAPHSVC_TEST_DATA", "../shared/data"))
 
 def main() -> None:
     """A row for each network."""
-    table = Table("network", "people", "contacts", "rings", "significant", "largest", "in rings", "Louvain", title="Covert networks")
+    table = Table(
+        "network",
+        "people",
+        "contacts",
+        "rings",
+        "significant",
+        "largest",
+        "in rings",
+        "Louvain",
+        title="Covert networks",
+    )
     for name, edges in networks():
         graph = nx.Graph(edges)
         graph.remove_edges_from(nx.selfloop_edges(graph))
@@ -56,4 +66,3 @@ def find(edges: list[list[str]]) -> list[tuple[set[str], bool]]:
         path.unlink(missing_ok=True)
     found = detect(read, Parameters(kinds=read.kinds(20), order="chance"), read.spell)
     return [({read.names[one] for one in ring.accounts}, ring.significant) for ring in found.rings]
-

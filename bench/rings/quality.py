@@ -99,7 +99,9 @@ def _share(world: World, ranked: Sequence[frozenset[str]]) -> float:
     return score(world.rings, ranked).precision if ranked else 1.0
 
 
-def table(accounts: int, letters: str, rates: Sequence[float], seed: int = 1) -> dict[tuple[str, float], dict[str, Quality]]:
+def table(
+    accounts: int, letters: str, rates: Sequence[float], seed: int = 1
+) -> dict[tuple[str, float], dict[str, Quality]]:
     """All qualities by world and by the share of links that is seen."""
     found = {}
     for letter in letters:

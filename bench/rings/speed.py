@@ -1,4 +1,4 @@
-"""What finding rings costs: from stored claims to stored rings, beside the bare engines and networkx; and how it grows."""
+"""What finding rings costs: from stored claims to stored rings, beside bare engines and networkx; and how it grows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KINDS = ("Account", "Phone", "Device", "Address", "PaymentAccount")
 
 
 def claims_of(accounts: int, seed: int = 1) -> pa.Table:
-    """A large world as stored claims, some three links an account: families, crowds, chance, and a ring in 110 accounts."""
+    """A large world as stored claims, some three links an account: families, crowds, chance, a ring in 110 accounts."""
     draw = np.random.default_rng(seed)
     parts: list[tuple[np.ndarray, np.ndarray, str]] = []
     made = accounts
@@ -72,7 +72,8 @@ def _table(src: np.ndarray, dst: np.ndarray, kinds: np.ndarray) -> pa.Table:
     always, never = np.full(n, -(1 << 62)), np.full(n, 1 << 40)
     columns = {
         "src": src.astype(np.int64), "dst": dst.astype(np.int64),
-        "src_kind": spelled(np.zeros(n, np.int32), list(KINDS)), "dst_kind": spelled(kinds.astype(np.int32), list(KINDS)),
+        "src_kind": spelled(np.zeros(n, np.int32), list(KINDS)),
+        "dst_kind": spelled(kinds.astype(np.int32), list(KINDS)),
         "kind": spelled(np.zeros(n, np.int32), ["USES"]), "lid": np.ones(n, np.int64), "rec": np.arange(n),
         "since": always, "until": always, "exp": never,
     }  # fmt: skip
@@ -174,9 +175,10 @@ def main() -> dict[str, float]:
     return {
         "accounts": ACCOUNTS, "links": large["links"], "rings": large["rings"],
         "total_seconds": round(large["total"], 2), "engine_seconds": round(large["engine"], 2),
-        "total_ratio_to_engine": round(large["total"] / large["whole_engine"], 2),
-        "total_ratio_to_engine_within": round(large["total"] / large["engine"], 2),
-        "speedup_over_networkx": round(slow / small["total"], 1), "memory_gb": round(large["memory_gb"], 2),
+        "total_ratio_to_engine": round(large["total"] / large["engine"], 2),
+        "total_ratio_to_one_leiden": round(large["total"] / large["whole_engine"], 2),
+        "speedup_over_networkx": round(slow / small["whole_engine"], 1),
+        "recipe_speedup_over_networkx": round(slow / small["total"], 1), "memory_gb": round(large["memory_gb"], 2),
     }  # fmt: skip
 
 

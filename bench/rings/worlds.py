@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 from bench.rings.ground import YEARS, World, chance, crowds, families, recycled
@@ -95,7 +96,7 @@ def helpers(world: World, rings: int) -> None:
 
 
 def behind_things(world: World, rings: int) -> None:
-    """E: SIM cards in shared handsets, numbers behind accounts, among families, staff, dormitories and account farms."""
+    """E: SIM cards in shared handsets, among families, staff, dormitories and account farms."""
     draw = world.draw
     for _ in range(rings):
         members = world.accounts(draw.randint(5, 12))
@@ -127,7 +128,7 @@ def compartments(world: World, rings: int) -> None:
         for cell in cells:
             _pairwise(world, cell)
         members = [account for cell in cells for account in cell]
-        for left, right in zip(cells, cells[1:], strict=False):
+        for left, right in pairwise(cells):
             (between,) = world.accounts(1)
             for cell in (left, right):
                 world.share([between, draw.choice(cell)], world.one(HELD))

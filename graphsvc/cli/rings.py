@@ -20,7 +20,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.schema import load_schema
 
 if TYPE_CHECKING:
-    from graphsvc.detect.recipe import Found, Parameters
+    from graphsvc.detect.recipe import Found
     from graphsvc.edgelists.read import EdgeList
 
 app = typer.Typer(help="Rings: accounts that share more than chance allows, found in a file.", no_args_is_help=True)
@@ -157,8 +157,8 @@ def _tell(console: Console, found: Found, read: EdgeList, top: int) -> None:
         )
     console.print(table)
     tagged = sum(bool(ring.tag) for ring in found.rings)
-    said = f"{len(found.rings)} rings, {tagged} of them tagged as households and the like; {found.excluded_hubs} hubs left out"
-    console.print(said)
+    said = f"{len(found.rings)} rings, {tagged} of them tagged as households and the like"
+    console.print(f"{said}; {found.excluded_hubs} hubs left out")
     if found.cut:
         console.print("where links are very dense only loops of up to six were looked for")
 

@@ -36,6 +36,11 @@ def spans(starts: Ints, counts: Ints) -> Ints:
     return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
 
 
+def bounds_in(ordered: Ints, values: Ints) -> tuple[Ints, Ints]:
+    """For each value where it starts, and where it ends, in a sorted array."""
+    return np.searchsorted(ordered, values, side="left"), np.searchsorted(ordered, values, side="right")
+
+
 def first_of_each(group: Ints) -> Flags:
     """Which positions start a new group, ``group`` being sorted."""
     first = np.ones(len(group), dtype=np.bool_)

@@ -42,7 +42,7 @@ def shadows(actor: Ints, identifier: Ints, near: Ints, far: Ints) -> Ints:
     """Identifiers, sorted, that say nothing that the one behind them does not say too.
 
     ``actor`` and ``identifier`` are links, each once, numbered from 0; ``far`` is behind ``near``, pair by pair. Where
-    all users of ``near`` are users of ``far``, only ``far`` counts: otherwise two accounts with one SIM card would share
+    every user of ``near`` is one of ``far``, only ``far`` counts: otherwise two accounts with one SIM card would share
     its handset as well, and one fact would count as two.
     """
     if not len(near):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -30,7 +30,7 @@ class Reason:
 class Shared:
     """An identifier that accounts of a ring share: entity integers, days of use, and the records that say so.
 
-    ``kind`` is its kind, or the kind of link for a contact; a contact's ``entity`` is None and ``accounts`` are its ends.
+    ``kind`` is its kind, or the kind of link for a contact, whose ``entity`` is None and ``accounts`` are its ends.
     """
 
     entity: int | None
@@ -57,8 +57,8 @@ class Ring:
 
     ``cycles`` counts independent cycles (links − nodes + 1): the links beyond those needed to join all its nodes.
     ``score`` is the spread to three decimals. ``hubs`` counts excluded hubs that its accounts share as well.
-    ``accounts`` holds core and fringe, ``fringe`` those that are of the fringe. ``log_e`` is the decimal logarithm of how
-    many such groups chance is expected to make. ``network`` is the least rank of the rings that it is joined to.
+    ``accounts`` holds core and fringe, ``fringe`` those that are of the fringe. ``log_e`` is the decimal logarithm of
+    how many such groups chance is expected to make. ``network`` is the least rank of the rings that it is joined to.
     """
 
     rank: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphsvc.detect.arrays import Flags, Ints, number_pairs, spans, starts_of
+from graphsvc.detect.arrays import Flags, Ints, bounds_in, number_pairs, spans, starts_of
 from graphsvc.detect.assemble import Records
 from graphsvc.detect.evidence import TOOK, Claims
 from graphsvc.detect.graph import Graph
@@ -35,7 +35,7 @@ def shared_hubs(
     member = np.searchsorted(graph.members, standing.claims.entity(standing.found.graph.members[who]))
     at = np.flatnonzero(graph.hub[graph.identifier])
     order = at[np.argsort(graph.member[at], kind="stable")]
-    low, high = (np.searchsorted(graph.member[order], member, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    low, high = bounds_in(graph.member[order], member)
     counts = high - low
     link = order[spans(low, counts)]
     ring, hub, number = number_pairs(np.repeat(of, counts), graph.identifier[link])
@@ -64,14 +64,14 @@ def shared_hubs(
 def _proofs(
     graph: Graph, pairs: tuple[Ints, Ints], members: tuple[Ints, Ints], settings: Settings, ranks: Ranks
 ) -> list[Ints]:
-    """For each (group, hub) the positions of claims by more users than the cap: the group's own, then others by name."""
+    """For each (group, hub) the positions of claims by more users than the cap: its own, then others by name."""
     # 1. All uses of these hubs, hub by hub, the users by name.
     named = np.unique(pairs[1])
     use = np.flatnonzero(np.isin(graph.identifier[graph.link], named) & (graph.way[graph.link] != TOOK))
     user, node = graph.member[graph.link[use]], graph.identifier[graph.link[use]]
     order = np.lexsort((ranks(graph.members[user]), node))
     use, user, node = use[order], user[order], node[order]
-    low, high = (np.searchsorted(node, pairs[1], side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    low, high = bounds_in(node, pairs[1])
     starts = starts_of(members[0], int(members[0].max(initial=-1)) + 1)
     most = max(settings.kinds.cap, *settings.kinds.caps.values(), 0) + 1
     found = list[Ints]()

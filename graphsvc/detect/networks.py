@@ -1,4 +1,4 @@
-"""Networks of rings: compartments that know of each other through a go-between, or through a member they have in common.
+"""Networks of rings: compartments that know of each other through a go-between, or through a member in common.
 
 A go-between shares with a core member of each of two rings an identifier that few use.
 """
@@ -18,7 +18,7 @@ NARROW = 3
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """``network``: each ring's network, named by its first ring. ``between`` and ``ring``: which member joins which ring.
+    """``network``: each ring's network, by its first ring. ``between`` and ``ring``: which member joins which ring.
 
     ``over`` is an identifier that they share, of which there may be several, or -1 where the member is the ring's own.
     """

@@ -47,7 +47,7 @@ def cut_parts(linked: Linked, densities: tuple[Sequence[float], Sequence[float]]
         _choose(linked, _cascade(linked, engine, levels, seed))
         for engine, levels in zip((by_ties, by_shares), densities, strict=True)
     ]
-    (one, one_saves), (other, other_saves) = found
+    (one, _), (other, _) = found
     # Blocks that neither cascade cuts through: the better one is taken in each.
     offset = int(one.max()) + 1
     block = components(offset + int(other.max()) + 1, one, other + offset)[one]

@@ -26,4 +26,8 @@ def sizes(groups: Groups) -> tuple[Ints, Ints, Ints]:
     """How many members, identifiers and links each group has, fringe and all."""
     of, _, _ = groups.members()
     named, _, _ = groups.identifiers()
-    return tuple(np.bincount(part, minlength=groups.count) for part in (of, named, groups.group))  # type: ignore[return-value]
+    return (
+        np.bincount(of, minlength=groups.count),
+        np.bincount(named, minlength=groups.count),
+        np.bincount(groups.group, minlength=groups.count),
+    )

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from graphsvc.detect.arrays import Ints
+from graphsvc.detect.arrays import Ints, bounds_in
 from graphsvc.detect.assemble import Assembly, Judged, Records
 from graphsvc.detect.evidence import Claims, Kinds
 from graphsvc.detect.explain import Ring, tell
 from graphsvc.detect.graph import Graph
 from graphsvc.detect.groups import Groups
 from graphsvc.detect.hubs import shared_hubs
-from graphsvc.detect.names import Names, NameRanks
+from graphsvc.detect.names import NameRanks, Names
 from graphsvc.detect.networks import Networks, join_rings
 from graphsvc.detect.partition import SHARES, TIES
 from graphsvc.detect.rank import spreads
@@ -36,7 +36,8 @@ NO_STAGE: Callable[[str], None] = lambda _: None  # noqa: E731
 class Parameters:
     """What can be set. ``resolution`` is in thousandths of a link per pair of nodes; None: chosen piece by piece.
 
-    Bounds: resolution 1…1000, accounts 2…10,000, limit 1…1000 or None, caps 2…10,000, seed below 2^63; else InvalidInput.
+    Bounds: resolution 1…1000, accounts 2…10,000, limit 1…1000 or None, caps 2…10,000, seed below 2^63; else
+    InvalidInput.
     """
 
     kinds: Kinds = field(default_factory=Kinds)
@@ -199,7 +200,7 @@ def _between(claims: Claims, graph: Graph, networks: Networks) -> dict[int, Reco
     used = np.isin(graph.identifier[graph.link], over)
     node, record = graph.identifier[graph.link][used], claims.rec[graph.uses.claim[used]]
     order = np.argsort(node, kind="stable")
-    low, high = (np.searchsorted(node[order], over, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    low, high = bounds_in(node[order], over)
     found: dict[int, Records] = {}
     rings, members = networks.ring[known].tolist(), graph.members[networks.between[known]].tolist()
     for ring, member, start, end in zip(rings, members, low.tolist(), high.tolist(), strict=True):

@@ -26,8 +26,8 @@ ROUNDS = 8
 class Copies:
     """Claims of several worlds side by side, as :class:`graphsvc.detect.evidence.Claims`.
 
-    Entity e of world w is ``w * len(entities) + e``, e being its place in ``entities``. ``origin`` holds the positions of
-    the claims that these are copies of.
+    Entity e of world w is ``w * len(entities) + e``, e being its place in ``entities``. ``origin`` holds the positions
+    of the claims that these are copies of.
     """
 
     src: Ints
@@ -69,12 +69,12 @@ def stand(claims: Claims, first: Search, settings: Settings, ranks: Ranks) -> St
     """The groups of ``first``, a search of ``claims``, as they are on the evidence of what they cite alone."""
     found = first
     position, world = _cited(found, np.arange(len(claims.rec)))
-    seen = np.empty(0, dtype=np.uint64)
+    seen = _digests(first, lambda ids: ids)
     for turn in range(ROUNDS):
         # 1. Each group's claims in a world of their own, searched like any.
         copies = Copies.of(claims, world, position)
         found = search(copies, settings, lambda ids, copies=copies: ranks(copies.entity(ids)))
-        now = _digests(found, copies)
+        now = _digests(found, copies.entity)
         # 2. Nothing changed: these are the rings.
         if len(now) == len(seen) and (np.sort(now) == np.sort(seen)).all():
             break
@@ -92,11 +92,13 @@ def stand(claims: Claims, first: Search, settings: Settings, ranks: Ranks) -> St
 def withstands(claims: Claims, standing: Standing, settings: Settings, ranks: Ranks, more: tuple[Ints, Ints]) -> Flags:
     """Which groups stay what they are where claims are added to their worlds, given as (positions, groups)."""
     position, world = _cited(standing.found, standing.claims.origin)
+    asked = np.isin(world, more[1])
+    position, world = position[asked], world[asked]
     world, position, _ = number_pairs(np.concatenate([world, more[1]]), np.concatenate([position, more[0]]))
     copies = Copies.of(claims, world, position)
     found = search(copies, settings, lambda ids: ranks(copies.entity(ids)))
     count = standing.found.groups.count
-    before, now = _digests(standing.found, standing.claims), _digests(found, copies)
+    before, now = _digests(standing.found, standing.claims.entity), _digests(found, copies.entity)
     of = np.zeros(found.groups.count, dtype=np.int64)
     of[found.groups.group] = found.graph.members[found.groups.member] // max(len(copies.entities), 1)
     same = np.bincount(of, weights=now == before[of], minlength=count) == 1
@@ -139,14 +141,15 @@ def _cited(found: Search, origin: Ints) -> tuple[Ints, Ints]:
     return origin[position], group
 
 
-def _digests(found: Search, copies: Copies) -> npt.NDArray[np.uint64]:
-    """A hash of each group's accounts, core and fringe, its identifiers and its links, as entities."""
+def _digests(found: Search, entity: Ranks) -> npt.NDArray[np.uint64]:
+    """A hash of each group: its accounts, core and fringe, its identifiers and links, as ``entity`` names them."""
     graph, groups = found.graph, found.groups
-    who = copies.entity(graph.members[groups.member])
+    who = entity(graph.members[groups.member])
     what = graph.identifiers[groups.identifier]
     ends = graph.contacts[-1 - what[what < 0]]
-    what = copies.entity(what)
-    what[what < 0] = copies.entity(ends[:, 0]) * -31 - copies.entity(ends[:, 1]) if len(ends) else 0
+    met = what < 0
+    what = np.where(met, 0, entity(np.maximum(what, 0)))
+    what[met] = entity(ends[:, 0]) * -31 - entity(ends[:, 1])
     parts = who.astype(np.uint64), what.astype(np.uint64), graph.episode[groups.identifier].astype(np.uint64)
     mixed = parts[0] * np.uint64(0x9E3779B97F4A7C15) + parts[1] * np.uint64(0xC2B2AE3D27D4EB4F) + parts[2]
     return digest(groups.group, mixed * np.uint64(2) + groups.core.astype(np.uint64), groups.count)

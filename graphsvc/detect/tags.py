@@ -1,4 +1,4 @@
-"""What a group may be for ordinary reasons: a household, a workplace, an account farm. Tagged, ranked last, never hidden."""
+"""What a group may be for ordinary reasons: household, workplace, account farm. Tagged, ranked last, never hidden."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOUSEHOLD, WORKPLACE, FARM = "household", "workplace", "account farm"
 LIVING = 7
 """A household has at most so many accounts; more at one address are a workplace or a dormitory."""
 ALIKE = Fraction(1, 5)
-"""Below this spread what those at one address share beside it is shared by nearly all alike: a telephone, a computer."""
+"""Below this spread what those at one address share beside it is shared by nearly all alike: telephone, computer."""
 LEAST = 3
 """So many members that hold together without their address are more than neighbours."""
 

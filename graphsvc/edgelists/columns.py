@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree  # noqa: S405 - expat refuses entities that grow without bound
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,8 +23,8 @@ FIRST = {".csv": 2}
 def read_columns(path: Path, needed: Sequence[str], possible: Sequence[str]) -> Any:
     """The columns of a file as an Arrow table of text without nulls; columns that are left out are empty.
 
-    Raises InvalidInput where the file can't be read, lacks a needed column, has another than a possible one, or an empty
-    cell in a needed one.
+    Raises InvalidInput where the file can't be read, lacks a needed column, has another than a possible one, or an
+    empty cell in a needed one.
     """
     readers = {".csv": _read_csv, ".parquet": _read_parquet, ".graphml": _read_graphml}
     suffix = path.suffix.lower()
@@ -113,7 +113,7 @@ def _read_parquet(path: Path) -> Any:
 
 
 def _read_graphml(path: Path) -> Any:
-    """Edges as rows: source and target, or a and b; attributes of edges by name; a target's kind where an edge has none."""
+    """Edges as rows: source is the actor; attributes of edges by name; a target's kind where an edge has none."""
     keys, kinds, rows = dict[str, str](), dict[str, str](), list[dict[str, str]]()
     try:
         for _, element in ElementTree.iterparse(path):  # noqa: S314

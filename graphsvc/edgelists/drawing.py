@@ -1,4 +1,4 @@
-"""The report of rings as pictures: a ring, the network around it, sizes and scores, and when its identifiers were used."""
+"""The report of rings as pictures: a ring, the network around it, sizes and scores, when its identifiers were used."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ def draw_report(found: Shape, rank: int, folder: Path, *, png: bool) -> list[Pat
         f"network-{ring['network']}": draw_network(near),
         f"times-{rank}": draw_times(ring),
         "sizes": bars(
-            Axes("Rings by size", "accounts", "rings"), _counted([len(one["accounts"]) for one in found["rings"]], SIZES)
+            Axes("Rings by size", "accounts", "rings"),
+            _counted([len(one["accounts"]) for one in found["rings"]], SIZES),
         ),
         "scores": bars(
-            Axes("Rings by spread", "spread", "rings"), _counted([float(one["score"]) for one in found["rings"]], SCORES)
+            Axes("Rings by spread", "spread", "rings"),
+            _counted([float(one["score"]) for one in found["rings"]], SCORES),
         ),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +108,7 @@ def draw_times(ring: Shape) -> str:
     parts = [text(WIDTH / 2, 24, f"Ring {ring['rank']}: when what it shares was used", size=15)]
     if not stated:
         return document([*parts, text(WIDTH / 2, height / 2, "no times are stated")], WIDTH, height)
-    low, high = min(stated), max(max(stated), min(stated) + 1)
+    low, high = min(stated), max(*stated, min(stated) + 1)
     left = LEFT + 100
 
     def across(day: str | None, missing: int) -> float:
@@ -121,7 +123,9 @@ def draw_times(ring: Shape) -> str:
         parts.append(text(left - 6, y + 9, f"{one['kind']} {_short(one['name'] or '')}".strip(), "end", 10))
     for ordinal in (low, (low + high) // 2, high):
         x = left + (ordinal - low) / (high - low) * (WIDTH - RIGHT - left)
-        parts.append(text(min(x, WIDTH - RIGHT - 30), TOP + 16 * len(shown) + 20, date.fromordinal(ordinal).isoformat()))
+        parts.append(
+            text(min(x, WIDTH - RIGHT - 30), TOP + 16 * len(shown) + 20, date.fromordinal(ordinal).isoformat())
+        )
     return document(parts, WIDTH, height)
 
 
@@ -130,12 +134,18 @@ def _laid_out(graph: nx.Graph[Any]) -> dict[Any, tuple[float, float]]:
     placed = nx.spring_layout(graph, seed=1, iterations=120) if len(graph) > 1 else dict.fromkeys(graph, (0.0, 0.0))
     reach = max((abs(float(part)) for place in placed.values() for part in place), default=1.0) or 1.0
     half = SQUARE / 2
-    return {node: (half + float(x) / reach * (half - 70), half + float(y) / reach * (half - 70)) for node, (x, y) in placed.items()}
+    return {
+        node: (half + float(x) / reach * (half - 70), half + float(y) / reach * (half - 70))
+        for node, (x, y) in placed.items()
+    }
 
 
 def _counted(values: Sequence[float], starts: Sequence[float]) -> dict[str, int]:
     counts = Counter(max((start for start in starts if value >= start), default=starts[0]) for value in values)
-    names = [f"{low:g}–{high:g}" if isinstance(low, float) else f"{low}–{high - 1}" if high - 1 > low else f"{low}" for low, high in pairwise(starts)]
+    names = [
+        f"{low:g}–{high:g}" if isinstance(low, float) else f"{low}–{high - 1}" if high - 1 > low else f"{low}"
+        for low, high in pairwise(starts)
+    ]
     return {name: counts.get(start, 0) for name, start in zip([*names, f"{starts[-1]:g}+"], starts, strict=True)}
 
 

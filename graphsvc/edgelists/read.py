@@ -26,9 +26,10 @@ TIMES = ("since", "until")
 
 @dataclass(frozen=True, slots=True)
 class EdgeList:
-    """Claims as arrays of equal length, as :class:`graphsvc.detect.evidence.Claims`, and what their entities are called.
+    """Claims as arrays of equal length, as :class:`graphsvc.detect.evidence.Claims`, and their entities' names.
 
-    ``identifying`` are the kinds of identifier. ``rec`` numbers the rows of the edge list from 0, then those of the links. Actors come before identifiers.
+    ``identifying`` are the kinds of identifier. ``rec`` numbers the rows of the edge list from 0, then those of the
+    links. Actors come before identifiers.
     """
 
     src: Ints

@@ -18,9 +18,9 @@ class Scores:
     """Agreement of a ranked list of rings with known ones, core and fringe.
 
     ``jaccard``: mean over known rings of the best Jaccard likeness with a reported one. ``precision``: share of the
-    reported rings that are like a known one (:data:`ALIKE`). ``recall``: share of the known rings that a reported one is
-    like. ``average_precision``: mean over *all* known rings of the precision at the rank at which each is first found; 0
-    for one that is not found. ``reported``: how many rings were reported.
+    reported rings that are like a known one (:data:`ALIKE`). ``recall``: share of the known rings that a reported one
+    is like. ``average_precision``: mean over *all* known rings of the precision at the rank at which each is first
+    found; 0 for one that is not found. ``reported``: how many rings were reported.
     """
 
     jaccard: float

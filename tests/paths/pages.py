@@ -44,6 +44,8 @@ NOT_RUN: Mapping[tuple[str, str], str] = MappingProxyType(
         ("docs/audit.md", "graphsvc witness --name witness.example.org --log graph.example.org/log+…+… "
                           "--data witness --port 8445"):
             "serves until it is stopped; tests/unit/test_witness.py runs it",
+        ("docs/rings.md", "graphsvc rings detect edges.csv --links links.csv --truth known.csv --out rings.json"):
+            "wants files that the page does not show; tests/unit/test_edge_lists.py runs it",
         ("verifier/README.md", "pip install ./verifier"): "make setup installs it",
     }
 )  # fmt: skip

@@ -45,7 +45,8 @@ def users_of(graph: Graph, number: dict[str, int], identifier: str) -> list[set[
     names = {n: name for name, n in number.items()}
     nodes = np.flatnonzero(graph.identifiers == number[identifier])
     return [
-        {names[int(graph.members[m])] for m in graph.member[graph.identifier == node].tolist()} for node in nodes.tolist()
+        {names[int(graph.members[m])] for m in graph.member[graph.identifier == node].tolist()}
+        for node in nodes.tolist()
     ]
 
 
@@ -78,7 +79,11 @@ def test_idle_then_in_other_hands_is_another_episode() -> None:
 
 @FEW
 @given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 300), st.integers(0, 60)), min_size=1, max_size=14),
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 300), st.integers(0, 60)),
+        min_size=1,
+        max_size=14,
+    ),
     st.randoms(use_true_random=False),
 )
 def test_episodes_hang_on_no_order_and_never_overlap(uses: list[tuple[int, int, int, int]], draw) -> None:
@@ -231,7 +236,9 @@ def test_resolution_is_chosen_piece_by_piece() -> None:
     links = sorted({*dense, *loose, (0, 4), (1, 4), (0, 5)})
     member, identifier = (np.array([link[side] for link in links], np.int64) for side in (0, 1))
     degree, users = np.bincount(member), np.bincount(identifier)
-    linked = Linked(member, identifier, np.zeros(len(links), np.int32), np.append(degree, [1] * 400), np.append(users, [1] * 400))
+    linked = Linked(
+        member, identifier, np.zeros(len(links), np.int32), np.append(degree, [1] * 400), np.append(users, [1] * 400)
+    )
     part = cut_parts(linked, (TIES, SHARES), 1)
     assert len(set(part[identifier < 4].tolist())) == 1 and not set(part[identifier < 4]) & set(part[identifier >= 6])
 
@@ -274,12 +281,15 @@ def test_tags_for_one_address_that_most_use() -> None:
 
 
 def test_rings_are_joined_by_who_shares_a_narrow_thing_with_both() -> None:
-    # Rings 0 {0,1}, 1 {2,3}, 2 {4}; 9 shares thing 0 with member 1 and thing 1 with member 2; thing 2 has too many users.
+    # Rings 0 {0,1}, 1 {2,3}, 2 {4}; 9 shares thing 0 with member 1 and thing 1 with member 2; 2 has too many users.
     links = [(1, 0), (9, 0), (2, 1), (9, 1), (3, 2), (4, 2), (5, 2), (6, 2)]
     who, what = (np.array([link[side] for link in links], np.int64) for side in (0, 1))
     found = join_rings(3, (np.array([0, 0, 1, 1, 2]), np.array([0, 1, 2, 3, 4])), (who, what))
     assert found.network.tolist() == [0, 0, 2]
-    assert sorted(zip(found.between.tolist(), found.ring.tolist(), found.over.tolist(), strict=True)) == [(9, 0, 0), (9, 1, 1)]
+    assert sorted(zip(found.between.tolist(), found.ring.tolist(), found.over.tolist(), strict=True)) == [
+        (9, 0, 0),
+        (9, 1, 1),
+    ]
 
 
 def test_times_that_nobody_stated_are_open() -> None:

@@ -54,10 +54,11 @@ ARROWS: dict[str, set[str]] = {
     # What an organisation runs on its own machines, and the command line of all.
     "client": {"importers", "model", "wire"},
     "demo": {"client", "local", "model"},
+    "edgelists": {"detect", "model"},
     "cli": {
         *PARTS,
-        *("acts", "anchoring", "app", "client", "demo", "local", "projection", "rulebooks", "settings", "upkeep"),
-        "wire",
+        *("acts", "anchoring", "app", "client", "demo", "detect", "edgelists", "local", "projection", "rulebooks"),
+        *("settings", "upkeep", "wire"),
     },
     "__main__": {"cli"},
 }
