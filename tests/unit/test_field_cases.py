@@ -21,7 +21,12 @@ CASES = (
     "f03_double_zero",
     "f04_scientific_notation",
     "f06_error_cells_as_ids",
+    "f08_wallets",
     "f10_pages_that_are_no_profile",
+    "f13_buddhist_years",
+    "f15_day_first",
+    "f26_digits_of_all_scripts",
+    "f33_taxon_names",
     "f37_country_names",
 )
 
