@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from graphsvc.model.keccak import keccak256
 from graphsvc.model.scalars import CleanContext, ValueProblem
 from graphsvc.model.schema import load_schema
-from graphsvc.model.values import TYPES, clean
-from graphsvc.model.keccak import keccak256
+from graphsvc.model.values import TYPES
 
 SCHEMA = load_schema()
 CONTEXT = CleanContext("CN", "pasar")
