@@ -20,7 +20,7 @@ from importers.rows import CHUNK, Readable, Row
 
 MAX_DOCUMENT = 64 << 20
 """Longest document, in bytes: it is held in memory while it is read."""
-MAX_MARKS = 6_000_000
+MAX_MARKS = 4_000_000
 """At most this many brackets and commas in a JSON document: each may begin a value, and values take memory."""
 _DECODER = msgspec.json.Decoder(float_hook=str)
 Make = Callable[[dict[str, Any], int, Counter[str]], Draft | RowProblem | None]
