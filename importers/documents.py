@@ -15,6 +15,7 @@ import msgspec
 from graphsvc.model.drafts import Defaults, Draft, RowProblem
 from graphsvc.model.errors import InvalidInput, TooLarge
 from importers.cells import Refused
+from importers.losses import Losses
 from importers.native import too_long
 from importers.rows import CHUNK, Readable, Row
 
@@ -73,7 +74,7 @@ class RecordImporter:
     def __init__(self, make: Make, *, blank: bool = False) -> None:
         self.defaults = Defaults()
         self.charset = "utf-8"
-        self.losses: Counter[str] = Counter()
+        self.losses: Counter[str] = Losses()
         self._make, self._blank = make, blank
 
     def drafts(self, rows: Iterable[Row]) -> Iterator[tuple[int, Draft | RowProblem | None]]:
