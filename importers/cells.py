@@ -138,10 +138,10 @@ def _changed(value: Value) -> Callable[[str, Decimal | None], str]:
         for mark in value.strip:
             word = word.strip().removeprefix(mark).removesuffix(mark)
         for old, new in value.replace.items():
+            if word.count(old) * (len(new) - len(old)) + len(word) > max(MAX_TEXT, len(word)):
+                raise Refused("too_long", "", f"a replacement makes more than {MAX_TEXT} characters: shorten it")
             word = word.replace(old, new)
         word = word.strip()
-        if len(word) > MAX_TEXT:
-            raise Refused("too_long", "", f"a replacement makes more than {MAX_TEXT} characters: shorten it")
         if value.date is not None:
             word = dated(word, value.date, value.calendar)
         return number(word, value.decimal or ".", factor or multiply) if counts else word

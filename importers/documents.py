@@ -15,12 +15,13 @@ import msgspec
 from graphsvc.model.drafts import Defaults, Draft, RowProblem
 from graphsvc.model.errors import InvalidInput, TooLarge
 from importers.cells import Refused
+from importers.losses import Losses
 from importers.native import too_long
 from importers.rows import CHUNK, Readable, Row
 
 MAX_DOCUMENT = 64 << 20
 """Longest document, in bytes: it is held in memory while it is read."""
-MAX_MARKS = 6_000_000
+MAX_MARKS = 4_000_000
 """At most this many brackets and commas in a JSON document: each may begin a value, and values take memory."""
 _DECODER = msgspec.json.Decoder(float_hook=str)
 Make = Callable[[dict[str, Any], int, Counter[str]], Draft | RowProblem | None]
@@ -73,7 +74,7 @@ class RecordImporter:
     def __init__(self, make: Make, *, blank: bool = False) -> None:
         self.defaults = Defaults()
         self.charset = "utf-8"
-        self.losses: Counter[str] = Counter()
+        self.losses: Counter[str] = Losses()
         self._make, self._blank = make, blank
 
     def drafts(self, rows: Iterable[Row]) -> Iterator[tuple[int, Draft | RowProblem | None]]:

@@ -77,7 +77,13 @@ def formats() -> Mapping[str, Format]:
     found: dict[str, Format] = {}
     types: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
-        made = point.load()
+        try:
+            made = point.load()
+        except Exception as error:  # another package's fault, whatever it is, must be told as such
+            message = (
+                f"the importer {point.name} ({point.value}) can't be loaded ({type(error).__name__}): uninstall it"
+            )
+            raise InvalidInput(message, code="bad_importer", where=GROUP) from error
         if not isinstance(made, Format) or made.name != point.name:
             message = f"the importer {point.name} ({point.value}) is no Format of that name: correct its package"
             raise InvalidInput(message, code="bad_importer", where=GROUP)

@@ -14,6 +14,7 @@ from graphsvc.model.errors import InvalidInput
 from importers.cells import ROW, path_of
 from importers.draftplans import RulePlan, draft_of, plan_of
 from importers.formats import Format, Importer, Salt
+from importers.losses import Losses
 from importers.rows import Readable, Row, iter_rows
 from importers.rules import Mapping
 
@@ -28,7 +29,7 @@ class NativeImporter:
     def __init__(self) -> None:
         self.defaults = Defaults()
         self.charset = "utf-8"
-        self.losses: Counter[str] = Counter()
+        self.losses: Counter[str] = Losses()
         # Numbers with a fraction come as their digits, so no precision is lost on the way to a decimal.
         self._decoder = msgspec.json.Decoder(Draft, float_hook=str)
 
@@ -64,7 +65,7 @@ class ObjectImporter:
         self.mapping = mapping
         self.charset = "utf-8"
         self.defaults = mapping.defaults
-        self.losses: Counter[str] = Counter()
+        self.losses: Counter[str] = Losses()
         self._decoder = msgspec.json.Decoder(float_hook=str)
 
     def drafts(self, rows: Iterable[Row]) -> Iterator[tuple[int, Draft | RowProblem | None]]:

@@ -145,7 +145,7 @@ def _is_day(text: str) -> bool:
 
 
 def _by_heading(heading: str) -> str:
-    words = _PUNCTUATION.sub(" ", fold(heading).casefold()).strip()
+    words = _PUNCTUATION.sub(" ", fold(heading[:200]).casefold()).strip()
     exact = _roles()
     if words in exact:
         return exact[words]

@@ -19,10 +19,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from graphsvc.model.errors import TooLarge
+
 MAX_ROW = 1 << 20
 """Longest row that is parsed, in bytes, unless the caller says otherwise."""
 CHUNK = 1 << 18
 """Bytes asked for in one read."""
+MAX_UNFOLDED = 1 << 30
+"""At most this many bytes in the rows of a document: what one names is repeated in it."""
 LOOK = 1 << 16
 """Bytes at a CSV's start by which its form is told."""
 
@@ -81,8 +85,16 @@ def iter_rows(
 
 
 def records_as_rows(records: Iterable[bytes], max_row: int, salt: Callable[[int], bytes] | None) -> Iterator[Row]:
-    """Rows of a body that has no lines: one for each record, whose bytes are what the record's leaf commits to."""
+    """Rows of a body that has no lines: one for each record, whose bytes are what the record's leaf commits to.
+
+    Raises TooLarge where they are more than :data:`MAX_UNFOLDED` bytes together.
+    """
+    total = 0
     for number, record in enumerate(records):
+        total += len(record)
+        if total > MAX_UNFOLDED:
+            message = f"the file's rows, each with what it names, are more than {MAX_UNFOLDED >> 20} MiB: split it"
+            raise TooLarge(message, code="document_too_large", where="body")
         leaf = None if salt is None else hashlib.sha256(b"\0" + salt(number) + record).digest()
         yield Row(number, record if len(record) <= max_row else None, len(record), leaf)
 

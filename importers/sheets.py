@@ -15,6 +15,7 @@ import msgspec
 from graphsvc.model.drafts import Draft, RowProblem
 from graphsvc.model.errors import InvalidInput
 from importers.grid import Grid
+from importers.losses import Losses
 from importers.native import too_long
 from importers.rows import Row
 from importers.rules import Mapping
@@ -30,7 +31,7 @@ class SheetImporter:
         self.mapping = mapping
         self.defaults = mapping.defaults
         self.charset = "utf-8"
-        self.losses: Counter[str] = Counter()
+        self.losses: Counter[str] = Losses()
         self._grid: Grid | None = None
         self._sheet: str | None = None
         self._read = 0

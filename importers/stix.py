@@ -20,6 +20,11 @@ from importers.rules import Mapping
 
 _WHAT = "STIX bundle"
 _NAMED = ("source_ref", "target_ref", "object_refs", "created_by_ref", "object_marking_refs", "sighting_of_ref")
+_LONGEST = 512
+_TELLING = (
+    "type", "id", "name", "identity_class", "resource_level", "value", "user_id", "account_login", "account_type",
+    "country", "city", "street_address", "latitude", "longitude", "mime_type", "hashes", "definition",
+)  # fmt: skip
 _NEAR = 150
 """At most this many objects named by one are kept beside it."""
 _ACTORS = frozenset(("Person", "Organisation"))
@@ -92,10 +97,23 @@ def _records(objects: list[dict[str, Any]]) -> Iterator[bytes]:
             latest[name], by_id[name] = changed, one
     for one in objects:
         named = [ref for word in _NAMED for ref in texts_of(one.get(word), _NEAR) if ref in by_id][:_NEAR]
-        near = {
-            ref: {key: value for key, value in by_id[ref].items() if key in _READ - {"object_refs"}} for ref in named
-        }
+        near = {ref: _short(by_id[ref]) for ref in named}
         yield encoded({"object": one, "near": near, "older": by_id.get(str(one.get("id"))) is not one})
+
+
+def _short(one: dict[str, Any]) -> dict[str, Any]:
+    """What an object needs to be told apart where another names it."""
+    short: dict[str, Any] = {}
+    for word in _TELLING:
+        value = one.get(word)
+        if isinstance(value, str):
+            short[word] = value[:_LONGEST]
+        elif isinstance(value, dict):
+            within = list(value.items())[:8]
+            short[word] = {key[:100]: said for key, said in within if isinstance(said, str) and len(said) <= _LONGEST}
+        elif isinstance(value, int | float):
+            short[word] = value
+    return short
 
 
 def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | RowProblem | None:

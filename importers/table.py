@@ -12,6 +12,7 @@ from graphsvc.model.errors import InvalidInput
 from importers.charsets import detect_charset
 from importers.formats import Format, Salt
 from importers.grid import Grid
+from importers.losses import Losses
 from importers.native import too_long
 from importers.rows import LOOK, Readable, Row, iter_rows, utf16_of
 from importers.rules import Mapping
@@ -27,7 +28,7 @@ class TableImporter:
         self.mapping = mapping
         self.charset = charset
         self.defaults: Defaults = mapping.defaults
-        self.losses: Counter[str] = Counter()
+        self.losses: Counter[str] = Losses()
         # A body in UTF-16 is cut into rows of UTF-8 (importers.rows).
         self._decoded = "utf-8" if charset == "utf-16" else charset
         self._delimiter = mapping.delimiter

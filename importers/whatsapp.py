@@ -15,7 +15,7 @@ from graphsvc.model.errors import InvalidInput
 from importers.documents import broken, encoded
 from importers.formats import Format, Salt
 from importers.native import ObjectImporter
-from importers.rows import Readable, Row, iter_rows, records_as_rows
+from importers.rows import MAX_ROW, Readable, Row, iter_rows, records_as_rows
 from importers.rules import Mapping
 
 _DAY = r"\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}\.?"
@@ -29,24 +29,25 @@ _MEDIA = re.compile(r"<[^<>\n]{3,60}>|.{1,120} \(file attached\)|IMG-\d{8}-WA\d{
 
 
 def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
-    yield from records_as_rows(_records(body, max_row), max_row, salt)
+    yield from records_as_rows(_records(body), max_row, salt)
 
 
-def _records(body: Readable, max_row: int) -> Iterator[bytes]:
+def _records(body: Readable) -> Iterator[bytes]:
+    """The messages. What a service takes for too long a row plays no part: the client must cut alike."""
     held: list[str] = []
     size = 0
-    for row in iter_rows(body, "ndjson", max_row):
+    for row in iter_rows(body, "ndjson"):
+        if row.data is None:
+            raise broken("WhatsApp export", f"line {row.number + 1} is longer than {MAX_ROW >> 20} MiB")
         try:
-            line = (row.data if row.data is not None else b"").decode().translate(_MARKS).translate(_SPACES)
+            line = row.data.decode().translate(_MARKS).translate(_SPACES)
         except UnicodeDecodeError:
             raise broken("WhatsApp export", f"line {row.number + 1} is not UTF-8") from None
-        if row.data is None:
-            line = "(a line that is too long)"
         if _START.fullmatch(line):
             if held:
                 yield _record("\n".join(held))
             held, size = [line], len(line)
-        elif held and size < max_row:
+        elif held and size < 2 * MAX_ROW:  # enough for the row to be told as too long
             held.append(line)
             size += len(line)
     if held:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Literal
 
-from graphsvc.model.scalars import fold
+from graphsvc.model.scalars import MAX_SHORT, fold
 
 DateForm = Literal["dmy", "mdy", "ymd", "epoch", "epoch-ms", "epoch-us", "excel", "excel-1904"]
 """How a column writes days and times; the last two are Excel's numbers of days, in its two calendars."""
@@ -108,7 +108,7 @@ def unguarded(cell: str) -> str:
 
     An apostrophe goes only before a word with a digit in it: 't Hooft keeps his.
     """
-    if cell[:1] not in "='`’" or (match := _GUARDED.fullmatch(cell)) is None:
+    if cell[:1] not in "='`’" or len(cell) > MAX_SHORT or (match := _GUARDED.fullmatch(cell)) is None:
         return cell
     return (match["formula"] if match["formula"] is not None else match["mark"]).strip()
 

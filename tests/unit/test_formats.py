@@ -602,3 +602,10 @@ def test_a_package_of_others_adds_a_format(
             assert caught.value.code == refused_as
     finally:
         formats.cache_clear()
+
+
+def test_losses_stay_few_and_printable(tmp_path: Path) -> None:
+    objects = [{"type": f"x-{n}\u001b[31m", "id": f"x--{n}"} for n in range(1_500)]
+    found = made(tmp_path, "many.json", bundle(*objects, *objects[:2]))
+    assert len(found.losses) == 1_001 and sum(found.losses.values()) == 1_502
+    assert all(what.isprintable() for what in found.losses)

@@ -210,6 +210,12 @@ def test_strip_replace_and_absent() -> None:
     assert phones(said, "phone\nWA: O81234567801 (lama)\nkosong\n") == [["phone:e164:+6281234567801"], []]
 
 
+def test_a_replacement_that_grows_without_end_refuses_its_row() -> None:
+    said = '{column: phone, replace: {"0": "' + "9" * 300 + '"}}'
+    found = read(("phone\n" + "0" * 1000 + "\n").encode(), mapping_of(said))
+    assert isinstance(found[1], RowProblem) and found[1].code == "too_long"
+
+
 def test_columns_by_position_and_a_doubled_header() -> None:
     table = "phone,phone\n081234567801,081234567802\n"
     assert phones('"phone#2"', table) == [["phone:e164:+6281234567802"]]
@@ -353,6 +359,11 @@ def test_no_text_breaks_what_reads_cells(text: str) -> None:
         assert isinstance(dated(text, form), str)  # type: ignore[arg-type]
     assert isinstance(number(text), str) and isinstance(number(text, ",", Decimal(2)), str)
     assert isinstance(unguarded(text), str)
+
+
+def test_a_long_cell_is_not_searched_for_guards() -> None:
+    cell = "'" + "1" * 100_000 + " "
+    assert unguarded(cell) == cell
 
 
 @pytest.mark.parametrize("name", ["'t Hooft", "'Abd al-Rahman", "=1+1", "O'Brien", "'"])
