@@ -31,7 +31,7 @@ RECORD = 0
 
 LENGTH = 55
 REMEMBERED = 20_000
-"""At most this many handles of records, and as many of entities, are remembered for an organisation: 5 MB of each."""
+"""At most this many handles of records, and as many of entities, are remembered for an organisation: 6 MB of each."""
 _BYTES = 24
 _FAST_KEY = 64
 _WORLD_BITS = 64
