@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs, spans, starts_of
+from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs, spans, starts_of, sums
 from graphsvc.detect.canonical import digest
 from graphsvc.detect.evidence import Claims
 from graphsvc.detect.groups import Groups
@@ -101,7 +101,7 @@ def withstands(claims: Claims, standing: Standing, settings: Settings, ranks: Ra
     before, now = _digests(standing.found, standing.claims.entity), _digests(found, copies.entity)
     of = np.zeros(found.groups.count, dtype=np.int64)
     of[found.groups.group] = found.graph.members[found.groups.member] // max(len(copies.entities), 1)
-    same = np.bincount(of, weights=now == before[of], minlength=count) == 1
+    same = sums(of, now == before[of], count) == 1
     stays: Flags = same & (np.bincount(of, minlength=count) == 1)
     return stays
 
