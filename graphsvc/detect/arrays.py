@@ -33,12 +33,19 @@ def spans(starts: Ints, counts: Ints) -> Ints:
     """``starts[0] … starts[0] + counts[0] - 1``, then the same of the next, and so on."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
+    places: Ints = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
+    return places
 
 
 def bounds_in(ordered: Ints, values: Ints) -> tuple[Ints, Ints]:
     """For each value where it starts, and where it ends, in a sorted array."""
     return np.searchsorted(ordered, values, side="left"), np.searchsorted(ordered, values, side="right")
+
+
+def sums(group: Ints, weight: Reals | Ints | Flags, count: int) -> Reals:
+    """For each of ``count`` groups the sum of the weights in it."""
+    found: Reals = np.bincount(group, weights=weight, minlength=count).astype(np.float64, copy=False)
+    return found
 
 
 def first_of_each(group: Ints) -> Flags:

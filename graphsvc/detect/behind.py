@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphsvc.detect.arrays import Codes, Ints, spans, starts_of
+from graphsvc.detect.arrays import Codes, Ints, spans, starts_of, sums
 from graphsvc.detect.evidence import Pairs, Uses
 
 
@@ -53,6 +53,6 @@ def shadows(actor: Ints, identifier: Ints, near: Ints, far: Ints) -> Ints:
     pair = np.repeat(np.arange(len(near)), users[near])
     wanted = far[pair] * width + actor[order[spans(start[near], users[near])]]
     there = np.isin(wanted, identifier * width + actor)
-    covered = np.bincount(pair, weights=there, minlength=len(near)) == users[near]
+    covered = sums(pair, there, len(near)) == users[near]
     # Of two with the same users one stays.
     return np.unique(near[covered & ((users[near] < users[far]) | (near > far))])

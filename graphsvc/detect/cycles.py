@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphsvc.detect.arrays import Flags, Ints, first_of_each, spans, starts_of
+from graphsvc.detect.arrays import Flags, Ints, Reals, first_of_each, spans, starts_of, sums
 from graphsvc.detect.core import components
 
 WORK = 20_000_000
@@ -79,11 +79,12 @@ def on_short_cycles(left: Ints, right: Ints, longest: int = 8, work: int = WORK)
 def _steps(graph: Sides, reach: int) -> Ints:
     """How many walks of ``reach`` links start at each right node, at the most."""
     lefts, rights = len(graph.left_degree), len(graph.right_degree)
-    from_left, from_right = np.ones(lefts), np.ones(rights)
+    from_left: Reals = np.ones(lefts)
+    from_right: Reals = np.ones(rights)
     for _ in range(reach):
         from_left, from_right = (
-            np.bincount(graph.left, weights=from_right[graph.right], minlength=lefts),
-            np.bincount(graph.right, weights=from_left[graph.left], minlength=rights),
+            sums(graph.left, from_right[graph.right], lefts),
+            sums(graph.right, from_left[graph.left], rights),
         )
     return np.minimum(from_right, 1 << 40).astype(np.int64)
 
@@ -93,7 +94,7 @@ def _affordable(graph: Sides, links: Ints, steps: Ints, work: int) -> tuple[Ints
         return links, steps, False
     lefts = len(graph.left_degree)
     component = components(lefts + len(graph.right_degree), graph.left, graph.right + lefts)[graph.left[links]]
-    fine = np.bincount(component, weights=steps)[component] <= work
+    fine = sums(component, steps, 0)[component] <= work
     return links[fine], steps[fine], not fine.all()
 
 

@@ -23,4 +23,5 @@ def _among(values: Ints, some: Ints) -> Flags:
     if not len(some):
         return np.zeros(len(values), dtype=np.bool_)
     place = np.minimum(np.searchsorted(some, values), len(some) - 1)
-    return some[place] == values
+    found: Flags = some[place] == values
+    return found

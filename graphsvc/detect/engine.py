@@ -12,7 +12,7 @@ from collections.abc import Callable
 import graspologic_native
 import numpy as np
 
-from graphsvc.detect.arrays import Ints, Reals, compact, first_of_each, number_pairs, spans, starts_of
+from graphsvc.detect.arrays import Ints, Reals, compact, first_of_each, number_pairs, spans, starts_of, sums
 
 Engine = Callable[[Ints, Ints, Ints, float, int], Ints]
 """(links' members, links' identifiers, each link's part, resolution, seed) → each link's identifier's community.
@@ -43,7 +43,7 @@ def by_shares(member: Ints, identifier: Ints, part: Ints, resolution: float, see
     a, b, pair = number_pairs(left[once], right[once])
     first = np.zeros(len(a), dtype=np.int64)
     first[pair] = np.repeat(part, users)[once]
-    weight = np.bincount(pair, weights=share[once], minlength=len(a))
+    weight = sums(pair, share[once], len(a))
     found = _communities(a, b, weight, first, resolution, seed, int(member.max(initial=-1)) + 1)
     # Each identifier's community is that of most of its members.
     what, community, number = number_pairs(place, found[member])

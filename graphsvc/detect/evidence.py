@@ -174,9 +174,9 @@ def gather(claims: Claims, kinds: Kinds) -> Evidence:
 
     def uses(chosen: Flags, ends: tuple[Ints, Ints, Codes], way: Ints) -> Uses:
         at = np.flatnonzero(chosen)
-        actor, identifier, code = (end[at] for end in ends)
+        actor, identifier, code = ends
         none = np.full(len(at), -1, dtype=np.int64)
-        return Uses(actor, identifier, code, way[at].astype(np.int32), since[at], until[at], at, none)
+        return Uses(actor[at], identifier[at], code[at], way[at].astype(np.int32), since[at], until[at], at, none)
 
     def pairs(chosen: Flags) -> Pairs:
         at = np.flatnonzero(chosen)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs, spans, starts_of
+from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs, spans, starts_of, sums
 from graphsvc.detect.core import components, two_core
 from graphsvc.detect.cycles import on_short_cycles
 from graphsvc.detect.evidence import GAVE, TOOK
@@ -60,7 +60,7 @@ def gather_groups(member: Ints, identifier: Ints, part: Ints, way: Codes) -> Gro
     while True:
         before = len(kept)
         # 2. No purchases (direction), and within parts the 2-core and short cycles.
-        gives = np.bincount(node[kept], weights=way[kept] == GAVE, minlength=len(there)) > 0
+        gives = sums(node[kept], way[kept] == GAVE, len(there)) > 0
         kept = kept[(way[kept] != TOOK) | gives[node[kept]]]
         fine, _ = evident(compact(node[kept])[1], compact(identifier[kept])[1])
         kept = kept[fine]

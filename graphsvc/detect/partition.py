@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphsvc.detect.arrays import Codes, Ints, Reals, compact, number_pairs
+from graphsvc.detect.arrays import Codes, Ints, Reals, compact, number_pairs, sums
 from graphsvc.detect.core import components
 from graphsvc.detect.engine import Engine, by_shares, by_ties
 from graphsvc.detect.groups import gather_groups
@@ -53,7 +53,7 @@ def cut_parts(linked: Linked, densities: tuple[Sequence[float], Sequence[float]]
     block = components(offset + int(other.max()) + 1, one, other + offset)[one]
     size = int(block.max()) + 1
     totals = [
-        np.bincount(block[first], weights=saves[part[first]], minlength=size)
+        sums(block[first], saves[part[first]], size)
         for part, saves in found
         for first in [np.unique(part, return_index=True)[1]]
     ]
@@ -103,7 +103,7 @@ def _choose(linked: Linked, levels: Sequence[Ints]) -> tuple[Ints, Reals]:
     for level in reversed(levels[:-1]):
         _, first = np.unique(number, return_index=True)
         count = int(level.max()) + 1
-        parts = np.bincount(level[first], weights=saves[number[first]], minlength=count)
+        parts = sums(level[first], saves[number[first]], count)
         # Only where something was cut there is something to decide.
         several = np.bincount(level[first], minlength=count) > 1
         at = np.flatnonzero(several[level])
@@ -129,4 +129,4 @@ def _saved(linked: Linked, part: Ints) -> Reals:
     saved = np.maximum(-log_expected(groups, linked.degree, linked.users), 0.0)
     of = np.zeros(groups.count, dtype=np.int64)
     of[groups.group] = by_name[groups.identifier]
-    return np.bincount(of, weights=saved, minlength=int(part.max()) + 1)
+    return sums(of, saved, int(part.max()) + 1)

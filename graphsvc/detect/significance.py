@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphsvc.detect.arrays import Flags, Ints, Reals, number_pairs
+from graphsvc.detect.arrays import Flags, Ints, Reals, number_pairs, sums
 from graphsvc.detect.groups import Groups
 
 RATE = 0.05
@@ -43,10 +43,10 @@ def log_expected(groups: Groups, degree: Ints, users: Ints) -> Reals:
         of, _, number = number_pairs(group, side)
         own = np.bincount(number, minlength=len(of))
         moments = _log_moments(degrees, int(own.max(initial=0)))
-        expected += np.bincount(of, weights=moments[own], minlength=groups.count)
+        expected += sums(of, moments[own], groups.count)
         alike_of, _, alike = number_pairs(of, own)
         same = log_factorial(np.bincount(alike, minlength=len(alike_of)))
-        expected -= np.bincount(alike_of, weights=same, minlength=groups.count)
+        expected -= sums(alike_of, same, groups.count)
     return np.where(links > 0, expected, 0.0)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs, spans, starts_of
+from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs, spans, starts_of, sums
 from graphsvc.detect.canonical import digest
 from graphsvc.detect.evidence import Claims
 from graphsvc.detect.groups import Groups
@@ -48,9 +48,14 @@ class Copies:
         ends = np.concatenate([claims.src[position], claims.dst[position]])
         entities, place = compact(ends)
         source, target = np.split(place, 2)
-        same = (getattr(claims, name)[position] for name in ("src_kind", "dst_kind", "kind", "rec", "since", "until"))
-        width = len(entities)
-        return cls(world * width + source, world * width + target, *same, claims.words, entities, position)
+        kept = ("src_kind", "dst_kind", "kind", "rec", "since", "until")
+        same = {name: getattr(claims, name)[position] for name in kept}
+        src, dst = world * len(entities) + source, world * len(entities) + target
+        return cls(src=src, dst=dst, **same, words=claims.words, entities=entities, origin=position)
+
+    def ranked(self, ranks: Ranks) -> Ranks:
+        """Ranks of copies, which are those of what they stand for."""
+        return lambda ids: ranks(self.entity(ids))
 
     def entity(self, copied: Ints) -> Ints:
         """The entities that copies stand for; contacts, which are negative, stay."""
@@ -73,7 +78,7 @@ def stand(claims: Claims, first: Search, settings: Settings, ranks: Ranks) -> St
     for turn in range(ROUNDS):
         # 1. Each group's claims in a world of their own, searched like any.
         copies = Copies.of(claims, world, position)
-        found = search(copies, settings, lambda ids, copies=copies: ranks(copies.entity(ids)))
+        found = search(copies, settings, copies.ranked(ranks))
         now = _digests(found, copies.entity)
         # 2. Nothing changed: these are the rings.
         if len(now) == len(seen) and (np.sort(now) == np.sort(seen)).all():
@@ -96,12 +101,12 @@ def withstands(claims: Claims, standing: Standing, settings: Settings, ranks: Ra
     position, world = position[asked], world[asked]
     world, position, _ = number_pairs(np.concatenate([world, more[1]]), np.concatenate([position, more[0]]))
     copies = Copies.of(claims, world, position)
-    found = search(copies, settings, lambda ids: ranks(copies.entity(ids)))
+    found = search(copies, settings, copies.ranked(ranks))
     count = standing.found.groups.count
     before, now = _digests(standing.found, standing.claims.entity), _digests(found, copies.entity)
     of = np.zeros(found.groups.count, dtype=np.int64)
     of[found.groups.group] = found.graph.members[found.groups.member] // max(len(copies.entities), 1)
-    same = np.bincount(of, weights=now == before[of], minlength=count) == 1
+    same = sums(of, now == before[of], count) == 1
     stays: Flags = same & (np.bincount(of, minlength=count) == 1)
     return stays
 

@@ -58,7 +58,8 @@ def draw_report(found: Shape, rank: int, folder: Path, *, png: bool) -> list[Pat
 
 def draw_ring(ring: Shape) -> str:
     """Accounts as circles, the fringe's hollow, and what they share as squares."""
-    graph, fringe = nx.Graph(), set(ring["fringe"])
+    fringe = set(ring["fringe"])
+    graph: nx.Graph[Any] = nx.Graph()
     graph.add_nodes_from(("account", name) for name in ring["accounts"])
     for number, shared in enumerate(ring["identifiers"]):
         graph.add_edges_from((("account", name), ("shared", number)) for name in shared["accounts"])
@@ -79,7 +80,7 @@ def draw_ring(ring: Shape) -> str:
 
 def draw_network(rings: Sequence[Shape]) -> str:
     """Rings as circles as large as they are, and the go-betweens and common members that join them."""
-    graph = nx.Graph()
+    graph: nx.Graph[Any] = nx.Graph()
     graph.add_nodes_from(("ring", ring["rank"]) for ring in rings)
     for ring in rings:
         for name in (*ring["goBetweens"], *ring["brokers"]):
