@@ -195,8 +195,10 @@ def compare(
     seen = [(reference[0], mine[0]) for reference, mine in driven_both]
     assert all(reference[2] == mine[2] > 0 for reference, mine in seen), "both sides must see the same link claims"
     spent = [
-        {name: round(statistics.median(turn[side][1][name] for turn in driven_both))
-            for name in driven_both[0][side][1]}
+        {
+            name: round(statistics.median(turn[side][1][name] for turn in driven_both))
+            for name in driven_both[0][side][1]
+        }
         for side in (0, 1)
     ]
     throughput = statistics.median(mine[0] / reference[0] for reference, mine in seen)

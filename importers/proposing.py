@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from graphsvc.model.datafiles import read_yaml
-from graphsvc.model.phones import phone
+from graphsvc.model.phones import number
 from graphsvc.model.scalars import CleanContext, ValueProblem, fold
 from graphsvc.model.values import clean
 from importers.written import dated
@@ -102,7 +102,7 @@ def _column(name: str, heading: str, cells: Sequence[str]) -> Column:
         if _share(cells, lambda cell, kind=kind: clean(kind, cell, CleanContext())) >= _ENOUGH:  # type: ignore[misc]
             return Column(name, kind)
     if role.endswith("phone") or (not role and _share(cells, _plain_number) >= _ENOUGH):
-        whole = _share(cells, lambda cell: phone(cell, None))
+        whole = _share(cells, lambda cell: number(cell, None))
         return Column(name, role or "phone", region=whole < 1)
     if (
         role in ("", "date")
@@ -132,7 +132,7 @@ def _plain_number(cell: str) -> None:
     """Take a cell that is a telephone number with its country; anything else may be any number."""
     if not cell.startswith("+"):
         raise ValueError
-    phone(cell, None)
+    number(cell, None)
 
 
 def _is_day(text: str) -> bool:
