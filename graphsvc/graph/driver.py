@@ -208,8 +208,15 @@ class Graph:
 
     def _explain(self, text: str) -> None:
         statement, given = explaining(text)
-        with self.session() as session:
-            session.run(Query(statement, timeout=PLAN_SECONDS), given).consume()
+        for again in (True, False):
+            try:
+                with self.session() as session:
+                    session.run(Query(statement, timeout=PLAN_SECONDS), given).consume()
+                return
+            except Unavailable as error:
+                # The driver may have used a connection that the server has ended; by that it drops all such.
+                if error.code != "graph_down" or not again:
+                    raise
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run ``work`` in one of the reading threads, in the caller's context."""
