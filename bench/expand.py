@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
@@ -127,6 +128,8 @@ def http_asker(url: str, token: str, starts: Sequence[tuple[str, str]]) -> Calla
             assert response.status == 200, body[:300]
             return body.count(b'"source":"')
 
+        # Who asks needs to know of no connection: it ends with the asking.
+        weakref.finalize(ask, connection.close)
         return ask
 
     return connect
