@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -133,6 +134,8 @@ def http_asker(url: str, token: str, starts: Sequence[tuple[str, str]]) -> Calla
             assert response.status == 200, body[:300]
             return body.count(b'"source":"')
 
+        # Who asks needs to know of no connection: it ends with the asking.
+        weakref.finalize(ask, connection.close)
         return ask
 
     return connect

@@ -125,6 +125,10 @@ class Caller:
             **footing_headers(footing),
         }
 
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> Callable[[], bytes]:
         """A function that sends this question and returns the answer's body."""
         body = json.dumps({"query": query, "variables": variables or {}}).encode()

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,38 +94,42 @@ def questions(
     url: str, members: Members, world: network.Network, times: int
 ) -> Iterator[tuple[str, Callable[[], bytes], int]]:
     """Each kind of question, as (name, ask the next one, how often), over entities drawn from all clusters."""
-    drawn = random.Random(7)
-    investigator = Caller(url, members.token(INVESTIGATOR))
-    accounts = [drawn.randrange(world.clusters) * network.ACCOUNTS for _ in range(times + 3)]
+    with (
+        closing(Caller(url, members.token(INVESTIGATOR))) as investigator,
+        closing(Caller(url, members.token(ANALYST), ANALYSIS)) as analyst,
+    ):
+        drawn = random.Random(7)
+        accounts = [drawn.randrange(world.clusters) * network.ACCOUNTS for _ in range(times + 3)]
 
-    def each(query: str, variables: Sequence[dict[str, Any]]) -> Callable[[], bytes]:
-        asks = iter([investigator.ask(query, one) for one in variables] * 2)
+        def each(query: str, variables: Sequence[dict[str, Any]]) -> Callable[[], bytes]:
+            asks = iter([investigator.ask(query, one) for one in variables] * 2)
 
-        def ask() -> bytes:
-            return next(asks)()
+            def ask() -> bytes:
+                return next(asks)()
 
-        return ask
+            return ask
 
-    parts = [{"p": [{"name": "site", "value": "pasar"}, {"name": "id", "value": f"n{number}"}]} for number in accounts]
-    handles = []
-    for one in parts:
-        (found,) = json.loads(investigator.ask(SEARCH, one)())["data"]["search"]
-        handles.append(found["handle"])
-    yield "resolve", each(ENTITY, [{"start": handle} for handle in handles]), times
-    yield "search", each(SEARCH, parts), times
-    yield f"match of {MATCHED}", each(MATCH, [_identifiers(drawn, world) for _ in range(13)]), min(times, 10)
-    for hops in (1, 2, 3):
-        starts = [{"start": handle, "hops": hops} for handle in handles]
-        yield f"expand {hops}", each(EXPAND, starts), times
-    analyst = Caller(url, members.token(ANALYST), ANALYSIS)
-    rings = analyst.ask(RINGS, {"parameters": None})
+        parts = [
+            {"p": [{"name": "site", "value": "pasar"}, {"name": "id", "value": f"n{number}"}]} for number in accounts
+        ]
+        handles = []
+        for one in parts:
+            (found,) = json.loads(investigator.ask(SEARCH, one)())["data"]["search"]
+            handles.append(found["handle"])
+        yield "resolve", each(ENTITY, [{"start": handle} for handle in handles]), times
+        yield "search", each(SEARCH, parts), times
+        yield f"match of {MATCHED}", each(MATCH, [_identifiers(drawn, world) for _ in range(13)]), min(times, 10)
+        for hops in (1, 2, 3):
+            starts = [{"start": handle, "hops": hops} for handle in handles]
+            yield f"expand {hops}", each(EXPAND, starts), times
+        rings = analyst.ask(RINGS, {"parameters": None})
 
-    def find() -> bytes:
-        found = rings()
-        assert b'"accounts":0,' not in found, "there is nothing to analyse"
-        return found
+        def find() -> bytes:
+            found = rings()
+            assert b'"accounts":0,' not in found, "there is nothing to analyse"
+            return found
 
-    yield "rings", find, 3
+        yield "rings", find, 3
 
 
 def timed(name: str, ask: Callable[[], bytes], count: int, processes: Processes) -> Asked:

@@ -81,6 +81,8 @@ def service(child: Neo4jChild, data: Path, module: str = "graphsvc") -> Iterator
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @contextmanager

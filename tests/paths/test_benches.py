@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -117,11 +118,11 @@ class TestOnAService:
         assert ledger.evidence_seconds(world.members, starts, 1) > 0
 
     def test_policy(self, world: World) -> None:
-        caller = policy.Caller(world.running.url, world.members.token(expand.INVESTIGATOR))
         value = network.phone_key(0).removeprefix(policy.PHONE)
         identifiers = [{"kind": "Phone", "parts": [{"name": "value", "value": value}]}]
-        assert b'"hit":true' in caller.ask(policy.MATCH, {"i": identifiers})()
-        assert min(policy.median_ms([caller.ask(policy.SEARCH % value)], 2)) > 0
+        with closing(policy.Caller(world.running.url, world.members.token(expand.INVESTIGATOR))) as caller:
+            assert b'"hit":true' in caller.ask(policy.MATCH, {"i": identifiers})()
+            assert min(policy.median_ms([caller.ask(policy.SEARCH % value)], 2)) > 0
         assert min(policy.scope_figures(count=8, rounds=1, times=2)) > 0
         assert "$may" not in policy.without_predicates(queries.expand(2, False))
 
