@@ -24,7 +24,7 @@ from graphsvc.model.principals import Footing, Organisation, Principal
 from graphsvc.policy.scope import Scope
 
 WANTED = {"total_ratio_to_engine": "≤ 2.5", "speedup_over_networkx": "≥ 20", "memory_gb": "≤ 2"}
-ACCOUNTS, COMPARED = 1_000_000, 30_000
+ACCOUNTS, COMPARED = 1_000_000, 100_000
 SIZES = (3_200, 32_000, 320_000, 1_600_000)
 """Accounts, of about three links each."""
 PICTURE = Path("docs/img/rings-growth.svg")
