@@ -13,7 +13,7 @@ from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import load_schema
 
 SCHEMA = load_schema()
-# Numbers in the form of each courier; those with check digits are published test numbers.
+# Numbers in the form of each courier; those with check digits are published test numbers (tracking_number_data, IATA).
 SAMPLES = {
     "sf-express": ["SF1234567890123", "123456789012"],
     "yto": ["YT1234567890123"], "zto": ["78123456789012"],
