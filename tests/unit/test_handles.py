@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from graphsvc.graph.facts import IDENTIFIED, Node
 from graphsvc.graph.handles import LENGTH, RECORD, Handles
 from graphsvc.graph.marks import Marks
+from graphsvc.model.accelerator import OFF
 
 OURS, THEIRS = Handles(b"\x01" * 64), Handles(b"\x02" * 64)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -81,7 +82,7 @@ class Counted:
 def test_what_is_remembered_is_what_would_be_sealed(
     records: list[int], nodes: list[tuple[int, str]], key: bytes
 ) -> None:
-    remembering, forgetful = Handles(key, 3), Handles(key, 0)
+    remembering, forgetful = Handles(key, 3, OFF), Handles(key, 0, OFF)
     for n in records:
         assert remembering.seal(RECORD, n) == forgetful.seal(RECORD, n)
     for kind, world in nodes:
@@ -90,7 +91,7 @@ def test_what_is_remembered_is_what_would_be_sealed(
 
 
 def test_a_handle_is_sealed_once_while_it_is_among_the_last_asked_for() -> None:
-    handles = Handles(b"\x03" * 64, 2)
+    handles = Handles(b"\x03" * 64, 2, OFF)
     cipher = Counted(handles)
     for n in (1, 2, 1, 2):
         handles.seal(RECORD, n)
@@ -106,7 +107,7 @@ def test_a_handle_is_sealed_once_while_it_is_among_the_last_asked_for() -> None:
 
 
 def test_one_organisations_questions_leave_no_trace_in_anothers_memory() -> None:
-    ours, theirs = Handles(b"\x04" * 64, 2), Handles(b"\x05" * 64, 2)
+    ours, theirs = Handles(b"\x04" * 64, 2, OFF), Handles(b"\x05" * 64, 2, OFF)
     mine, other = Counted(ours), Counted(theirs)
     first = ours.seal(RECORD, 1)
     for n in range(9):
