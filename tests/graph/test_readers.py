@@ -225,6 +225,7 @@ def test_a_server_killed_while_it_answers_and_started_again(tmp_path: Path) -> N
         assert await asyncio.gather(*going) == ["graph_down", "graph_down"]
         for graph in graphs:
             assert await code_of(ask(graph, value=1)) == "graph_down"
+        await asyncio.to_thread(child.stop)
         await asyncio.to_thread(child.start)
         for graph in graphs:
             await echoes(graph)
