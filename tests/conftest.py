@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from graphsvc.graph.driver import Graph
 from graphsvc.local.neo4j import Neo4jChild
@@ -22,7 +23,9 @@ WIPE = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"
 
 
 def pytest_configure() -> None:
-    """What the setting switches off for services, it switches off for parts under test as well."""
+    """No example fails for being slow; what a setting switches off for services, it does for parts under test too."""
+    settings.register_profile("unhurried", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+    settings.load_profile("unhurried")
     if os.environ.get("GRAPHSVC_ACCELERATOR") == accelerator.OFF:
         sys.modules[accelerator.PACKAGE] = None  # type: ignore[assignment]  # so importing it fails
 
