@@ -5,7 +5,7 @@ This is the reference; the accelerator (:mod:`graphsvc.ledger.fastsealer`) makes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
@@ -107,7 +107,12 @@ def _dummies(real: list[tuple[bytes, bytes]], noise: Noise) -> list[tuple[bytes,
     """
     missing = max(FEWEST, 1 << (len(real) - 1).bit_length()) - len(real)
     sizes = [len(box) for _, box in real if len(box) > CLASSES[0]] or [CLASSES[1]]
-    return [(noise.take(16), noise.take(sizes[choice % len(sizes)])) for choice in noise.take(missing)]
+    return [(noise.take(16), noise.take(_drawn(sizes, choice))) for choice in noise.take(missing)]
+
+
+def _drawn(sizes: Sequence[int], choice: int) -> int:
+    """One of the sizes, by a random byte; they are public, so it matters little that some come a bit more often."""
+    return sizes[choice % len(sizes)]
 
 
 def _assemble(prepared: Prepared, place: Place, parts: list[Part], noise: Noise) -> Sealed:
