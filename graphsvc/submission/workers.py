@@ -206,8 +206,11 @@ def _work(pipe: Connection, places: Places, memory: int, nice: int) -> None:
     _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
     most = memory if hardest == resource.RLIM_INFINITY else min(memory, hardest)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
-    schema = load_schema(places.schema)
-    store = open_payloads(places.payloads, places.s3_endpoint)
+    _serve(pipe, load_schema(places.schema), open_payloads(places.payloads, places.s3_endpoint))
+
+
+def _serve(pipe: Connection, schema: Schema, store: PayloadStore) -> None:
+    """Take in what the service sends until it is gone, or memory was short."""
     while True:
         try:
             task: Task = pipe.recv()

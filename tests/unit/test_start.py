@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import sqlite3
 import sys
 from dataclasses import replace
@@ -26,6 +25,7 @@ from graphsvc.local.jars import _sweep
 from graphsvc.local.run import _last_port, _people
 from graphsvc.model.errors import GraphsvcError, IntegrityError, InvalidInput, Unavailable
 from graphsvc.model.files import is_temporary, sweep, temporary, write_durably
+from graphsvc.model.schema import load_schema
 from graphsvc.projection.rebuild import EMPTY, SWAP, finish
 from graphsvc.settings import Settings
 from graphsvc.submission import workers
@@ -258,13 +258,12 @@ def test_a_worker_whose_service_was_killed_leaves_no_packs(tmp_path: Path, monke
         return workers.Intake.__new__(workers.Intake)
 
     monkeypatch.setattr(workers, "take_in", take_in)
-    monkeypatch.setattr(workers, "load_schema", lambda _path: None)
     monkeypatch.setattr(workers, "_decider", lambda _files, _closed: None)
     monkeypatch.setattr(workers, "Order", lambda **_facts: None)
     absent = dict.fromkeys(("path", "media_type", "mapping", "seed", "defaults", "groups", "max_row", "rows", "closed"))
     principal = SimpleNamespace(organisation=None)
     ours.send(SimpleNamespace(policies={}, name="pasar|one", principal=principal, **absent))
-    workers._work(theirs, workers.Places(Path(), str(tmp_path)), resource.RLIM_INFINITY)
+    workers._serve(theirs, load_schema(), store)
     theirs.close()
     assert list(store.names()) == []
 
