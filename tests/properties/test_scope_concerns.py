@@ -77,7 +77,7 @@ class World:
         for org in MEMBERS:
             self._submit(org)
         self.label_of = {record: self.labels[lid] for record, lid in self.placed.items()}
-        nothing: Any = SimpleNamespace(store=None, keys=None)
+        nothing: Any = SimpleNamespace(store=None, keys=None, writer=None)
         self.applier = Applier(self.ledger, nothing, nothing)  # it applies nothing
         self.applier.labels = MappingProxyType(self.labels)
         self.applier.progress = Progress(self.ledger.head)
