@@ -130,7 +130,7 @@ QUERIES: dict[str, Calls | Untouched] = {
 ONCE: dict[str, Calls | Untouched] = {
     "explainAccess": _explain_places,
     "rings": lambda seen: [{"parameters": {"minAccounts": 2, "hubCap": 50, "identifierKinds": _NAMED_KINDS}}],
-    "submissions": lambda seen: [{"first": 50}],
+    "submissions": lambda seen: [{"first": 50, "before": 2**30}],
     "cases": lambda seen: [{}],
     "accessLog": lambda seen: [{"first": 20, "since": "2020-01-01T00:00:00Z", "until": FAR, "before": 2**30}],
     "budget": lambda seen: [{}],
@@ -141,7 +141,7 @@ ONCE: dict[str, Calls | Untouched] = {
     "sharingGroups": lambda seen: [{}],
     "recalls": lambda seen: [_PAGE],
     "recallNotices": lambda seen: [{"open": False, **_PAGE}],
-    "holds": lambda seen: [{"open": False}],
+    "holds": lambda seen: [{**_PAGE, "open": False}],
     "subjectAccess": lambda seen: [seen.identifier(thing) for thing in ("a0", VEILED[0])],
     "policyVersions": lambda seen: [{}, {"part": "tide", "first": 5}],
 }

@@ -199,10 +199,10 @@ def ring_over_what_may_not_be_analysed(patch: Patch) -> None:
 def submissions_of_everybody(patch: Patch) -> None:
     plain = OwnView.submissions
 
-    async def submissions(self: OwnView, first: int, after: int | None) -> Any:
+    async def submissions(self: OwnView, first: int, before: int | None, after: int | None) -> Any:
         mine = self._reading
         readings = [_with_scope(mine, _as(mine, org)) for org in ("customs-cn", "pasar", "tide")]
-        return [row for one in readings for row in await plain(OwnView(one), first, None)]
+        return [row for one in readings for row in await plain(OwnView(one), first, before, None)]
 
     patch.setattr(OwnView, "submissions", submissions)
 
