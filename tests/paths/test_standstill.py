@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from graphsvc.demo.company import Members
-from graphsvc.graph.driver import Graph
+from graphsvc.graph.bolt.connection import Connection
 from graphsvc.local.run import LocalService
 from graphsvc.model.principals import ACT, Footing
 from graphsvc.model.room import CODE
@@ -140,22 +140,24 @@ def test_a_question_about_a_case_that_is_not_registered_waits_alone(asker: Ask, 
         assert waiting.result().json()["errors"][0]["extensions"]["code"] == "unknown_case"
 
 
-def test_one_organisation_leaves_threads_of_the_graph_to_others(
+def test_one_organisation_leaves_connections_to_the_graph_to_others(
     local_service: LocalService, officer: Asker, police: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Forty neighbourhoods and path searches at once, none of which comes back: others' questions do."""
     assert local_service.parts is not None
     go_on, inside = threading.Event(), threading.Semaphore(0)
-    ask = Graph.answer
+    run = Connection.run
 
-    def stuck(self: Graph, statement: str, parameters: dict[str, Any]) -> list[Any]:
-        if "$most" in statement and "$records" in statement:
+    async def stuck(self: Connection, request: bytes, seconds: float) -> bytearray | None:
+        if b"$given.most" in request and b"$given.records" in request:
             inside.release()
-            assert go_on.wait(60)
-        return ask(self, statement, parameters)
+            async with asyncio.timeout(60):
+                while not go_on.is_set():
+                    await asyncio.sleep(0.05)
+        return await run(self, request, seconds)
 
     entity = asyncio.run(_an_entity(local_service, officer))
-    monkeypatch.setattr(Graph, "answer", stuck)
+    monkeypatch.setattr(Connection, "run", stuck)
     with ThreadPoolExecutor(40) as pool:
         try:
             expand = "query($h: ID!) { expand(start: $h) { truncated } }"
