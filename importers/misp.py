@@ -14,6 +14,7 @@ from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, RowPro
 from graphsvc.model.labels import Handling
 from importers.documents import RecordImporter, broken, encoded, filled, read_json, text_of
 from importers.formats import Format, Salt
+from importers.markings import TLP, strictest
 from importers.rows import Readable, Row, records_as_rows
 from importers.rules import Mapping
 
@@ -30,15 +31,6 @@ _TYPES: dict[str, tuple[str, str]] = {
 }
 """Attribute type → kind and part of its key."""
 _SITES = {"twitter-id": "twitter", "github-username": "github"}
-_TLP = {
-    "white": "CLEAR",
-    "clear": "CLEAR",
-    "green": "GREEN",
-    "amber": "AMBER",
-    "amber+strict": "AMBER+STRICT",
-    "red": "RED",
-}
-_STRICTNESS = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 _ADMIRALTY = ("admiralty-scale:source-reliability=", "admiralty-scale:information-credibility=")
 _MOST = 100_000
 _WHOLE = frozenset(("person", "phone", "geolocation", "vehicle"))
@@ -185,8 +177,8 @@ def _whole(name: str, uuid: str | None, said: dict[str, list[str]]) -> tuple[lis
 
 def _handling(tags: list[str]) -> Handling | None:
     """The strictest TLP tag."""
-    codes = [_TLP[tag[4:].lower()] for tag in tags if tag.lower().startswith("tlp:") and tag[4:].lower() in _TLP]
-    return Handling("tlp-2.0", max(codes, key=_STRICTNESS.index)) if codes else None
+    codes = [TLP[tag[4:].lower()] for tag in tags if tag.lower().startswith("tlp:") and tag[4:].lower() in TLP]
+    return strictest(codes)
 
 
 def _grading(tags: list[str]) -> Grading | None:

@@ -15,6 +15,7 @@ from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Observed, RowPr
 from graphsvc.model.labels import Handling
 from importers.documents import RecordImporter, broken, encoded, filled, read_json, text_of, texts_of
 from importers.formats import Format, Salt
+from importers.markings import TLP, strictest
 from importers.rows import Readable, Row, records_as_rows
 from importers.rules import Mapping
 
@@ -46,15 +47,6 @@ _LINKS: dict[str, tuple[str, frozenset[str], frozenset[str]]] = {
     "targets": ("INVOLVES", frozenset(("Case", "Event")), _ACTORS),
 }  # fmt: skip
 """Relationship type → kind of link, the kinds it may go from, and to."""
-_TLP = {
-    "white": "CLEAR",
-    "clear": "CLEAR",
-    "green": "GREEN",
-    "amber": "AMBER",
-    "amber+strict": "AMBER+STRICT",
-    "red": "RED",
-}
-_STRICTNESS = ("CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED")
 _TLP_IDS = {
     "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9": "CLEAR",
     "marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da": "GREEN",
@@ -261,12 +253,12 @@ def _handling(one: dict[str, Any], near: dict[str, Any], losses: Counter[str]) -
         made = near.get(ref, {})
         definition = made.get("definition") if isinstance(made, dict) else None
         named = str(definition.get("tlp", "")) if isinstance(definition, dict) else ""
-        code = _TLP_IDS.get(ref) or _TLP.get(named.lower())
+        code = _TLP_IDS.get(ref) or TLP.get(named.lower())
         if code is None:
             losses["object_marking_refs: a marking that is no TLP"] += 1
         else:
             codes.append(code)
-    return Handling("tlp-2.0", max(codes, key=_STRICTNESS.index)) if codes else None
+    return strictest(codes)
 
 
 def _open(mapping: Mapping | None, body: BinaryIO) -> RecordImporter:

@@ -158,16 +158,20 @@ def test_the_rows_at_fault_are_set_aside_and_everybody_else_goes_on(
     assert told and not any(entry.acts for entry, _ in told)
     # The receipt stays true.
     assert world.parts.ledger.receipt(index)["index"] == index
-    # Readiness and doctor name entry and code, and nothing of the rows.
+    _told_without_rows(world, index)
+
+
+def _told_without_rows(world: World, index: int) -> None:
+    """Readiness and doctor name entry and code, and nothing of the rows."""
     wait_ready(world.service.url)
     ready = httpx2.get(f"{world.service.url}/health/ready")
     assert ready.status_code == 200 and {"entry": index, "code": "bad_value"} in ready.json()["setAside"]
-    assert name not in ready.text
+    assert world.name not in ready.text
     checks = {one.name: one for one in world.members.client(OPERATOR).doctor()}
     assert not checks["set aside"].ok and f"entry {index}: 3 rows, bad_value" in checks["set aside"].found
     assert checks["ledger"].ok and checks["neo4j"].ok and checks["applier"].ok and checks["disk"].ok
     assert checks["sealing"].ok and checks["sealing"].found == describe()
-    assert name not in str(checks)
+    assert world.name not in str(checks)
 
 
 def test_what_is_set_aside_can_be_recalled_held_erased_and_accounted_for(world: World) -> None:
