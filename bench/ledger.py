@@ -25,8 +25,10 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.fingerprint import count
+from graphsvc.graph.marks import Marks
 from graphsvc.graph.write import Writer
 from graphsvc.ledger.entry import EntryDraft
+from graphsvc.ledger.keyfiles import HANDLES_KEY, secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.payload import Packer, draft_leaf
@@ -142,6 +144,7 @@ def evidence_seconds(members: Members, starts: list[tuple[str, str]], records: i
 def seal(data: Path, count: int = REBUILT, per_file: int = PER_FILE) -> tuple[Ledger, Payloads]:
     """A log with all rows of the rebuild in it, sealed as the service seals them."""
     ledger, keys = logs.fresh(data / "ledger"), RowKeys(data / "keys" / "rows.db")
+    secret(data / HANDLES_KEY, create=True)
     store, schema = FilePayloadStore(data / "payloads"), load_schema()
     organisation = next(one for one in ORGANISATIONS if one.org == logs.OWNER)
 
@@ -174,7 +177,8 @@ def rebuild(folder: Path) -> tuple[float, float]:
     with stage.neo4j(folder) as child:
         graph = Graph.open(child.uri, child.auth)
         graph.constrain(list(schema.kinds))
-        applier = Applier(ledger, payloads, Projections(Writer(graph), Columns(folder / "columns")))
+        marks = Marks(secret(folder / "data" / HANDLES_KEY, create=False))
+        applier = Applier(ledger, payloads, Projections(Writer(graph, marks), Columns(folder / "columns")))
         online = REBUILT / logs.timed(applier.catch_up)
         before = count(graph)
         graph.close()

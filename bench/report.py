@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 
-def report(title: str, rows: Sequence[tuple[str, str, str]], figures: Mapping[str, float | int | str]) -> None:
+def report(title: str, rows: Sequence[tuple[str, str, str]], figures: Mapping[str, float | int | str | None]) -> None:
     """Print a table of (what, seen, wanted) and then ``figures`` as one line of JSON."""
     table = Table(title=title, title_justify="left")
     for heading in ("what", "seen", "wanted"):

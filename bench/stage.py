@@ -21,6 +21,7 @@ from graphsvc.graph.driver import Graph
 from graphsvc.graph.read import Reader
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.local.run import LocalService
+from graphsvc.model.accelerator import AUTO
 from graphsvc.model.schema import load_schema
 
 HEAP, PAGECACHE = "1g", "512m"
@@ -59,8 +60,11 @@ def raw_driver(child: Neo4jChild) -> Iterator[Driver]:
 
 
 @contextmanager
-def service(child: Neo4jChild, data: Path, module: str = "graphsvc") -> Iterator[LocalService]:
-    """``graphsvc up`` on ``data`` as a process of its own, over the given Neo4j; ``module`` replaces ``graphsvc``."""
+def service(child: Neo4jChild, data: Path, module: str = "graphsvc", accelerator: str = AUTO) -> Iterator[LocalService]:
+    """``graphsvc up`` on ``data`` as a process of its own, over the given Neo4j.
+
+    ``module`` replaces ``graphsvc``; ``accelerator`` is ``auto`` or ``off``.
+    """
     (data / "dev").mkdir(parents=True, exist_ok=True)
     (data / "dev" / "people.json").write_bytes(msgspec.json.encode(list(CLIENTS)))
     user, password = child.auth
@@ -69,6 +73,7 @@ def service(child: Neo4jChild, data: Path, module: str = "graphsvc") -> Iterator
         "GRAPHSVC_NEO4J_URI": child.uri,
         "GRAPHSVC_NEO4J_USER": user,
         "GRAPHSVC_NEO4J_PASSWORD": password,
+        "GRAPHSVC_ACCELERATOR": accelerator,
     }
     command = [sys.executable, "-m", module, "up", "--data", str(data), "--port", "0", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 
 import strawberry
 from fastapi import FastAPI
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from graphsvc.api.graphql_http import Doing, GraphqlEndpoint
 from graphsvc.api.log import LogRoutes
@@ -18,6 +20,21 @@ from graphsvc.api.ports import Ports
 from graphsvc.api.problems import details_response, http_problem, problem_response
 from graphsvc.api.requests import route
 from graphsvc.api.turns import ActTurns
+
+
+class _Api(FastAPI):
+    """FastAPI, with a short way to the routes that have no variable part: these raise nothing and need no clean-up."""
+
+    direct: Mapping[tuple[str, str], Route] = MappingProxyType({})
+    """By method and path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Of ASGI's. What has been put around the application as a middleware is never passed by."""
+        found = self.direct.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if found is None or self.user_middleware:
+            await super().__call__(scope, receive, send)
+        else:
+            await found.app(scope, receive, send)
 
 
 def build_api(
@@ -31,7 +48,7 @@ def build_api(
     graphql = GraphqlEndpoint(schema, ports.authenticating, ports.asking, doing)
     routes = [route("POST", "/graphql", graphql.post), *LogRoutes(ports.log).routes(), *chain(*rooms)]
     # The documentation pages that FastAPI offers load scripts from elsewhere.
-    app = FastAPI(
+    app = _Api(
         title="graphsvc",
         openapi_url=None,
         docs_url=None,
@@ -41,6 +58,8 @@ def build_api(
         telemetry={"logs": False},
     )
     app.router.routes.extend(routes)
+    plain = [one for one in routes if not one.param_convertors]
+    app.direct = {(method, one.path): one for one in plain for method in one.methods or ()}
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(Exception, _exception)
     return app

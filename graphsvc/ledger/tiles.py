@@ -107,7 +107,7 @@ class Publisher:
         self._failed = failed
         self._wake = threading.Condition()
         self._head: tuple[int, str] = (0, "")
-        self._stop = False
+        self._stop = self._idle = False
         self.late: str | None = None
         self.published = 0
         self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
@@ -163,7 +163,9 @@ class Publisher:
         """Tell of a new tree head."""
         with self._wake:
             self._head = (size, note)
-            self._wake.notify()
+            # Between two publications nobody needs to wake for a head: there are hundreds a second.
+            if self._idle:
+                self._wake.notify()
 
     def stop(self) -> None:
         """Publish what there is and end the thread."""
@@ -177,7 +179,9 @@ class Publisher:
         pause = INTERVAL
         while True:
             with self._wake:
+                self._idle = True
                 self._wake.wait_for(lambda: self._stop or self._head[0] > self.published)
+                self._idle = False
                 (size, note), last = self._head, self._stop
             try:
                 if size > self.published:

@@ -25,6 +25,7 @@ from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.write import Step, Writer
+from graphsvc.ledger.keyfiles import HANDLES_KEY
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.local.run import LocalService
 from graphsvc.model.accelerator import AUTO, OFF
@@ -146,6 +147,7 @@ def test_ledger(tmp_path: Path, graph_database: Graph) -> None:
             assert min(found.rate, found.ratio, found.alone) > 0
     assert min(ledger.large(tmp_path, entries=600, proofs=3)) > 0
     log, payloads = ledger.seal(tmp_path / "data", 40, 20)
+    assert (tmp_path / "data" / HANDLES_KEY).exists(), "a rebuild could not begin without it"
     Applier(log, payloads, Projections(Writer(graph_database), Columns(tmp_path / "columns"))).catch_up()
     with graph_database.session() as session:
         assert session.run("MATCH (r:Record) RETURN count(r)").single(strict=True)[0] == 40
