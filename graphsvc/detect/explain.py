@@ -14,6 +14,8 @@ from graphsvc.detect.evidence import DAY, EARLIEST, LATEST
 
 SHOWN_IDENTIFIERS = 5
 """At most this many shared identifiers are explained one by one."""
+CHANCE = "groups like it expected by chance: "
+"""How the line begins that rests on everything that was analysed, and not on what it cites alone."""
 LOG_10 = float(np.log(10))
 
 
@@ -136,7 +138,7 @@ def _reasons(facts: Facts, cycles: int) -> list[Reason]:
     ]
     reasons.append(Reason(f"links beyond those needed to join them all: {cycles}", every))
     told = "significant" if facts.significant else "not significant"
-    reasons.append(Reason(f"groups like it expected by chance: {power_of_ten(facts.log_e / LOG_10)}, {told}", every))
+    reasons.append(Reason(f"{CHANCE}{power_of_ten(facts.log_e / LOG_10)}, {told}", every))
     for accounts, text in (
         (facts.fringe, "accounts of the fringe, joined by what is mostly the core's: {}"),
         (facts.brokers, "accounts that belong to other rings as well: {}"),
