@@ -95,6 +95,7 @@ class Service:
     graph: Graph
     custody: Custody
     submitting: Submitting
+    searching: RingWorker
 
     @property
     def ledger(self) -> Ledger:
@@ -170,7 +171,7 @@ def run_service(
             UpkeepRoutes(asked, checkup).routes(),
         )
         app = build_api(api_schema(), ports, acts, routes)
-        yield Service(app, core, opened.graph, custody, submitting)
+        yield Service(app, core, opened.graph, custody, submitting, searching)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The acts about searches for rings: one is asked for, or cancelled. The search itself is the worker's (:mod:`worker`)."""
+"""The acts about searches for rings: one is asked for, or cancelled. The worker carries it out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from graphsvc.model.hints import hint
 from graphsvc.model.times import epoch
 from graphsvc.policy.footings import check_footing
 from graphsvc.rings import store
-from graphsvc.rings.store import CANCELLED, WAITING, Run
+from graphsvc.rings.store import CANCELLED, WAITING, Run, footing_of
 from graphsvc.rings.views import run_shape
 from graphsvc.wire.rings import CancelDetection, DetectRings
 from graphsvc_verify.meaning import run_id
@@ -74,16 +74,18 @@ class Detecting:
         """Refuse now what the worker could only refuse later. Raises InvalidInput."""
         core, where = self.core, "act body"
         parameters_of(body)
-        footing = Run("", act.org, "", (), 0, "", dict(act.body), "", None, "", "", "", "").footing
+        footing = footing_of(body)
         codelists, ledger = core.schema.codelists, core.ledger
-        check_footing(footing, codelists, lambda case: ledger.has_case(act.org, case), lambda: cases_of(ledger, act.org))
+        org = act.org
+        check_footing(footing, codelists, lambda case: ledger.has_case(org, case), lambda: cases_of(ledger, org))
         for kind in body.kinds:
             if kind not in core.schema.kinds:
                 message = f"there is no such kind; {hint(kind, core.schema.kinds)}"
                 raise InvalidInput(message, code="unknown_kind", where=f"{where} kinds")
-        for org in body.agencies:
-            if org not in ledger.organisations():
-                raise InvalidInput("there is no such organisation", code="unknown_organisation", where=f"{where} agencies")
+        for agency in body.agencies:
+            if agency not in ledger.organisations():
+                message, code = "there is no such organisation", "unknown_organisation"
+                raise InvalidInput(message, code=code, where=f"{where} agencies")
         window = window_of(body)
         if None not in window and window[0] > window[1]:  # type: ignore[operator]
             raise InvalidInput("since is after until", code="bad_act", where=f"{where} since")

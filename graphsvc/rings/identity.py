@@ -44,7 +44,7 @@ def _continued(heads: Sequence[Head], known: Sequence[Known]) -> dict[int, int]:
         for number, both in common.items():
             sizes = len(head.accounts), len(known[number].accounts)
             if 2 * both >= min(sizes):
-                # Most in common first; of equals the one that differs least, then by rank and by how lately it was found.
+                # Most in common first; of equals what differs least, then by rank, then what was found lately.
                 alike.append((-both, sum(sizes), place, number))
     pairs: dict[int, int] = {}
     taken = set[int]()

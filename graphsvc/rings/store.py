@@ -1,4 +1,4 @@
-"""The side tables of rings: searches, the rings that they found, judgements. Everything in them is its organisation's."""
+"""The side tables of rings: searches, the rings that they found, judgements, all of them one organisation's."""
 
 from __future__ import annotations
 
@@ -53,8 +53,12 @@ class Run:
     @property
     def footing(self) -> Footing:
         """The footing that it searches on; signed, as it is an act."""
-        body = self.body
-        return Footing(body.purpose, body.legal_basis, body.case, signed=True)
+        return footing_of(self.body)
+
+
+def footing_of(body: DetectRings) -> Footing:
+    """The footing that is asked for."""
+    return Footing(body.purpose, body.legal_basis, body.case, signed=True)
 
 
 def begin(connection: Connection, run: Run) -> None:

@@ -191,7 +191,8 @@ class RingsView:
     def _open(self, name: str | None) -> Opened | None:
         with self._core.ledger.reading() as connection:
             try:
-                run = store.last_done(connection, self._org) if name is None else store.find_run(connection, self._org, name)
+                org = self._org
+                run = store.last_done(connection, org) if name is None else store.find_run(connection, org, name)
             except NotFound:
                 return None
             judged = store.judgements(connection, self._org)

@@ -1,7 +1,7 @@
-"""Searches for rings, one after the other: what is analysed is entered in the ledger before anybody sees what was found.
+"""Searches for rings, one by one: what is analysed is entered in the ledger before anybody sees what was found.
 
-What a crash leaves: a search is in the ledger from the moment that it was asked for, and waits there until an entry ends
-it. The result is stored, sealed, before that entry: where the service is killed in between, the next start searches
+What a crash leaves: a search is in the ledger from the moment that it was asked for, and waits there until an entry
+ends it. The result is stored, sealed, before that entry: where the service is killed in between, the next start searches
 again, and a stored result that no entry names is of no use to anybody, since its key was kept for nothing that is told.
 """
 
@@ -67,14 +67,16 @@ class RingWorker:
         self._core = core
         self._results = results
         self._wake, self._stop = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rings", daemon=True)
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._now: tuple[str, str] = ("", "")
         self._child: Child | None = None
         self._last: dict[str, float] = {}
 
     def start(self) -> None:
-        """Begin; searches that an earlier end cut off come first."""
+        """Begin, also after a stop; searches that an earlier end cut off come first."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="rings", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -82,7 +84,7 @@ class RingWorker:
         self._stop.set()
         self._wake.set()
         self._kill()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
     def wake(self) -> None:
