@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import resource
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -83,7 +84,7 @@ class Child:
                     return kept.decode_found(value)
                 else:
                     return str(value)
-        except (EOFError, OSError):
+        except (EOFError, OSError, CancelledError):
             return "process_died"
 
     def kill(self) -> None:

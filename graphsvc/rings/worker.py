@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -71,6 +72,7 @@ class RingWorker:
         self._lock = threading.Lock()
         self._now: tuple[str, str] = ("", "")
         self._child: Child | None = None
+        self._asked: Future[list[str]] | None = None
         self._last: dict[str, float] = {}
 
     def start(self) -> None:
@@ -105,6 +107,8 @@ class RingWorker:
         with self._lock:
             if self._child is not None and run in ("", self._now[0]):
                 self._child.kill()
+                if self._asked is not None:
+                    self._asked.cancel()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -182,7 +186,8 @@ class RingWorker:
 
         def names(nodes: Sequence[int]) -> Sequence[str]:
             asked = node_names(self._core, analysed.scope, apart, nodes)
-            return asyncio.run_coroutine_threadsafe(asked, loop).result()
+            self._asked = asyncio.run_coroutine_threadsafe(asked, loop)
+            return self._asked.result()
 
         def stage(now: str) -> None:
             self._now = (run.id, now)

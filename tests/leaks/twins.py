@@ -12,7 +12,7 @@ import orjson
 
 from graphsvc.graph.prepare import record_int
 from graphsvc.model.principals import Footing
-from tests.leaks.acts import KINDS, MUTATIONS, Deed, Known, grant_until, others_act
+from tests.leaks.acts import KINDS, MUTATIONS, Deed, Known, grant_until, others_act, search_rings
 from tests.leaks.masks import HEADERS, difference, masked, renamed
 from tests.leaks.moves import guess, mask, tie
 from tests.leaks.side import FOOTING, Side
@@ -105,6 +105,9 @@ class Twins:
         first = self.both(lambda _, side: self._handles(side, 1))
         for seen, requests in zip(first, self.requests, strict=True):
             seen.handles |= dict(zip(("own request", "foreign request"), requests, strict=True))
+        self.level()
+        for seen, ids in zip(first, self.both(lambda _, side: search_rings(side)), strict=True):
+            seen.handles |= ids
         for who in (INVESTIGATOR, ANALYST):
             for pair in self._pairs(who, FOOTING, ONCE, first):
                 yield from self.compare(pair, f"{who} asks", 0, None)
