@@ -14,7 +14,7 @@ from graphsvc.wire.rings import KeptRing, RingReportFile, RingRun
 if TYPE_CHECKING:
     from graphsvc.client.service import Client
 
-ENDED = ("done", "failed", "cancelled")
+ENDED = ("done", "forgotten", "failed", "cancelled")
 PAGE = 100
 EACH = 0.5
 """Seconds between two looks at a search."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario.truth import PlantedRing
 from graphsvc.demo.stage import Stage
 from graphsvc.model.principals import Footing
+from graphsvc.wire.rings import KeptRing, RingReportFile
 from graphsvc_verify.archive import read_archive, write_archive
 from graphsvc_verify.canonical import digest, encode, parse
 

@@ -444,7 +444,7 @@ ring_runs = Table(
     Column("totals", JSON),
 )
 Index("ring_runs_org", ring_runs.c.org, ring_runs.c.index)
-"""Searches for rings: ``said`` is the signed body, ``state`` waiting, done, failed or cancelled, ``object`` the result.
+"""Searches for rings: ``said`` is the signed body, ``state`` waiting, done, forgotten, failed or cancelled; ``object`` the result.
 What runs is waiting too: nothing is lost where it is cut off."""
 
 rings = Table(

@@ -9,10 +9,16 @@ import strawberry
 from graphsvc.answers.graphql import reading_of
 from graphsvc.api.arguments import LEDGER_INDEX, MAX_NAME, PAGE, Kinds, Many, Text, Within
 from graphsvc.api.fields import Info, mutation, question
+from graphsvc.detect.tags import FARM, HOUSEHOLD, WORKPLACE
+from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.hints import hint
+from graphsvc.rings.judged import ACCEPTED, DISMISSED, OPEN
 from graphsvc.rings.report import Question, report
 from graphsvc.rings.views import RingsView, Wanted
 from graphsvc.wire.rings import ACTS, KeptRings, RingComparison, RingReportFile, RingRun
 
+TAGS = ("none", HOUSEHOLD, WORKPLACE, FARM)
+VERDICTS = (OPEN, ACCEPTED, DISMISSED)
 First = Annotated[int, PAGE]
 Name = Annotated[strawberry.ID, Text(MAX_NAME)]
 MaybeName = Annotated[strawberry.ID | None, Text(MAX_NAME)]
@@ -46,6 +52,9 @@ async def kept_rings(
     tag: household, workplace, account farm, or none for those without one. kinds: of what they share. agencies: whose
     records they cite. verdict: open, accepted or dismissed.
     """
+    for where, word, words in (("tag", tag, TAGS), ("verdict", verdict, VERDICTS)):
+        if word is not None and word not in words:
+            raise InvalidQuery(f"there is no such {where}; {hint(word, words)}", code="out_of_range", where=where)
     wanted = Wanted(tag, significant, kinds, agencies, verdict)
     return await info.context.in_turn(_rings(info).rings(run, wanted, first, after_ring))
 

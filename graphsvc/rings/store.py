@@ -22,6 +22,9 @@ from graphsvc.rings.kept import Result
 from graphsvc.wire.rings import DetectRings
 
 WAITING, RUNNING, FINISHED, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
+FORGOTTEN = "forgotten"
+REMEMBERED = 50
+"""The results of so many searches of an organisation are kept, the last ones."""
 RESULTS = 4
 """So many results are kept in memory: whoever pages through rings asks for the same one again."""
 
@@ -74,6 +77,17 @@ def end(connection: Connection, run: str, state: str, place: tuple[int, str], **
     values = {"state": state, "ended": place[0], "ended_at": place[1], **more}
     if connection.execute(update(table).where(chosen).values(**values)).rowcount != 1:
         raise Conflict("this search has come to an end already", code="wrong_state")
+
+
+def forget(connection: Connection, org: str) -> list[tuple[str, str]]:
+    """Note that the results of all but the last searches of ``org`` are kept no longer: (search, object) of each."""
+    table = tables.ring_runs
+    done = (table.c.org == org) & (table.c.state == FINISHED)
+    chosen = select(table.c.id, table.c.object).where(done).order_by(table.c.ended.desc()).offset(REMEMBERED)
+    old = [(row.id, row.object) for row in connection.execute(chosen.limit(1_000))]
+    for name, _ in old:
+        connection.execute(update(table).where(table.c.id == name).values(state=FORGOTTEN, object=""))
+    return old
 
 
 def find_run(connection: Connection, org: str, run: str) -> Run:

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from graphsvc.detect.explain import power_of_ten
+from graphsvc.detect.tags import FARM
 from graphsvc.model.errors import Denied, InvalidQuery, NotFound
+from graphsvc.model.hints import hint
 from graphsvc.rings import store
 from graphsvc.rings.judged import UNJUDGED, Standing, fold
 from graphsvc.rings.kept import Known, Result, Ring
@@ -36,8 +38,6 @@ BATCH = 100
 RECORDS = 20_000
 """So many records are looked up at once."""
 TOTALS = ("rings", "claims", "accounts", "links", "excluded_hubs")
-FARM = "account farm"
-"""A tag that rests on what the ring does not cite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,10 @@ class RingsView:
     async def rings(self, run: str | None, wanted: Wanted, first: int, after: str | None) -> KeptRings | None:
         """The rings of a run (None: the last) that are wanted and may be seen, ranked, after one of them."""
         opened = await self.open(run)
+        for kind in wanted.kinds or ():
+            if kind not in self._core.schema.kinds:
+                message = f"there is no such kind; {hint(kind, self._core.schema.kinds)}"
+                raise InvalidQuery(message, code="unknown_kind", where="kinds")
         if opened is None:
             return None
         if wanted.significant is not None and not opened.covered:
@@ -298,7 +302,7 @@ def _following(listed: list[T], ids: Sequence[str], after: str | None) -> list[T
 
 
 def tag_of(tag: str, covered: bool) -> str | None:
-    """A ring's tag as it is told."""
+    """A ring's tag as it is told: an account farm is one by a hub that the ring does not cite."""
     return None if not tag or (tag == FARM and not covered) else tag
 
 

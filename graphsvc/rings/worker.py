@@ -224,10 +224,13 @@ class RingWorker:
         name, secret = kept.seal(core.payloads.store, run.id, result)
         core.payloads.keys.keep(secret)
 
+        old = list[tuple[str, str]]()
+
         def effects(connection: Connection, index: int, t: str) -> None:
             done = {"analysed": analysed.digest, "object": name, "totals": found.totals}
             store.end(connection, run.id, FINISHED, (index, t), **done)
             store.enter_rings(connection, run.org, ids, index)
+            old.extend(store.forget(connection, run.org))
 
         try:
             await asyncio.wrap_future(core.ledger.append(_entry(core, run, analysed, result, effects)))
@@ -240,6 +243,9 @@ class RingWorker:
                 # Cancelled meanwhile.
                 raise _Stopped from None
             raise
+        for former, their in old:
+            core.payloads.store.remove(their)
+            core.payloads.keys.remove(kept.secret_of(former))
         return True
 
     def _fail(self, run: Run, code: str) -> None:

@@ -17,7 +17,10 @@ RingName = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class RingRun(Shape):
-    """A search for rings by the caller's organisation. state: waiting, running, done, failed or cancelled."""
+    """A search for rings by the caller's organisation.
+
+    state: waiting, running, done, failed, cancelled, or forgotten: its result is kept no longer.
+    """
 
     id: ID
     index: int

@@ -54,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
     "local": {"api", "app", "auth", "graph", "ledger", "lifecycle", "model", "projection", "settings"},
     # What an organisation runs on its own machines, and the command line of all.
     "client": {"importers", "model", "wire"},
-    "demo": {"client", "local", "model"},
+    "demo": {"client", "local", "model", "wire"},
     "edgelists": {"detect", "model"},
     "cli": {
         *PARTS,
