@@ -128,11 +128,15 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """A run's result: what was found, and the ids of its rings in their order; ``known`` has those and older ones."""
+    """A run's result: what was found, and the ids of its rings in their order; ``known`` has those and older ones.
+
+    ``salt`` is that of the digest of what was analysed: with it the digest can be checked against the claims.
+    """
 
     found: Found
     ids: list[str]
     known: list[Known]
+    salt: bytes = b""
 
     def ring(self, place: int) -> Ring:
         """The ring at a place (rank less one)."""

@@ -54,6 +54,7 @@ class _Analysed:
     scope: Scope
     claims: ClaimArrays
     apart: Apart
+    salt: bytes
     digest: str
 
 
@@ -178,7 +179,7 @@ class RingWorker:
             wanted = [lid for lid, label in scope.labels.items() if label.owner in body.agencies]
             claims = chosen(claims, np.isin(claims.lid, np.array(wanted, dtype=np.int64)))
         salt = secrets.token_bytes(32)
-        return _Analysed(scope, *take_apart(claims, scope), _digest(salt, claims))
+        return _Analysed(scope, *take_apart(claims, scope), salt, _digest(salt, claims))
 
     async def _found(self, run: Run, analysed: _Analysed) -> Found | str:
         apart, loop = analysed.apart, asyncio.get_running_loop()
@@ -219,7 +220,7 @@ class RingWorker:
             last = store.last_done(connection, run.org)
         known: list[Known] = [] if last is None else self._results.of(last).known
         ids, known = name_rings(run.id, found.heads, known)
-        result = Result(found, ids, known)
+        result = Result(found, ids, known, analysed.salt)
         self._now = (run.id, "store")
         name, secret = kept.seal(core.payloads.store, run.id, result)
         core.payloads.keys.keep(secret)
