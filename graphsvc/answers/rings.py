@@ -107,7 +107,9 @@ def take_apart(claims: ClaimArrays, scope: Scope) -> tuple[ClaimArrays, Apart]:
     return replace(claims, src=source * count + world, dst=target * count + world), Apart(worlds, ids)
 
 
-async def node_names(core: Core, scope: Scope, apart: Apart, numbers: Sequence[int], now: int | None = None) -> list[str]:
+async def node_names(
+    core: Core, scope: Scope, apart: Apart, numbers: Sequence[int], now: int | None = None
+) -> list[str]:
     """Names that break ties between nodes of rings: the key where it is visible, else a handle."""
     handles, names = core.handles(scope.principal.org), dict[int, str]()
     for world, there in apart.by_world(numbers).items():

@@ -26,6 +26,7 @@ from graphsvc.cli import (
     policy,
     policyversions,
     rebuild,
+    rings,
     run,
     scan,
     sharing,
@@ -90,7 +91,8 @@ app.command("doctor")(doctor.doctor)
 app.command("reapply")(doctor.reapply)
 app.command("subject-access")(access.subject_access)
 app.add_typer(members.app, name="members")
-app.add_typer(keptrings.app, name="rings")
+app.add_typer(rings.app, name="rings")
+keptrings.add(rings.app)
 app.add_typer(policy.app, name="policy")
 policyversions.add(policy.app)
 

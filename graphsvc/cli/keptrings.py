@@ -11,7 +11,7 @@ import typer
 
 from graphsvc.cli.options import FootingOptions, Page, grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.rings import Order, app
+from graphsvc.cli.rings import Order
 from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.client.profile import read_profile
 from graphsvc.client.questions import COMPARE_RUNS, RING_RUNS
@@ -75,10 +75,10 @@ class Filter:
     def asked(self) -> dict[str, Any]:
         """The arguments of the question."""
         words = {"kinds": self.kind or None, "agencies": self.agency or None}
-        return {"tag": self.tag, "significant": self.significant, "verdict": self.verdict, **words}
+        said = {"tag": self.tag, "significant": self.significant, "verdict": self.verdict, **words}
+        return {"filter": said}
 
 
-@app.command("search")
 @grouped
 def search(
     *,
@@ -108,7 +108,6 @@ def search(
         tell(wait_for(client, made.id, WAIT) if wait else made, json)
 
 
-@app.command("runs")
 @grouped
 def runs(*, page: Page, profile: ProfileOption = None, json: JsonFlag = False) -> None:
     """List the searches of your organisation, newest first."""
@@ -126,7 +125,6 @@ def runs(*, page: Page, profile: ProfileOption = None, json: JsonFlag = False) -
     page.tell_more(indexes)
 
 
-@app.command("cancel")
 def cancel(
     run: Annotated[str, typer.Argument(help="A search's id.")],
     sign: SignOption,
@@ -137,7 +135,6 @@ def cancel(
     _act(profile, sign, run, CancelDetection(), json)
 
 
-@app.command("list")
 @grouped
 def listing(
     *,
@@ -169,7 +166,6 @@ def _row(one: KeptRing) -> tuple[object, ...]:
     )
 
 
-@app.command("show")
 @grouped
 def show(
     ring: RingArgument,
@@ -193,7 +189,6 @@ def show(
     _tell_report(found)
 
 
-@app.command("save")
 @grouped
 def save(
     *,
@@ -219,7 +214,6 @@ def save(
     typer.echo(f"{len(files)} rings in {out}")
 
 
-@app.command("compare")
 @grouped
 def compare(
     earlier: Annotated[str, typer.Argument(help="The earlier search's id.")],
@@ -252,7 +246,6 @@ def compare(
         typer.echo(f"there are more: go on with --after {found.next_after}")
 
 
-@app.command("accept")
 def accept(
     ring: RingArgument,
     *,
@@ -268,7 +261,6 @@ def accept(
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
-@app.command("dismiss")
 def dismiss(
     ring: RingArgument, *, reason: ReasonOption, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
@@ -276,7 +268,6 @@ def dismiss(
     _act(profile, sign, ring, DismissRing(reason=reason), json)
 
 
-@app.command("reopen")
 def reopen(
     ring: RingArgument, *, reason: ReasonOption, sign: SignOption, profile: ProfileOption = None, json: JsonFlag = False
 ) -> None:
@@ -284,7 +275,6 @@ def reopen(
     _act(profile, sign, ring, ReopenRing(reason=reason), json)
 
 
-@app.command("annotate")
 def annotate(
     ring: RingArgument,
     *,
@@ -297,7 +287,6 @@ def annotate(
     _act(profile, sign, ring, AnnotateRing(text=text), json)
 
 
-@app.command("merge")
 def merge(
     ring: RingArgument,
     *,
@@ -311,7 +300,6 @@ def merge(
     _act(profile, sign, ring, MergeRings(reason=reason, rings=tuple(other or ())), json)
 
 
-@app.command("split")
 def split(
     ring: RingArgument,
     *,
@@ -366,3 +354,20 @@ def _tell_report(found: RingReportFile) -> None:
     if found.judgements:
         judged = ((one.index, one.at, one.person, one.action, one.text) for one in found.judgements)
         table(("ledger", "when", "who", "what", "text"), judged, "\nWhat was judged")
+
+
+def add(app: typer.Typer) -> None:
+    """Add these commands to those about files."""
+    app.command("search")(search)
+    app.command("runs")(runs)
+    app.command("cancel")(cancel)
+    app.command("list")(listing)
+    app.command("show")(show)
+    app.command("save")(save)
+    app.command("compare")(compare)
+    app.command("accept")(accept)
+    app.command("dismiss")(dismiss)
+    app.command("reopen")(reopen)
+    app.command("annotate")(annotate)
+    app.command("merge")(merge)
+    app.command("split")(split)

@@ -75,8 +75,7 @@ RING_RUNS: Question[list[RingRun]] = Question("ringRuns", list[RingRun], "first:
 KEPT_RINGS: Question[KeptRings | None] = Question(
     "keptRings",
     KeptRings | None,
-    "run: ID, tag: String, significant: Boolean, kinds: [String!], agencies: [String!], verdict: String, first: Int!, "
-    "afterRing: ID",
+    "run: ID, filter: RingFilter, first: Int!, afterRing: ID",
 )
 RING: Question[RingReportFile | None] = Question(
     "ring", RingReportFile | None, "id: ID!, run: ID, removed: [String!], hoursFromUtc: Int!"

@@ -58,7 +58,7 @@ class RingStory:
         stage, ring = self._stage, report.ring.id
         stage.say(f'[dim]$ graphsvc rings accept {ring} --note "…" --sign analyst.pem[/dim]')
         self._members.act(ANALYST, "accept-ring", ring, {"note": "The same crew as in the seizure."})
-        page = self._client.read(KEPT_RINGS, {"first": MOST, "verdict": "accepted"}, self._footing)
+        page = self._client.read(KEPT_RINGS, {"first": MOST, "filter": {"verdict": "accepted"}}, self._footing)
         accepted = [] if page is None else page.rings
         stage.expect("what is judged stands beside what is computed", [one.id for one in accepted] == [ring], accepted)
         unchanged = accepted[:1] and (accepted[0].rank, accepted[0].score) == (rings[ring].rank, rings[ring].score)

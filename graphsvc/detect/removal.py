@@ -32,10 +32,9 @@ def without(accounts: Sequence[int], shared: Iterable[Collection[int]], removed:
         return one
 
     for users in shared:
-        first, *others = [one for one in users if one in parent] or [None]
-        for other in others:
-            if first is not None and other is not None:
-                parent[root(other)] = root(first)
+        there = [one for one in users if one in parent]
+        for other in there[1:]:
+            parent[root(other)] = root(there[0])
     sizes: dict[int, int] = {}
     for one in left:
         sizes[root(one)] = sizes.get(root(one), 0) + 1

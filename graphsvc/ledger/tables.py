@@ -444,8 +444,8 @@ ring_runs = Table(
     Column("totals", JSON),
 )
 Index("ring_runs_org", ring_runs.c.org, ring_runs.c.index)
-"""Searches for rings: ``said`` is the signed body, ``state`` waiting, done, forgotten, failed or cancelled; ``object`` the result.
-What runs is waiting too: nothing is lost where it is cut off."""
+"""Searches for rings: ``said`` is the signed body, ``object`` the result. ``state`` is waiting, done, forgotten, failed
+or cancelled. What runs is waiting too: nothing is lost where it is cut off."""
 
 rings = Table(
     "rings",

@@ -20,7 +20,7 @@ from graphsvc.model.hints import hint
 from graphsvc.model.times import epoch
 from graphsvc.policy.footings import check_footing
 from graphsvc.rings import store
-from graphsvc.rings.store import CANCELLED, WAITING, Run, footing_of
+from graphsvc.rings.store import CANCELLED, Run, footing_of
 from graphsvc.rings.views import run_shape
 from graphsvc.wire.rings import CancelDetection, DetectRings
 from graphsvc_verify.meaning import run_id
@@ -48,9 +48,7 @@ class Detecting:
             own = (one for one in store.waiting(connection) if one.org == act.org)
             if sum(1 for _ in own) >= MOST_WAITING:
                 raise Conflict("so many searches of your organisation wait: cancel some", code="too_many_waiting")
-            none = {"ended": None, "ended_at": "", "why": "", "analysed": "", "object": ""}
-            who = {"org": act.org, "person": act.person, "roles": act.roles}
-            store.begin(connection, Run(id=name, **who, index=index, t=t, said=dict(act.body), state=WAITING, **none))
+            store.begin(connection, Run(name, act.org, act.person, act.roles, index, t, dict(act.body)))
 
         appended = await write(self.core, act, begin)
         self.wake()
@@ -122,8 +120,7 @@ def parameters_of(body: DetectRings) -> Parameters:
     kinds = Kinds(cap=body.hub_cap)
     if body.kinds:
         kinds = Kinds(kinds.actors, body.kinds, body.hub_cap)
-    given = {"min_accounts": body.min_accounts, "resolution": body.resolution, "seed": body.seed, "order": body.order}
-    return Parameters(kinds=kinds, **given)
+    return Parameters(kinds, body.resolution, body.min_accounts, None, body.seed, body.order)
 
 
 def window_of(body: DetectRings) -> tuple[int | None, int | None]:

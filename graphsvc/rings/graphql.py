@@ -9,6 +9,7 @@ import strawberry
 from graphsvc.answers.graphql import reading_of
 from graphsvc.api.arguments import LEDGER_INDEX, MAX_NAME, PAGE, Kinds, Many, Text, Within
 from graphsvc.api.fields import Info, mutation, question
+from graphsvc.api.types import given
 from graphsvc.detect.tags import FARM, HOUSEHOLD, WORKPLACE
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.model.hints import hint
@@ -22,14 +23,23 @@ VERDICTS = (OPEN, ACCEPTED, DISMISSED)
 First = Annotated[int, PAGE]
 Name = Annotated[strawberry.ID, Text(MAX_NAME)]
 MaybeName = Annotated[strawberry.ID | None, Text(MAX_NAME)]
-Word = Annotated[str | None, Text(MAX_NAME)]
-Words = Annotated[list[str] | None, Kinds()]
+
+
+@given
+class RingFilter:
+    """Which rings are wanted; what is left out or null leaves all."""
+
+    tag: str | None = strawberry.field(
+        default=None, description="household, workplace, account farm, or none for those without one."
+    )
+    significant: bool | None = strawberry.field(default=None, description="Whether chance may explain them.")
+    kinds: list[str] | None = strawberry.field(default=None, description="Kinds, one of which they share.")
+    agencies: list[str] | None = strawberry.field(default=None, description="Owners, one of whose records they cite.")
+    verdict: str | None = strawberry.field(default=None, description="open, accepted or dismissed.")
 
 
 @question(cost=2)
-async def ring_runs(
-    info: Info, first: First = 50, before: Annotated[int | None, LEDGER_INDEX] = None
-) -> list[RingRun]:
+async def ring_runs(info: Info, first: First = 50, before: Annotated[int | None, LEDGER_INDEX] = None) -> list[RingRun]:
     """The searches for rings of the caller's organisation, newest first."""
     return await info.context.in_turn(_rings(info).runs(first, before))
 
@@ -39,23 +49,12 @@ async def kept_rings(
     info: Info,
     *,
     run: MaybeName = None,
-    tag: Word = None,
-    significant: bool | None = None,
-    kinds: Words = None,
-    agencies: Words = None,
-    verdict: Word = None,
+    filter: RingFilter | None = None,
     first: First = 50,
     after_ring: MaybeName = None,
 ) -> KeptRings | None:
-    """The rings that a search found (none named: the last one), ranked, as far as all that they cite may be seen.
-
-    tag: household, workplace, account farm, or none for those without one. kinds: of what they share. agencies: whose
-    records they cite. verdict: open, accepted or dismissed.
-    """
-    for where, word, words in (("tag", tag, TAGS), ("verdict", verdict, VERDICTS)):
-        if word is not None and word not in words:
-            raise InvalidQuery(f"there is no such {where}; {hint(word, words)}", code="out_of_range", where=where)
-    wanted = Wanted(tag, significant, kinds, agencies, verdict)
+    """The rings that a search found (none named: the last one), ranked, as far as all that they cite may be seen."""
+    wanted = Wanted() if filter is None else _wanted(filter)
     return await info.context.in_turn(_rings(info).rings(run, wanted, first, after_ring))
 
 
@@ -82,6 +81,18 @@ async def compare_runs(
 ) -> RingComparison | None:
     """Two searches, ring by ring: who joined, who left, what is new and what is gone."""
     return await info.context.in_turn(_rings(info).compare(earlier, later, first, after_ring))
+
+
+def _wanted(filter: RingFilter) -> Wanted:
+    for name, words in (("tag", TAGS), ("verdict", VERDICTS)):
+        word = getattr(filter, name)
+        if word is not None and word not in words:
+            message = f"there is no such {name}; {hint(word, words)}"
+            raise InvalidQuery(message, code="out_of_range", where=f"filter/{name}")
+    for name in ("kinds", "agencies"):
+        if getattr(filter, name) is not None:
+            Kinds()(f"filter/{name}", getattr(filter, name))
+    return Wanted(filter.tag, filter.significant, filter.kinds, filter.agencies, filter.verdict)
 
 
 def _rings(info: Info) -> RingsView:

@@ -32,7 +32,7 @@ MOST_NETWORK, MOST_REMOVALS = 50, 20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a ring: accounts by handle to do without, and how many hours east of Greenwich its nights are."""
+    """What is asked of a ring: accounts by handle to do without, and how many hours east of UTC its nights are."""
 
     removed: Sequence[str] = ()
     hours_from_utc: int = 0

@@ -40,12 +40,12 @@ class Run:
     index: int
     t: str
     said: dict[str, Any]
-    state: str
-    ended: int | None
-    ended_at: str
-    why: str
-    analysed: str
-    object: str
+    state: str = WAITING
+    ended: int | None = None
+    ended_at: str = ""
+    why: str = ""
+    analysed: str = ""
+    object: str = ""
     totals: dict[str, Any] | None = None
 
     @property

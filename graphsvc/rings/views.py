@@ -102,12 +102,12 @@ class RingsView:
         for kind in wanted.kinds or ():
             if kind not in self._core.schema.kinds:
                 message = f"there is no such kind; {hint(kind, self._core.schema.kinds)}"
-                raise InvalidQuery(message, code="unknown_kind", where="kinds")
+                raise InvalidQuery(message, code="unknown_kind", where="filter/kinds")
         if opened is None:
             return None
         if wanted.significant is not None and not opened.covered:
             message = "what is significant rests on records that you may not analyse now: ask without this"
-            raise InvalidQuery(message, code="not_covered", where="significant")
+            raise InvalidQuery(message, code="not_covered", where="filter/significant")
         places = await asyncio.to_thread(lambda: [n for n in opened.order() if self._may_be(opened, n, wanted)])
         places, shown = _following(places, [opened.result.ids[n] for n in places], after), list[KeptRing]()
         async with self.reading.heavy():
@@ -121,9 +121,9 @@ class RingsView:
         page = shown[:first]
         following = page[-1].id if len(shown) > first else None
         for one in page:
-            place = opened.result.place(one.id)
-            assert place is not None
-            self.note(opened.result.ring(place).evidence)
+            listed = self._ring_of(opened, one.id)
+            assert listed is not None
+            self.note(listed.evidence)
         return KeptRings(run=self.run_of(opened.run), rings=page, next_after=following)
 
     async def compare(self, earlier: str, later: str, first: int, after: str | None) -> RingComparison | None:
@@ -138,10 +138,9 @@ class RingsView:
         async with self.reading.heavy():
             while ids and len(changes) <= first:
                 batch, ids = ids[:BATCH], ids[BATCH:]
-                pairs = [(ring, *(self._ring_of(opened, ring) for opened in (one, two))) for ring in batch]
+                pairs = [(name, self._ring_of(one, name), self._ring_of(two, name)) for name in batch]
                 await self.look_up(n for _, *both in pairs for ring in both if ring for n in ring.evidence)
-                seen = [(ring, *(r if r and self.is_visible(r) else None for r in both)) for ring, *both in pairs]
-                changes += await self._changes((one, two), [pair for pair in seen if any(pair[1:])])
+                changes += await self._changes((one, two), pairs)
         page = changes[:first]
         return RingComparison(
             earlier=self.run_of(one.run),
@@ -154,8 +153,10 @@ class RingsView:
         self, opened: tuple[Opened, Opened], pairs: Sequence[tuple[str, Ring | None, Ring | None]]
     ) -> list[RingChange]:
         found = list[RingChange]()
-        for name, old, new in pairs:
-            found.append(await self.change(name, (opened[0], old), (opened[1], new)))
+        for name, *both in pairs:
+            old, new = (ring if ring is not None and self.is_visible(ring) else None for ring in both)
+            if old is not None or new is not None:
+                found.append(await self.change(name, (opened[0], old), (opened[1], new)))
         return found
 
     async def change(
@@ -293,9 +294,8 @@ class RingsView:
         return None if place is None else opened.result.ring(place)
 
 
-
 def _following(listed: list[T], ids: Sequence[str], after: str | None) -> list[T]:
-    """What comes after the ring ``after`` among things of which ``ids`` are the rings; nothing where it is not there."""
+    """What comes after the ring ``after``, ``ids`` being the rings of what is listed; nothing where it is not there."""
     if after is None:
         return listed
     return listed[list(ids).index(after) + 1 :] if after in ids else []

@@ -1,8 +1,8 @@
 """Searches for rings, one by one: what is analysed is entered in the ledger before anybody sees what was found.
 
 What a crash leaves: a search is in the ledger from the moment that it was asked for, and waits there until an entry
-ends it. The result is stored, sealed, before that entry: where the service is killed in between, the next start searches
-again, and a stored result that no entry names is of no use to anybody, since its key was kept for nothing that is told.
+ends it. The result is stored, sealed, before that entry: where the service is killed in between, the next start
+searches again, and nobody is ever shown the result that was stored for nothing.
 """
 
 from __future__ import annotations
@@ -141,17 +141,20 @@ class RingWorker:
         return True
 
     async def _search(self, run: Run) -> None:
-        code, before, found = ScopeMoved.code, None, None
+        code = ScopeMoved.code
+        before: _Analysed | None = None
+        found: Found | None = None
         try:
             for _ in range(ATTEMPTS):
                 # 1. What may be analysed at the ledger's head.
                 analysed = await self._analysed(run)
                 # 2. Searched, unless access rules have changed and that changed nothing of it.
                 if found is None or before is None or not _same(before, analysed):
-                    found = await self._found(run, analysed)
-                    if isinstance(found, str):
-                        code, found = found, None
+                    made = await self._found(run, analysed)
+                    if isinstance(made, str):
+                        code, found = made, None
                         continue
+                    found = made
                 # 3. Stored, then entered, then told.
                 if await self._finish(run, analysed, found):
                     return
@@ -280,11 +283,11 @@ def _same(one: _Analysed, other: _Analysed) -> bool:
 
 def _digest(salt: bytes, claims: ClaimArrays) -> str:
     """A salted digest of claims in an order of their own: which records, what links, which times, under what labels."""
-    columns = [claims.rec, claims.lid, claims.since, claims.until, claims.src, claims.dst, claims.kind]
+    columns = (claims.rec, claims.lid, claims.since, claims.until, claims.src, claims.dst, claims.kind.astype(np.int64))
     order = np.lexsort(columns)
     made = sha256(salt)
     for column in columns:
-        made.update(np.ascontiguousarray(column[order].astype("<i8")).tobytes())
+        made.update(column[order].astype("<i8").tobytes())
     return f"sha256:{made.hexdigest()}"
 
 
@@ -307,7 +310,9 @@ def _entry(core: Core, run: Run, analysed: _Analysed, result: Result, effects: A
     return EntryDraft(
         type=READ,
         who=who,
-        **stated,
+        purpose=said.purpose,
+        basis=said.legal_basis,
+        case=said.case,
         policy=scope.policy,
         at=scope.at,
         requester=run.org,

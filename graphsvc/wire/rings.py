@@ -8,7 +8,8 @@ from msgspec import Meta
 
 from graphsvc.model.slugs import Slug
 from graphsvc.wire.acts import Body, Handle, Moment, Note, Reason, Text
-from graphsvc.wire.answers import Entity, Reason as CitedReason, Setting
+from graphsvc.wire.answers import Entity, Setting
+from graphsvc.wire.answers import Reason as CitedReason
 from graphsvc.wire.shapes import ID, Shape, told
 
 MAX_MERGED, MAX_PARTS, MAX_PART = 100, 50, 500
@@ -69,7 +70,6 @@ class KeptRing(Shape):
     significant: bool | None
     expected: Annotated[str | None, told("An upper estimate of how many such groups chance makes.")]
     network: Annotated[ID, told("The same for all rings of a run that go-betweens or common members join.")]
-    new: Annotated[bool, told("No earlier run had found it.")]
     verdict: Annotated[str, told("open, accepted or dismissed, by the last judgement.")]
     merged_with: list[ID]
 

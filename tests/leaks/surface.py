@@ -120,8 +120,9 @@ def _explain_places(seen: Seen) -> Iterator[Arguments]:
 def _kept_rings(seen: Seen) -> Iterator[Arguments]:
     run, ring = seen.handle("own run"), seen.handle("own ring")
     yield {"run": run, "first": 100}
-    yield {"run": run, "tag": "none", "significant": False, "verdict": "open", "first": 5, "afterRing": ring}
-    yield {"kinds": _NAMED_KINDS, "agencies": ["pasar", "tide", "drift"], "first": 100}
+    few = {"tag": "none", "significant": False, "verdict": "open"}
+    yield {"run": run, "filter": few, "first": 5, "afterRing": ring}
+    yield {"filter": {"kinds": _NAMED_KINDS, "agencies": ["pasar", "tide", "drift"]}, "first": 100}
 
 
 def _ring(seen: Seen) -> Iterator[Arguments]:

@@ -1,4 +1,4 @@
-"""Searches for rings at a service: a job that ends whatever happens, kept for who asked, seen by whom its claims allow."""
+"""Searches for rings at a service: jobs that end whatever happens, kept for who asked, seen by whom claims allow."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class World:
         assert run.state == "done", run
         return run
 
-    def listed(self, run: str | None = None, footing: Footing = FOOTING, **more: Any) -> list[KeptRing]:
-        found = self.client.read(KEPT_RINGS, {"run": run, "first": 500, **more}, footing)
+    def listed(self, run: str | None = None, footing: Footing = FOOTING, **wanted: Any) -> list[KeptRing]:
+        found = self.client.read(KEPT_RINGS, {"run": run, "first": 500, "filter": wanted}, footing)
         assert found is not None
         return found.rings
 

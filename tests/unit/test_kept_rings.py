@@ -116,7 +116,8 @@ def test_what_a_removal_leaves_is_what_networkx_leaves() -> None:
         assert (found.pieces, found.largest, found.left) == (len(parts), parts[-1] if parts else 0, len(graph))
     # Two triangles that one account joins: it is missed most, and nobody else is.
     joined = [(1, 2), (2, 3), (1, 3), (3, 4), (4, 5), (3, 5)]
-    assert [(one.accounts, one.pieces, one.largest) for one in most_missed([1, 2, 3, 4, 5], joined, 9)] == [((3,), 2, 2)]
+    missed = most_missed([1, 2, 3, 4, 5], joined, 9)
+    assert [(one.accounts, one.pieces, one.largest) for one in missed] == [((3,), 2, 2)]
 
 
 def test_what_lies_around_a_ring_is_cited_step_by_step() -> None:
@@ -133,7 +134,8 @@ def test_what_lies_around_a_ring_is_cited_step_by_step() -> None:
         ("Listing", 12, "SEIZED_IN", 42, "Seizure", -1),
     ]
     one, other = around(arrays(rows), [(1, 2), (7,)], [(5,), ()])
-    assert [(advert.entity, advert.since, advert.record) for advert in one.adverts] == [(10, night, 0), (11, UNKNOWN, 1)]
+    adverts = [(advert.entity, advert.since, advert.record) for advert in one.adverts]
+    assert adverts == [(10, night, 0), (11, UNKNOWN, 1)]
     assert one.products == {20: (0, 2), 21: (3,)}
     assert one.seizures == {40: (4, 5), 41: (6,)}, "what another account posted is no part of it"
     assert not other.adverts and not other.products and not other.seizures
@@ -189,7 +191,8 @@ def test_a_window_takes_what_is_of_its_time_and_what_has_none() -> None:
     rows = [("Account", 1, "USES", 2, "Phone", at) for at in (100, 200, 300, -1)]
     claims = arrays(rows)
     assert in_window(claims, 150, 250).rec.tolist() == [1, 3]
-    assert in_window(claims, None, 200).rec.tolist() == [0, 1, 3] and in_window(claims, 201, None).rec.tolist() == [2, 3]
+    assert in_window(claims, None, 200).rec.tolist() == [0, 1, 3]
+    assert in_window(claims, 201, None).rec.tolist() == [2, 3]
     assert len(in_window(claims, None, None)) == 4
 
 

@@ -308,9 +308,9 @@ def _rings(deed: Deed) -> Meaning:
 
 def _search(deed: Deed) -> Meaning:
     base, run = _rings(deed), run_id(deed)
-    footing = tuple(deed.said.get(name) or None for name in ("purpose", "legalBasis", "case"))
+    purpose, basis, case = (deed.said.get(name) or None for name in ("purpose", "legalBasis", "case"))
     facts, body = ({**said, "run": run} for said in (base.facts, base.body))
-    return Meaning(base.type, facts, body, footing=footing, parties=base.parties)
+    return Meaning(base.type, facts, body, footing=(purpose, basis, case), parties=base.parties)
 
 
 def run_id(deed: Deed) -> str:
