@@ -105,14 +105,14 @@ def search(
     with reach.client() as client:
         made = sign_and_send(reach, client, sign, ("rings", body))
         assert isinstance(made, RingRun)
-        tell(wait_for(client, made.id, WAIT) if wait else made, json)
+        tell(wait_for(client, made.id, WAIT, stated) if wait else made, json)
 
 
 @grouped
-def runs(*, page: Page, profile: ProfileOption = None, json: JsonFlag = False) -> None:
-    """List the searches of your organisation, newest first."""
-    with read_profile(profile).client() as client:
-        found = client.read(RING_RUNS, page.asked)
+def runs(*, footing: FootingOptions, page: Page, profile: ProfileOption = None, json: JsonFlag = False) -> None:
+    """List the searches of your organisation, newest first; totals on a footing that allows what they analysed."""
+    with read_profile(profile).client(signed=footing.signed) as client:
+        found = client.read(RING_RUNS, page.asked, footing.footing)
     indexes = [one.index for one in found]
     if json:
         write_json({"ringRuns": found, "nextBefore": page.next_before(indexes)})

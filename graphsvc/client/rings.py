@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.client.questions import KEPT_RINGS, RING, RING_RUNS
@@ -14,6 +14,7 @@ from graphsvc.wire.rings import KeptRing, RingReportFile, RingRun
 if TYPE_CHECKING:
     from graphsvc.client.service import Client
 
+NO_FOOTING = Footing()
 ENDED = ("done", "forgotten", "failed", "cancelled")
 PAGE = 100
 EACH = 0.5
@@ -22,10 +23,10 @@ FORMAT = "graphsvc-rings-1"
 """The format of ``graphsvc rings detect --out``, of which ``graphsvc rings report`` draws pictures."""
 
 
-def find_run(client: Client, run: str) -> RingRun:
-    """A search of the caller's organisation, by its id. Raises NotFound."""
+def find_run(client: Client, run: str, footing: Footing = NO_FOOTING) -> RingRun:
+    """A search of the caller's organisation, by its id; totals on a footing that allows them. Raises NotFound."""
     before: int | None = None
-    while found := client.read(RING_RUNS, {"first": PAGE, "before": before}):
+    while found := client.read(RING_RUNS, {"first": PAGE, "before": before}, footing):
         for one in found:
             if one.id == run:
                 return one
@@ -33,11 +34,10 @@ def find_run(client: Client, run: str) -> RingRun:
     raise NotFound("there is no such search", where=run)
 
 
-def wait_for(client: Client, run: str, seconds: float, tell: Callable[[RingRun], None] = lambda _: None) -> RingRun:
-    """The search once it has ended; ``tell`` hears how it stands. Raises Unavailable after ``seconds``."""
+def wait_for(client: Client, run: str, seconds: float, footing: Footing = NO_FOOTING) -> RingRun:
+    """The search once it has ended. Raises Unavailable after ``seconds``."""
     until = time.monotonic() + seconds
-    while (found := find_run(client, run)).state not in ENDED:
-        tell(found)
+    while (found := find_run(client, run, footing)).state not in ENDED:
         if time.monotonic() > until:
             raise Unavailable("the search goes on; look again later", code="still_running", where=run)
         time.sleep(EACH)

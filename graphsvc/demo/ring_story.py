@@ -34,7 +34,7 @@ class RingStory:
         stage.say(f"[dim]$ graphsvc rings search {_options(footing)} --wait --sign analyst.pem[/dim]")
         said = {"purpose": footing.purpose, "legalBasis": footing.legal_basis, "case": footing.case}
         made = self._members.act(ANALYST, "detect-rings", "rings", said)
-        run = wait_for(self._client, made["id"], PATIENCE)
+        run = wait_for(self._client, made["id"], PATIENCE, footing)
         stage.expect("it ends, and its entry says what was analysed", run.state == "done" and bool(run.analysed), run)
         page = self._client.read(KEPT_RINGS, {"run": run.id, "first": MOST}, footing)
         rings = [] if page is None else page.rings
