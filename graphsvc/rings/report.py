@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from graphsvc.detect.around import hours
 from graphsvc.detect.evidence import DAY, EARLIEST, LATEST
-from graphsvc.detect.explain import CHANCE
+from graphsvc.detect.explain import ON_ALL
 from graphsvc.detect.removal import Removal, most_missed, without
 from graphsvc.rings.judged import UNJUDGED, Judged
 from graphsvc.rings.kept import Cited, Ring
@@ -66,7 +66,7 @@ async def report(view: RingsView, name: str, run: str | None, question: Question
         await view.look_up(ring.cited)
         if not view.is_visible(ring):
             return None
-        shown = await _shown(view, ring)
+        shown = await _shown(view, ring, opened.covered)
         network = await _network(view, opened, name, ring)
         change = await _change(view, opened, name, ring)
     return await asyncio.to_thread(_report, view, (opened, place), shown, (network, change), question)
@@ -91,12 +91,12 @@ def _report(
         identifiers=_identifiers(view, shown),
         cycles=ring.cycles,
         reasons=_reasons(view, ring, opened.covered),
-        brokers=_cited(view, shown, ring.brokers),
+        brokers=_cited(view, shown, ring.brokers) if opened.covered else [],
         excluded_hubs=_cited(view, shown, ring.hubs),
         adverts=_adverts(view, ring, question.hours_from_utc),
         products=_cited(view, shown, ring.products),
         seizures=_cited(view, shown, ring.seizures),
-        go_betweens=_cited(view, shown, ring.between),
+        go_betweens=_cited(view, shown, ring.between) if opened.covered else [],
         network=around[0],
         removals=_removals(shown, question.removed),
         change=around[1],
@@ -105,9 +105,9 @@ def _report(
     )
 
 
-async def _shown(view: RingsView, ring: Ring) -> _Shown:
+async def _shown(view: RingsView, ring: Ring, covered: bool) -> _Shown:
     """Every entity that the report names, where it and what says so may be seen."""
-    beside = (*ring.brokers, *ring.hubs, *ring.between, *ring.products, *ring.seizures)
+    beside = (*(ring.between if covered else ()), *ring.hubs, *ring.products, *ring.seizures)
     wanted = dict.fromkeys(ring.accounts)
     wanted |= dict.fromkeys(one.entity for one in ring.shared if one.entity is not None)
     wanted |= dict.fromkeys(entity for entity, records in beside if _all_visible(view, records, ring))
@@ -170,7 +170,7 @@ def _reasons(view: RingsView, ring: Ring, covered: bool) -> list[Reason]:
     found = list[Reason]()
     for line in ring.reasons:
         lids = view.visible(line.records, ring.world)
-        if len(lids) == len(line.records) and (covered or not line.text.startswith(CHANCE)):
+        if len(lids) == len(line.records) and (covered or not line.text.startswith(ON_ALL)):
             found.append(Reason(text=line.text, records=view.reading.shapes.cite(lids), record_count=len(lids)))
     return found
 

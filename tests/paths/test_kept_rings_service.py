@@ -211,6 +211,24 @@ def test_a_ring_is_there_for_whom_its_claims_are(
     assert world.client.read(RING, {"id": file.ring.id, "hoursFromUtc": 0}, FOOTING) is None
 
 
+def test_ranks_chance_and_totals_are_for_who_may_analyse_all_of_it(world: World) -> None:
+    own = [f"{world.name}q{n}" for n in range(SIZE)]
+    rows = [row(own[(n + step) % SIZE], world.base + 500 + n) for n in range(SIZE) for step in (0, 1, 2)]
+    world.submit(rows, "police-ke")
+    run = world.search()
+    listed = world.listed(run.id, Footing())
+    files = [report_of(world.client, one.id, Footing(), {"run": run.id}) for one in listed]
+    (file,) = (one for one in files if f"account:{SITE}:{own[0]}" in world.keys(one))
+    ring = file.ring
+    assert ring.agencies == ["police-ke"] and ring.core == SIZE and ring.network == ring.id
+    assert (ring.rank, ring.significant, ring.expected, file.run.rings, file.network) == (None, None, None, None, [])
+    assert file.reasons and not [one for one in file.reasons if "by chance" in one.text]
+    asked = {"run": run.id, "first": 5, "filter": {"significant": True}}
+    assert refused(world.client.read, KEPT_RINGS, asked) == (400, "not_covered")
+    whole = report_of(world.client, ring.id, FOOTING, {"run": run.id})
+    assert whole.ring.rank and whole.ring.expected and [one for one in whole.reasons if "by chance" in one.text]
+
+
 def test_a_line_beside_the_evidence_goes_alone(world: World) -> None:
     run = world.search()
     rows = [3 * SIZE]
