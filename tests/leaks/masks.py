@@ -45,7 +45,10 @@ NAMELESS: dict[str, str] = {
 
 _MASKS = re.compile("|".join(MASKS))
 _NAMELESS = re.compile("|".join((*MASKS, *NAMELESS)))
-_SETS = re.compile(r"data/\w+/rings/\d+/(accounts|identifiers)")
+_SETS = re.compile(
+    r"data/(\w+/rings/\d+/(accounts|identifiers)"
+    r"|ring_\d+/((core|fringe|entities|identifiers|removals)|.*/(accounts|records)))"
+)
 _HANDLE = re.compile(rb'"[A-Za-z0-9_-]{55}"')
 
 

@@ -126,7 +126,7 @@ def _kept_rings(seen: Seen) -> Iterator[Arguments]:
 
 
 def _ring(seen: Seen) -> Iterator[Arguments]:
-    for ring in ("own ring", "another ring", "veiled ring"):
+    for ring in ("own ring", "another ring", "last ring"):
         account = seen.handles.get("a0", INVENTED)
         yield {"id": seen.handle(ring), "run": seen.handle("own run"), "removed": [account], "hoursFromUtc": 3}
 
