@@ -60,6 +60,12 @@ from graphsvc.policy.decide import Decider
 from graphsvc.policy.limits import LIMITS_FILE, Limits, parse_limits
 from graphsvc.projection.apply import Applier, Payloads, Projections
 from graphsvc.projection.rebuild import finish
+from graphsvc.rings import graphql as rings
+from graphsvc.rings.detecting import Detecting
+from graphsvc.rings.judging import Judging
+from graphsvc.rings.store import Results
+from graphsvc.rings.views import RingsView
+from graphsvc.rings.worker import RingWorker
 from graphsvc.rulebooks import graphql as rulebooks
 from graphsvc.rulebooks.decisions import Governing
 from graphsvc.rulebooks.views import RulebooksView
@@ -89,6 +95,7 @@ class Service:
     graph: Graph
     custody: Custody
     submitting: Submitting
+    searching: RingWorker
 
     @property
     def ledger(self) -> Ledger:
@@ -104,7 +111,7 @@ class Service:
 @cache
 def api_schema() -> strawberry.Schema:
     """The GraphQL schema with its resolvers, most needed parts first; the same object every time."""
-    rooms = (answering, sharing, lifecycle, members, rulebooks)
+    rooms = (answering, sharing, lifecycle, members, rulebooks, rings)
     return build_schema(chain(*(room.QUESTIONS for room in rooms)), chain(*(room.MUTATIONS for room in rooms)))
 
 
@@ -126,17 +133,26 @@ def run_service(
         worker = CustodyWorker(custody, float(settings.purge_every), membership.finish)
         worker.start()
         stack.callback(worker.stop)
+        results = Results(core.payloads)
+        searching = RingWorker(core, results)
+        searching.start()
+        stack.callback(searching.stop)
         views = {
             OwnView: OwnView,
             SharingView: SharingView,
             CustodyView: CustodyView,
+            RingsView: lambda reading: RingsView(reading, results, searching.stage),
             RulebooksView: lambda reading: RulebooksView(reading, governing.versions),
         }
         ledger, applier, schema = core.ledger, core.applier, core.schema
         groups = opened.entitled.groups
         intakes = Intakes(core, workers, settings, groups, governing, custody.corrected, opened.reference_key)
         submitting = stack.enter_context(closing(Submitting(intakes)))
-        handlers = (sharing_handlers(core, custody), handlers_of(governing), custody.handlers(), membership.handlers())
+        judging = handlers_of(Detecting(core, searching.wake, searching.cancel), Judging(core))
+        handlers = (
+            *(sharing_handlers(core, custody), handlers_of(governing), custody.handlers(), membership.handlers()),
+            judging,
+        )
         administering = Administering(ledger, schema, witnessing)
         ports = Ports(
             authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
@@ -155,7 +171,7 @@ def run_service(
             UpkeepRoutes(asked, checkup).routes(),
         )
         app = build_api(api_schema(), ports, acts, routes)
-        yield Service(app, core, opened.graph, custody, submitting)
+        yield Service(app, core, opened.graph, custody, submitting, searching)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
@@ -19,14 +20,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Shapes
-from graphsvc.answers.rings import Apart, find_rings
+from graphsvc.answers.rings import Apart, find_rings, node_names
 from graphsvc.answers.tables import Entities, Links, Networks, PathAnswers, PathLines
 from graphsvc.api.tables import One, Several
 from graphsvc.api.turns import Share, Turns
 from graphsvc.core import Core
 from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
 from graphsvc.graph.facts import Paths as FoundPaths
-from graphsvc.graph.handles import RECORD
 from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery, Unavailable
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.hints import hint
@@ -103,6 +103,10 @@ class Reading:
         """Whether nobody's records but the caller's own are in scope for an action."""
         labels = self.scope.labels
         return all(labels[lid].owner == self._org for lid in self.scope.allowed(action))
+
+    def heavy(self) -> AbstractAsyncContextManager[None]:
+        """A turn for what takes long: searches for paths and rings. Raises Unavailable."""
+        return self._means.long.turn(self._org)
 
     def of(self, view: type[V]) -> V:
         """The part of this reading of type ``view``, which another package adds."""
@@ -276,14 +280,7 @@ class Reading:
         return entities, self.shapes.links(lists, handles, told)
 
     async def _names(self, apart: Apart, numbers: Sequence[int]) -> list[str]:
-        """Names that break ties between nodes of rings: the key where it is visible, else a handle."""
-        names: dict[int, str] = {}
-        for world, there in apart.by_world(numbers).items():
-            found = await self.core.reader.names(self.scope, list(there), self.now, world)
-            for n, (mark, key) in found.items():
-                names[there[n]] = key or self._handles.seal_node(RECORD, Node(mark, world))
-        # A node that has gone since the columns were read gets some name; it is shown nowhere.
-        return [names.get(number) or self._handles.seal(RECORD, number) for number in numbers]
+        return await node_names(self.core, self.scope, apart, numbers, self.now)
 
     def _contacts(self, lids: Iterable[int]) -> list[Contact]:
         organisations = self.core.ledger.organisations()

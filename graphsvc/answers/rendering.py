@@ -127,6 +127,14 @@ class Shapes:
         """Note down that something was told of a record under a label, though no shape of it is shown."""
         self._note(record, self._terms_of(lid))
 
+    def cite(self, lids: Mapping[int, int]) -> list[str]:
+        """Note down records, given with their labels, as shown; the handles of at most 20 of them, owners by turns."""
+        hands: dict[str, list[str]] = {}
+        for record, lid in lids.items():
+            terms = self._terms_of(lid)
+            hands.setdefault(terms.owner, []).append(self._note(record, terms))
+        return deal(sorted(map(sorted, hands.values())))[:CITED]
+
     def note_hits(self, lids: Mapping[int, Sequence[int]], most: int) -> None:
         """Note down the records behind one identifier's hit, by label; the first ``most`` of each label are named."""
         for lid, records in lids.items():

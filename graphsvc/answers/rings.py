@@ -16,10 +16,12 @@ import numpy as np
 
 from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns
+from graphsvc.core import Core
 from graphsvc.detect.arrays import Ints
 from graphsvc.detect.evidence import Kinds
 from graphsvc.detect.recipe import Found, Parameters, detect
-from graphsvc.graph.facts import IDENTIFIED
+from graphsvc.graph.facts import IDENTIFIED, Node
+from graphsvc.graph.handles import RECORD
 from graphsvc.policy.scope import Scope
 
 LIMIT = 100
@@ -103,6 +105,19 @@ def take_apart(claims: ClaimArrays, scope: Scope) -> tuple[ClaimArrays, Apart]:
     source, target = np.split(at, 2)
     count = len(worlds)
     return replace(claims, src=source * count + world, dst=target * count + world), Apart(worlds, ids)
+
+
+async def node_names(
+    core: Core, scope: Scope, apart: Apart, numbers: Sequence[int], now: int | None = None
+) -> list[str]:
+    """Names that break ties between nodes of rings: the key where it is visible, else a handle."""
+    handles, names = core.handles(scope.principal.org), dict[int, str]()
+    for world, there in apart.by_world(numbers).items():
+        found = await core.reader.names(scope, list(there), now, world)
+        for n, (mark, key) in found.items():
+            names[there[n]] = key or handles.seal_node(RECORD, Node(mark, world))
+    # A node that has gone since the columns were read gets some name; it is shown nowhere.
+    return [names.get(number) or handles.seal(RECORD, number) for number in numbers]
 
 
 def _parameters(asked: Mapping[str, Any]) -> Parameters:

@@ -18,6 +18,7 @@ from graphsvc.cli import (
     evidence,
     group,
     holdings,
+    keptrings,
     keys,
     mapping,
     match,
@@ -91,6 +92,7 @@ app.command("reapply")(doctor.reapply)
 app.command("subject-access")(access.subject_access)
 app.add_typer(members.app, name="members")
 app.add_typer(rings.app, name="rings")
+keptrings.add(rings.app)
 app.add_typer(policy.app, name="policy")
 policyversions.add(policy.app)
 

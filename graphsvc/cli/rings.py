@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from graphsvc.detect.recipe import Found
     from graphsvc.edgelists.read import EdgeList
 
-app = typer.Typer(help="Rings: accounts that share more than chance allows, found in a file.", no_args_is_help=True)
+app = typer.Typer(
+    help="Rings: accounts that share more than chance allows, in a file or at a service.", no_args_is_help=True
+)
 SHOWN = 20
 """So many rings are listed at first."""
 

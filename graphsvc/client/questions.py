@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from graphsvc.wire.answers import AccessLog, Case, Submission
 from graphsvc.wire.lifecycle import LegalHold, RecalledRecords, RecallNotice, SubjectAccess
+from graphsvc.wire.rings import KeptRings, RingComparison, RingReportFile, RingRun
 from graphsvc.wire.rulebooks import AccessExplanation, PolicyVersion
 from graphsvc.wire.shapes import selection
 from graphsvc.wire.sharing import Grant, InformationRequest, RequestFile, SharingGroup
@@ -68,4 +69,17 @@ SUBJECT_ACCESS: Question[SubjectAccess | None] = Question(
 VERSIONS: Question[list[PolicyVersion]] = Question("policyVersions", list[PolicyVersion], "part: String, first: Int!")
 WHY: Question[AccessExplanation | None] = Question(
     "explainAccess", AccessExplanation | None, "record: ID, submission: Int, row: Int, reader: ReaderInput"
+)
+
+RING_RUNS: Question[list[RingRun]] = Question("ringRuns", list[RingRun], "first: Int!, before: Int")
+KEPT_RINGS: Question[KeptRings | None] = Question(
+    "keptRings",
+    KeptRings | None,
+    "run: ID, filter: RingFilter, first: Int!, afterRing: ID",
+)
+RING: Question[RingReportFile | None] = Question(
+    "ring", RingReportFile | None, "id: ID!, run: ID, removed: [String!], hoursFromUtc: Int!"
+)
+COMPARE_RUNS: Question[RingComparison | None] = Question(
+    "compareRuns", RingComparison | None, "earlier: ID!, later: ID!, first: Int!, afterRing: ID"
 )

@@ -60,7 +60,7 @@ def tell(stage: Stage, story: Story) -> None:
         for step in (
             *(story.enrol, story.submit, story.investigate, story.match),
             *(story.sharing.preserve, story.sharing.ask, story.sharing.grant),
-            *(story.detect, story.sharing.revoke, story.sharing.recall, story.account),
+            *(story.detect, story.rings.keep, story.sharing.revoke, story.sharing.recall, story.account),
         ):
             step()
     except (GraphsvcError, VerifyError, LookupError, TypeError, ValueError) as error:

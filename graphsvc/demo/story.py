@@ -14,6 +14,7 @@ from graphsvc.client import Answer, Client, Outgoing, Submitted
 from graphsvc.demo import questions, tales
 from graphsvc.demo.cast import OPERATOR, feed_of
 from graphsvc.demo.company import Members
+from graphsvc.demo.ring_story import RingStory
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.demo.scenario.truth import Scenario, Slice
 from graphsvc.demo.sharing_story import SharingStory
@@ -37,7 +38,7 @@ class Notes:
 
 
 class Story:
-    """The steps over one service, those of ``sharing`` among them. Each may be called once, in order."""
+    """The steps over one service, those of ``sharing`` and ``rings`` among them. Each may be called once, in order."""
 
     def __init__(self, stage: Stage, members: Members, scenario: Scenario) -> None:
         self._stage = stage
@@ -45,6 +46,7 @@ class Story:
         self._scenario = scenario
         self._notes = Notes()
         self.sharing = SharingStory(stage, members, scenario, INVESTIGATION)
+        self.rings = RingStory(stage, members, scenario, ANALYSIS)
 
     def enrol(self) -> None:
         """Four organisations are admitted, each under its own root key."""

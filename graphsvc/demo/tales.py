@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario.truth import PlantedRing
 from graphsvc.demo.stage import Stage
 from graphsvc.model.principals import Footing
+from graphsvc.wire.rings import KeptRing, RingReportFile
 from graphsvc_verify.archive import read_archive, write_archive
 from graphsvc_verify.canonical import digest, encode, parse
 
@@ -25,6 +26,8 @@ Row = tuple[object, ...]
 ENTITY_COLUMNS = ("what", "identifier", "who says it", "handling", "grading", "withheld, by whom, by which rule")
 PATH_COLUMNS = ("from", "link", "to", "who says it", "handling", "grading")
 RING_COLUMNS = ("rank", "accounts", "shared identifiers", "cycles", "score", "planted")
+KEPT_COLUMNS = ("rank", "ring", "core", "fringe", "shares", "spread", "by chance", "tag", "agencies")
+SHARED_COLUMNS = ("shared", "by", "from", "to", "claims")
 ACCESS_COLUMNS = ("ledger", "when", "reader", "person", "purpose", "legal basis", "case", "records")
 SHOWN = 14
 
@@ -109,6 +112,35 @@ def rings(report: Shape, planted: Sequence[PlantedRing]) -> Iterator[Row]:
             ring["score"],
             f"no. {number}, {best:.0%} alike" if best > 0.2 else "–",
         )
+
+
+def kept(ring: KeptRing) -> Row:
+    """A ring that was kept, as it is listed."""
+    shares = ", ".join(f"{one.count} {one.kind}" for one in ring.identifiers)
+    told = (ring.score, ring.expected or "–", ring.tag or "–", ", ".join(ring.agencies))
+    return (ring.rank or "–", ring.id, ring.core, ring.fringe, shares, *told)
+
+
+def shared(report: RingReportFile, names: Mapping[str, str]) -> Iterator[Row]:
+    """What the accounts of a ring share."""
+    for one in report.identifiers[:SHOWN]:
+        named = one.kind if one.identifier is None else names[one.identifier]
+        yield (_short(named), len(one.accounts), one.since or "–", one.until or "–", one.record_count)
+
+
+def lines(report: RingReportFile, names: Mapping[str, str]) -> list[tuple[str, int]]:
+    """The lines of a report: what they say, and how many claims they cite."""
+    found = [(one.text, one.record_count) for one in report.reasons]
+    adverts = report.adverts
+    if adverts.count:
+        told = f"adverts: {adverts.count}, {adverts.at_night} of {adverts.timed} with a time between 9 pm and 6 am"
+        found.append((told, adverts.record_count))
+    for what, some in (
+        *(("offered", report.products), ("seizure touched", report.seizures)),
+        *(("go-between", report.go_betweens), ("left out, shared by too many", report.excluded_hubs)),
+    ):
+        found += [(f"{what}: {_short(names[one.entity])}", one.record_count) for one in some]
+    return found
 
 
 def keys_of(found: list[Shape]) -> set[str]:

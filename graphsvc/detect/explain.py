@@ -14,6 +14,11 @@ from graphsvc.detect.evidence import DAY, EARLIEST, LATEST
 
 SHOWN_IDENTIFIERS = 5
 """At most this many shared identifiers are explained one by one."""
+CHANCE = "groups like it expected by chance: "
+BROKERS = "accounts that belong to other rings as well: "
+BETWEEN = "go-betweens that join it to other rings: "
+ON_ALL = (CHANCE, BROKERS, BETWEEN)
+"""How the lines begin that rest on more of what was analysed than on what they cite."""
 LOG_10 = float(np.log(10))
 
 
@@ -136,10 +141,10 @@ def _reasons(facts: Facts, cycles: int) -> list[Reason]:
     ]
     reasons.append(Reason(f"links beyond those needed to join them all: {cycles}", every))
     told = "significant" if facts.significant else "not significant"
-    reasons.append(Reason(f"groups like it expected by chance: {power_of_ten(facts.log_e / LOG_10)}, {told}", every))
+    reasons.append(Reason(f"{CHANCE}{power_of_ten(facts.log_e / LOG_10)}, {told}", every))
     for accounts, text in (
         (facts.fringe, "accounts of the fringe, joined by what is mostly the core's: {}"),
-        (facts.brokers, "accounts that belong to other rings as well: {}"),
+        (facts.brokers, BROKERS + "{}"),
     ):
         if accounts:
             reasons.append(Reason(text.format(len(accounts)), _all(facts.by_account[one] for one in accounts)))
@@ -151,7 +156,7 @@ def _reasons(facts: Facts, cycles: int) -> list[Reason]:
         text = f"identifiers of too many accounts, shared as well but left out: {len(facts.hubs)}"
         reasons.append(Reason(text, _all(facts.hubs.values())))
     if facts.between:
-        text = f"go-betweens that join it to other rings: {len(facts.between)}"
+        text = f"{BETWEEN}{len(facts.between)}"
         reasons.append(Reason(text, _all(facts.between.values())))
     return reasons
 

@@ -424,3 +424,48 @@ policy_events = Table(
     Column("digest", String(71), nullable=False),
 )
 """What was decided about policies: ``body`` is what was signed, ``digest`` names the policies in force from then on."""
+
+ring_runs = Table(
+    "ring_runs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("org", String(64), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("index", _Int, nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("said", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("ended", _Int),
+    Column("ended_at", String(24), nullable=False),
+    Column("why", String(40), nullable=False),
+    Column("analysed", String(71), nullable=False),
+    Column("object", String(71), nullable=False),
+    Column("totals", JSON),
+)
+Index("ring_runs_org", ring_runs.c.org, ring_runs.c.index)
+"""Searches for rings: ``said`` is the signed body, ``object`` the result. ``state`` is waiting, done, forgotten, failed
+or cancelled. What runs is waiting too: nothing is lost where it is cut off."""
+
+rings = Table(
+    "rings",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("org", String(64), nullable=False),
+    Column("index", _Int, nullable=False),
+)
+"""The rings that an organisation's searches have found, each by the entry of the first one that did."""
+
+ring_judgements = Table(
+    "ring_judgements",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("org", String(64), nullable=False),
+    Column("ring", String(64), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("t", String(24), nullable=False),
+    Column("body", JSON, nullable=False),
+)
+Index("ring_judgements_org", ring_judgements.c.org, ring_judgements.c.index)
+"""What was judged of rings, as it was signed."""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphsvc.client.questions import REQUEST
+from graphsvc.client.questions import KEPT_RINGS, REQUEST, RING_RUNS
+from graphsvc.client.rings import wait_for
 from graphsvc.model.labels import GROUPS
+from graphsvc.model.principals import Footing
 from graphsvc.wire.acts import field_of
 from graphsvc.wire.deeds import ACTS
 from tests.leaks.surface import FAR, Untouched
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 
 KINDS = {field_of(body): kind for kind, body in ACTS.items()}
 """Root field of a mutation → the kind of act that it takes."""
-INVESTIGATOR, CUSTOMS = "police-ke.investigator", "customs-cn.officer"
+INVESTIGATOR, CUSTOMS, ANALYST = "police-ke.investigator", "customs-cn.officer", "police-ke.analyst"
 WHY = {"purpose": "investigation", "legalBasis": "statutory-duty", "case": "LEAK/1", "justification": "a seizure"}
+FOOTING = Footing(WHY["purpose"], WHY["legalBasis"], WHY["case"])
 HUSHED = "hushed"
 """A sharing group of others, which is there in the first twin only."""
 
@@ -107,7 +110,20 @@ def _on_records(more: dict[str, Any], by: str) -> Deeds:
     return deeds
 
 
+def _on_rings(body: dict[str, Any]) -> Deeds:
+    """The same act about a ring or search that nobody's search has found."""
+    return lambda known: iter((Deed("c" + "0" * 21, body, ANALYST), Deed(known.foreign, body, ANALYST)))
+
+
 MUTATIONS: dict[str, Deeds | Untouched] = {
+    "detectRings": Untouched("starts a search; the twins ask for what it found as keptRings, ring and compareRuns"),
+    "cancelDetection": _on_rings({}),
+    "acceptRing": _on_rings({}),
+    "dismissRing": _on_rings({"reason": "a shop"}),
+    "reopenRing": _on_rings({"reason": "no shop"}),
+    "annotateRing": _on_rings({"text": "seen"}),
+    "mergeRings": _on_rings({"reason": "one gang", "rings": ["c" + "1" * 21]}),
+    "splitRing": _on_rings({"reason": "two gangs"}),
     "registerCase": Untouched("writes a case of the caller's own organisation; reads no record"),
     "requestDisclosure": _asking,
     "decideDisclosure": lambda known: iter(
@@ -180,6 +196,24 @@ def others_act(side: Side, twin: int) -> tuple[str, str]:
     side.members.act(CUSTOMS, "create-group", group, {"purpose": f"twin {twin}"})
     side.members.act(CUSTOMS, "invite-to-group", group, {"org": ("pasar", "swiftline")[twin]})
     return own["id"], foreign["id"]
+
+
+def search_rings(side: Side, kinds: tuple[str, ...] = ("Phone", "PaymentAccount")) -> dict[str, str]:
+    """Have the police search for rings, and wait; the ids of this search, the one before, and some of its rings.
+
+    By things of these ``kinds`` alone: that of other kinds is named to nobody, and is another thing in each twin.
+    """
+    client = side.members.client(ANALYST)
+    said = {name: WHY[name] for name in ("purpose", "legalBasis", "case")}
+    made = side.members.act(ANALYST, "detect-rings", "rings", {**said, "minAccounts": 2, "kinds": list(kinds)})
+    run = wait_for(client, made["id"], 300)
+    assert run.state == "done", run
+    before = [one.id for one in client.read(RING_RUNS, {"first": 2})][-1]
+    found = client.read(KEPT_RINGS, {"run": run.id, "first": 500}, FOOTING)
+    assert found is not None and found.rings, "there is a ring among the known worlds"
+    rings = [one.id for one in found.rings]
+    named = {"own ring": rings[0], "another ring": rings[len(rings) // 2], "last ring": rings[-1]}
+    return {"own run": run.id, "run before": before, **named}
 
 
 CASE = """mutation($r: String!) {

@@ -8,11 +8,17 @@ from typing import Any
 import orjson
 
 MASKS: dict[str, str] = {
-    r"(data|body)(/.*)?/(receivedAt|registeredAt|askedAt|foundedAt|at|t)":
+    r"(data|body)(/.*)?/(receivedAt|registeredAt|askedAt|foundedAt|endedAt|at|t)":
         "a time of the clock: the twins are asked one after the other",
     r"data/(disclosureRequests|preservationRequests|grants|request\w+|informationRequest)(_\d+(/\d+|/request)?)?"
     r"(/grant)?/(id|request)":
         "the digest of a signed act, which holds a random number",
+    r"data/(ringRuns_\d+/\d+|(keptRings|ring)_\d+/run|compareRuns_\d+/(earlier|later))/(id|analysed|endedIndex)":
+        "the digest of a signed act, a salted digest, and the log's head when the search ended",
+    r"data/(keptRings_\d+/rings/\d+|ring_\d+/(ring|network/\d+))/(id|run|network)":
+        "made of the search's id, which is the digest of a signed act",
+    r"data/(compareRuns_\d+/changes/\d+|ring_\d+/change)/(id|earlier|later)": "made of the search's id",
+    r"data/(keptRings|compareRuns)_\d+/nextAfter": "made of the search's id",
     r"extensions/appliedIndex": "log head: how far the applier had come at that moment",
     r"extensions/receipt/index": "log head: one more for every request of anyone",
     r"extensions/receipt/leaf": "sealed under keys drawn at random, with dummy sections of random size classes",
@@ -39,7 +45,10 @@ NAMELESS: dict[str, str] = {
 
 _MASKS = re.compile("|".join(MASKS))
 _NAMELESS = re.compile("|".join((*MASKS, *NAMELESS)))
-_SETS = re.compile(r"data/\w+/rings/\d+/(accounts|identifiers)")
+_SETS = re.compile(
+    r"data/(\w+/rings/\d+/(accounts|identifiers)"
+    r"|ring_\d+/((core|fringe|entities|identifiers|removals)|.*/(accounts|records)))"
+)
 _HANDLE = re.compile(rb'"[A-Za-z0-9_-]{55}"')
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import comb, cos, pi
 from typing import TYPE_CHECKING, Any
 
+from tests.leaks.acts import search_rings
 from tests.leaks.side import FOOTING, Side
 from tests.leaks.surface import FAR, QUERIES, Document, Indexes, Seen, document, documents
 from tests.leaks.worlds import GUESSES, ROOT, TIED, guess_rows, tied_rows
@@ -66,6 +67,20 @@ def mask(twins: Twins) -> Iterator[Leak]:
             return side.ask(INVESTIGATOR, FOOTING, one)
 
         yield from twins.compare(twins.both(walk), f"{INVESTIGATOR}: {name} of a masked thing", 0, None, nameless=True)
+
+
+def mask_kept(twins: Twins) -> Iterator[Leak]:
+    """Searches for rings of masked things as a job, and asks for what is kept of them; yields what differs."""
+    twins.level()
+    ids = twins.both(lambda _, side: search_rings(side, ("Email",)))
+
+    def kept(twin: int, side: Side) -> dict[str, Any]:
+        run, ring = ids[twin]["own run"], ids[twin]["own ring"]
+        asked = [("keptRings", {"run": run, "first": 100}), ("ring", {"id": ring, "run": run, "hoursFromUtc": 0})]
+        return side.ask(ANALYST, FOOTING, document(asked))
+
+    what = f"{ANALYST}: kept rings of what is named to nobody"
+    yield from twins.compare(twins.both(kept), what, 0, None, nameless=True)
 
 
 def tie(twins: Twins) -> Iterator[Leak]:

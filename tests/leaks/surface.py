@@ -117,6 +117,26 @@ def _explain_places(seen: Seen) -> Iterator[Arguments]:
         yield {"submission": index, "row": 1, "reader": _READER}
 
 
+def _kept_rings(seen: Seen) -> Iterator[Arguments]:
+    run, ring = seen.handle("own run"), seen.handle("own ring")
+    yield {"run": run, "first": 100}
+    few = {"tag": "none", "significant": False, "verdict": "open"}
+    yield {"run": run, "filter": few, "first": 5, "afterRing": ring}
+    yield {"filter": {"kinds": _NAMED_KINDS, "agencies": ["pasar", "tide", "drift"]}, "first": 100}
+
+
+def _ring(seen: Seen) -> Iterator[Arguments]:
+    for ring in ("own ring", "another ring", "last ring"):
+        account = seen.handles.get("a0", INVENTED)
+        yield {"id": seen.handle(ring), "run": seen.handle("own run"), "removed": [account], "hoursFromUtc": 3}
+
+
+def _compared(seen: Seen) -> Iterator[Arguments]:
+    run, before = seen.handle("own run"), seen.handle("run before")
+    yield {"earlier": before, "later": run, "first": 100}
+    yield {"earlier": run, "later": before, "first": 5, "afterRing": seen.handle("own ring")}
+
+
 QUERIES: dict[str, Calls | Untouched] = {
     "entity": _entity,
     "search": _search,
@@ -142,6 +162,10 @@ ONCE: dict[str, Calls | Untouched] = {
     "recalls": lambda seen: [_PAGE],
     "recallNotices": lambda seen: [{"open": False, **_PAGE}],
     "holds": lambda seen: [{**_PAGE, "open": False}],
+    "ringRuns": lambda seen: [_PAGE],
+    "keptRings": _kept_rings,
+    "ring": _ring,
+    "compareRuns": _compared,
     "subjectAccess": lambda seen: [seen.identifier(thing) for thing in ("a0", VEILED[0])],
     "policyVersions": lambda seen: [{}, {"part": "tide", "first": 5}],
 }

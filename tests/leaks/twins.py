@@ -12,9 +12,9 @@ import orjson
 
 from graphsvc.graph.prepare import record_int
 from graphsvc.model.principals import Footing
-from tests.leaks.acts import KINDS, MUTATIONS, Deed, Known, grant_until, others_act
+from tests.leaks.acts import KINDS, MUTATIONS, Deed, Known, grant_until, others_act, search_rings
 from tests.leaks.masks import HEADERS, difference, masked, renamed
-from tests.leaks.moves import guess, mask, tie
+from tests.leaks.moves import guess, mask, mask_kept, tie
 from tests.leaks.side import FOOTING, Side
 from tests.leaks.surface import (
     ONCE,
@@ -93,6 +93,7 @@ class Twins:
                     yield from self.compare(pair, f"{who} asks", space, world)
         yield from self.once()
         yield from mask(self)
+        yield from mask_kept(self)
 
     def warm(self, footing: Footing) -> None:
         """Have the investigator ask something on ``footing`` first, so that its decisions are cached."""
@@ -105,6 +106,9 @@ class Twins:
         first = self.both(lambda _, side: self._handles(side, 1))
         for seen, requests in zip(first, self.requests, strict=True):
             seen.handles |= dict(zip(("own request", "foreign request"), requests, strict=True))
+        self.level()
+        for seen, ids in zip(first, self.both(lambda _, side: search_rings(side)), strict=True):
+            seen.handles |= ids
         for who in (INVESTIGATOR, ANALYST):
             for pair in self._pairs(who, FOOTING, ONCE, first):
                 yield from self.compare(pair, f"{who} asks", 0, None)

@@ -34,6 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "acts": {"ledger", "model", "wire"},
     "answers": PARTS | {"anchoring", "api", "columns", "core", "detect", "projection", "wire"},
     "rulebooks": PARTS | {"acts", "answers", "api", "wire"},
+    "rings": PARTS | {"acts", "answers", "api", "columns", "core", "detect", "projection", "wire"},
     "sharing": PARTS | {"acts", "answers", "api", "core", "wire"},
     "lifecycle": (PARTS - {"policy"}) | {"acts", "answers", "api", "core", "projection", "sharing", "wire"},
     "submission": {
@@ -48,12 +49,12 @@ ARROWS: dict[str, set[str]] = {
     "app": {
         *PARTS,
         *("acts", "anchoring", "answers", "api", "auth", "columns", "core", "lifecycle", "members", "projection"),
-        *("rulebooks", "settings", "sharing", "submission", "upkeep"),
+        *("rings", "rulebooks", "settings", "sharing", "submission", "upkeep"),
     },
     "local": {"api", "app", "auth", "graph", "ledger", "lifecycle", "model", "projection", "settings"},
     # What an organisation runs on its own machines, and the command line of all.
     "client": {"importers", "model", "wire"},
-    "demo": {"client", "local", "model"},
+    "demo": {"client", "local", "model", "wire"},
     "edgelists": {"detect", "model"},
     "cli": {
         *PARTS,

@@ -227,6 +227,8 @@ SAID: dict[str, dict[str, Any]] = {
     "hold": {"target": {"case": "K-1"}, "reason": "court"},
     "release": {"hold": 12, "reason": "over"},
     "update-organisation": {"contact": "desk@pasar.example"},
+    "detect-rings": {"purpose": "analysis", "legalBasis": "statutory-duty", "case": "K-1"},
+    "dismiss-ring": {"reason": "a shop"},
 }
 
 

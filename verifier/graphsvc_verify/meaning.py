@@ -296,6 +296,28 @@ def _update(deed: Deed) -> Meaning:
     return Meaning("organisation-update", facts, {"org": deed.org, **said}, parties=frozenset((deed.org,)))
 
 
+# Rings
+
+
+def _rings(deed: Deed) -> Meaning:
+    """A search for rings, or a judgement of one: told to nobody but the signer's organisation."""
+    facts = {"action": deed.kind, **_held(deed, "by"), "on": deed.sub}
+    said = {"action": deed.kind, "on": deed.sub}
+    return Meaning("rings", facts, said, parties=frozenset((deed.org,)))
+
+
+def _search(deed: Deed) -> Meaning:
+    base, run = _rings(deed), run_id(deed)
+    purpose, basis, case = (deed.said.get(name) or None for name in ("purpose", "legalBasis", "case"))
+    facts, body = ({**said, "run": run} for said in (base.facts, base.body))
+    return Meaning(base.type, facts, body, footing=(purpose, basis, case), parties=base.parties)
+
+
+def run_id(deed: Deed) -> str:
+    """The id of the search that a deed starts."""
+    return "s" + deed.id
+
+
 # Policies, submissions, keys
 
 
@@ -328,6 +350,7 @@ def submission_name(org: str, jti: str) -> str:
 DECIDERS = ("officer", "investigator")
 """Who may ask, decide and share."""
 _OFFICER = ("officer",)
+_ANALYST = ("analyst",)
 _SENDERS = ("submitter", "officer")
 _SHARERS = (*DECIDERS, "submitter")
 
@@ -360,5 +383,13 @@ MEANINGS: Mapping[str, Rule] = {
     "propose-policy": Rule(_OFFICER, _policy),
     "roll-back-policy": Rule(_OFFICER, _policy),
     "approve-policy": Rule(_OFFICER, _policy),
+    "detect-rings": Rule(_ANALYST, _search),
+    **dict.fromkeys(
+        (
+            *("cancel-detection", "accept-ring", "dismiss-ring", "reopen-ring", "annotate-ring", "merge-rings"),
+            "split-ring",
+        ),
+        Rule(_ANALYST, _rings),
+    ),
 }
 """By kind of act: who may sign it, and what an entry that carries it says. No entry carries an act of another kind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from graphsvc.demo.scenario.companies import parcel_key, phone_key, utc, wallet_key
+from graphsvc.demo.scenario.companies import account_key, parcel_key, phone_key, utc, wallet_key
 from graphsvc.demo.scenario.people import SPECIES
 from graphsvc.demo.scenario.truth import Claims, Written
 from graphsvc.demo.scenario.world import WALLET, Builder, Parcel
@@ -170,6 +170,24 @@ def police_drafts(builder: Builder, claims: Claims) -> list[Written]:
             entities.append(_phone("called", called))
             links.append(_link("CONTACTED", "phone", "called", channel="call", count=str(builder.rng.randrange(2, 40))))
         drafts.append({"entities": entities, "links": links})
+    return [*drafts, *_go_between(builder, claims)]
+
+
+GO_BETWEEN = "NBI-160"
+"""A suspect who has a mailbox in common with one seller of each of two rings: it joins them."""
+
+
+def _go_between(builder: Builder, claims: Claims) -> list[Written]:
+    drafts: list[Written] = []
+    person = {"ref": "person", "kind": "Person", "key": {"ref": GO_BETWEEN}, "attributes": {"role": ["suspect"]}}
+    for number, ring in enumerate(builder.world.rings[:2]):
+        seller, address = ring.accounts[0], f"harbour.{number + 1}@mail.example"
+        for user in (f"person:police-ke:{GO_BETWEEN}", account_key(seller.user)):
+            claims.say("police-ke", user, f"email:address:{address}")
+        account = {"ref": "seller", "kind": "Account", "key": {"site": "pasar", "id": seller.user}}
+        mailbox = {"ref": "mailbox", "kind": "Email", "key": {"value": address}}
+        links = [_link("USES", "person", "mailbox"), _link("USES", "seller", "mailbox")]
+        drafts.append({"entities": [person, account, mailbox], "links": links})
     return drafts
 
 
