@@ -51,8 +51,8 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        _failed(GraphsvcError(error.strerror or type(error).__name__, code="system", where=str(error.filename or "")))
-        sys.exit(2)
+        message = error.strerror or type(error).__name__
+        sys.exit(_failed(GraphsvcError(message, code="system", where=str(error.filename or ""))))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -102,7 +102,8 @@ def test_by_every_act(twins: Twins, both: Both) -> None:
                 continue  # it names nothing of the two
             leaks += twins.compare([_act(side, name, deed, both) for deed in pair], f"{pair[0].by}: {name}", 0, None)
         alike = list(entry(known[0]))
-        if len(alike) == 2 and alike[0].body == alike[1].body:
+        theirs = known[0].own not in [one.sub for one in alike]
+        if theirs and len(alike) == 2 and alike[0].body == alike[1].body:
             # About two subjects: a thing of others' and none.
             answers = [_act(side, name, deed, both) for deed in alike]
             leaks += twins.compare(answers, f"{alike[0].by}: {name}, {alike[0].sub} and {alike[1].sub}", 0, None)
