@@ -23,9 +23,11 @@ from graphsvc.answers.budget import Budget
 from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means
 from graphsvc.api.http import build_api
+from graphsvc.api.observed import Observed
 from graphsvc.api.ports import Ports
 from graphsvc.api.schema import build_schema
 from graphsvc.api.spool import sweep as sweep_spool
+from graphsvc.api.transport import transport_of
 from graphsvc.api.turns import ActTurns
 from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
 from graphsvc.columns.store import Columns
@@ -79,6 +81,10 @@ from graphsvc.submission.submit import Intakes, Submitting
 from graphsvc.submission.workers import Places, Workers
 from graphsvc.upkeep.checkup import Checkup
 from graphsvc.upkeep.http import UpkeepRoutes
+from graphsvc.upkeep.metrics import Standing, serve_metrics
+from graphsvc.upkeep.traces import tracing
+from graphsvc.webhooks.receivers import read_receivers
+from graphsvc.webhooks.telling import Told, Webhooks
 
 INTAKE_WORKERS = 2
 """Submissions that are processed at once: more than one, so that a large one does not hold up all others."""
@@ -124,6 +130,7 @@ def run_service(
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
     Neo4j or the ledger can't be had.
     """
+    transport = transport_of(settings)
     with ExitStack() as stack:
         workers = Workers(_places(settings), INTAKE_WORKERS, nice=settings.intake_nice)
         stack.callback(workers.close)
@@ -170,8 +177,27 @@ def run_service(
             CustodyRoutes(asked, custody, acts).routes(),
             UpkeepRoutes(asked, checkup).routes(),
         )
-        app = build_api(api_schema(), ports, acts, routes)
+        _tell_receivers(settings, core, stack)
+        _observe(settings, transport.observed, checkup, stack)
+        app = build_api(api_schema(), ports, acts, routes, transport)
         yield Service(app, core, opened.graph, custody, submitting, searching)
+
+
+def _tell_receivers(settings: Settings, core: Core, stack: ExitStack) -> None:
+    if not settings.webhooks:
+        return
+    receivers, told = read_receivers(Path(settings.webhooks)), Told(settings.data / "webhooks.db")
+    webhooks = Webhooks(core.ledger, lambda: core.applier.progress, receivers, told)
+    webhooks.start()
+    stack.callback(webhooks.stop)
+
+
+def _observe(settings: Settings, observed: Observed, checkup: Checkup, stack: ExitStack) -> None:
+    if settings.traces:
+        observed.tracer = stack.enter_context(tracing(settings.traces))
+    if settings.metrics:
+        standing = Standing(checkup, settings.data)
+        stack.enter_context(serve_metrics(settings.metrics, observed.registry, standing))
 
 
 @dataclass(frozen=True, slots=True)

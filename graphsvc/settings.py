@@ -19,21 +19,32 @@ _OTHERS = frozenset(("GRAPHSVC_PROFILE", "GRAPHSVC_TOKEN", "GRAPHSVC_CACHE", "GR
                      "GRAPHSVC_WRITE_VECTORS"))  # fmt: skip
 """Variables of clients, of the cache and of the tests: no settings of a service."""
 _TESTS = "GRAPHSVC_TEST_"
+_FILE = "_FILE"
+_SECRETS = ("neo4j_password", "database")
+"""Settings that hold a secret: the variable with ``_FILE`` behind it names a file that has it."""
+_SECRET_BYTES = 4096
 _DIGITS = 15
 _WEB = r"(?:https://[^\s/@]+|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)(?:/\S*)?"
+_PAGES = r"(?:https://[a-z0-9.-]+(?::\d{1,5})?|http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?)"
 _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
     {
         name: (re.compile(form), message)
         for names, form, message in (
             ("accelerator", r"auto|off", "write auto or off"),
             ("environment", r"development|production", "write development or production"),
+            ("explorer", r"auto|on|off", "write auto, on or off"),
+            ("log_form", r"text|json", "write text or json"),
+            ("metrics", r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}", "write address and port, as 127.0.0.1:9464"),
+            ("documents_only", r"on|off", "write on or off"),
+            ("cors_origins", rf"{_PAGES}(?: +{_PAGES})*",
+             "write origins of web pages, as https://app.example.org, with spaces between"),
             ("origin", r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:/[\w.~-]+)*",
              "write the log's name as a URL without scheme, as graph.example.org/log"),
             ("issuer jwks", _WEB, "write an https URL (http on loopback only), without user or password"),
             ("token_algorithms", r"(?:Ed25519|EdDSA|ES256|RS256)(?: +(?:Ed25519|EdDSA|ES256|RS256))*",
              "write some of Ed25519 EdDSA ES256 RS256, with spaces between"),
             ("token_types", r"(?:at\+jwt|JWT)(?: +(?:at\+jwt|JWT))*", "write at+jwt, JWT or both"),
-            ("tsa s3_endpoint", r"https?://[^\s/@]+(?:/\S*)?", "write a URL, without user or password"),
+            ("tsa s3_endpoint traces", r"https?://[^\s/@]+(?:/\S*)?", "write a URL, without user or password"),
             ("neo4j_uri", r"(?:neo4j|bolt)(?:\+s(?:sc)?)?://[^\s/@]+/?", "write a Bolt URL, as neo4j://db.example.org:7687"),
             ("neo4j_reader", r"bolt|driver", "write bolt or driver"),
             ("neo4j_heap neo4j_pagecache", r"[1-9]\d{0,6}[kmgKMG]", "write a size as Neo4j has it, as 512m"),
@@ -119,6 +130,28 @@ class Settings:
     """At most this many submissions of one organisation; 0: no limit."""
     acts_a_minute: int = 600
     """At most this many signed acts of one person; 0: no limit."""
+    questions_a_minute: int = 0
+    """At most this many GraphQL requests of one person; 0: no limit."""
+    questions_an_organisation: int = 0
+    """At most this many GraphQL requests of one organisation in a minute; 0: no limit."""
+    metrics: str = ""
+    """Address and port where Prometheus reads metrics, apart from what callers reach; empty: nowhere."""
+    traces: str = ""
+    """URL of an OpenTelemetry collector's OTLP/HTTP traces; empty: requests are not traced."""
+    log_form: str = "text"
+    """How the process logs: ``text`` for people, ``json`` for programs."""
+    webhooks: str = ""
+    """File of the receivers that organisations are told at; empty: none."""
+    documents: str = ""
+    """File of the GraphQL documents that are known beforehand, by hash; empty: none is."""
+    documents_only: str = "off"
+    """``on``: no GraphQL document is executed but those."""
+    batch: int = 10
+    """At most this many GraphQL requests in one body; 0: no batches. More than 10 counts as 10."""
+    cors_origins: str = ""
+    """Origins of web pages elsewhere that may ask, with spaces between; empty: none may."""
+    explorer: str = "auto"
+    """Whether ``/explorer`` is served: ``on``, ``off``, or ``auto``: in development only."""
     accelerator: str = AUTO
     """Whether the accelerator seals entries and handles where it is installed (``auto``), or never (``off``)."""
 
@@ -143,11 +176,30 @@ def read_settings(data: Path, environment: Mapping[str, str], **overrides: str |
     for variable, text in environment.items():
         if not variable.startswith(PREFIX) or variable in _OTHERS or variable.startswith(_TESTS):
             continue
+        name = variable.removesuffix(_FILE).removeprefix(PREFIX).lower()
+        if variable.endswith(_FILE) and name in _SECRETS:
+            if environment.get(variable.removesuffix(_FILE)):
+                message = "say the secret here or name its file, not both"
+                raise InvalidInput(message, code="setting", where=variable)
+            values[name] = _value(variable, name, _secret(variable, Path(text)))
+            continue
         if variable not in fields:
             raise InvalidInput(f"there is no such setting; {_near(variable, fields)}", code="setting", where=variable)
-        values[fields[variable]] = _value(variable, fields[variable], text.strip())
+        values.setdefault(fields[variable], _value(variable, fields[variable], text.strip()))
     values.update(overrides)
     return Settings(data=data, **values)  # type: ignore[arg-type]
+
+
+def _secret(variable: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_SECRET_BYTES + 1)
+        if 0 < len(content) <= _SECRET_BYTES:
+            return content.decode().strip()
+    except (OSError, UnicodeDecodeError):
+        pass
+    message = f"no text of at most {_SECRET_BYTES} bytes can be read from the file that this names"
+    raise InvalidInput(message, code="setting", where=variable)
 
 
 def _value(variable: str, name: str, text: str) -> str | int:

@@ -95,7 +95,16 @@ class Documents:
             return values
         raise Refused([_variable_error(error) for error in values])
 
+    def check(self, query: str) -> None:
+        """Raises Refused when a document is not valid, whichever of its operations is asked for."""
+        self._valid(query)
+
     def _prepare(self, query: str, operation_name: str | None) -> Prepared:
+        document = self._valid(query)
+        operation = _operation(document, operation_name)
+        return Prepared(document, operation, _introspective(operation), plan_of(self._planned, document, operation))
+
+    def _valid(self, query: str) -> DocumentNode:
         if len(query) > MAX_QUERY:
             raise Refused([_error(f"the query passes the limit of {MAX_QUERY} characters", "too_large")])
         try:
@@ -109,8 +118,7 @@ class Documents:
             raise Refused([_error("the document is nested too deeply", "too_large")]) from None
         if errors:
             raise Refused([_document_error(error, "invalid_query") for error in errors])
-        operation = _operation(document, operation_name)
-        return Prepared(document, operation, _introspective(operation), plan_of(self._planned, document, operation))
+        return document
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

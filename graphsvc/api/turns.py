@@ -131,6 +131,25 @@ class ActTurns:
             yield
 
 
+class QuestionTurns:
+    """The turns of GraphQL requests, and how many each person and each organisation may ask in a minute (0: any)."""
+
+    def __init__(self, a_person: int = 0, an_organisation: int = 0) -> None:
+        self._turns = Turns(QUESTIONS)
+        self._person, self._organisation = Rate(a_person, time.monotonic), Rate(an_organisation, time.monotonic)
+
+    def count(self, principal: Principal) -> None:
+        """Count one request. Raises TooMany."""
+        self._person.count(f"{principal.org}|{principal.person}")
+        self._organisation.count(principal.org)
+
+    @asynccontextmanager
+    async def turn(self, principal: Principal) -> AsyncIterator[None]:
+        """Hold a turn for the block. Raises TooMany."""
+        async with self._turns.turn(principal.org):
+            yield
+
+
 class Rate:
     """At most ``a_minute`` for each name (0: any number), even all of them at once. For one event loop."""
 

@@ -10,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from graphsvc.cli.flat import flat_of, show, write_csv
 from graphsvc.cli.options import FootingOptions, grouped
 from graphsvc.cli.output import looked, warn, write_json
 from graphsvc.client.keys import write_private
@@ -32,8 +33,11 @@ def ask(
         Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each member of a list.")] = False,
 ) -> None:
     """Ask a GraphQL question, check the answer against its receipt, and print its data.
+
+    Each list of the answer is a table; what is nested in a row stands in one cell.
 
     With --out the question asks for export: records that may only be looked at are left out, with a warning.
 
@@ -55,7 +59,11 @@ def ask(
         told = {"data": answer.data, "errors": list(answer.errors), "index": answer.proof.index}
         write_json({**told, **looked(answer)})
         return
-    Console(highlight=False, soft_wrap=True).print_json(data=answer.data)
+    tables = flat_of(answer.data)
+    if csv:
+        write_csv(tables)
+    else:
+        show(tables)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"ledger index {answer.proof.index}, {'signed, ' if answer.signed else ''}receipt checked")
     warn(console, answer)

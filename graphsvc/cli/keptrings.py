@@ -11,7 +11,7 @@ import typer
 
 from graphsvc.cli.options import FootingOptions, Page, grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.rings import Order
+from graphsvc.cli.rings import Order, app
 from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_send, tell
 from graphsvc.client.profile import read_profile
 from graphsvc.client.questions import COMPARE_RUNS, RING_RUNS
@@ -356,18 +356,20 @@ def _tell_report(found: RingReportFile) -> None:
         table(("ledger", "when", "who", "what", "text"), judged, "\nWhat was judged")
 
 
-def add(app: typer.Typer) -> None:
-    """Add these commands to those about files."""
-    app.command("search")(search)
-    app.command("runs")(runs)
-    app.command("cancel")(cancel)
-    app.command("list")(listing)
-    app.command("show")(show)
-    app.command("save")(save)
-    app.command("compare")(compare)
-    app.command("accept")(accept)
-    app.command("dismiss")(dismiss)
-    app.command("reopen")(reopen)
-    app.command("annotate")(annotate)
-    app.command("merge")(merge)
-    app.command("split")(split)
+for _name, _command in (
+    ("search", search),
+    ("runs", runs),
+    ("cancel", cancel),
+    ("list", listing),
+    ("show", show),
+    ("save", save),
+    ("compare", compare),
+    ("accept", accept),
+    ("dismiss", dismiss),
+    ("reopen", reopen),
+    ("annotate", annotate),
+    ("merge", merge),
+    ("split", split),
+):
+    # One group: these commands speak with a service, those of graphsvc.cli.rings work on files.
+    app.command(_name)(_command)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from graphsvc.cli.flat import safe_cell
 from graphsvc.cli.options import FootingOptions, grouped, identifier
 from graphsvc.cli.output import BAD_INPUT, DONE, NO_ANSWER, REFUSED, looked, warn, write_json
 from graphsvc.client import Answer, Client
@@ -195,17 +196,8 @@ def _write(path: Path, asked: Asked, answers: Sequence[Match]) -> None:
     writer = csv.writer(file)
     writer.writerow([*asked.columns, *ANSWERS])
     for row, answer in zip(asked.rows, answers, strict=True):
-        writer.writerow([*(_safe(row[name]) for name in asked.columns), *map(_safe, _cells(answer))])
+        writer.writerow([*(safe_cell(row[name]) for name in asked.columns), *map(safe_cell, _cells(answer))])
     write_durably(path, file.getvalue().encode())
-
-
-def _safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; a telephone number's + stays."""
-    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and not _numeric(cell)) else cell
-
-
-def _numeric(cell: str) -> bool:
-    return cell[1:].replace(" ", "").replace("-", "").isdigit()
 
 
 def _cells(answer: Match) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from graphsvc.cli.options import FootingOptions, grouped
 from graphsvc.cli.output import table, write_json
-from graphsvc.cli.policy import DirArgument, JsonFlag, show_difference, show_explanation
+from graphsvc.cli.policy import DirArgument, JsonFlag, app, show_difference, show_explanation
 from graphsvc.cli.sharing import ProfileOption, SignOption, hand_in, sign_and_send, tell
 from graphsvc.client import Client
 from graphsvc.client.acts import said_by
@@ -219,20 +219,6 @@ def why(
     show_explanation(one.actions)
 
 
-def add(app: typer.Typer) -> None:
-    """Add these commands to ``app``, beside those that work on files."""
-    for name, command in (
-        ("list", listing),
-        ("propose", propose),
-        ("show", show),
-        ("pull", pull),
-        ("approve", approve),
-    ):
-        app.command(name)(command)
-    app.command("rollback")(rollback)
-    app.command("why")(grouped(why))
-
-
 def _versions(client: Client, part: str | None) -> list[PolicyVersion]:
     return client.read(VERSIONS, {"part": part, "first": 500})
 
@@ -280,3 +266,16 @@ def _short(digest: str | None) -> str:
 
 def _who(signer: PolicySigner | None) -> str:
     return "" if signer is None else f"{signer.org} ({signer.person})" if signer.person else signer.org
+
+
+for _name, _command in (
+    ("list", listing),
+    ("propose", propose),
+    ("show", show),
+    ("pull", pull),
+    ("approve", approve),
+    ("rollback", rollback),
+    ("why", grouped(why)),
+):
+    # One group: these commands speak with a service, those of graphsvc.cli.policy work on files.
+    app.command(_name)(_command)

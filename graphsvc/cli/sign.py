@@ -26,7 +26,9 @@ def sign(
     org: Annotated[str, typer.Option("--org", help="Your organisation.")],
     origin: Annotated[str, typer.Option("--origin", help="The log's name, as in the trust file.")],
 ) -> None:
-    """Sign an act on a machine without network, so that you need not trust a console, and print it: a compact JWS.
+    """Sign an act on a machine without network, and print it: a compact JWS.
+
+    So you need not trust a console.
 
     The act is valid for a week. The service refuses it if what it decides on has changed since --after.
     """

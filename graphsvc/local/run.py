@@ -26,6 +26,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc.projection.rebuild import NEXT, finish
 from graphsvc.settings import Settings, read_settings
+from graphsvc.upkeep.logs import log_as
 
 OPERATOR_CLIENT = DevelopmentClient("operator.operator", "operator", "operator", ("operator",))
 
@@ -59,6 +60,7 @@ def run_local(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(data.resolve(), os.environ, host=host)
     _check_together(settings)
+    log_as(settings.log_form)
     settings = replace(settings, port=_last_port(settings) if port is None else port)
     bounds = bounds_of(settings, room_for_connections())
     with ExitStack() as stack:

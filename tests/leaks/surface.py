@@ -205,6 +205,8 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
     ("GET", "/log/tile/{path:path}"): Untouched("public by design: types, times and size classes of sealed entries"),
     ("GET", "/log/object/{digest}"): Untouched("public by design: sealed parts by digest"),
     ("GET", "/v1/log/consistency"): Untouched("public by design: hashes of the log"),
+    ("GET", "/explorer"): Untouched("a page that is the same for everybody and asks by the routes above"),
+    ("GET", "/explorer/{name}"): Untouched("the files of that page"),
     ("GET", "/health/live"): Untouched("says that the process runs"),
     ("GET", "/health/ready"): Untouched("says which parts run, how far behind, what is set aside, by index and code"),
 }

@@ -26,7 +26,7 @@ NAMED = re.compile(r"`([\w-]+\.\w+)`[^`]*:\n\n\Z")
 SHELL = frozenset(("sh", "console", "bash", "shell"))
 FOLLOWED = (
     "README.md", "docs/tutorial.md", "docs/own-table.md", "docs/sharing.md", "docs/custody.md", "docs/audit.md",
-    "docs/policy.md",
+    "docs/policy.md", "docs/api.md",
     "docs/client-files.md", "docs/operations.md", "importers/README.md", "policies/README.md", "verifier/README.md",
 )  # fmt: skip
 """The pages that tests/paths/test_pages.py follows."""

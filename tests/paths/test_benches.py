@@ -15,7 +15,7 @@ import pytest
 from neo4j import Driver
 
 from bench import __main__ as command
-from bench import expand, ingest, ledger, logs, network, policy, scale, stage
+from bench import expand, graphql, ingest, ledger, logs, network, policy, scale, stage
 from bench.processes import Processes
 from bench.processor import Processors
 from graphsvc.columns.store import Columns
@@ -139,6 +139,11 @@ def test_ingest_by_the_raw_driver(neo4j_server: Neo4jChild, graph_database: Grap
         assert ingest.run_raw(driver, batches, 40) > 0
         (found,) = driver.execute_query("MATCH (r:Record) RETURN count(r)").records
     assert found[0] == 40
+
+
+def test_graphql() -> None:
+    mine, theirs, size = graphql.compared(nodes=40, edges=80, rounds=3)
+    assert min(mine, theirs) > 0 and size > 5_000
 
 
 def test_ledger(tmp_path: Path, graph_database: Graph) -> None:

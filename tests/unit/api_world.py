@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from graphsvc.answers.questions import Identifier
 from graphsvc.api import Ports, build_api
 from graphsvc.api.spool import sweep
+from graphsvc.api.transport import Transport
 from graphsvc.api.turns import ActTurns
 from graphsvc.app import api_schema
 from graphsvc.auth import Authenticator, StaticKeys
@@ -251,7 +252,7 @@ class Nobody:
 class World:
     """The API over the parts above, with real tokens of a real (development) issuer."""
 
-    def __init__(self, directory: Path, max_body: int = 1 << 20) -> None:
+    def __init__(self, directory: Path, max_body: int = 1 << 20, transport: Transport | None = None) -> None:
         issuer = "http://127.0.0.1:1"
         self.identity = DevelopmentIdentity(issuer, "graphsvc", directory / "dev", [OPERATOR, ANALYST])
         keys = StaticKeys(self.identity.jwks())
@@ -268,7 +269,8 @@ class World:
             CustodyRoutes(self.authenticator, Keeps(), acts),  # type: ignore[arg-type]
             UpkeepRoutes(self.authenticator, keys_of),
         )
-        self.app: FastAPI = build_api(api_schema(), ports, acts, [room.routes() for room in rooms])
+        routes = [room.routes() for room in rooms]
+        self.app: FastAPI = build_api(api_schema(), ports, acts, routes, transport or Transport(explorer=True))
         self.token = self.identity.token(ANALYST)
 
     def request(self, method: str, path: str, *, token: str | None = "", **options: Any) -> httpx2.Response:

@@ -42,6 +42,7 @@ ARROWS: dict[str, set[str]] = {
         *("sharing", "wire"),
     },
     "upkeep": {"anchoring", "api", "graph", "ledger", "lifecycle", "model", "projection", "settings", "wire"},
+    "webhooks": {"ledger", "model", "projection"},
     "members": {
         *("acts", "anchoring", "api", "core", "ledger", "lifecycle", "model", "sharing", "wire"),
     },
@@ -49,9 +50,9 @@ ARROWS: dict[str, set[str]] = {
     "app": {
         *PARTS,
         *("acts", "anchoring", "answers", "api", "auth", "columns", "core", "lifecycle", "members", "projection"),
-        *("rings", "rulebooks", "settings", "sharing", "submission", "upkeep"),
+        *("rings", "rulebooks", "settings", "sharing", "submission", "upkeep", "webhooks"),
     },
-    "local": {"api", "app", "auth", "graph", "ledger", "lifecycle", "model", "projection", "settings"},
+    "local": {"api", "app", "auth", "graph", "ledger", "lifecycle", "model", "projection", "settings", "upkeep"},
     # What an organisation runs on its own machines, and the command line of all.
     "client": {"importers", "model", "wire"},
     "demo": {"client", "local", "model", "wire"},

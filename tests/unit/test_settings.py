@@ -87,3 +87,42 @@ def test_settings_that_need_another_one_are_refused_before_anything_starts(
         pass
     assert (caught.value.code, caught.value.where) == ("setting", missing)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_secrets_come_from_files(tmp_path: Path) -> None:
+    secret, url = tmp_path / "secret", tmp_path / "url"
+    secret.write_text("pass word\n")
+    url.write_text("postgresql://u:p@db:5432/graph\n")
+    said = {"GRAPHSVC_NEO4J_PASSWORD_FILE": str(secret), "GRAPHSVC_DATABASE_FILE": str(url)}
+    found = read_settings(Path("state"), said)
+    assert (found.neo4j_password, found.database) == ("pass word", "postgresql://u:p@db:5432/graph")
+    empty = read_settings(Path("state"), {**said, "GRAPHSVC_NEO4J_PASSWORD": ""})
+    assert empty.neo4j_password == "pass word", "an empty variable is none"
+
+
+@pytest.mark.parametrize(
+    ("variable", "content"),
+    [
+        ("GRAPHSVC_NEO4J_PASSWORD_FILE", None),
+        ("GRAPHSVC_NEO4J_PASSWORD_FILE", b""),
+        ("GRAPHSVC_NEO4J_PASSWORD_FILE", b"\xff\xfe"),
+        ("GRAPHSVC_NEO4J_PASSWORD_FILE", b"x" * 5000),
+        ("GRAPHSVC_DATABASE_FILE", b"mysql://u:p@db/x"),
+        ("GRAPHSVC_ORIGIN_FILE", b"graph.example.org/log"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused(tmp_path: Path, variable: str, content: bytes | None) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidInput) as caught:
+        read_settings(Path("state"), {variable: str(path)})
+    assert caught.value.where == variable and "u:p@db" not in caught.value.message
+
+
+def test_a_secret_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a")
+    said = {"GRAPHSVC_NEO4J_PASSWORD_FILE": str(tmp_path / "secret"), "GRAPHSVC_NEO4J_PASSWORD": "b"}
+    for order in (said, dict(reversed(said.items()))):
+        with pytest.raises(InvalidInput, match="not both"):
+            read_settings(Path("state"), order)

@@ -16,6 +16,7 @@ from sealed_world import SealedWorld
 
 from graphsvc import cli
 from graphsvc.app import _Secrets
+from graphsvc.cli.output import BAD_INPUT
 from graphsvc.ledger.keyfiles import secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
@@ -150,7 +151,7 @@ def test_a_damaged_file_is_one_line_on_the_command_line(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     said = capfd.readouterr().err
-    assert ended.value.code == cli.BAD_INPUT and said.startswith(f"{code} ") and said.count("\n") == 1, said
+    assert ended.value.code == BAD_INPUT and said.startswith(f"{code} ") and said.count("\n") == 1, said
     assert (data / name).read_bytes() == content, "what is damaged is left as it is"
 
 
