@@ -16,6 +16,7 @@ from graphsvc.cli import (
     custody,
     doctor,
     evidence,
+    export,
     group,
     holdings,
     keys,
@@ -59,6 +60,7 @@ app.command("convert")(convert.convert_file)
 app.command("template")(template.template)
 app.command("map")(mapping.propose_map)
 app.command("ask")(ask.ask)
+app.command("export")(export.export)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
 app.command("scan")(scan.scan)

@@ -24,6 +24,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc.model.principals import Footing
 from graphsvc.model.schema import Schema, load_schema
+from graphsvc.model.spreadsheets import guarded
 from graphsvc.wire.answers import Budget, IdentifierProblem, Match
 from graphsvc.wire.shapes import selection
 
@@ -195,17 +196,8 @@ def _write(path: Path, asked: Asked, answers: Sequence[Match]) -> None:
     writer = csv.writer(file)
     writer.writerow([*asked.columns, *ANSWERS])
     for row, answer in zip(asked.rows, answers, strict=True):
-        writer.writerow([*(_safe(row[name]) for name in asked.columns), *map(_safe, _cells(answer))])
+        writer.writerow([*(guarded(row[name]) for name in asked.columns), *map(guarded, _cells(answer))])
     write_durably(path, file.getvalue().encode())
-
-
-def _safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; a telephone number's + stays."""
-    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and not _numeric(cell)) else cell
-
-
-def _numeric(cell: str) -> bool:
-    return cell[1:].replace(" ", "").replace("-", "").isdigit()
 
 
 def _cells(answer: Match) -> Iterator[str]:
