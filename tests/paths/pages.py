@@ -46,6 +46,8 @@ NOT_RUN: Mapping[tuple[str, str], str] = MappingProxyType(
             "serves until it is stopped; tests/unit/test_witness.py runs it",
         ("docs/rings.md", "graphsvc rings detect edges.csv --links links.csv --truth known.csv --out rings.json"):
             "wants files that the page does not show; tests/unit/test_edge_lists.py runs it",
+        ("docs/exports.md", "graphsvc export network.graphml --format graphml --phone +254710000001 --hops 2 \\"):
+            "tests/paths/test_exports.py runs every kind of export",
         ("verifier/README.md", "pip install ./verifier"): "make setup installs it",
     }
 )  # fmt: skip
