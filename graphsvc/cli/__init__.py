@@ -32,6 +32,7 @@ from graphsvc.cli import (
     sharing,
     sign,
     submit,
+    taxii,
     template,
     token,
     trust,
@@ -61,6 +62,7 @@ app.command("template")(template.template)
 app.command("map")(mapping.propose_map)
 app.command("ask")(ask.ask)
 app.command("export")(export.export)
+app.command("taxii")(taxii.taxii)
 app.command("evidence")(evidence.evidence)
 app.command("verify")(verify.verify)
 app.command("scan")(scan.scan)

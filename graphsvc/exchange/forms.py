@@ -56,7 +56,7 @@ _ALL = (
 )  # fmt: skip
 FORMS = MappingProxyType({form.name: form for form in _ALL})
 """All formats by name."""
-FINEST = "a withheld field group"
+WITHHELD = "a withheld field group"
 
 
 def form_of(name: str) -> Form:
@@ -72,5 +72,5 @@ def written(content: Content, form: Form) -> tuple[bytes, dict[str, int]]:
     losses: Losses = Counter(content.losses)
     data = form.write(content, losses)
     for group in content.withheld():
-        losses[f"{FINEST}: {group}"] += 1
+        losses[f"{WITHHELD}: {group}"] += 1
     return data, dict(sorted(losses.items(), key=lambda one: (-one[1], one[0])))

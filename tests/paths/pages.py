@@ -48,6 +48,8 @@ NOT_RUN: Mapping[tuple[str, str], str] = MappingProxyType(
             "wants files that the page does not show; tests/unit/test_edge_lists.py runs it",
         ("docs/exports.md", "graphsvc export network.graphml --format graphml --phone +254710000001 --hops 2 \\"):
             "tests/paths/test_exports.py runs every kind of export",
+        ("docs/exports.md", "graphsvc taxii bundles/rhino bundles/pangolin --password-file taxii.txt"):
+            "serves until it is stopped; tests/unit/test_taxii.py asks it",
         ("verifier/README.md", "pip install ./verifier"): "make setup installs it",
     }
 )  # fmt: skip
