@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Observed, Origin, RowProblem, Superseded
-from graphsvc.model.exported import CASE_NAMESPACE, STATEMENT
+from graphsvc.model.exported import CASE_NAMESPACE, CASE_SITE, STATEMENT
 from importers.documents import RecordImporter, broken, encoded, filled, read_json, text_of
 from importers.exported import attributes_of, entity_of, handling_of, pairs_of
 from importers.formats import Format, Salt
@@ -125,7 +125,7 @@ class _Object:
         self.name = text_of(one.get("@id")) or "?"
         self.said = {_local(word): value for word, value in one.items() if not word.startswith("@")}
         own = {word for word in one if word.startswith((_OWN, CASE_NAMESPACE))}
-        self.exported = {_local(word) for word in own} >= {"identifier", "kind"}
+        self.exported = "kind" in {_local(word) for word in own}
         """Whether it says, in the namespace of graphsvc, what it is."""
         facets = self.said.get("hasFacet")
         self.facets: dict[str, dict[str, Any]] = {}
@@ -268,8 +268,11 @@ def _bare(found: _Object, prefix: str) -> DraftEntity | None:
 def _relationship(found: _Object, losses: Counter[str]) -> Draft | None:
     word = found.text("kindOfRelationship") or "?"
     sources, targets = found.objects("source"), found.objects("target")
-    own = [_of_export(one, f"e{nth}") for nth, one in enumerate((*sources[:1], *targets[:1]))]
-    if len(own) == 2 and own[0] is not None and own[1] is not None:
+    if any(one.exported for one in (*sources, *targets)):
+        own = [_of_export(one, f"e{nth}") for nth, one in enumerate((*sources[:1], *targets[:1]))]
+        if len(own) < 2 or own[0] is None or own[1] is None:
+            losses["an entity whose key is withheld, or its link"] += 1
+            return None
         said = pairs_of(text for one in _listed(found.said.get("attribute")) if (text := _plain(one)))
         observed = Observed(found.text("since"), found.text("until"))
         draft = Draft([own[0], own[1]], [DraftLink(word, "e0", "e1", attributes_of(said, losses), observed)])
@@ -335,6 +338,8 @@ def _of_export(found: _Object, ref: str) -> DraftEntity | None:
 def _exported(found: _Object, losses: Counter[str]) -> Draft | None:
     """An object that graphsvc exported: what its own namespace says, for it says all."""
     said = pairs_of(text for one in _listed(found.said.get("attribute")) if (text := _plain(one)))
+    if found.text("kind") == CASE_SITE:
+        return None
     made = entity_of("e0", found.text("kind"), found.text("identifier"), said, losses)
     if made is None:
         losses["an entity whose key is withheld"] += 1

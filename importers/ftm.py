@@ -132,7 +132,7 @@ class _Maker:
             ids = [_first(_ends(given, side)) or "" for side in _SIDES]
             ends = [entity_of(f"e{nth}", *self._exported.get(one, ("", "")), ()) for nth, one in enumerate(ids, 1)]
             attributes = pairs_of((_first(said.get("description")) or "").split("\n"))
-            observed = Observed(_first(said.get("startDate")), _first(said.get("endDate")))
+            observed = Observed(_moment(_first(said.get("startDate"))), _moment(_first(said.get("endDate"))))
             kind = _first(said.get("role")) or "?"
             draft.links = [DraftLink(kind, "e1", "e2", attributes_of(attributes, losses), observed)]
             codes = [(_first(said.get("summary")) or "").removeprefix("handling: ")]
@@ -296,6 +296,11 @@ def _schemas(body: BinaryIO) -> tuple[dict[str, str], dict[str, tuple[str, str]]
             raise TooLarge(f"more than {MAX_ROWS} entities: split the file", code="too_large", where="body")
     body.seek(0)
     return found, exported
+
+
+def _moment(text: str | None) -> str | None:
+    """A time as an export writes it: FollowTheMoney has no offsets, and ours are of UTC."""
+    return f"{text}Z" if text is not None and "T" in text else text
 
 
 def _word(keywords: Any, head: str) -> str | None:

@@ -6,6 +6,7 @@ reference of a row is its uuid. ``tlp:`` and ``admiralty-scale:`` tags become ha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -33,6 +34,7 @@ _TYPES: dict[str, tuple[str, str]] = {
 }
 """Attribute type → kind and part of its key."""
 _SITES = {"twitter-id": "twitter", "github-username": "github"}
+_EVENT = re.compile(rb'"Event"\s*:\s*\{')
 _ADMIRALTY = ("admiralty-scale:source-reliability=", "admiralty-scale:information-credibility=")
 _MOST = 100_000
 _WHOLE = frozenset(("person", "phone", "geolocation", "vehicle"))
@@ -230,7 +232,7 @@ def _open(mapping: Mapping | None, body: BinaryIO) -> RecordImporter:
 def _recognises(head: bytes, ending: str) -> bool:
     start = head.lstrip()
     return start[:1] in (b"{", b"[") and (
-        b'"Event"' in head or (b'"threat_level_id"' in head or (b'"Attribute"' in head and b'"category"' in head))
+        _EVENT.search(head) is not None or (b'"threat_level_id"' in head or (b'"Attribute"' in head and b'"category"' in head))
     )
 
 

@@ -15,6 +15,7 @@ from graphsvc.exchange.content import Content, Losses, Node, claimed, strings
 from graphsvc.exchange.stamp import spelled
 from graphsvc.exchange.stix import claimed_link
 from graphsvc.model.exported import CASE_NAMESPACE as NAMESPACE
+from graphsvc.model.exported import CASE_SITE
 from graphsvc.wire.answers import Link
 
 _UCO = "https://ontology.unifiedcyberontology.org/uco/"
@@ -63,7 +64,8 @@ def _object(
         return {"@id": _name(content, word.lower(), node.handle), "@type": kind}
 
     def issuer(site: str) -> dict[str, str]:
-        made = {"@id": _name(content, "site", site), "@type": "uco-identity:Organization", "uco-core:name": site}
+        made = {"@id": _name(content, "site", site), "@type": "uco-identity:Organization", "uco-core:name": site,
+                "graphsvc:kind": CASE_SITE}  # fmt: skip
         return {"@id": sites.setdefault(site, made)["@id"]}
 
     type_, facets = _described(node, said, facet, issuer)

@@ -210,5 +210,6 @@ def claimed(record: Record) -> dict[str, Any]:
 def strings(value: Any) -> Any:
     """A JSON value without members that hold nothing."""
     if isinstance(value, dict):
-        return {name: strings(one) for name, one in value.items() if one not in (None, [], {}, "")}
+        kept = {name: strings(one) for name, one in value.items()}
+        return {name: one for name, one in kept.items() if one not in (None, [], {}, "")}
     return [strings(one) for one in value] if isinstance(value, list) else value

@@ -17,6 +17,8 @@ FTM_ATTRIBUTE, FTM_HANDLING = "graphsvc-attribute:", "graphsvc-handling:"
 """What keywords of FollowTheMoney's things begin with."""
 CASE_NAMESPACE = "https://graphsvc.org/case#"
 """The namespace of what CASE has no property for."""
+CASE_SITE = "site"
+"""The kind of an object that only names the site of accounts."""
 CLAIMS_HEAD = (
     "claim", "record", "owner", "handling", "pap", "grading", "origin", "kind", "label", "key", "identifier", "link",
     "toKind", "toLabel", "toKey", "toIdentifier", "since", "until", "expires",
