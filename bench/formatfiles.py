@@ -70,14 +70,16 @@ def _stix(folder: Path, count: int) -> Written:
 
 
 def _misp(folder: Path, count: int) -> Written:
-    made = [{"type": "phone-number", "value": f"+62812{n:08d}", "uuid": f"u{n}", "category": "Other"} for n in range(count)]
+    made = [
+        {"type": "phone-number", "value": f"+62812{n:08d}", "uuid": f"u{n}", "category": "Other"} for n in range(count)
+    ]
     return _json(folder, "e.json", {"Event": {"uuid": "e", "info": "x", "Attribute": made}}), None
 
 
 def _ftm(folder: Path, count: int) -> Written:
     path = folder / "e.ftm.json"
     path.write_text("".join(
-        json.dumps({"id": f"p{n}", "schema": "Person", "properties": {"name": [f"n {n}"], "phone": [f"+62812{n:08d}"]}}) + "\n"
+        json.dumps({"id": f"p{n}", "schema": "Person", "properties": {"phone": [f"+62812{n:08d}"]}}) + "\n"
         for n in range(count)
     ))  # fmt: skip
     return path, None
@@ -87,7 +89,8 @@ def _case(folder: Path, count: int) -> Written:
     uco = "https://ontology.unifiedcyberontology.org/uco/"
     objects = [
         {"@id": f"kb:{n}", "@type": "uco-observable:PhoneAccount",
-         "uco-core:hasFacet": [{"@type": "uco-observable:PhoneAccountFacet", "uco-observable:phoneNumber": f"+62812{n:08d}"}]}
+         "uco-core:hasFacet": [{"@type": "uco-observable:PhoneAccountFacet",
+                                "uco-observable:phoneNumber": f"+62812{n:08d}"}]}
         for n in range(count)
     ]  # fmt: skip
     return _json(folder, "g.jsonld", {"@context": {"uco-core": f"{uco}core/"}, "@graph": objects}), None
@@ -103,7 +106,8 @@ def _graphml(folder: Path, count: int) -> Written:
 
 
 def _telegram(folder: Path, count: int) -> Written:
-    messages = [{"id": n, "type": "message", "date_unixtime": str(1_760_000_000 + n), "from": "A", "from_id": f"user{n % 50}",
+    messages = [{"id": n, "type": "message", "date_unixtime": str(1_760_000_000 + n),
+                 "from": "A", "from_id": f"user{n % 50}",
                  "text": "x"} for n in range(count)]  # fmt: skip
     return _json(folder, "result.json", {"name": "g", "type": "private_group", "id": 1, "messages": messages}), None
 
@@ -116,6 +120,7 @@ def _whatsapp(folder: Path, count: int) -> Written:
 
 def write_ufed(path: Path, count: int) -> Path:
     """A UFED report with a chat of ``count`` messages of some 4 kB, and a call for every hundred."""
+
     def field(name: str, value: str) -> str:
         return f'<field name="{name}"><value>{value}</value></field>'
 
@@ -127,11 +132,13 @@ def write_ufed(path: Path, count: int) -> Path:
     call = (
         f'<model type="Call">{field("Direction", "Outgoing")}'
         '<multiModelField name="Parties"><model type="Party">'
-        f'{field("Identifier", "+6281234567802")}</model></multiModelField></model>'
+        f"{field('Identifier', '+6281234567802')}</model></multiModelField></model>"
     )
     path = path.with_suffix(".xml")
     with path.open("w") as file:
-        file.write('<project xmlns="http://pa.cellebrite.com/report/2.0"><metadata><item name="IMEI">490154203237518</item>')
+        file.write(
+            '<project xmlns="http://pa.cellebrite.com/report/2.0"><metadata><item name="IMEI">490154203237518</item>'
+        )
         file.write(f'</metadata><decodedData><model type="Chat">{field("Source", "WhatsApp")}{field("Id", "g@g.us")}')
         file.write(f'<multiModelField name="Participants">{party}</multiModelField><multiModelField name="Messages">')
         for _ in range(count):

@@ -146,7 +146,7 @@ def others(folder: Path, count: int) -> Iterator[tuple[str, Path, bytes | None]]
 
 
 def peak(path: str, mapping: bytes | None) -> int:
-    """The memory that reading a file takes beyond what the process had before, in bytes; run in a process of its own."""
+    """The memory in bytes that reading a file takes beyond what there was before; run in a process of its own."""
     load_schema()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     read(Path(path), mapping)
@@ -195,4 +195,3 @@ def main() -> None:
         for name, value in found.items()
     ]
     report("formats", rows, {name: round(value, 3) for name, value in found.items()})
-

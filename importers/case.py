@@ -7,7 +7,6 @@ not read: who wrote to whom, and when, is.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -16,6 +15,7 @@ import msgspec
 
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Observed, Origin, RowProblem, Superseded
 from graphsvc.model.exported import CASE_NAMESPACE, CASE_SITE, STATEMENT
+from importers.caseobjects import CaseObject, listed, local, plain
 from importers.documents import RecordImporter, broken, encoded, filled, read_json, text_of
 from importers.exported import attributes_of, entity_of, handling_of, pairs_of
 from importers.formats import Format, Salt
@@ -25,8 +25,7 @@ from importers.rules import Mapping
 _WHAT = "CASE graph"
 _NEAR, _DEEP = 100, 2
 """At most so many objects are kept beside one that names them, and what those name, in so many steps."""
-_OWN = "graphsvc:"
-_PREFIX = re.compile(r"^(?:https?://.*[/#]|[^:/#]*:)")
+_ONTOLOGIES = ("unifiedcyberontology.org/", "caseontology.org/")
 _LINKS: dict[str, tuple[str, bool]] = {
     **dict.fromkeys(("has_account", "has_phone", "has_email", "has_device", "uses"), ("USES", True)),
     **dict.fromkeys(("owns", "has_owned"), ("CONTROLS", True)),
@@ -45,7 +44,10 @@ _ENDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset(("Person", "Organisation", "Account")),
         frozenset(("Organisation", "Account", "Phone", "Email", "Device", "Address")),
     ),
-    "LOCATED_AT": (frozenset(("Person", "Organisation", "Account", "Phone", "Device", "Image")), frozenset(("Address",))),
+    "LOCATED_AT": (
+        frozenset(("Person", "Organisation", "Account", "Phone", "Device", "Image")),
+        frozenset(("Address",)),
+    ),
     "MEMBER_OF": (frozenset(("Person", "Organisation", "Account", "Phone")), frozenset(("Organisation", "Account"))),
     "CONTAINED": (frozenset(("Device",)), frozenset(("Device",))),
 }
@@ -55,21 +57,31 @@ _SILENT = frozenset(("MarkingDefinition", "StatementMarking", "Application", "So
 """Types whose objects say something only where others name them; one without a name is no loss."""
 
 
-def _local(word: str) -> str:
-    return _PREFIX.sub("", word)
-
-
-def _types(one: dict[str, Any]) -> list[str]:
-    found = one.get("@type")
-    return [_local(name) for name in (found if isinstance(found, list) else [found]) if isinstance(name, str)]
-
-
 def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
     found = read_json(body, _WHAT)
     objects = found.get("@graph", [found]) if isinstance(found, dict) else found
     if not isinstance(objects, list) or not any(isinstance(one, dict) and "@id" in one for one in objects):
         raise broken(_WHAT, "it has no objects with @id")
-    yield from records_as_rows(_records([one for one in objects if isinstance(one, dict)]), max_row, salt)
+    context = found.get("@context") if isinstance(found, dict) else None
+    foreign = _foreign(context) if isinstance(context, dict) else frozenset()
+    held = [_typed(one, foreign) for one in objects if isinstance(one, dict)]
+    yield from records_as_rows(_records(held), max_row, salt)
+
+
+def _foreign(context: dict[str, Any]) -> frozenset[str]:
+    """The prefixes of names that neither CASE, UCO nor graphsvc defines."""
+    return frozenset(
+        prefix for prefix, where in context.items()
+        if isinstance(where, str) and where != CASE_NAMESPACE and not any(one in where for one in _ONTOLOGIES)
+    )  # fmt: skip
+
+
+def _typed(one: dict[str, Any], foreign: frozenset[str]) -> dict[str, Any]:
+    """An object without types of other ontologies: another one's Person may be anything."""
+    if one.get("@type") is None or not foreign:
+        return one
+    names = [name for name in listed(one["@type"]) if isinstance(name, str)]
+    return {**one, "@type": [name for name in names if name.partition(":")[0] not in foreign]}
 
 
 def _records(objects: list[dict[str, Any]]) -> Iterator[bytes]:
@@ -102,13 +114,13 @@ def _named(value: Any, depth: int = 0) -> Iterator[str]:
 
 def _short(one: dict[str, Any]) -> dict[str, Any]:
     """What an object needs to be told apart where another names it: its facets without long texts."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for word, value in one.items():
         if isinstance(value, str):
             kept[word] = value[:1_000]
         elif isinstance(value, int | float) or word == "@type":
             kept[word] = value
-        elif _local(word) == "hasFacet":
+        elif local(word) == "hasFacet":
             facets = value if isinstance(value, list) else [value]
             kept[word] = [_short(facet) for facet in facets[:20] if isinstance(facet, dict)]
         elif len(encoded(value)) <= 1_000:
@@ -116,52 +128,11 @@ def _short(one: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-class _Object:
-    """An object with its members by their local names, and the objects that it names."""
-
-    def __init__(self, one: dict[str, Any], near: dict[str, dict[str, Any]]) -> None:
-        self.one, self.near = one, near
-        self.types = _types(one)
-        self.name = text_of(one.get("@id")) or "?"
-        self.said = {_local(word): value for word, value in one.items() if not word.startswith("@")}
-        own = {word for word in one if word.startswith((_OWN, CASE_NAMESPACE))}
-        self.exported = "kind" in {_local(word) for word in own}
-        """Whether it says, in the namespace of graphsvc, what it is."""
-        facets = self.said.get("hasFacet")
-        self.facets: dict[str, dict[str, Any]] = {}
-        for facet in facets if isinstance(facets, list) else [facets]:
-            if isinstance(facet, dict):
-                members = {_local(word): value for word, value in facet.items() if not word.startswith("@")}
-                for kind in _types(facet):
-                    self.facets.setdefault(kind, members)
-
-    def text(self, word: str, facet: str = "") -> str | None:
-        """A member as text; of several, the first."""
-        value = (self.facets.get(facet, {}) if facet else self.said).get(word)
-        return next((text for one in _listed(value) if (text := _plain(one)) is not None), None)
-
-    def objects(self, word: str, facet: str = "") -> list[_Object]:
-        """The objects that a member names, of those beside it."""
-        value = (self.facets.get(facet, {}) if facet else self.said).get(word)
-        names = [str(one["@id"]) for one in _listed(value) if isinstance(one, dict) and "@id" in one]
-        return [_Object(self.near[name], self.near) for name in names if name in self.near]
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _plain(value: Any) -> str | None:
-    if isinstance(value, dict):
-        value = value.get("@value")
-    return text_of(value, 20_000)
-
-
 def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | RowProblem | None:
     one, near = record.get("object"), record.get("near")
     if not isinstance(one, dict) or not isinstance(near, dict):
         return RowProblem(row, "bad_record", "", "this is no object of CASE: correct it in the source")
-    found = _Object(one, {name: value for name, value in near.items() if isinstance(value, dict)})
+    found = CaseObject(one, {name: value for name, value in near.items() if isinstance(value, dict)})
     if "MarkingDefinition" in found.types and (found.text("name") or "").startswith(STATEMENT):
         return None
     if found.exported:
@@ -185,7 +156,7 @@ def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | Row
     return draft
 
 
-def _entities(found: _Object, losses: Counter[str] | None, prefix: str = "e") -> list[DraftEntity]:
+def _entities(found: CaseObject, losses: Counter[str] | None, prefix: str = "e") -> list[DraftEntity]:
     """What an object is, the first; and, of a device, the addresses and cards that are its own."""
     made: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
     facets, name = found.facets, found.text("name")
@@ -215,15 +186,18 @@ def _entities(found: _Object, losses: Counter[str] | None, prefix: str = "e") ->
     return [DraftEntity(f"{prefix}{nth}", *one) for nth, one in enumerate(made)]
 
 
-def _site(found: _Object) -> str | None:
+def _site(found: CaseObject) -> str | None:
     """The site of an account: its issuer's name, or that of its application."""
-    for one in (*found.objects("accountIssuer", "AccountFacet"), *found.objects("application", "ApplicationAccountFacet")):
+    for one in (
+        *found.objects("accountIssuer", "AccountFacet"),
+        *found.objects("application", "ApplicationAccountFacet"),
+    ):
         if name := one.text("name") or one.text("name", "ApplicationFacet"):
             return name
     return None
 
 
-def _of_device(found: _Object) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _of_device(found: CaseObject) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     model = filled(model=found.text("model", "DeviceFacet"))
     for facet, word, part in (
         ("MobileDeviceFacet", "IMEI", "imei"), ("SIMCardFacet", "ICCID", "iccid"), ("SIMCardFacet", "IMSI", "imsi"),
@@ -233,8 +207,8 @@ def _of_device(found: _Object) -> Iterator[tuple[str, dict[str, Any], dict[str, 
         if value := found.text(word, facet):
             yield "Device", {part: value}, model
     digest = next(
-        (_plain(_member(one, "hashValue")) for one in _listed(found.facets.get("ContentDataFacet", {}).get("hash"))
-         if isinstance(one, dict) and (_plain(_member(one, "hashMethod")) or "").upper() == "SHA256"), None,
+        (plain(_member(one, "hashValue")) for one in listed(found.facets.get("ContentDataFacet", {}).get("hash"))
+         if isinstance(one, dict) and (plain(_member(one, "hashMethod")) or "").upper() == "SHA256"), None,
     )  # fmt: skip
     picture = "RasterPicture" in found.types or (found.text("mimeType", "ContentDataFacet") or "").startswith("image/")
     if digest and picture:
@@ -242,10 +216,10 @@ def _of_device(found: _Object) -> Iterator[tuple[str, dict[str, Any], dict[str, 
 
 
 def _member(one: dict[str, Any], word: str) -> Any:
-    return next((value for name, value in one.items() if _local(name) == word), None)
+    return next((value for name, value in one.items() if local(name) == word), None)
 
 
-def _of_place(found: _Object) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _of_place(found: CaseObject) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     point, address = "LatLongCoordinatesFacet", "SimpleAddressFacet"
     words = {"locality": "locality", "region": "region", "postcode": "postalCode"}
     said = filled(**{name: found.text(word, address) for name, word in words.items()})
@@ -257,7 +231,7 @@ def _of_place(found: _Object) -> Iterator[tuple[str, dict[str, Any], dict[str, A
         yield "Address", {"country": country, "text": street}, {"written": street, **said}
 
 
-def _bare(found: _Object, prefix: str) -> DraftEntity | None:
+def _bare(found: CaseObject, prefix: str) -> DraftEntity | None:
     """An object that another names, without what its own record says."""
     one = next(iter(_entities(found, None, prefix)), None)
     if one is not None:
@@ -265,7 +239,7 @@ def _bare(found: _Object, prefix: str) -> DraftEntity | None:
     return one
 
 
-def _relationship(found: _Object, losses: Counter[str]) -> Draft | None:
+def _relationship(found: CaseObject, losses: Counter[str]) -> Draft | None:
     word = found.text("kindOfRelationship") or "?"
     sources, targets = found.objects("source"), found.objects("target")
     if any(one.exported for one in (*sources, *targets)):
@@ -273,7 +247,7 @@ def _relationship(found: _Object, losses: Counter[str]) -> Draft | None:
         if len(own) < 2 or own[0] is None or own[1] is None:
             losses["an entity whose key is withheld, or its link"] += 1
             return None
-        said = pairs_of(text for one in _listed(found.said.get("attribute")) if (text := _plain(one)))
+        said = pairs_of(text for one in listed(found.said.get("attribute")) if (text := plain(one)))
         observed = Observed(found.text("since"), found.text("until"))
         draft = Draft([own[0], own[1]], [DraftLink(word, "e0", "e1", attributes_of(said, losses), observed)])
         _claimed(found, draft, losses)
@@ -295,7 +269,7 @@ def _relationship(found: _Object, losses: Counter[str]) -> Draft | None:
     return draft if draft.links else None
 
 
-def _contact(found: _Object, facet: str, losses: Counter[str]) -> Draft | None:
+def _contact(found: CaseObject, facet: str, losses: Counter[str]) -> Draft | None:
     """Who called or wrote to whom, and when; never what was said."""
     channel = "sms" if "SMSMessage" in found.types else _CHANNELS[facet]
     when = found.text("startTime", facet) or found.text("sentTime", facet)
@@ -316,7 +290,7 @@ def _contact(found: _Object, facet: str, losses: Counter[str]) -> Draft | None:
     return draft
 
 
-def _investigation(found: _Object, losses: Counter[str]) -> Draft | None:
+def _investigation(found: CaseObject, losses: Counter[str]) -> Draft | None:
     case = DraftEntity("case", "Case", {"ref": found.name}, filled(title=found.text("name")))
     draft = Draft([case])
     for nth, one in enumerate(found.objects("object")):
@@ -329,15 +303,15 @@ def _investigation(found: _Object, losses: Counter[str]) -> Draft | None:
     return draft
 
 
-def _of_export(found: _Object, ref: str) -> DraftEntity | None:
+def _of_export(found: CaseObject, ref: str) -> DraftEntity | None:
     if not found.exported:
         return None
     return entity_of(ref, found.text("kind"), found.text("identifier"), ())
 
 
-def _exported(found: _Object, losses: Counter[str]) -> Draft | None:
+def _exported(found: CaseObject, losses: Counter[str]) -> Draft | None:
     """An object that graphsvc exported: what its own namespace says, for it says all."""
-    said = pairs_of(text for one in _listed(found.said.get("attribute")) if (text := _plain(one)))
+    said = pairs_of(text for one in listed(found.said.get("attribute")) if (text := plain(one)))
     if found.text("kind") == CASE_SITE:
         return None
     made = entity_of("e0", found.text("kind"), found.text("identifier"), said, losses)
@@ -346,13 +320,13 @@ def _exported(found: _Object, losses: Counter[str]) -> Draft | None:
         return None
     draft = Draft([made])
     _claimed(found, draft, losses)
-    draft.handling = draft.handling or handling_of(map(_plain, _listed(found.said.get("handling"))), losses)
+    draft.handling = draft.handling or handling_of(map(plain, listed(found.said.get("handling"))), losses)
     return draft
 
 
-def _claimed(found: _Object, draft: Draft, losses: Counter[str]) -> None:
+def _claimed(found: CaseObject, draft: Draft, losses: Counter[str]) -> None:
     """On what terms the one record behind an object stands; of several, none holds for all."""
-    claims = [text for one in _listed(found.said.get("claim")) if (text := _plain(one))]
+    claims = [text for one in listed(found.said.get("claim")) if (text := plain(one))]
     if len(claims) != 1:
         losses["which of several records says what of an object"] += len(claims) > 1
         return

@@ -62,7 +62,9 @@ def getter_of(source: Source, lookup: Lookup, pointer: str) -> Getter:
 
 def _changes(value: Value) -> bool:
     """Whether a value's text is changed, and not only looked up."""
-    return bool(value.strip or value.replace or value.first or value.date or value.decimal or value.multiply or value.factors)
+    return bool(
+        value.strip or value.replace or value.first or value.date or value.decimal or value.multiply or value.factors
+    )
 
 
 def _template(template: str, getters: list[Getter]) -> Getter:

@@ -45,7 +45,9 @@ class ClaimsImporter:
         try:
             (cells,) = csv.reader([data.decode().rstrip("\r")], strict=True)
         except (UnicodeDecodeError, csv.Error, ValueError):
-            return RowProblem(row.number, "bad_csv", "", "this is no line of an export: take the file as it was written")
+            return RowProblem(
+                row.number, "bad_csv", "", "this is no line of an export: take the file as it was written"
+            )
         if not self._columns:
             if tuple(cells[: len(CLAIMS_HEAD)]) == CLAIMS_HEAD:
                 self._columns = cells

@@ -157,7 +157,10 @@ FORMAT = Format(
     cut=_cut,
     open=_open,
     row="a node or an edge, as JSON; an edge has the data of both its nodes",
-    read=("an export of graphsvc, without a mapping", "nodes (`type`, `id`, `data.NAME`) and edges (`source`, `target`, `directed`, `from.NAME`, `to.NAME`)",),
+    read=(
+        "an export of graphsvc, without a mapping",
+        "nodes (`type`, `id`, `data.NAME`) and edges (`source`, `target`, `directed`, `from.NAME`, `to.NAME`)",
+    ),
     lost=(
         "members that no rule of the mapping reads",
         "hyperedges, ports, what drawing programs add in other elements",

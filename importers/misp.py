@@ -232,7 +232,8 @@ def _open(mapping: Mapping | None, body: BinaryIO) -> RecordImporter:
 def _recognises(head: bytes, ending: str) -> bool:
     start = head.lstrip()
     return start[:1] in (b"{", b"[") and (
-        _EVENT.search(head) is not None or (b'"threat_level_id"' in head or (b'"Attribute"' in head and b'"category"' in head))
+        _EVENT.search(head) is not None
+        or (b'"threat_level_id"' in head or (b'"Attribute"' in head and b'"category"' in head))
     )
 
 

@@ -152,7 +152,8 @@ FORMAT = Format(
     open=_open,
     row="a line",
     read=(
-        "without a mapping: drafts, one a line, as in `schema/submission.schema.json`; the stamp of an export before them",
+        "without a mapping: drafts, one a line, as in `schema/submission.schema.json`",
+        "the stamp of an export before them",
         "with a mapping: objects of any shape, whose columns are dotted paths",
     ),
     lost=("with a mapping: members that no rule reads",),

@@ -2,9 +2,9 @@
 
 A value is a column's name, or ``{column: …}``, ``{const: …}`` or ``{template: "{first} {last}"}`` and, if wanted, what
 is done with it, in this order: ``split`` (several values in one cell), ``strip``, ``replace`` and ``first`` (so many
-characters), ``absent`` (words that mean nothing), ``map`` (word → word) and ``other`` (what all others become), ``date``, ``decimal``, ``multiply`` or
-``factors``, ``timezone``. Columns of NDJSON are dotted paths; ``#3`` is the third column, ``phone#2`` the second that
-is named so, ``#row`` the row's number as spreadsheets count.
+characters), ``absent`` (words that mean nothing), ``map`` (word → word) and ``other`` (what all others become),
+``date``, ``decimal``, ``multiply`` or ``factors``, ``timezone``. Columns of NDJSON are dotted paths; ``#3`` is the
+third column, ``phone#2`` the second that is named so, ``#row`` the row's number as spreadsheets count.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ _MAX_TOKEN = 8 << 20
 _MAX_TEXT = 500
 _MAX_SENDERS, _MAX_LINKED = 2_000, 90
 _WANTED = frozenset(
-    ("Source", "SourceApplication", "Id", "Name", "Identifier", "Role", "IsPhoneOwner", "TimeStamp", "Direction", "Duration",
-     "Username", "ServiceType", "ServiceIdentifier", "UserID")
+    ("Source", "SourceApplication", "Id", "Name", "Identifier", "Role", "IsPhoneOwner", "TimeStamp", "Direction",
+     "Duration", "Username", "ServiceType", "ServiceIdentifier", "UserID")
 )  # fmt: skip
 """Fields that are read. ``Body`` is none of them."""
 _DEVICE = {
@@ -233,12 +233,14 @@ class _Making:
         """The device, with its cards and numbers, where it is known by a number of its own."""
         model = filled(model=next(iter(self._device.get("model", [])), None))
         found = [self._entity("Device", {"imei": one}, model) for one in self._device.get("imei", [])]
-        cards = [self._entity("Device", {part: one}) for part in ("iccid", "imsi") for one in self._device.get(part, [])]
+        cards = [
+            self._entity("Device", {part: one}) for part in ("iccid", "imsi") for one in self._device.get(part, [])
+        ]
         numbers = [self._entity("Phone", {"value": one}) for one in self._device.get("phone", [])]
         for one in found[:1]:
             for other in (*cards, *numbers):
                 self.draft.links.append(DraftLink("USES", one.ref, other.ref))
-        return (found or cards or [None])[0]
+        return next(iter((*found, *cards)), None)
 
     def chat(self, fields: dict[str, Any], parties: list[Any], wrote: list[Any]) -> None:
         """Who wrote how often: to the other one, or, of more than two, to the chat."""
@@ -299,13 +301,18 @@ class _Making:
         said = filled(channel=channel, seconds=_seconds(text_of(fields.get("Duration"))) if kind == "Call" else None)
         seen = Observed(when, when) if when else None
         self.draft.links += [
-            DraftLink("CONTACTED", a.ref, b.ref, said, seen) for a in roles["from"] for b in roles["to"] if a.ref != b.ref
+            DraftLink("CONTACTED", a.ref, b.ref, said, seen)
+            for a in roles["from"]
+            for b in roles["to"]
+            if a.ref != b.ref
         ]
         self._used(owners)
 
     def account(self, fields: dict[str, Any]) -> None:
         """An account that the device is signed in to."""
-        name = next((text for word in ("ServiceIdentifier", "UserID", "Username") if (text := text_of(fields.get(word)))), None)
+        name = next(
+            (text for word in ("ServiceIdentifier", "UserID", "Username") if (text := text_of(fields.get(word)))), None
+        )
         self.source = self.source or (text_of(fields.get("ServiceType")) or "").casefold()
         one = self._person({"Identifier": name, "Name": fields.get("Name")})
         if one is None:

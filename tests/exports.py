@@ -39,7 +39,16 @@ VALUES = {
     "vin": "1M8GDM9AXKP042788", "imo": "9319466", "plate": "KBA 123 X",
 }  # fmt: skip
 """A value of every type that a key is made of."""
-AWKWARD = ('=cmd|\' /C calc\'!A0', "@SUM(1)", "-1+2", "'quoted", "a, \"b\"; c | d", "line\nbreak", "<b>&amp;\u0008</b>", "价格 🐘")
+AWKWARD = (
+    "=cmd|' /C calc'!A0",
+    "@SUM(1)",
+    "-1+2",
+    "'quoted",
+    'a, "b"; c | d',
+    "line\nbreak",
+    "<b>&amp;\u0008</b>",
+    "价格 🐘",
+)
 """Texts that a spreadsheet, an XML reader or a parser would take for something else."""
 
 
@@ -87,31 +96,42 @@ def everything() -> Content:
         by_kind.setdefault(kind, f"h{nth}")
         entities.append(entity(f"h{nth}", kind, key, record(f"r{nth}", owner="police-ke" if nth % 2 else "pasar")))
     full = record(
-        "r-full", ("displayName", "identity", AWKWARD[0]), ("about", "content", AWKWARD[5]), ("listings", "operational", "3"),
+        "r-full", ("displayName", "identity", AWKWARD[0]), ("about", "content", AWKWARD[5]),
+        ("listings", "operational", "3"),
         ("realNameVerified", "operational", "true"), since="2026-01-02T03:04:05Z", until="2026-02-02T03:04:05Z",
         grading=Grading(scheme="admiralty", source="B", information="2"), expires="2030-01-01T00:00:00Z",
-        origin=Origin(organisation="customs-cn", reference="C/9"), handling=Code(scheme="tlp-2.0", code="RED"), pap="AMBER",
+        origin=Origin(organisation="customs-cn", reference="C/9"),
+        handling=Code(scheme="tlp-2.0", code="RED"), pap="AMBER",
     )  # fmt: skip
     other = record("r-other", ("displayName", "identity", "Somebody"), owner="police-ke",
                    handling=Code(scheme="europol", code="H1"))  # fmt: skip
     account = by_kind["Account"]
     entities.append(entity(account, "Account", None, full, other))
     person = by_kind["Person"]
-    names = record("r-names", *(("alias", "personal", word.replace("\n", " ")) for word in AWKWARD if "|" not in word and "\u0008" not in word))
+    names = record(
+        "r-names",
+        *(
+            ("alias", "personal", word.replace("\n", " "))
+            for word in AWKWARD
+            if "|" not in word and "\u0008" not in word
+        ),
+    )
     entities.append(entity(person, "Person", None, names))
     entities.append(entity("h-hidden", "Person", None, record("r-hidden")))
     links = [
         link("USES", account, by_kind["Phone"], full, ("count", "operational", "4"), since="2026-01-02T00:00:00Z"),
         link("USES", account, by_kind["Email"], other),
         link("CONTROLS", person, account, names, ("confidence", "operational", "0.5")),
-        link("MEMBER_OF", person, by_kind["Organisation"], names, since="2020-01-01T00:00:00Z", until="2020-01-01T00:00:00Z"),
-        link("PAID_TO", by_kind["PaymentAccount"], by_kind["Phone"], full, ("amount", "financial", "12.5"), ("currency", "financial", "USD")),
+        link("MEMBER_OF", person, by_kind["Organisation"], names, since="2020-01-01T00:00:00Z",
+             until="2020-01-01T00:00:00Z"),
+        link("PAID_TO", by_kind["PaymentAccount"], by_kind["Phone"], full,
+             ("amount", "financial", "12.5"), ("currency", "financial", "USD")),
         link("SENT_BY", by_kind["Parcel"], account, other, ("name", "personal", "-Li Wei")),
         link("INVOLVES", by_kind["Case"], person, names),
         link("SEIZED_IN", by_kind["Taxon"], by_kind["Seizure"], other),
         link("USES", "h-hidden", by_kind["Phone"], full),
     ]  # fmt: skip
-    merged = [one for one in entities]
+    merged = list(entities)
     return Content(SCHEMA, STAMP, merged, links)
 
 

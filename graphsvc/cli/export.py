@@ -182,4 +182,3 @@ def _keep(path: Path, data: bytes) -> None:
         with suppress(OSError):
             path.unlink()
         raise
-

@@ -19,7 +19,8 @@ def taxii(
         list[Path], typer.Argument(help="Folders with *.stix.json: each is a collection.", file_okay=False)
     ],
     password_file: Annotated[
-        Path, typer.Option("--password-file", help="File with the password of all callers (HTTP Basic).", dir_okay=False)
+        Path,
+        typer.Option("--password-file", help="File with the password of all callers (HTTP Basic).", dir_okay=False),
     ],
     title: Annotated[str, typer.Option("--title", help="What clients show.")] = "graphsvc exports",
     port: Annotated[int, typer.Option("--port", help="Port to listen on.", min=1, max=65535)] = 8446,
@@ -28,7 +29,7 @@ def taxii(
 ) -> None:
     """Serve folders of exported STIX bundles by TAXII 2.1, read only, until Ctrl-C.
 
-    Only what graphsvc export has written there is served, so what leaves is what the rules allowed and the log has told.
+    Only what graphsvc export has written there is served: what leaves is what the rules allowed and the log told.
     New files are seen at once. Put a proxy with TLS before it where it listens on more than this machine.
     """
     import uvicorn

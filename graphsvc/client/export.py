@@ -104,7 +104,9 @@ class Exporting:
         report = self._ask(RINGS, {"parameters": {"limit": max(rank, 1), **parameters}})
         ring = next((one for one in report.rings if one.rank == rank), None)
         if ring is None:
-            raise InvalidInput(f"there are {len(report.rings)} rings that may be exported", code="no_ring", where="--ring")
+            raise InvalidInput(
+                f"there are {len(report.rings)} rings that may be exported", code="no_ring", where="--ring"
+            )
         members = [*ring.accounts, *ring.identifiers]
         inside = {one.handle for one in members}
         self.taken.entities += members
@@ -189,7 +191,9 @@ def stamp_of(answers: Sequence[Answer], truncated: bool = False) -> Stamp:
     told = {(_text((h.get("who") or {}).get("org")), _text((h.get("who") or {}).get("person")), _text(h.get("purpose")),
              _text(h.get("basis")), _text(h.get("case"))) for h in headers}  # fmt: skip
     if len(told) != 1:
-        raise VerifyError("wrong_reader", "the answers are of several readers, or on several footings: export each alone")
+        raise VerifyError(
+            "wrong_reader", "the answers are of several readers, or on several footings: export each alone"
+        )
     viewer, person, purpose, basis, case = told.pop()
     newest = max((answer.proof.checkpoint for answer in answers), key=lambda head: head.size)
     left: dict[tuple[str, str], int] = {}
@@ -207,5 +211,3 @@ def stamp_of(answers: Sequence[Answer], truncated: bool = False) -> Stamp:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-

@@ -40,7 +40,11 @@ def write_anx(content: Content, losses: Losses) -> bytes:
         ET.SubElement(icon, "IconStyle", {"Type": node.kind, "EntityTypeReference": kinds[node.kind]})
         _attributes(item, nodes[handle], classes, losses)
     for link, said in zip(content.links, lines, strict=True):
-        dated = {"DateSet": "true", "TimeSet": "true", "DateTime": link.since[:19]} if _full(link.since) else {}
+        dated = (
+            {"DateSet": "true", "TimeSet": "true", "DateTime": link.since[:19]}
+            if link.since and _full(link.since)
+            else {}
+        )
         item = ET.SubElement(items, "ChartItem", _item(link.kind, (link.record.owner,), losses) | dated)
         line = ET.SubElement(item, "Link", {"End1Id": numbers[link.source], "End2Id": numbers[link.target]})
         style = {"Strength": _STRENGTH, "ArrowStyle": _ARROW, "Type": link.kind, "LinkTypeReference": links[link.kind]}

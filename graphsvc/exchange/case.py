@@ -104,7 +104,8 @@ def _described(
                 account["uco-observable:accountIssuer"] = issuer(site)
             if node.kind != "Account":
                 return "uco-observable:Account" if node.kind == "PaymentAccount" else _OTHER, [account]
-            digital = {**facet("uco-observable:DigitalAccountFacet"), "uco-observable:displayName": one.get("displayName"),
+            digital = {**facet("uco-observable:DigitalAccountFacet"),
+                       "uco-observable:displayName": one.get("displayName"),
                        "uco-observable:accountLogin": one.get("handle")}  # fmt: skip
             return "uco-observable:DigitalAccount", [account, digital]
         case "Phone":
@@ -135,7 +136,8 @@ def _place(parts: dict[str, str] | Any, one: dict[str, str], facet: Facet) -> li
     if "geo" in parts:
         latitude, _, longitude = parts["geo"].partition(",")
         where = {name: {"@type": "xsd:decimal", "@value": value}
-                 for name, value in (("uco-location:latitude", latitude), ("uco-location:longitude", longitude))}  # fmt: skip
+                 for name, value in (("uco-location:latitude", latitude),
+                                     ("uco-location:longitude", longitude))}  # fmt: skip
         return [{**facet("uco-location:LatLongCoordinatesFacet"), **where}]
     street = one.get("written") or parts.get("text")
     address = {"uco-location:country": parts.get("country", "").upper(), "uco-location:street": street,
@@ -148,7 +150,9 @@ def _relationship(content: Content, link: Link, ids: dict[str, str], stamp: str)
     said = content.of_link(link)
     return strings(  # type: ignore[no-any-return]
         {
-            "@id": _name(content, "relationship", link.record.handle, link.kind, link.source, link.target, link.since or ""),
+            "@id": _name(
+                content, "relationship", link.record.handle, link.kind, link.source, link.target, link.since or ""
+            ),
             "@type": "uco-core:Relationship",
             "uco-core:source": [{"@id": ids[link.source]}],
             "uco-core:target": [{"@id": ids[link.target]}],

@@ -81,8 +81,8 @@ class Content:
             self.losses[f"{entity.kind}: an entity whose key is withheld"] += 1
         owner = owner_of(self.schema, entity.kind, entity.key) if entity.key else None
         if entity.more_records:
-            self.losses["records of an entity beyond the 50 that an answer lists"] += (
-                entity.record_count - len(entity.records)
+            self.losses["records of an entity beyond the 50 that an answer lists"] += entity.record_count - len(
+                entity.records
             )
         label = self._label(entity)
         return Node(entity.handle, entity.kind, entity.key, parts, owner, tuple(entity.records), label)

@@ -35,7 +35,9 @@ class Form:
     again: bool = True
 
 
-_MERGED = "which record says which attribute of an entity, its grading, origin, times and expiry: what all say is together"
+_MERGED = (
+    "which record says which attribute of an entity, its grading, origin, times and expiry: what all say is together"
+)
 _ALL = (
     Form("ndjson", "NDJSON drafts", ".ndjson", write_ndjson, "the first line", ("entities whose key is withheld",)),
     Form("csv", "CSV, a line a claim", ".csv", write_csv, "the lines that begin with `#`",
@@ -63,7 +65,9 @@ def form_of(name: str) -> Form:
     """A format by its name. Raises InvalidInput."""
     found = FORMS.get(name)
     if found is None:
-        raise InvalidInput(f"there is no such format; {hint(name[:40], FORMS)}", code="unknown_format", where="--format")
+        raise InvalidInput(
+            f"there is no such format; {hint(name[:40], FORMS)}", code="unknown_format", where="--format"
+        )
     return found
 
 

@@ -42,7 +42,7 @@ def write_gexf(content: Content, losses: Losses) -> bytes:
 
 
 def _graph(content: Content, losses: Losses) -> Any:
-    graph = nx.MultiDiGraph()
+    graph: Any = nx.MultiDiGraph()
     for handle, node in content.nodes.items():
         said = {
             "label": node.label,

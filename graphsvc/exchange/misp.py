@@ -130,7 +130,7 @@ def _named(content: Content, at: str, *words: str) -> dict[str, Any]:
 
 def _tags(codes: tuple[Handling, ...]) -> list[dict[str, str]]:
     return [
-        {"name": f"tlp:{code.code.lower()}" if code.scheme == "tlp-2.0" else f"{code.scheme}:handling=\"{code.code}\""}
+        {"name": f"tlp:{code.code.lower()}" if code.scheme == "tlp-2.0" else f'{code.scheme}:handling="{code.code}"'}
         for code in codes
     ]
 

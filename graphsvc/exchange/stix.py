@@ -1,4 +1,4 @@
-"""STIX 2.1: a bundle whose objects are STIX's own where it has them, each with what only graphsvc says in one extension.
+"""STIX 2.1: a bundle of STIX's own objects where it has them, each with what only graphsvc says in one extension.
 
 The extension definition (``docs/stix-extension.md``) adds to an object its kind, the parts of its key, its attributes
 and whose records say so, and to a relationship its kind of link; entities for which STIX has no object become objects

@@ -1,4 +1,4 @@
-"""CSV and Excel: the table of claims, in which no cell is a formula, with the stamp above it or on a sheet of its own."""
+"""CSV and Excel: the table of claims, in which no cell is a formula, with the stamp above it or on its own sheet."""
 
 from __future__ import annotations
 

@@ -31,9 +31,13 @@ ROOT = "/graphsvc"
 """Path of the one API root."""
 MOST = 500
 """At most so many objects are in one page, whatever limit is asked."""
-_ACCEPTED = re.compile(r"\s*(?:\*/\*|application/\*|application/taxii\+json\s*(?:;\s*version\s*=\s*2\.1\s*)?)(?:;\s*q=[\d.]+)?\s*")
+_ACCEPTED = re.compile(
+    r"\s*(?:\*/\*|application/\*|application/taxii\+json\s*(?:;\s*version\s*=\s*2\.1\s*)?)(?:;\s*q=[\d.]+)?\s*"
+)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
-_FILTERS = frozenset(("added_after", "limit", "next", "match[id]", "match[type]", "match[version]", "match[spec_version]"))
+_FILTERS = frozenset(
+    ("added_after", "limit", "next", "match[id]", "match[type]", "match[version]", "match[spec_version]")
+)
 
 
 @dataclass(frozen=True, slots=True)

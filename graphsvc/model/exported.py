@@ -25,4 +25,4 @@ CLAIMS_HEAD = (
 )  # fmt: skip
 """The first columns of the table of claims; those of attributes follow."""
 CLAIMS_MARK, CLAIMS_BETWEEN, CLAIMS_ATTRIBUTE = "# ", " | ", "attribute."
-"""What a line of a table's stamp begins with, what parts several values, what the column of an attribute begins with."""
+"""What a line of a table's stamp begins with, what parts several values, what an attribute's column begins with."""

@@ -1,4 +1,4 @@
-"""Exports of a running service: only what may be exported, stamped, logged, read back; kept answers; rings and cases."""
+"""Exports of a running service: only what may be exported, stamped, logged, read back; answers, rings, cases."""
 
 from __future__ import annotations
 
@@ -63,12 +63,18 @@ def world(
     ):
         outgoing = file_of(tmp_path / f"{file}.in.ndjson", rows, defaults)
         index = members.client("pasar.feed").submit(outgoing, "pasar", members.by_name["pasar"].working).index
-    members.client("pasar.feed").query("query($after: Int) { submissions(first: 1, after: $after) { index } }", after=index)
+    members.client("pasar.feed").query(
+        "query($after: Int) { submissions(first: 1, after: $after) { index } }", after=index
+    )
     return World(members, Desk(running(monkeypatch, capfd), local_service, members, tmp_path), tmp_path, number, index)
 
 
 def test_every_format_holds_what_may_be_exported_and_the_rest_nowhere(world: World) -> None:
-    wanted = {f"phone:e164:{world.phone}", f"account:shopee:=cmd-{world.number}", f"account:shopee:plain-{world.number}"}
+    wanted = {
+        f"phone:e164:{world.phone}",
+        f"account:shopee:=cmd-{world.number}",
+        f"account:shopee:plain-{world.number}",
+    }
     for name, form in FORMS.items():
         told = world.export("--phone", world.phone, "--hops", "1", to=name).value
         assert (told["entities"], told["links"], told["records"]) == (3, 2, 2), name
@@ -135,7 +141,9 @@ def test_answers_are_kept_for_evidence(world: World) -> None:
     folder = world.folder / "answers"
     told = world.export("--phone", world.phone, "--answers", str(folder)).value
     (index,) = told["stamp"]["entries"]
-    done = world.desk(INVESTIGATOR, "evidence", "--answer", str(folder / f"{index}.json"), "--out", str(world.folder / "e.zip"))
+    done = world.desk(
+        INVESTIGATOR, "evidence", "--answer", str(folder / f"{index}.json"), "--out", str(world.folder / "e.zip")
+    )
     assert done.value["answers"] == 1
 
 
@@ -149,8 +157,14 @@ def test_paths_a_ring_and_a_case(world: World) -> None:
     link = {"kind": "INVOLVES", "from": "c", "to": "p"}
     rows.append(json.dumps({"entities": [case, about], "links": [link]}).encode())
     outgoing = file_of(world.folder / "ring.in.ndjson", rows, DEFAULTS)
-    index = members.client("police-ke.investigator").submit(outgoing, "police-ke", members.by_name["police-ke"].working).index
-    members.client(INVESTIGATOR).query("query($after: Int) { submissions(first: 1, after: $after) { index } }", after=index)
+    index = (
+        members.client("police-ke.investigator")
+        .submit(outgoing, "police-ke", members.by_name["police-ke"].working)
+        .index
+    )
+    members.client(INVESTIGATOR).query(
+        "query($after: Int) { submissions(first: 1, after: $after) { index } }", after=index
+    )
     ends = f"Account:site=shopee,id={accounts[0]}", f"Account:site=shopee,id={accounts[3]}"
     told = world.export("--id", ends[0], "--path-to", ends[1], "--paths", "2", name="paths.ndjson").value
     assert told["entities"] == 4 and told["links"] == 4, "two paths over two telephones"
@@ -174,6 +188,7 @@ def test_what_is_wrong_is_said_before_anything_is_asked(world: World) -> None:
     assert world.export("--id", "Phone=1", name="n").code == (2, "bad_identifier")
     told = world.export("--phone", world.phone, "--hops", "1", name="said.ndjson", json=False)
     assert told.returncode == 0 and "TLP:GREEN" in told.stderr and "left out: 1 records of pasar" in told.stderr
-    own = world.desk("pasar.officer", "export", str(world.folder / "own.csv"), "--format", "csv", "--phone", world.phone)
+    own = world.desk(
+        "pasar.officer", "export", str(world.folder / "own.csv"), "--format", "csv", "--phone", world.phone
+    )
     assert own.value["records"] == 3, "one's own may all be exported, without a footing"
-

@@ -76,7 +76,9 @@ def test_claims_keep_their_own_terms(name: str) -> None:
     assert account.attributes["identity"]["displayName"] == AWKWARD[0]
     assert account.attributes["operational"] == {"listings": 3, "realNameVerified": True}
     others = [one for one in drafts if one.label.handling == Handling("europol", "H1")]
-    assert others and all(one.origin is None or not one.origin.organisation for one in others), "the viewer's own have no origin"
+    assert others and all(one.origin is None or not one.origin.organisation for one in others), (
+        "the viewer's own have no origin"
+    )
 
 
 def test_another_organisation_takes_persons_under_references_of_its_own() -> None:
@@ -96,7 +98,7 @@ def test_another_organisation_takes_persons_under_references_of_its_own() -> Non
 
 def test_no_cell_of_a_csv_is_a_formula() -> None:
     data, _ = exported(everything(), "csv")
-    lines = [line for line in csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))]
+    lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
     stamp = [line for line in lines if line[0].startswith("# ")]
     head, *rows = lines[len(stamp) :]
     assert tuple(head[: len(CLAIMS_HEAD)]) == CLAIMS_HEAD and len(rows) > 50
@@ -164,12 +166,17 @@ def test_a_bundle_is_marked_object_by_object() -> None:
     objects = {one["id"]: one for one in bundle["objects"]}
     assert len(objects) == len(bundle["objects"]) and STIX_EXTENSION in objects
     for one in objects.values():
-        refs = [*one.get("object_marking_refs", []), *(one[word] for word in ("source_ref", "target_ref") if word in one)]
+        refs = [
+            *one.get("object_marking_refs", []),
+            *(one[word] for word in ("source_ref", "target_ref") if word in one),
+        ]
         assert set(refs) <= set(objects), one["id"]
         if one["type"] not in ("marking-definition", "extension-definition") and one["id"] in objects:
             assert one["type"] == "identity" or one["object_marking_refs"]
     account = next(one for one in objects.values() if one["type"] == "user-account")
-    names = [objects[ref].get("name") or objects[ref]["definition"]["statement"] for ref in account["object_marking_refs"]]
+    names = [
+        objects[ref].get("name") or objects[ref]["definition"]["statement"] for ref in account["object_marking_refs"]
+    ]
     assert "TLP:RED" in names and "handling: europol H1" in names
 
 
@@ -192,7 +199,9 @@ def test_follow_the_money_has_its_own_properties_too() -> None:
     links = [one for one in lines if one["schema"] in ("UnknownLink", "Membership")]
     assert len(links) == 9
     for one in links:
-        ends = [end for word in ("subject", "object", "member", "organization") for end in one["properties"].get(word, [])]
+        ends = [
+            end for word in ("subject", "object", "member", "organization") for end in one["properties"].get(word, [])
+        ]
         assert len(ends) == 2 and set(ends) <= ids
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lines of files, as they are
 """Layouts of single operators and registers: lines as their published files have them, their titles and traps."""
 
 from __future__ import annotations
@@ -73,7 +74,12 @@ def test_airtel(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert (found.accepted, found.rejected) == (3, 0), "who sends under a name is kept and not linked"
     assert [one.code for one in found.unlinked] == ["invalid_phone"]
-    uses = {(draft.entities[link.source].key, draft.entities[link.target].key) for draft in found.drafts for link in draft.links if link.kind == "USES"}
+    uses = {
+        (draft.entities[link.source].key, draft.entities[link.target].key)
+        for draft in found.drafts
+        for link in draft.links
+        if link.kind == "USES"
+    }
     assert (HANDSET, TARGET) in uses and (HANDSET, other) not in uses
 
 
@@ -103,7 +109,9 @@ def test_lemis_reads_what_was_seized(tmp_path: Path) -> None:
         ["seizure:police-in:2009003", "specimen:police-in:2009003/5"],
     ]  # fmt: skip
     first = found.drafts[0].entities
-    assert first[0].attributes["operational"]["seizedOn"] == "2009-03-02" and first[0].attributes["content"] == {"origin": "ZW"}
+    assert first[0].attributes["operational"]["seizedOn"] == "2009-03-02" and first[0].attributes["content"] == {
+        "origin": "ZW"
+    }
     assert first[1].attributes["content"]["unit"] == "no." and first[1].attributes["content"]["quantity"] == "3"
 
 

@@ -16,6 +16,7 @@ from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
+from importers import NDJSON
 
 SCHEMA = load_schema()
 POLICE = Organisation("police-ke", "police", "KE", "Police")
@@ -48,8 +49,8 @@ rows:
 """
 
 
-def read(path: Path, mapping: bytes) -> Converted:
-    return convert(Input(path, mapping, DEFAULTS, POLICE), SCHEMA)
+def read(path: Path, mapping: bytes, media_type: str = "") -> Converted:
+    return convert(Input(path, mapping, DEFAULTS, POLICE, media_type), SCHEMA)
 
 
 def of(test_data: Path, pattern: str) -> list[Path]:
@@ -83,7 +84,7 @@ def test_networks_of_cases(test_data: Path) -> None:
         parts = [json.loads(line) for line in lines]
         links = [one for one in parts if one["type"] == "edge"]
         loops = sum(one["source"] == one["target"] for one in links)
-        found = read(path, NETWORK)
+        found = read(path, NETWORK, NDJSON)
         assert (found.accepted, found.rejected) == (len(parts), 0), (path.name, found.problems[:2])
         assert (found.links, found.entities) == (len(links), len(parts) + len(links) - loops), path.name
         edges += len(links)

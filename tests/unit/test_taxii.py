@@ -90,7 +90,9 @@ def test_a_newer_export_is_a_newer_version(world: World) -> None:
     versions = world.of(f"objects/{name}/versions/")["versions"]
     assert versions == ["2026-11-27T10:00:00.000Z", "2026-12-01T10:00:00.000Z"]
     assert [one["modified"] for one in world.of(f"objects/{name}/")["objects"]] == versions[1:]
-    assert [one["modified"] for one in world.of(f"objects/{name}/", **{"match[version]": "first"})["objects"]] == versions[:1]
+    assert [
+        one["modified"] for one in world.of(f"objects/{name}/", **{"match[version]": "first"})["objects"]
+    ] == versions[:1]
     both = world.of(f"objects/{name}/", **{"match[version]": "all"})
     assert len(both["objects"]) == 2
     account = next(name for name, one in world.objects.items() if one["type"] == "user-account")
@@ -124,7 +126,14 @@ def test_what_is_not_there_or_not_allowed(world: World) -> None:
     assert world.get("/graphsvc/collections/00000000-0000-0000-0000-000000000000/objects/", 404)["http_status"] == "404"
     world.get("/nothing", 404)
     world.of("objects/identity--nothing/", 404)
-    for asked in ({"limit": "0"}, {"limit": "x"}, {"next": "%%"}, {"next": "e30"}, {"added_after": "today"}, {"match[x]": "1"}):
+    for asked in (
+        {"limit": "0"},
+        {"limit": "x"},
+        {"next": "%%"},
+        {"next": "e30"},
+        {"added_after": "today"},
+        {"match[x]": "1"},
+    ):
         world.of("objects/", 400, **asked)
     assert len(world.of("objects/", limit="999999999")["objects"]) == len(world.objects)
     path = f"/graphsvc/collections/{world.shelf.id}/objects/"
