@@ -24,7 +24,7 @@ from tests.exports import graph_of, read_back
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import DEFAULTS, file_of, phone, row
 
-INVESTIGATOR = "police-ke.investigator"
+INVESTIGATOR, ANALYST = "police-ke.investigator", "police-ke.analyst"
 LOOKED_AT = msgspec.structs.replace(DEFAULTS, pap="AMBER")
 NUMBERS = count(6_310_000)
 ACCESS = "{ accessLog(first: 20) { entries { index export records { submission row } } } }"
@@ -157,11 +157,7 @@ def test_paths_a_ring_and_a_case(world: World) -> None:
     link = {"kind": "INVOLVES", "from": "c", "to": "p"}
     rows.append(json.dumps({"entities": [case, about], "links": [link]}).encode())
     outgoing = file_of(world.folder / "ring.in.ndjson", rows, DEFAULTS)
-    index = (
-        members.client("police-ke.investigator")
-        .submit(outgoing, "police-ke", members.by_name["police-ke"].working)
-        .index
-    )
+    index = members.client("police-ke.feed").submit(outgoing, "police-ke", members.by_name["police-ke"].working).index
     members.client(INVESTIGATOR).query(
         "query($after: Int) { submissions(first: 1, after: $after) { index } }", after=index
     )
@@ -170,13 +166,17 @@ def test_paths_a_ring_and_a_case(world: World) -> None:
     assert told["entities"] == 4 and told["links"] == 4, "two paths over two telephones"
     told = world.export("--case-file", f"X/{world.number}", "--hops", "1", to="case", name="case.jsonld").value
     assert told["entities"] == 2 and told["links"] == 1
-    rings = members.client(INVESTIGATOR).query(
-        "{ rings { rings { rank accounts { key } } } }", {}, msgspec.structs.replace(FOOTING, export=True)
-    ).data["rings"]["rings"]  # fmt: skip
-    rank = next(one["rank"] for one in rings if f"account:shopee:{accounts[0]}" in {a["key"] for a in one["accounts"]})
-    told = world.export("--ring", str(rank), to="anx", name="ring.anx").value
+    asked = msgspec.structs.replace(FOOTING, export=True)
+    found = (
+        members.client(ANALYST).query("{ rings { rings { rank accounts { key } } } }", {}, asked).data["rings"]["rings"]
+    )
+    keys = {one["rank"]: {account["key"] for account in one["accounts"]} for one in found}
+    rank = next(rank for rank, held in keys.items() if f"account:shopee:{accounts[0]}" in held)
+    out = world.folder / "ring.anx"
+    told = world.desk(ANALYST, "export", str(out), "--format", "anx", "--ring", str(rank), *STATED).value
     assert told["entities"] == 7 and told["links"] == 12
-    assert world.export("--ring", "999", name="none").code == (2, "no_ring")
+    none = world.desk(ANALYST, "export", str(world.folder / "none"), "--format", "csv", "--ring", "500", *STATED)
+    assert none.code == (2, "no_ring")
 
 
 def test_what_is_wrong_is_said_before_anything_is_asked(world: World) -> None:
