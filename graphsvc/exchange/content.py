@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
@@ -19,8 +20,6 @@ from graphsvc.model.schema import Attribute as Declared
 from graphsvc.model.schema import Schema
 from graphsvc.wire.answers import Attribute, Citation, Entity, Link, Record
 
-_NAMES = UUID("0d2f3a52-7f0e-5c5b-9a52-6f7f0f2b8f31")
-"""The namespace of the ids that exports give to what they hold."""
 Losses = Counter[str]
 """How often something was left out, by what it is."""
 
@@ -139,8 +138,12 @@ class Content:
         return found
 
     def uuid(self, *words: str) -> str:
-        """A name that is the same in every export from this log: a newer file takes the place of an older one."""
-        return str(uuid5(_NAMES, "\0".join((self.stamp.log, self.stamp.viewer, *words))))
+        """A name that is the same in every export from this log: a newer file takes the place of an older one.
+
+        It has the form of a random UUID (version 4), which STIX wants of all but observables; it is a digest.
+        """
+        named = "\0".join(("graphsvc export", self.stamp.log, self.stamp.viewer, *words))
+        return str(UUID(bytes=hashlib.sha256(named.encode()).digest()[:16], version=4))
 
     def withheld(self) -> Iterator[str]:
         """Each field group that is withheld, once for each claim that it is withheld of."""
