@@ -11,7 +11,6 @@ import re
 from typing import Any
 
 import msgspec
-import networkx as nx
 
 from graphsvc.exchange.content import Content, Losses
 from graphsvc.exchange.stamp import spelled
@@ -25,6 +24,8 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def write_graphml(content: Content, losses: Losses) -> bytes:
     """GraphML; the stamp is the graph's data."""
+    import networkx as nx
+
     graph = _graph(content, losses)
     graph.graph.update({f"stamp.{name}": plain(value, losses) for name, value in content.stamp.lines()})
     graph.graph["kind"] = STATEMENT
@@ -35,6 +36,8 @@ def write_graphml(content: Content, losses: Losses) -> bytes:
 
 def write_gexf(content: Content, losses: Losses) -> bytes:
     """GEXF 1.2; the stamp is its description."""
+    import networkx as nx
+
     graph = _graph(content, losses)
     file = io.BytesIO()
     nx.write_gexf(graph, file, version="1.2draft")
@@ -42,6 +45,8 @@ def write_gexf(content: Content, losses: Losses) -> bytes:
 
 
 def _graph(content: Content, losses: Losses) -> Any:
+    import networkx as nx
+
     graph: Any = nx.MultiDiGraph()
     for handle, node in content.nodes.items():
         said = {
