@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("ingest", "expand", "policy", "ledger", "rings", "graphql")
+NAMES = ("formats", "ingest", "expand", "policy", "ledger", "rings", "graphql")
 SCALE = "scale"
 
 

@@ -62,7 +62,9 @@ def getter_of(source: Source, lookup: Lookup, pointer: str) -> Getter:
 
 def _changes(value: Value) -> bool:
     """Whether a value's text is changed, and not only looked up."""
-    return bool(value.strip or value.replace or value.date or value.decimal or value.multiply or value.factors)
+    return bool(
+        value.strip or value.replace or value.first or value.date or value.decimal or value.multiply or value.factors
+    )
 
 
 def _template(template: str, getters: list[Getter]) -> Getter:
@@ -141,7 +143,7 @@ def _changed(value: Value) -> Callable[[str, Decimal | None], str]:
             if word.count(old) * (len(new) - len(old)) + len(word) > max(MAX_TEXT, len(word)):
                 raise Refused("too_long", "", f"a replacement makes more than {MAX_TEXT} characters: shorten it")
             word = word.replace(old, new)
-        word = word.strip()
+        word = word.strip()[: value.first]
         if value.date is not None:
             word = dated(word, value.date, value.calendar)
         return number(word, value.decimal or ".", factor or multiply) if counts else word

@@ -15,7 +15,9 @@ import msgspec
 from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROWS
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Observed, RowProblem, Superseded
 from graphsvc.model.errors import TooLarge
+from graphsvc.model.exported import FTM_ATTRIBUTE, FTM_HANDLING, FTM_IDENTIFIER, FTM_KIND, STATEMENT
 from importers.documents import RecordImporter, filled, text_of, texts_of
+from importers.exported import attributes_of, entity_of, handling_of, pairs_of
 from importers.formats import Format, Salt
 from importers.rows import Readable, Row, iter_rows
 from importers.rules import Mapping
@@ -64,25 +66,34 @@ _READ_OF_EDGE = frozenset(
         "purpose",
     )
 )
+_SIDES = (("subject", "member"), ("object", "organization"))
+"""Which properties of an export's links name their ends."""
 _GENDERS = {"male": "M", "female": "F", "other": "X"}
+
+
+class _Keywords(msgspec.Struct):
+    keywords: Any = None
 
 
 class _Line(msgspec.Struct):
     id: str = ""
     schema: str = ""
+    properties: _Keywords = msgspec.field(default_factory=_Keywords)
 
 
 class _Delta(msgspec.Struct):
     entity: _Line | None = None
     id: str = ""
     schema: str = ""
+    properties: _Keywords = msgspec.field(default_factory=_Keywords)
 
 
 class _Maker:
-    """Makes drafts of entities, given the schema of every id of the file."""
+    """Makes drafts of entities, given the schema of every id of the file, or what an export says of it."""
 
-    def __init__(self, schemas: dict[str, str]) -> None:
+    def __init__(self, schemas: dict[str, str], exported: dict[str, tuple[str, str]]) -> None:
         self._schemas = schemas
+        self._exported = exported
 
     def make(self, record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | RowProblem | None:
         if record.get("op") == "DEL":
@@ -95,6 +106,10 @@ class _Maker:
             return RowProblem(
                 row, "bad_record", "", "an entity has id, schema and properties: correct it in the source"
             )
+        if name in self._exported or any(one in self._exported for side in _SIDES for one in _ends(given, side)):
+            return self._of_export(name, given, row, losses)
+        if schema == "PlainText" and given.get("title") == [STATEMENT]:
+            return None
         if schema in _FROM_KINDS:
             return self._party(name, schema, given, row, losses)
         if schema in _EDGES:
@@ -103,6 +118,30 @@ class _Maker:
             return self._thing(name, schema, given, row, losses)
         losses[f"{schema}: the model has no such kind"] += 1
         return None
+
+    def _of_export(self, name: str, given: dict[str, Any], row: int, losses: Counter[str]) -> Draft | None:
+        """A line of an export of graphsvc: an entity by what its keywords say, a link by its ends' and its role."""
+        said = {key: texts_of(value) for key, value in given.items()}
+        words = [word for word in given.get("keywords") or () if isinstance(word, str)]
+        draft = Draft([], row=row, supersedes=_own(name))
+        if words:
+            attributes = pairs_of(word.removeprefix(FTM_ATTRIBUTE) for word in words if word.startswith(FTM_ATTRIBUTE))
+            ends = [entity_of("e1", *self._exported.get(name, ("", "")), attributes, losses)]
+            codes = [word.removeprefix(FTM_HANDLING) for word in words if word.startswith(FTM_HANDLING)]
+        else:
+            ids = [_first(_ends(given, side)) or "" for side in _SIDES]
+            ends = [entity_of(f"e{nth}", *self._exported.get(one, ("", "")), ()) for nth, one in enumerate(ids, 1)]
+            attributes = pairs_of((_first(said.get("description")) or "").split("\n"))
+            observed = Observed(_moment(_first(said.get("startDate"))), _moment(_first(said.get("endDate"))))
+            kind = _first(said.get("role")) or "?"
+            draft.links = [DraftLink(kind, "e1", "e2", attributes_of(attributes, losses), observed)]
+            codes = [(_first(said.get("summary")) or "").removeprefix("handling: ")]
+        draft.entities = [one for one in ends if one is not None]
+        if len(draft.entities) < len(ends):
+            losses["an entity whose key is withheld, or its link"] += 1
+            return None
+        draft.handling = handling_of(codes, losses)
+        return draft
 
     def _party(self, name: str, schema: str, given: dict[str, Any], row: int, losses: Counter[str]) -> Draft:
         """A person or organisation, with its telephones and e-mail addresses."""
@@ -236,10 +275,11 @@ def _own(name: str) -> Superseded | None:
     return Superseded(reference=name) if text_of(name) == name and len(name) <= 200 and name.isprintable() else None
 
 
-def _schemas(body: BinaryIO) -> dict[str, str]:
-    """The schema of every party of the file, by id."""
+def _schemas(body: BinaryIO) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """The schema of every party of the file, by id; and, of an export, each thing's kind and the JSON of its key."""
     decoder = msgspec.json.Decoder(_Delta)
     found: dict[str, str] = {}
+    exported: dict[str, tuple[str, str]] = {}
     for row in iter_rows(body, "ndjson"):
         if not row.data:
             continue
@@ -250,10 +290,27 @@ def _schemas(body: BinaryIO) -> dict[str, str]:
         named = line.entity or line
         if named.schema in _FROM_KINDS:
             found[named.id] = named.schema
-        if len(found) > MAX_ROWS:
+        if (kind := _word(named.properties.keywords, FTM_KIND)) is not None:
+            exported[named.id] = kind, _word(named.properties.keywords, FTM_IDENTIFIER) or ""
+        if max(len(found), len(exported)) > MAX_ROWS:
             raise TooLarge(f"more than {MAX_ROWS} entities: split the file", code="too_large", where="body")
     body.seek(0)
-    return found
+    return found, exported
+
+
+def _moment(text: str | None) -> str | None:
+    """A time as an export writes it: FollowTheMoney has no offsets, and ours are of UTC."""
+    return f"{text}Z" if text is not None and "T" in text else text
+
+
+def _word(keywords: Any, head: str) -> str | None:
+    words = keywords if isinstance(keywords, list) else []
+    return next((word.removeprefix(head) for word in words if isinstance(word, str) and word.startswith(head)), None)
+
+
+def _ends(given: dict[str, Any], side: tuple[str, str]) -> list[str]:
+    """The ids at one end of an export's link."""
+    return [one for word in side for one in texts_of(given.get(word))]
 
 
 def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
@@ -261,7 +318,7 @@ def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
 
 
 def _open(mapping: Mapping | None, body: BinaryIO) -> RecordImporter:
-    return RecordImporter(_Maker(_schemas(body)).make, blank=True)
+    return RecordImporter(_Maker(*_schemas(body)).make, blank=True)
 
 
 def _recognises(head: bytes, ending: str) -> bool:
@@ -283,6 +340,7 @@ FORMAT = Format(
         "Person; Organization, Company, PublicBody and LegalEntity as Organisation: by the entity's id",
         "their names, aliases, days, countries, websites; telephones and e-mail addresses, joined by USES",
         "Ownership as CONTROLS; Directorship, Membership and Employment as MEMBER_OF; Payment as PAID_TO",
+        "an export of graphsvc: all its entities and links, by their keywords and roles",
         "Address with a country, Vessel by IMO number, Vehicle by VIN, BankAccount by IBAN, CryptoWallet, UserAccount",
     ),
     lost=(

@@ -6,13 +6,18 @@ where ``from`` and ``to`` hold the data of both nodes. Data are named by their k
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
+from graphsvc.model.drafts import Draft, DraftLink, Observed, RowProblem, Superseded
 from graphsvc.model.errors import InvalidInput, TooLarge
-from importers.documents import broken, encoded, read_whole
-from importers.formats import Format, Salt
+from graphsvc.model.exported import CLAIMS_ATTRIBUTE, CLAIMS_BETWEEN, STATEMENT
+from importers.documents import RecordImporter, broken, encoded, read_whole
+from importers.exported import attributes_of, entity_of, handling_of
+from importers.formats import HEAD, Format, Importer, Salt
 from importers.native import ObjectImporter
 from importers.rows import Readable, Row, records_as_rows
 from importers.rules import Mapping
@@ -95,8 +100,47 @@ def _records(reader: _Reader) -> Iterator[bytes]:
         yield encoded({"type": "edge", "source": source, "target": target, "directed": directed, "data": data, **ends})
 
 
-def _open(mapping: Mapping | None, body: BinaryIO) -> ObjectImporter:
-    assert mapping is not None
+def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | RowProblem | None:
+    """The draft of a node or an edge of an export."""
+    data = record.get("data")
+    if not isinstance(data, dict):
+        return RowProblem(row, "bad_record", "", "this is no node or edge of an export: export again")
+    said = [
+        (name.removeprefix(CLAIMS_ATTRIBUTE), value)
+        for name, text in data.items()
+        if name.startswith(CLAIMS_ATTRIBUTE)
+        for value in str(text).split(CLAIMS_BETWEEN)
+    ]
+    draft = Draft([], row=row)
+    if record.get("type") == "node":
+        made = entity_of("e1", data.get("kind"), data.get("identifier"), said, losses)
+        ends, reference = [made], record.get("id")
+        draft.handling = handling_of(str(data.get("handling", "")).split(CLAIMS_BETWEEN), losses)
+    else:
+        ends = [entity_of(f"e{nth}", end.get("kind"), end.get("identifier"), ())
+                for nth, end in enumerate((record.get("from", {}), record.get("to", {})), 1)]  # fmt: skip
+        observed = Observed(data.get("since"), data.get("until"))
+        draft.links = [DraftLink(str(data.get("kind")), "e1", "e2", attributes_of(said, losses), observed)]
+        draft.handling = handling_of([data.get("handling")])
+        named = "\0".join(str(record.get(word)) for word in ("source", "target")) + str(data.get("kind"))
+        digest = hashlib.sha256(f"{named}{data.get('since')}{data.get('until')}".encode()).hexdigest()
+        reference = f"{data.get('record')}/{digest[:16]}"
+    draft.entities = [one for one in ends if one is not None]
+    if len(draft.entities) < len(ends):
+        losses["an entity whose key is withheld, or its link"] += 1
+        return None
+    draft.supersedes = Superseded(reference=str(reference)[:200])
+    return draft
+
+
+def _open(mapping: Mapping | None, body: BinaryIO) -> Importer:
+    if mapping is None:
+        head = body.read(HEAD)
+        body.seek(0)
+        if STATEMENT.encode() not in head:
+            message = "a file in GraphML needs a mapping, unless it is an export of graphsvc"
+            raise InvalidInput(message, code="mapping_missing", where="mapping")
+        return RecordImporter(_make)
     if mapping.format != "ndjson":
         message = "GraphML is read by a mapping whose columns are paths: write format: ndjson"
         raise InvalidInput(message, code="mapping_mismatch", where="mapping")
@@ -108,12 +152,15 @@ FORMAT = Format(
     title="GraphML",
     media_type="application/x-graphml+xml",
     endings=(".graphml",),
-    mapping="needed",
+    mapping="possible",
     recognises=lambda head, ending: b"<graphml" in head or (ending == ".graphml" and head.lstrip()[:1] == b"<"),
     cut=_cut,
     open=_open,
     row="a node or an edge, as JSON; an edge has the data of both its nodes",
-    read=("nodes (`type`, `id`, `data.NAME`) and edges (`source`, `target`, `directed`, `from.NAME`, `to.NAME`)",),
+    read=(
+        "an export of graphsvc, without a mapping",
+        "nodes (`type`, `id`, `data.NAME`) and edges (`source`, `target`, `directed`, `from.NAME`, `to.NAME`)",
+    ),
     lost=(
         "members that no rule of the mapping reads",
         "hyperedges, ports, what drawing programs add in other elements",

@@ -6,13 +6,16 @@ reference of a row is its uuid. ``tlp:`` and ``admiralty-scale:`` tags become ha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, RowProblem, Superseded
+from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, RowProblem, Superseded
+from graphsvc.model.exported import MISP_ENTITY, MISP_LINK, MISP_TAG
 from graphsvc.model.labels import Handling
 from importers.documents import RecordImporter, broken, encoded, filled, read_json, text_of
+from importers.exported import attributes_of, entity_of, handling_of, pairs_of
 from importers.formats import Format, Salt
 from importers.markings import TLP, strictest
 from importers.rows import Readable, Row, records_as_rows
@@ -31,6 +34,7 @@ _TYPES: dict[str, tuple[str, str]] = {
 }
 """Attribute type → kind and part of its key."""
 _SITES = {"twitter-id": "twitter", "github-username": "github"}
+_EVENT = re.compile(rb'"Event"\s*:\s*\{')
 _ADMIRALTY = ("admiralty-scale:source-reliability=", "admiralty-scale:information-credibility=")
 _MOST = 100_000
 _WHOLE = frozenset(("person", "phone", "geolocation", "vehicle"))
@@ -74,6 +78,8 @@ def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | Row
     event = record.get("event")
     if not isinstance(event, dict):
         return RowProblem(row, "bad_record", "", "this is no MISP record: correct it in the source")
+    if MISP_TAG in event.get("tags", []):
+        return _exported(record, row, losses)
     uuid = text_of(event.get("uuid"))
     case = None if uuid is None else DraftEntity("event", "Case", {"ref": uuid})
     tags = [*record.get("tags", []), *(tag for tag in event.get("tags", []) if isinstance(tag, str))]
@@ -103,6 +109,36 @@ def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | Row
     for tag in tags if "said" in record else record.get("tags", []):
         if not tag.startswith(("tlp:", *_ADMIRALTY)):
             losses["Tag: neither TLP nor admiralty-scale"] += 1
+    return draft
+
+
+def _exported(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | RowProblem | None:
+    """The draft of an object of an export; its event is the stamp, no case."""
+    part = record.get("object")
+    if not isinstance(part, dict) or part.get("name") not in (MISP_ENTITY, MISP_LINK):
+        return None
+    said: dict[str, list[str]] = {}
+    tags: list[str] = []
+    for one in _listed(part, "Attribute"):
+        if (value := text_of(one.get("value"), 20_000)) is not None:
+            said.setdefault(text_of(one.get("object_relation")) or "?", []).append(value)
+            tags = tags or _tags(one)
+    first = {name: values[0] for name, values in said.items()}
+    attributes = pairs_of(said.get("attribute", []))
+    own = text_of(part.get("uuid"))
+    draft = Draft([], row=row, supersedes=Superseded(reference=own) if own and len(own) <= 200 else None)
+    if part["name"] == MISP_ENTITY:
+        ends = [entity_of("e1", first.get("kind"), first.get("identifier"), attributes, losses)]
+    else:
+        ends = [entity_of(ref, first.get(f"{word}-kind"), first.get(f"{word}-identifier"), ())
+                for ref, word in (("e1", "from"), ("e2", "to"))]  # fmt: skip
+        observed = Observed(first.get("since"), first.get("until"))
+        draft.links = [DraftLink(first.get("kind", "?"), "e1", "e2", attributes_of(attributes, losses), observed)]
+    draft.entities = [one for one in ends if one is not None]
+    if len(draft.entities) < len(ends):
+        losses["an entity whose key is withheld, or its link"] += 1
+        return None
+    draft.handling = _handling(tags) or handling_of(tag.replace(":handling=", "/").replace('"', "") for tag in tags)
     return draft
 
 
@@ -196,7 +232,8 @@ def _open(mapping: Mapping | None, body: BinaryIO) -> RecordImporter:
 def _recognises(head: bytes, ending: str) -> bool:
     start = head.lstrip()
     return start[:1] in (b"{", b"[") and (
-        b'"Event"' in head or (b'"threat_level_id"' in head or (b'"Attribute"' in head and b'"category"' in head))
+        _EVENT.search(head) is not None
+        or (b'"threat_level_id"' in head or (b'"Attribute"' in head and b'"category"' in head))
     )
 
 
@@ -213,6 +250,7 @@ FORMAT = Format(
     read=(
         "an event as Case, by its uuid, with what it involves",
         "attributes: e-mail addresses, telephone numbers, btc, xmr, iban, mac-address, twitter-id, github-username",
+        "an event that graphsvc exported: its objects `graphsvc-entity` and `graphsvc-link`",
         "objects: person, phone, geolocation, vehicle; of others the attributes above",
         "`tlp:` tags as handling codes, the strictest one; `admiralty-scale:` tags as grading",
     ),

@@ -19,6 +19,8 @@ from importers.rows import Readable, Row, iter_rows
 from importers.rules import Mapping
 
 _BOM = b"\xef\xbb\xbf"
+_STAMP = b'{"export":{'
+"""What the first line of an export begins with: it says who took it, when and how it is to be handled."""
 _AT = re.compile(r" - at `\$?([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
@@ -43,6 +45,8 @@ class NativeImporter:
             return too_long(row)
         data = row.data.removeprefix(_BOM) if row.number == 0 else row.data
         if not data.strip():
+            return None
+        if row.number == 0 and data.startswith(_STAMP):
             return None
         try:
             draft = self._decoder.decode(data)
@@ -149,6 +153,7 @@ FORMAT = Format(
     row="a line",
     read=(
         "without a mapping: drafts, one a line, as in `schema/submission.schema.json`",
+        "the stamp of an export before them",
         "with a mapping: objects of any shape, whose columns are dotted paths",
     ),
     lost=("with a mapping: members that no rule reads",),

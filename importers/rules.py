@@ -1,17 +1,17 @@
 """What a mapping file says: how the columns of somebody's table become entities and links.
 
 A value is a column's name, or ``{column: …}``, ``{const: …}`` or ``{template: "{first} {last}"}`` and, if wanted, what
-is done with it, in this order: ``split`` (several values in one cell), ``strip`` and ``replace``, ``absent`` (words
-that mean nothing), ``map`` (word → word) and ``other`` (what all others become), ``date``, ``decimal``, ``multiply`` or
-``factors``, ``timezone``. Columns of NDJSON are dotted paths; ``#3`` is the third column, ``phone#2`` the second that
-is named so, ``#row`` the row's number as spreadsheets count.
+is done with it, in this order: ``split`` (several values in one cell), ``strip``, ``replace`` and ``first`` (so many
+characters), ``absent`` (words that mean nothing), ``map`` (word → word) and ``other`` (what all others become),
+``date``, ``decimal``, ``multiply`` or ``factors``, ``timezone``. Columns of NDJSON are dotted paths; ``#3`` is the
+third column, ``phone#2`` the second that is named so, ``#row`` the row's number as spreadsheets count.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -35,6 +35,7 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     split: str | list[str] = ""
     strip: list[str] = []
     replace: dict[str, str] = {}
+    first: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     date: DateForm | None = None
     calendar: Calendar = "gregorian"
     decimal: Literal[".", ","] | None = None

@@ -11,15 +11,28 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from graphsvc.model.bounds import MAX_ENTITIES
-from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Observed, RowProblem, Superseded
+from graphsvc.model.drafts import (
+    Draft,
+    DraftEntity,
+    DraftLink,
+    Grading,
+    Observed,
+    Origin,
+    RowProblem,
+    Superseded,
+)
+from graphsvc.model.exported import STATEMENT, STIX_AUTHOR, STIX_EXTENSION
 from graphsvc.model.labels import Handling
 from importers.documents import RecordImporter, broken, encoded, filled, read_json, text_of, texts_of
+from importers.exported import attributes_of, entity_of, handling_of
 from importers.formats import Format, Salt
 from importers.markings import TLP, strictest
 from importers.rows import Readable, Row, records_as_rows
 from importers.rules import Mapping
 
 _WHAT = "STIX bundle"
+_OURS = frozenset((STIX_AUTHOR, STIX_EXTENSION))
+"""Objects of every export that say what the others are."""
 _NAMED = ("source_ref", "target_ref", "object_refs", "created_by_ref", "object_marking_refs", "sighting_of_ref")
 _LONGEST = 512
 _TELLING = (
@@ -96,6 +109,8 @@ def _records(objects: list[dict[str, Any]]) -> Iterator[bytes]:
 def _short(one: dict[str, Any]) -> dict[str, Any]:
     """What an object needs to be told apart where another names it."""
     short: dict[str, Any] = {}
+    if (own := _own(one)) is not None:
+        short["graphsvc"] = {"kind": own.get("kind"), "identifier": own.get("identifier")}
     for word in _TELLING:
         value = one.get(word)
         if isinstance(value, str):
@@ -119,7 +134,10 @@ def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | Row
     if one.get("revoked") is True:
         losses[f"{kind}: a revoked object; recall its record"] += 1
         return None
-    draft = _draft(kind, one, near, losses)
+    if one.get("id") in _OURS or _is_stamp(one):
+        return None
+    own = _own(one)
+    draft = _draft(kind, one, near, losses) if own is None else _exported(kind, one, own, near, losses)
     if draft is None:
         return None
     if len(draft.entities) > MAX_ENTITIES:
@@ -127,13 +145,73 @@ def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | Row
     draft.row = row
     name = text_of(one.get("id"))
     draft.supersedes = Superseded(reference=name) if name and len(name) <= 200 and name.isprintable() else None
-    draft.handling = _handling(one, near, losses)
-    for word, value in one.items():
+    draft.handling = draft.handling or _handling(one, near, losses)
+    for word, value in one.items() if own is None else ():
         if word not in _READ and not word.startswith("x_") and value not in (None, [], {}, "", False):
             losses[f"{kind}.{word}: not held"] += 1
         elif word.startswith("x_"):
             losses[f"{kind}: custom property"] += 1
     return draft
+
+
+def _own(one: dict[str, Any]) -> dict[str, Any] | None:
+    """What the extension of graphsvc says in an object, None where it has none."""
+    extensions = one.get("extensions")
+    found = extensions.get(STIX_EXTENSION) if isinstance(extensions, dict) else None
+    if not isinstance(found, dict):
+        return None
+    return one if found.get("extension_type") == "new-sdo" else found
+
+
+def _is_stamp(one: dict[str, Any]) -> bool:
+    definition = one.get("definition")
+    return isinstance(definition, dict) and str(definition.get("statement", "")).startswith((STATEMENT, "handling: "))
+
+
+def _exported(
+    kind: str, one: dict[str, Any], own: dict[str, Any], near: dict[str, Any], losses: Counter[str]
+) -> Draft | None:
+    """The draft of an object of an export: what the extension says, for it says all."""
+    listed = own.get("attributes")
+    said = [
+        (name, value)
+        for item in (listed if isinstance(listed, list) else ())
+        if isinstance(item, dict) and (name := text_of(item.get("name")))
+        for raw in item.get("values") or ()
+        if (value := text_of(raw, 20_000)) is not None
+    ]
+    claims = [claim for claim in own.get("claims") or () if isinstance(claim, dict)]
+    if kind != "relationship":
+        made = entity_of("e1", own.get("kind"), own.get("identifier"), said, losses)
+        draft = None if made is None else Draft([made])
+        if len(claims) > 1:
+            losses["which of several records says what of an object"] += 1
+    else:
+        ends = [near.get(str(one.get(side)), {}).get("graphsvc") or {} for side in ("source_ref", "target_ref")]
+        both = [entity_of(f"e{nth}", end.get("kind"), end.get("identifier"), ()) for nth, end in enumerate(ends, 1)]
+        observed = Observed(text_of(own.get("since")), text_of(own.get("until")))
+        link = DraftLink(text_of(own.get("kind")) or "?", "e1", "e2", attributes_of(said, losses), observed)
+        draft = Draft([end for end in both if end is not None], [link]) if None not in both else None
+    if draft is None:
+        losses["an entity whose key is withheld, or its link"] += 1
+    elif len(claims) == 1:
+        draft.handling = handling_of([claims[0].get("handling")])
+        draft.pap, draft.expires = text_of(claims[0].get("pap")), text_of(claims[0].get("expires"))
+        if kind != "relationship":
+            draft.observed = Observed(text_of(claims[0].get("since")), text_of(claims[0].get("until")))
+        _provenance(draft, claims[0])
+    return draft
+
+
+def _provenance(draft: Draft, claim: dict[str, Any]) -> None:
+    """Grading and origin of the one record that an object comes from."""
+    grading, origin = claim.get("grading"), claim.get("origin")
+    if isinstance(grading, dict):
+        draft.grading = Grading(*(text_of(grading.get(word)) or "" for word in ("scheme", "source", "information")))
+    if isinstance(origin, dict):
+        draft.origin = Origin(text_of(origin.get("organisation")) or "", text_of(origin.get("reference")) or "")
+    elif owner := text_of(claim.get("owner")):
+        draft.origin = Origin(owner)
 
 
 def _draft(kind: str, one: dict[str, Any], near: dict[str, Any], losses: Counter[str]) -> Draft | None:
@@ -254,6 +332,8 @@ def _handling(one: dict[str, Any], near: dict[str, Any], losses: Counter[str]) -
         definition = made.get("definition") if isinstance(made, dict) else None
         named = str(definition.get("tlp", "")) if isinstance(definition, dict) else ""
         code = _TLP_IDS.get(ref) or TLP.get(named.lower())
+        if code is None and _is_stamp(made):
+            continue
         if code is None:
             losses["object_marking_refs: a marking that is no TLP"] += 1
         else:
@@ -285,6 +365,7 @@ FORMAT = Format(
         "report, grouping and campaign as Case, incident as Event, with what they are about (INVOLVES)",
         "email-addr, mac-addr, user-account with an account type, pictures by SHA-256, places",
         "relationships owns, controls, uses, located-at, communicates-with, member-of, part-of, attributed-to, targets",
+        "objects of an export of graphsvc: all that its extension says",
         "observed-data with its interval; TLP markings as handling codes, the strictest one",
     ),
     lost=(

@@ -14,6 +14,8 @@ EXAMPLES: Mapping[str, str] = MappingProxyType({
     "template": "marketplace-accounts users.xlsx",
     "map": "sellers.csv --out sellers.yaml --answer region=ID",
     "ask": f"question.graphql --var id=u100 {FOOTING}",
+    "export": f"network.graphml --format graphml --phone +254712345678 --hops 2 {FOOTING}",
+    "taxii": "bundles/rhino bundles/pangolin --password-file taxii.txt",
     "expand": f"Phone:value=+6281234567801 --hops 2 {FOOTING}",
     "evidence": "--answer answer.json --out evidence.zip --profile investigator.json",
     "verify": "evidence.zip --trust trust.json",

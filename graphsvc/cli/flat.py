@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphsvc.cli.output import table
+from graphsvc.model.spreadsheets import guarded
 
 LIST = "list"
 """The first column of a CSV of several lists: which one a row belongs to."""
@@ -49,17 +50,8 @@ def write_csv(tables: Sequence[Flat]) -> None:
     for one in tables:
         for row in one.rows:
             cells = dict(zip(one.columns, row, strict=True))
-            said = [safe_cell(cells.get(column) or "") for column in columns]
+            said = [guarded(cells.get(column) or "") for column in columns]
             writer.writerow([one.name, *said] if several else said)
-
-
-def safe_cell(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; a telephone number's + stays."""
-    return f"'{cell}" if cell[:1] in ("=", "@", "\t", "\r") or (cell[:1] in ("+", "-") and not _numeric(cell)) else cell
-
-
-def _numeric(cell: str) -> bool:
-    return cell[1:].replace(" ", "").replace("-", "").isdigit()
 
 
 def _tables(name: str, value: Any) -> Iterator[Flat]:

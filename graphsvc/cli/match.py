@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from graphsvc.cli.flat import safe_cell
 from graphsvc.cli.options import FootingOptions, grouped, identifier
 from graphsvc.cli.output import BAD_INPUT, DONE, NO_ANSWER, REFUSED, looked, warn, write_json
 from graphsvc.client import Answer, Client
@@ -25,6 +24,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc.model.principals import Footing
 from graphsvc.model.schema import Schema, load_schema
+from graphsvc.model.spreadsheets import guarded
 from graphsvc.wire.answers import Budget, IdentifierProblem, Match
 from graphsvc.wire.shapes import selection
 
@@ -196,7 +196,7 @@ def _write(path: Path, asked: Asked, answers: Sequence[Match]) -> None:
     writer = csv.writer(file)
     writer.writerow([*asked.columns, *ANSWERS])
     for row, answer in zip(asked.rows, answers, strict=True):
-        writer.writerow([*(safe_cell(row[name]) for name in asked.columns), *map(safe_cell, _cells(answer))])
+        writer.writerow([*(guarded(row[name]) for name in asked.columns), *map(guarded, _cells(answer))])
     write_durably(path, file.getvalue().encode())
 
 

@@ -176,6 +176,12 @@ class _Work:
                 if not keys:
                     self.places[entity.ref] = None
                     continue
+                if len(keys) == 1 and keys[0] not in by_key:
+                    # The usual case, in few calls: a row is cleaned for every row that comes in.
+                    by_key[keys[0]] = len(found)
+                    self.places[entity.ref] = ((len(found),), entity.kind)
+                    found.append(CleanEntity(entity.kind, keys[0], attributes))
+                    continue
                 positions = tuple(
                     [
                         _placed(found, by_key, CleanEntity(entity.kind, key, _copied(attributes, len(keys))), pointer)

@@ -24,6 +24,7 @@ _NOTHING = re.compile(
     r"[<(\[]?(?:null|nan|none|nil|undefined|n/a|n\.a\.|nat)[>)\]]?|\\N|[-–—_.?*/]+|无|無|暂无|未知", re.I
 )
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:(?:[.,]\d+)?e[+-]\d{1,3}|[.,]\d+e\d{1,3})", re.I)
+_ACTS, _SIGNS = frozenset("=@\t\r\n＝＠"), frozenset("+-＋－")
 _FLOAT = re.compile(r"(\d{6,})[.,]0{1,2}")
 
 
@@ -50,3 +51,27 @@ def restored(value: Any) -> Any:
     if _SCIENTIFIC.fullmatch(word) or (whole is not None and len(whole[1]) > EXACT_DIGITS):
         raise ValueProblem("digits_lost", "a spreadsheet has cut digits off this number: export the column as text")
     return value if whole is None else whole[1]
+
+
+def guarded(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe before what it would; a number's sign stays.
+
+    So says OWASP of CSV injection: cells that begin with ``=``, ``+``, ``-``, ``@``, a tab or a line end, also in
+    their wide forms. :func:`released` takes exactly this apostrophe off again.
+    """
+    return f"'{cell}" if _acts(cell.lstrip("'")) else cell
+
+
+def released(cell: str) -> str:
+    """A cell as it was before :func:`guarded`."""
+    return cell[1:] if cell[:1] == "'" and _acts(cell.lstrip("'")) else cell
+
+
+def _acts(cell: str) -> bool:
+    first = cell[:1]
+    return first in _ACTS or (first in _SIGNS and not _signed_number(cell))
+
+
+def _signed_number(cell: str) -> bool:
+    digits = cell[1:].replace(" ", "").replace("-", "")
+    return digits.isascii() and digits.replace(".", "", 1).isdigit()

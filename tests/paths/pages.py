@@ -49,6 +49,10 @@ NOT_RUN: Mapping[tuple[str, str], str] = MappingProxyType(
         ("docs/rings.md", "graphsvc rings search --purpose analysis --legal-basis mutual-assistance "
                           "--case NBI/WCU/2025/0417 --wait --sign analyst.pem"):
             "names a ring of one's own; tests/paths/test_kept_rings_commands.py runs all of them",
+        ("docs/exports.md", "graphsvc export network.graphml --format graphml --phone +254710000001 --hops 2 \\"):
+            "tests/paths/test_exports.py runs every kind of export",
+        ("docs/exports.md", "graphsvc taxii bundles/rhino bundles/pangolin --password-file taxii.txt"):
+            "serves until it is stopped; tests/unit/test_taxii.py asks it",
         ("verifier/README.md", "pip install ./verifier"): "make setup installs it",
     }
 )  # fmt: skip

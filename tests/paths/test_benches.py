@@ -15,7 +15,7 @@ import pytest
 from neo4j import Driver
 
 from bench import __main__ as command
-from bench import expand, graphql, ingest, ledger, logs, network, policy, scale, stage
+from bench import expand, formats, graphql, ingest, ledger, logs, network, policy, scale, stage
 from bench.processes import Processes
 from bench.processor import Processors
 from graphsvc.columns.store import Columns
@@ -130,6 +130,14 @@ class TestOnAService:
     def test_ingest(self, world: World) -> None:
         files = ingest.write_files(world.folder, 11, count=40, parts=2)
         assert ingest.run_service(world.members, files, 40) > 0
+
+
+def test_formats(tmp_path: Path) -> None:
+    found = formats.figures(tmp_path, rows=120, turns=1, large=40_000)
+    rates = {name.removesuffix("_rows_per_s") for name in found if name.endswith("_rows_per_s")}
+    assert rates >= {"ndjson", "csv", "xlsx", "parquet", "stix", "misp", "ftm", "case", "graphml", "telegram", "ufed"}
+    assert all(found[f"{name}_rows_per_s"] > 0 for name in rates) and min(found["ndjson_ratio"], found["csv_ratio"]) > 0
+    assert formats.read(tmp_path / "t.csv", formats.MAPPING) == formats.read(tmp_path / "d.ndjson") == 120
 
 
 def test_ingest_by_the_raw_driver(neo4j_server: Neo4jChild, graph_database: Graph) -> None:

@@ -54,13 +54,14 @@ ARROWS: dict[str, set[str]] = {
     },
     "local": {"api", "app", "auth", "graph", "ledger", "lifecycle", "model", "projection", "settings", "upkeep"},
     # What an organisation runs on its own machines, and the command line of all.
-    "client": {"importers", "model", "wire"},
+    "exchange": {"model", "wire"},
+    "client": {"exchange", "importers", "model", "wire"},
     "demo": {"client", "local", "model", "wire"},
     "edgelists": {"detect", "model"},
     "cli": {
         *PARTS,
-        *("acts", "anchoring", "app", "client", "demo", "detect", "edgelists", "local", "projection", "rulebooks"),
-        *("settings", "upkeep", "wire"),
+        *("acts", "anchoring", "app", "client", "demo", "detect", "edgelists", "exchange", "local", "projection"),
+        *("rulebooks", "settings", "upkeep", "wire"),
     },
     "__main__": {"cli"},
 }
