@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphsvc.answers.noted import Column, Noted
 from graphsvc.answers.provenance import Said, independent_sources
@@ -122,7 +122,7 @@ class Entities(Table[Entity]):
 
     def independent_sources(self) -> Column:
         """From how many organisations they come in the end."""
-        return [_weigh(one.told) for one in self._facts]
+        return [weigh(one.told) for one in self._facts]
 
 
 class Links(Table[wire.Link]):
@@ -180,7 +180,7 @@ class Links(Table[wire.Link]):
 
     def independent_sources(self) -> Column:
         """From how many organisations these come in the end."""
-        return self._totals(_weigh)
+        return self._totals(weigh)
 
     @cached_property
     def _alike(self) -> dict[tuple[int, Link], list[int]]:
@@ -219,14 +219,21 @@ class Citations(Table[Citation]):
         return len(self._noted.claims)
 
 
+class Cuts(NamedTuple):
+    """What an answer about links leaves out: anything at all, and links beyond the limit."""
+
+    truncated: bool
+    more_links: bool
+
+
 class Networks(Table[Network]):
-    """One network."""
+    """One network; ``hubs`` are handles."""
 
     shape = Network
 
-    def __init__(self, entities: Entities, links: Links, truncated: bool, more_links: bool) -> None:
-        self._entities, self._links = entities, links
-        self._truncated, self._more_links = truncated, more_links
+    def __init__(self, entities: Entities, links: Links, hubs: list[str], cuts: Cuts) -> None:
+        self._entities, self._links, self._hubs = entities, links, hubs
+        self._cuts = cuts
 
     def __len__(self) -> int:
         """One."""
@@ -245,13 +252,17 @@ class Networks(Table[Network]):
         """The links."""
         return Several(self._links, self._links.lengths)
 
+    def hubs(self) -> Column:
+        """Those of the entities that were not walked through."""
+        return [self._hubs]
+
     def truncated(self) -> Column:
         """Whether links or records were left out."""
-        return [self._truncated]
+        return [self._cuts.truncated]
 
     def more_links(self) -> Column:
         """Whether links were."""
-        return [self._more_links]
+        return [self._cuts.more_links]
 
 
 class PathLines(Table[wire.Path]):
@@ -314,7 +325,7 @@ class PathAnswers(Table[wire.Paths]):
         return [self._more_paths]
 
 
-def _weigh(told: Told) -> int:
+def weigh(told: Told) -> int:
     """Count the sources behind all claims of one entity or link."""
     return independent_sources([Said(owner, organisation) for owner, organisation in told.sources])
 

@@ -16,6 +16,7 @@ from graphsvc.cli import (
     custody,
     doctor,
     evidence,
+    find,
     group,
     holdings,
     keys,
@@ -69,6 +70,7 @@ app.command("restore")(backup.restore_backup)
 app.command("rebuild")(rebuild.rebuild)
 app.command("sign")(sign.sign)
 app.command("token")(token.token)
+app.add_typer(find.app, name="find")
 app.add_typer(keys.app, name="keys")
 app.add_typer(trust.app, name="trust")
 app.command("case")(holdings.case)

@@ -117,10 +117,11 @@ class Link(Shape):
 
 
 class Network(Shape):
-    """Entities and the links between them. truncated: links or records were left out."""
+    """Entities and the links between them. truncated: links or records were left out, or hubs not walked through."""
 
     entities: list[Entity]
     links: list[Link]
+    hubs: Annotated[list[ID], told("Entities with more links than hubCap: not walked through, unless they are starts.")]
     truncated: bool
     more_links: Annotated[bool, told("There are more visible links than the limit; owners took turns.")]
 

@@ -39,13 +39,13 @@ STATEMENTS = ("ENTITIES", "ENTITY", "LOCATE", "RESOLVE", "NAMES", "MATCH", "LEVE
 def altered(patch: Patch, old: str, new: str, names: Sequence[str] = STATEMENTS, expanding: bool = True) -> None:
     """The reading statements with ``old`` replaced; those without it stay as they are, but one must have it."""
     plain = queries.expand
-    found = old in plain(2, False) if expanding else False
+    found = old in plain(2) if expanding else False
     for name in names:
         text = getattr(queries, name)
         found |= old in text
         patch.setattr(queries, name, text.replace(old, new))
     if expanding:
-        patch.setattr(queries, "expand", lambda hops, chosen: plain(hops, chosen).replace(old, new))
+        patch.setattr(queries, "expand", lambda hops: plain(hops).replace(old, new))
     assert found, "the statements have changed: plant the bypass anew"
 
 
@@ -83,7 +83,7 @@ def limit_before_filter(patch: Patch) -> None:
 
 
 def truncated_over_hidden(patch: Patch) -> None:
-    counted = "size(claims) + size([l IN start.lids WHERE NOT coalesce($may[l], 0) IN $view]) >= $most AS truncated"
+    counted = "size(claims) + reduce(n = 0, s IN begun | n + size([l IN s.lids WHERE NOT coalesce($may[l], 0) IN $view])) >= $most AS truncated"
     altered(patch, "size(claims) >= $most AS truncated", counted, [])
 
 
@@ -118,10 +118,10 @@ def order_by_withheld_identity(patch: Patch) -> None:
     # Both sides run in this process, and an integer may be another entity's in the other one.
     keys: ContextVar[Mapping[int, str]] = ContextVar("keys")
 
-    async def expand(self: Any, scope: Any, start: int, *more: Any) -> Any:
+    async def expand(self: Any, scope: Any, starts: Any, *more: Any) -> Any:
         with self._graph.session() as session:
             keys.set(dict(session.run("MATCH (e:Entity) RETURN e.id, e.key").values()))
-        return await whole(self, scope, start, *more)
+        return await whole(self, scope, starts, *more)
 
     def order(one: Any) -> Any:
         return sha256(keys.get({}).get(one.id, "").encode()).digest(), *plain(one)

@@ -124,7 +124,7 @@ class TestOnAService:
             assert b'"hit":true' in caller.ask(policy.MATCH, {"i": identifiers})()
             assert min(policy.median_ms([caller.ask(policy.SEARCH % value)], 2)) > 0
         assert min(policy.scope_figures(count=8, rounds=1, times=2)) > 0
-        assert "$may" not in policy.without_predicates(queries.expand(2, False))
+        assert "$may" not in policy.without_predicates(queries.expand(2))
 
     def test_ingest(self, world: World) -> None:
         files = ingest.write_files(world.folder, 11, count=40, parts=2)
