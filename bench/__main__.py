@@ -21,7 +21,8 @@ def main() -> int:
         return 2
     numbers = all(one.isascii() and one.isdigit() and int(one) for one in claims)
     if claims and not (numbers and (name == SCALE or (name == SEARCH and len(claims) == 1))):
-        print(f"only {SCALE} takes numbers of link claims, as 100000 1000000, and {SEARCH} one of names", file=sys.stderr)
+        told = f"only {SCALE} takes numbers of link claims, as 100000 1000000, and {SEARCH} one of names"
+        print(told, file=sys.stderr)
         return 2
     if name == SEARCH and claims:
         importlib.import_module("bench.search").main(int(claims[0]))

@@ -128,7 +128,8 @@ class Reading:
         self, kind: str, parts: Mapping[str, str], after: int | None, narrowing: Narrowing
     ) -> Several[Entity]:
         """The visible entity that an exact identifier names, if its identity is visible too; it counts as asked."""
-        scope, sieve, reader = self.narrowed(narrowing), self.sieve(narrowing, links=False, records=True), self.core.reader
+        scope, reader = self.narrowed(narrowing), self.core.reader
+        sieve = self.sieve(narrowing, links=False, records=True)
         try:
             key = self._key(kind, parts)
         except ValueProblem as problem:
@@ -234,7 +235,8 @@ class Reading:
         """The rings in what the caller may analyse, each explained by records. Raises Denied for all but analysts."""
         if ANALYST not in self.scope.principal.roles:
             raise Denied("only analysts search for rings", where="role")
-        check_known(parameters.get("identifier_kinds", ()), self.core.schema.kinds, "kind", "parameters/identifierKinds")
+        kinds = parameters.get("identifier_kinds", ())
+        check_known(kinds, self.core.schema.kinds, "kind", "parameters/identifierKinds")
         await self.reach(after)
         async with self._means.long.turn(self._org):
             detected = await find_rings(self.core.columns, self.scope, parameters, self._names)
@@ -317,7 +319,7 @@ class Reading:
         return self._means.wide.turn(self._org)
 
     async def spend(self, asked: Sequence[str]) -> None:
-        """Count identifiers as asked by the caller's organisation today, all or none. Raises Refused beyond the budget."""
+        """Count identifiers as asked by the caller's organisation today, all or none. Raises if the budget is spent."""
         await self._means.budget.spend(self.scope.principal.organisation, asked)
 
     def narrowed(self, narrowing: Narrowing) -> Scope:

@@ -154,6 +154,11 @@ def arguments_of(resolver: Callable[..., Any]) -> tuple[list[inspect.Parameter],
     return spread, groups
 
 
+def members_of(group: type[Group]) -> list[str]:
+    """The names of a group's arguments."""
+    return [member.name for member in fields(group)]  # type: ignore[arg-type]
+
+
 def checks_of(name: str, parameters: list[inspect.Parameter]) -> Mapping[str, tuple[Check, bool]]:
     """The checks of a root field's arguments, by name, each with whether null is let through unchecked.
 

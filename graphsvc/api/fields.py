@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import wraps
 from inspect import cleandoc
 from typing import Any, Optional, TypeVar, get_type_hints
@@ -18,7 +18,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from graphsvc.api.arguments import MAX_ACT, arguments_of, checks_of, text_of
+from graphsvc.api.arguments import MAX_ACT, arguments_of, checks_of, members_of, text_of
 from graphsvc.api.ports import Acting, Receipt, Registering
 from graphsvc.api.types import graphql_type
 from graphsvc.model.errors import InvalidQuery
@@ -69,7 +69,7 @@ def question(cost: int) -> Callable[[Callable[..., Awaitable[Any]]], StrawberryF
         parameters, groups = arguments_of(resolver)
         checked = checks_of(resolver.__name__, parameters)
         checks = [(name, to_camel_case(name), *check) for name, check in checked.items()]
-        members = {name: [member.name for member in fields(kind)] for name, kind in groups.items()}  # type: ignore[arg-type]
+        members = {name: members_of(kind) for name, kind in groups.items()}
 
         @wraps(resolver)
         async def bounded(info: Info, **arguments: Any) -> Any:

@@ -44,6 +44,14 @@ class OnlyOptions:
 
 
 @dataclass(frozen=True)
+class NameOptions:
+    """How a name is meant."""
+
+    beginning: Annotated[bool, typer.Option("--beginning", help="The last word may go on.")] = False
+    kind: Annotated[list[str] | None, typer.Option("--kind", help="Only this kind, as Account. Repeatable.")] = None
+
+
+@dataclass(frozen=True)
 class PartOptions:
     """A part of a list."""
 
@@ -61,8 +69,7 @@ class PartOptions:
 def name(
     text: Annotated[str, typer.Argument(help="Words of the name, in any script and order.")],
     *,
-    beginning: Annotated[bool, typer.Option("--beginning", help="The last word may go on.")] = False,
-    kind: Annotated[list[str] | None, typer.Option("--kind", help="Only this kind, as Account. Repeatable.")] = None,
+    how: NameOptions,
     only: OnlyOptions,
     part: PartOptions,
     footing: FootingOptions,
@@ -74,7 +81,7 @@ def name(
     Case and accents don't matter; all words must be there. Example: graphsvc find name "nguyen van" --kind Account
     """
     page = {**part.asked, "first": min(part.first, 50)}
-    asked = {"text": text, "beginning": beginning, "kinds": kind or None, **page, **only.asked}
+    asked = {"text": text, "beginning": how.beginning, "kinds": how.kind or None, **page, **only.asked}
     with read_profile(profile).client(signed=footing.signed) as client:
         found, answer = client.ask(NAMES, asked, footing.footing)
     if json:

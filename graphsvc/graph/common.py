@@ -70,7 +70,8 @@ CALL (asked, kept) {{
 }}
 CALL (joint) {{
   UNWIND [one IN joint WHERE NOT one[3]] AS one UNWIND one[2] AS c
-  WITH one[0].id AS thing, one[1] AS joins, $owner[c.lid] AS owner, count(c) AS claims, {queries.sources("c")} AS sources
+  WITH one[0].id AS thing, one[1] AS joins, $owner[c.lid] AS owner, count(c) AS claims,
+    {queries.sources("c")} AS sources
   WITH thing, joins, collect([owner, claims, sources]) AS told
   RETURN collect([thing, joins, told]) AS shared
 }}
@@ -100,7 +101,7 @@ async def common(
         links = links_of(row[0], facts, shuffle)
         place = {one.id: number for number, one in enumerate(facts)}
         shared = [
-            Shared(thing, sorted((n for n in joins if n in place), key=place.__getitem__), totals_of(told, scope.viewed))
+            Shared(thing, sorted(set(joins) & place.keys(), key=place.__getitem__), totals_of(told, scope.viewed))
             for thing, joins, told in row[3]
             if thing in place
         ]

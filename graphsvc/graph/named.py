@@ -2,8 +2,8 @@
 
 What a record calls an entity is kept as one relationship ``NAMED`` for each word, found by indexes on (word, label,
 field group, expiry) and on (beginning of a word, label, field group, expiry). So a search looks at rows under labels
-whose names the reader may see, and at no others: neither what other labels hide, nor a name whose group is withheld, nor
-what has expired costs anything. Only claims that grant the identity count, as wherever entities are searched for.
+whose names the reader may see, and at no others: neither what other labels hide, nor a name whose group is withheld,
+nor what has expired costs anything. Only claims that grant the identity count, as wherever entities are searched for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Place = tuple[int, int]
 
 
 class Named(NamedTuple):
-    """A part of the entities that were found, of ``count`` in all; ``last`` is the place of the last (None: no more)."""
+    """A part of the entities that were found, of ``count`` in all; ``last`` is its last place (None: no more)."""
 
     entities: list[EntityFacts]
     count: int
@@ -43,7 +43,7 @@ _LIVE = f"$now < x.exp AND NOT x.rec IN $hidden AND NOT x.rec / {1 << ROW_BITS} 
 
 @cache
 def find(leading: bool, sifted: bool) -> str:
-    """The statement: by the beginning of a word or by a word; ``sifted``: names count where a claim passes the sieve."""
+    """By the beginning of a word or by a whole one; ``sifted``: names count where their claim passes the sieve."""
     index = "lead" if leading else "term"
     passing = f"AND EXISTS {{ MATCH (n)-[a:ABOUT]->(e) WHERE {queries.live('a')} }}" if sifted else ""
     return f"""
@@ -95,7 +95,8 @@ async def named(
     Raises InvalidQuery :data:`TOO_MANY` where the rarest word stands in more than :data:`MOST_NAMES` visible names.
     """
     sifted = sieve.grades is not None or sieve.recorded is not None
-    asked: dict[str, Any] = {"slots": slots_of(scope), "word": search.word, "parts": search.parts, "names": MOST_NAMES + 1}
+    asked: dict[str, Any] = {"slots": slots_of(scope), "word": search.word, "parts": search.parts}
+    asked["names"] = MOST_NAMES + 1
     kinds = None if search.kinds is None else list(search.kinds)
     asked |= {"entityKinds": kinds, "most": first + 1, "at": list(after or (-1, 0))}
 

@@ -1,8 +1,8 @@
 """Names as they are searched: in any script, whatever their case, accents and order, word by word.
 
-Words are what stands between spaces and marks. Scripts that put no spaces within a name (Han, kana, Hangul) are searched
-by any two characters or more that follow each other; so is nothing else: a Thai name that is written in one piece is
-one word. Traditional and simplified characters are not the same. Pure.
+Words are what stands between spaces and marks. Scripts that put no spaces within a name (Han, kana, Hangul) are
+searched by any two characters or more that follow each other; so is nothing else: a Thai name that is written in one
+piece is one word. Traditional and simplified characters are not the same. Pure.
 """
 
 from __future__ import annotations

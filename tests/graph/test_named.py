@@ -162,7 +162,8 @@ def test_a_word_of_too_many_names_is_refused(graph_database: Graph, monkeypatch:
 def hits(graph: Graph, of: Scope, text: str, sieve: Sieve = ALL) -> int:
     profiled = Profiled(graph)
     beginning = text.endswith("…")
-    assert run(named(Reader(profiled, secret=SECRET), of, sought(text, beginning), 9, None, NOW, sieve)).entities  # type: ignore[arg-type]
+    reader: Any = Reader(profiled, secret=SECRET)  # type: ignore[arg-type]
+    assert run(named(reader, of, sought(text, beginning), 9, None, NOW, sieve)).entities
     return profiled.hits
 
 

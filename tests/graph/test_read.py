@@ -350,7 +350,8 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
 def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("may", "view", "match", *GROUPS)}
     gone: dict[str, list[int]] = {"hidden": [], "hiddenIn": []}
-    parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "starts": ["m"], "cap": 5, "stop": [], "at": ["", 0, 0]}
+    parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "starts": ["m"]}
+    parameters |= {"cap": 5, "stop": [], "at": ["", 0, 0]}
     parameters |= {"slots": [[1, 0]], "word": "w", "parts": ["w"], "names": 9, "entityKinds": None, "place": [1]}
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "other": 0}
     parameters |= {"mark": "m", "marks": ["m"]}

@@ -16,9 +16,10 @@ from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means, Reading
 from graphsvc.answers.rendering import Shapes
 from graphsvc.columns.store import Columns
-from graphsvc.graph import queries, read
+from graphsvc.graph import common, named, queries, read, timeline
 from graphsvc.graph.facts import IDENTIFIED, Shuffle
 from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.labels import GROUPS
 from graphsvc.model.times import FOREVER
 from graphsvc.policy import rules
 from graphsvc.policy.decide import Decider, _tabulate, decide
@@ -83,13 +84,48 @@ def limit_before_filter(patch: Patch) -> None:
 
 
 def truncated_over_hidden(patch: Patch) -> None:
-    counted = "size(claims) + reduce(n = 0, s IN begun | n + size([l IN s.lids WHERE NOT coalesce($may[l], 0) IN $view])) >= $most AS truncated"
+    hidden = "reduce(n = 0, s IN begun | n + size([l IN s.lids WHERE NOT coalesce($may[l], 0) IN $view]))"
+    counted = f"size(claims) + {hidden} >= $most AS truncated"
     altered(patch, "size(claims) >= $most AS truncated", counted, [])
 
 
 def counted_over_hidden(patch: Patch) -> None:
     counted = "size(found) + size([l IN e.lids WHERE NOT coalesce($may[l], 0) IN $view])"
     altered(patch, "size(found)", counted, ["ENTITIES", "ENTITY"], expanding=False)
+
+
+def timeline_of_hidden(patch: Patch) -> None:
+    text = timeline.TIMELINE
+    assert WANTED.split("\n", 1)[0] in text
+    patch.setattr(timeline, "TIMELINE", text.replace("[l IN e.lids WHERE $may[l] IN $view]", "e.lids"))
+    knowing_all_labels(patch)
+
+
+def common_through_hidden(patch: Patch) -> None:
+    # Nothing hidden is listed, but it makes things shared.
+    joined = "joins, collect(DISTINCT c) AS found"
+    assert joined in common.COMMON and "[l IN e.lids WHERE $may[l] IN $view]" in common.COMMON
+    seen = "[c IN collect(DISTINCT c) WHERE $may[c.lid] IN $view] AS found"
+    text = common.COMMON.replace(WANTED, "UNWIND e.lids AS l\nCALL (e, l)", 1)
+    patch.setattr(common, "COMMON", text.replace("collect(DISTINCT c) AS found", seen))
+
+
+def names_that_are_withheld(patch: Patch) -> None:
+    plain = named.slots_of
+    groups = (GROUPS.index("identity"), GROUPS.index("personal"))
+    patch.setattr(named, "slots_of", lambda scope: [[lid, n] for lid, _ in plain(scope) for n in groups])
+
+
+def names_counted_over_hidden(patch: Patch) -> None:
+    plain = named.slots_of
+    patch.setattr(named, "slots_of", lambda scope: plain(_all_labels(scope)))
+    knowing_all_labels(patch)
+
+
+def hubs_by_hidden_links(patch: Patch) -> None:
+    met = "size(touching) < $cap THEN"
+    hidden = "size(touching) + size([l IN e.lids WHERE NOT coalesce($may[l], 0) IN $view]) < $cap THEN"
+    altered(patch, met, hidden, [])
 
 
 def mask_after_sort(patch: Patch) -> None:
@@ -241,6 +277,11 @@ BYPASSES: tuple[Callable[[Patch], None], ...] = (
     expired_shown,
     limit_before_filter,
     truncated_over_hidden,
+    timeline_of_hidden,
+    common_through_hidden,
+    names_that_are_withheld,
+    names_counted_over_hidden,
+    hubs_by_hidden_links,
     counted_over_hidden,
     mask_after_sort,
     order_by_label_number,
@@ -296,6 +337,10 @@ def _seeing_all(reading: Reading) -> Any:
     labels = reading.core.applier.labels
     every = tuple(sorted(labels))
     return replace(reading.scope, labels=labels, lids=dict.fromkeys(reading.scope.lids, every))
+
+
+def _all_labels(scope: Any) -> Any:
+    return replace(scope, lids=dict.fromkeys(scope.lids, tuple(range(1, 200))), packed=None)
 
 
 def _as(reading: Reading, org: str) -> Any:
