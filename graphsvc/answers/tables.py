@@ -6,7 +6,7 @@ selected of it, and whether its rows are ever made, changes nothing about what o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -23,11 +23,12 @@ from graphsvc.wire.answers import Citation, Entity, Network, Record
 
 
 class Records(Table[Record]):
-    """The records of some entities, ``lengths`` of them for each."""
+    """The records of some entities, ``lengths`` of them for each; ``told`` are the totals over all of each."""
 
     shape = Record
 
-    def __init__(self, noted: Noted, lengths: Sequence[int]) -> None:
+    def __init__(self, noted: Noted, lengths: Sequence[int], told: Sequence[Told]) -> None:
+        self._told = told
         self._noted = noted
         self._claims: Sequence[Any] = noted.claims
         self._lengths = lengths
@@ -45,9 +46,10 @@ class Records(Table[Record]):
         return [terms.pap for terms in self._noted.terms]
 
     def circular(self) -> Column:
-        """Which repeat another record of the same entity."""
+        """Which repeat another visible record of the same entity."""
         places = iter(range(len(self)))
-        return self._noted.repeats([list(islice(places, length)) for length in self._lengths])
+        runs = [list(islice(places, length)) for length in self._lengths]
+        return self._noted.repeats(zip(runs, self._told, strict=True))
 
     def since(self) -> Column:
         """From when on."""
@@ -80,7 +82,7 @@ class Entities(Table[Entity]):
     def __init__(self, facts: Sequence[EntityFacts], handles: list[str], noted: Noted) -> None:
         self._facts = facts
         self._lengths = [len(one.claims) for one in facts]
-        self._records = Records(noted, self._lengths)
+        self._records = Records(noted, self._lengths, [one.told for one in facts])
         self.handles = handles
 
     def __len__(self) -> int:
@@ -172,7 +174,10 @@ class Links(Table[wire.Link]):
 
     def record(self) -> Table[Citation]:
         """The records that make the claims."""
-        return Citations(self._noted, lambda: self._noted.repeats(self._alike.values()))
+        return Citations(self._noted, lambda: self._noted.repeats(self._among()))
+
+    def _among(self) -> Iterator[tuple[list[int], Told | None]]:
+        return ((places, self._told.get(link)) for (_, link), places in self._alike.items())
 
     def claim_count(self) -> Column:
         """How many visible claims there are of the same link."""

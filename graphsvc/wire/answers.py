@@ -57,7 +57,7 @@ class Citation(Shape):
     handling: Handling
     grading: Grading | None
     origin: Origin | None
-    circular: Annotated[bool, told("It repeats another claim of this link that is shown here.")]
+    circular: Annotated[bool, told("It repeats another visible claim of this link.")]
 
 
 class Record(Shape):
@@ -70,7 +70,7 @@ class Record(Shape):
     pap: str | None
     grading: Grading | None
     origin: Origin | None
-    circular: Annotated[bool, told("It repeats another record of this entity that is shown here.")]
+    circular: Annotated[bool, told("It repeats another visible record of this entity.")]
     since: str | None
     until: str | None
     expires: str | None
