@@ -110,7 +110,9 @@ def write(folder: Path, names: int, hidden: int) -> World:
             drafts = [draft(world, row, first + row, *one) for row, one in enumerate(batch)]
             ids = [[record_int(entry, row)] for row in range(len(batch))]
             lids = [lid for lid, _ in batch]
-            entities += [(n, one.entities[0].key, "Account", str(lid)) for (n,), one, lid in zip(ids, drafts, lids)]
+            entities += [
+                (n, one.entities[0].key, "Account", str(lid)) for (n,), one, lid in zip(ids, drafts, lids, strict=True)
+            ]
             out.write(entry, drafts, ids, lids)
     write_rest(folder, entities, {one: lid for lid, one in world.labels.items()}, -1, MARKS)
     return world
@@ -197,14 +199,17 @@ def compare(graph: Graph, driver: Driver, world: World, times: int, rounds: int)
 
 def main(names: int = NAMES, hidden: int = HIDDEN, times: int = 200, rounds: int = 5) -> None:
     """Run the benchmark and report its figures."""
-    with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as folder:
-        with imported(Path(folder), names, hidden) as (child, world), raw_driver(child) as driver:
-            index_raw(driver)
-            graph = Graph.open(child.uri, child.auth)
-            try:
-                figures = compare(graph, driver, world, times, rounds)
-            finally:
-                graph.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as folder,
+        imported(Path(folder), names, hidden) as (child, world),
+        raw_driver(child) as driver,
+    ):
+        index_raw(driver)
+        graph = Graph.open(child.uri, child.auth)
+        try:
+            figures = compare(graph, driver, world, times, rounds)
+        finally:
+            graph.close()
     rows = [
         ("a search by two words to a raw full-text index, p50", str(figures["search_p50_ratio_to_raw"]), "≤ 3"),
         (f"the same with {hidden:,} hidden matches to none", str(figures["search_hidden_ratio"]), "≤ 1.1"),

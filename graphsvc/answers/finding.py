@@ -73,7 +73,7 @@ class Finding:
         )
         handles = {one.id: handle for one, handle in zip(found.entities, shown[0].handles, strict=True)}
         cut = reading.cut("links", found.truncated, found.entities)
-        return One(Commons(shown, SharedThings(found.shared, handles), found.count, Cuts(cut, found.truncated)))
+        return One(Commons(shown, SharedThings(found.shared, handles), found.total, Cuts(cut, found.truncated)))
 
     async def names(
         self, search: Sought, page: Page, narrowing: Narrowing, after: int | None
@@ -93,7 +93,7 @@ class Finding:
             entities = reading.shapes.entities(found.entities)
             following = None if found.last is None else reading.handles.seal_place(found.last, bound)
             cut = reading.cut("entities", following is not None, found.entities)
-            return One(NamesFound(entities, found.count, cut, following))
+            return One(NamesFound(entities, found.total, cut, following))
 
         return await shaped(claims_in(found.entities, ()), tabled)
 

@@ -193,6 +193,20 @@ def reading_of(info: Info) -> Reading:
     return cast(Reading, info.context.scoped)
 
 
-QUESTIONS = (entity, search, expand, paths, timeline, common, search_names, match, budget, rings, submissions, cases, access_log)
+QUESTIONS = (
+    entity,
+    search,
+    expand,
+    paths,
+    timeline,
+    common,
+    search_names,
+    match,
+    budget,
+    rings,
+    submissions,
+    cases,
+    access_log,
+)
 """In the order of the schema."""
 MUTATIONS: tuple[StrawberryField, ...] = ()

@@ -64,9 +64,7 @@ class Events(Table[asking.Event]):
 
     def target(self) -> Column:
         """Where each link ends."""
-        return [
-            target if kind else None for kind, target in zip(self._links.kind(), self._links.target(), strict=True)
-        ]
+        return [target if kind else None for kind, target in zip(self._links.kind(), self._links.target(), strict=True)]
 
     def record(self) -> Table[Citation]:
         """The records that make the claims."""

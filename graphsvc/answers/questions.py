@@ -275,6 +275,7 @@ class Reading:
         lists: Sequence[Sequence[LinkClaim]],
         told: Mapping[Link, Told] = NOTHING_TOLD,
     ) -> tuple[Entities, Links]:
+        """The tables of entities, and of lists of links between them; their records are noted as shown."""
         entities = self.shapes.entities(facts)
         handles = {one.id: handle for one, handle in zip(facts, entities.handles, strict=True)}
         return entities, self.shapes.links(lists, handles, told)
@@ -375,10 +376,12 @@ def check_known(words: Iterable[str], known: Iterable[str], what: str, where: st
 
 
 def claims_in(entities: Iterable[EntityFacts], links: Sequence[LinkClaim]) -> int:
+    """How many claims an answer shows."""
     return sum(len(one.claims) for one in entities) + len(links)
 
 
 async def shaped(claims: int, work: Callable[[], T]) -> T:
+    """Make the tables of so many claims: in a thread where these are many."""
     return await _when(claims > MANY, work)
 
 

@@ -20,9 +20,7 @@ from graphsvc.model.principals import Footing
 
 app = typer.Typer(no_args_is_help=True, help="Find entities by name; see them in time, and what they have in common.")
 
-Entities = Annotated[
-    list[str], typer.Argument(help="Entities, each by its handle, or as Account:site=shopee,id=u17.")
-]
+Entities = Annotated[list[str], typer.Argument(help="Entities, each by its handle, or as Account:site=shopee,id=u17.")]
 
 
 @dataclass(frozen=True)

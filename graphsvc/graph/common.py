@@ -27,14 +27,14 @@ class Shared(NamedTuple):
 class Common(NamedTuple):
     """What is shared, that which joins most entities first; all shown claims, and the facts of all their ends.
 
-    ``count``: how many things are shared in all. ``truncated``: there are more claims than these; then ``told`` has
+    ``total``: how many things are shared in all. ``truncated``: there are more claims than these; then ``told`` has
     the totals of the links shown.
     """
 
     entities: list[EntityFacts]
     links: list[LinkClaim]
     shared: list[Shared]
-    count: int
+    total: int
     truncated: bool
     told: dict[Link, Told]
 

@@ -30,10 +30,10 @@ Place = tuple[int, int]
 
 
 class Named(NamedTuple):
-    """A part of the entities that were found, of ``count`` in all; ``last`` is its last place (None: no more)."""
+    """A part of the entities that were found, of ``total`` in all; ``last`` is its last place (None: no more)."""
 
     entities: list[EntityFacts]
-    count: int
+    total: int
     last: Place | None
 
 

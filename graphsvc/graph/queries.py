@@ -46,6 +46,7 @@ def columns(claim: str) -> str:
 
 
 def live(claim: str, record: str = "rec") -> str:
+    """Whether a claim has neither expired nor been withdrawn."""
     # A record's integer begins with its submission's index: a large submission is hidden as a whole until it is gone.
     number = f"{claim}.{record}"
     return f"{claim}.exp > $now AND NOT {number} IN $hidden AND NOT {number} / {1 << ROW_BITS} IN $hiddenIn"
@@ -57,6 +58,7 @@ def tie(claim: str) -> str:
 
 
 def key(claim: str, node: str) -> str:
+    """The key of an entity where a claim grants it."""
     return f"CASE WHEN $may[{claim}.lid] IN $identity THEN {node}.key END"
 
 
@@ -80,6 +82,7 @@ _SHOWN = ", ".join(f"CASE WHEN $may[a.lid] IN ${group} THEN a.{group} END" for g
 
 
 def sources(claim: str) -> str:
+    """The organisations that claims name as origin; empty: none, or withheld."""
     organisation = f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN split({claim}.origin, ' ')[0] END"
     return f"collect(DISTINCT coalesce({organisation}, ''))"
 

@@ -37,7 +37,7 @@ class During(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sieve:
-    """``kinds`` are of links; ``linked`` is the window of link claims, ``recorded`` that of what is said of entities."""
+    """``kinds`` are of links; ``linked`` is the window of link claims, ``recorded`` of what is said of entities."""
 
     grades: Grades = None
     kinds: Sequence[str] | None = None

@@ -98,7 +98,7 @@ def test_what_is_found_is_what_visible_names_say(
     text = " ".join(asked)
     whole = find(graph_session, reader_scope, text)
     found = [one.key for one in whole.entities]
-    assert len(found) == len({*found}) == whole.count and {*found} == {key for each in wanted.values() for key in each}
+    assert len(found) == len({*found}) == whole.total and {*found} == {key for each in wanted.values() for key in each}
     order = sorted(wanted, key=Places(SECRET, "ke-police"))
     heads = list(dict.fromkeys(min(wanted[owner]) for owner in order))
     assert found[: len(heads)] == heads, "one of every owner before anybody's second"
@@ -106,7 +106,7 @@ def test_what_is_found_is_what_visible_names_say(
     while True:
         part = find(graph_session, reader_scope, text, first, place)
         parts += [one.key for one in part.entities]
-        assert part.count == whole.count
+        assert part.total == whole.total
         if part.last is None:
             break
         place = part.last
@@ -142,7 +142,7 @@ def test_names_move_and_go_with_their_records(graph_database: Graph) -> None:
     writer = Writer(graph_database, MARKS)
     writer.move(Step(1), [Move([1], moved)])
     assert keys(find(graph_database, first, "anh")) == ["1"]
-    lid = dict((one, n) for n, one in writer.labels())[moved]
+    lid = {one: n for n, one in writer.labels()}[moved]
     assert keys(find(graph_database, scope({lid: moved}), "anh")) == ["2"]
     writer.withdraw(Step(2), [0], ["pasar"])
     assert keys(find(graph_database, first, "anh")) == []
@@ -171,7 +171,8 @@ def hits(graph: Graph, of: Scope, text: str, sieve: Sieve = ALL) -> int:
 def test_hidden_names_cost_no_database_hit(graph_database: Graph, wipe: Callable[[Graph], None], how: str) -> None:
     """The same search, with two thousand names behind it that the reader may not see, and without."""
     groups: dict[str, Sequence[int]] = {
-        "group withheld": {"personal": [1], "identity": [1, 2]}, "identity withheld": {"identity": [1]},
+        "group withheld": {"personal": [1], "identity": [1, 2]},
+        "identity withheld": {"identity": [1]},
     }.get(how, {})  # type: ignore[assignment]
     reader_scope = scope(LABELS, [1] if how == "another label" else [1, 2], groups=groups)
     expires = "2025-01-01T00:00:00Z" if how == "expired" else None

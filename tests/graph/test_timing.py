@@ -101,7 +101,9 @@ def asks(ids: Mapping[str, int], hub: str) -> dict[str, list[Ask]]:
         "names": [lambda r, s: r.names(s, [near], NOW)],
         "entity": [lambda r, s, g=g: r.entity(s, node(hub), NOW, g) for g in (ALL, GRADED)],
         "entities": [lambda r, s, g=g: r.entities(s, [near], NOW, g) for g in (ALL, GRADED)],
-        "expand": [lambda r, s, walk=walk: r.expand(s, [node(hub)], walk, NOW, sieve) for walk, sieve in walks],
+        "expand": [
+            lambda r, s, walk=walk, sieve=sieve: r.expand(s, [node(hub)], walk, NOW, sieve) for walk, sieve in walks
+        ],
         "paths": [lambda r, s, g=g: r.paths(s, node(hub), node(f"{hub}-far"), 6, 3, NOW, g) for g in (ALL, SOME)],
         "match": [lambda r, s: r.match(s, [hub], NOW)],
         "timeline": [lambda r, s, g=g: timeline(r, s, [node(hub)], 3, None, NOW, g) for g in (ALL, SOME)],

@@ -155,7 +155,7 @@ def test_what_is_common_is_what_the_filtered_graph_shares(
     if sum(key in there.records for key in asked) < 2:
         assert found is None
         return
-    assert found is not None and not found.truncated and found.count == len(shared)
+    assert found is not None and not found.truncated and found.total == len(shared)
     assert {names[one.thing]: {names[n] for n in one.joins} for one in found.shared} == shared
     assert {(names[a], kind, names[b], rec) for a, b, kind, rec, *_ in found.links} == wanted
     for one in found.shared:
@@ -165,7 +165,7 @@ def test_what_is_common_is_what_the_filtered_graph_shares(
     sizes = [len(one.joins) for one in found.shared]
     assert sizes == sorted(sizes, reverse=True)
     few = run(common(reader, reader_scope, nodes, 2, NOW, Sieve(linked=window)))
-    assert few.count == found.count and len(few.links) == min(2, len(found.links))
+    assert few.total == found.total and len(few.links) == min(2, len(found.links))
     assert few.truncated == (len(found.links) > 2)
     told = {one.thing: one.told for one in found.shared}
     assert all(one.told == told[one.thing] for one in few.shared), "counts are of all, whatever is shown"
@@ -254,4 +254,4 @@ def test_what_is_hidden_makes_nothing_common(graph_database: Graph, hidden: bool
     load(graph_database, drafts)
     asked = [node("account:x:a"), node("account:x:b")]
     found = run(common(Reader(graph_database), scope(LABELS, [1]), asked, 10, NOW))
-    assert found.count == len(found.shared) == (0 if hidden else 1)
+    assert found.total == len(found.shared) == (0 if hidden else 1)

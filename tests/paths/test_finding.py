@@ -149,12 +149,14 @@ def test_names_are_found_in_any_script_and_only_where_they_may_be_seen(desk: Des
     one, answer = find("ngà NGUYỄN", first=1)
     assert one.truncated and one.next and [cut.what for cut in answer.cut] == ["entities"]
     two, _ = find("ngà NGUYỄN", first=1, cursor=one.next)
-    assert two.next is None and {one.entities[0].key, two.entities[0].key} == {
-        f"account:{SITE}:nm-{n}" for n in "0h"
-    }
+    assert two.next is None and {one.entities[0].key, two.entities[0].key} == {f"account:{SITE}:nm-{n}" for n in "0h"}
     assert [one.key for one in find("ngà nguyen", owners=["pasar"])[0].entities] == [f"account:{SITE}:nm-0"]
     assert find("ngà nguyen", kinds=["Phone"])[0].entities == []
-    for wrong, where in (({"text": "…"}, "text"), ({"kinds": ["Fone"]}, "kinds/0"), ({"owners": ["nobody"]}, "owners/0")):
+    for wrong, where in (
+        ({"text": "…"}, "text"),
+        ({"kinds": ["Fone"]}, "kinds/0"),
+        ({"owners": ["nobody"]}, "owners/0"),
+    ):
         with pytest.raises(Refused) as refused:
             find(**{"text": "nga", **wrong})
         assert refused.value.status == 400 and refused.value.where == where
@@ -169,7 +171,9 @@ def test_hubs_are_said_and_walks_narrowed(desk: Desk) -> None:
     network = answer.data["expand"]
     keys = {one["handle"]: one["key"] for one in network["entities"]}
     assert [keys[hub] for hub in network["hubs"]] == [f"phone:e164:{phone(940_001)}"] and len(keys) == 3
-    assert network["truncated"] and not network["moreLinks"] and [one.what for one in answer.cut] == ["links behind hubs"]
+    assert (
+        network["truncated"] and not network["moreLinks"] and [one.what for one in answer.cut] == ["links behind hubs"]
+    )
     through = desk.expand(start, hops=3, c=None).data["expand"]
     assert through["hubs"] == [] and not through["truncated"] and len(through["entities"]) == 12
     named = desk.expand(start, network["hubs"][0], hops=2, c=5).data["expand"]
@@ -187,6 +191,25 @@ def test_hubs_are_said_and_walks_narrowed(desk: Desk) -> None:
     with pytest.raises(Refused) as refused:
         desk.phone(940_001, d={"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"})
     assert refused.value.where == "during/until"
+
+
+def test_both_executors_answer_the_same(desk: Desk) -> None:
+    desk.submit(
+        "pasar", *(used(f"ex-{n}", 960_001, "2026-05-01", "Both Ways") for n in range(3)), used("ex-0", 960_002)
+    )
+    desk.phone(960_001)
+    accounts = [desk.account(f"ex-{n}") for n in range(3)]
+    asked: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (TIMELINE, {"entities": accounts, "first": 4}),
+        (COMMON, {"entities": accounts, "limit": 4}),
+        (NAMES, {"text": "both ways", "beginning": False, "first": 2}),
+    )
+    for question, variables in asked:
+        plan = desk.client.query(question.document, variables, FOOTING)
+        # No plan is made for a directive.
+        other = question.document.replace("handle", "handle @include(if: true)", 1)
+        core = desk.client.query(other, variables, FOOTING)
+        assert plan.raw == core.raw and plan.cut == core.cut and len(plan.raw) > 500
 
 
 def test_the_command_line_asks_for_all_of_it(desk: Desk, members: Members) -> None:

@@ -258,7 +258,9 @@ def check_reference(world: World) -> None:
     got = asyncio.run(reading.expand(Expansion([_handle(world)]), Narrowing(), None))
     entities, links = reference.network(world.facts, world.links, world.told)
     cut = world.truncated or any(one.more_records for one in entities)
-    assert shape_of(got) == wire.Network(entities=entities, links=links, hubs=[], truncated=cut, more_links=world.truncated)
+    assert shape_of(got) == wire.Network(
+        entities=entities, links=links, hubs=[], truncated=cut, more_links=world.truncated
+    )
     shapes = reading.shapes
     assert (shapes.shown, shapes.kept) == (reference.shown, reference.kept)
     assert (shapes.cut.shown, shapes.cut.visible) == reference.cut
