@@ -37,8 +37,8 @@ class Named(NamedTuple):
     last: Place | None
 
 
-# Written the other way round than for claims: a grading is asked of the claim, which these rows are not.
-_LIVE = f"$now < x.exp AND NOT x.rec IN $hidden AND NOT x.rec / {1 << ROW_BITS} IN $hiddenIn"
+# Written in another way than for claims: a grading is asked of the claim, which these rows are not.
+_LIVE = f"x.exp > ($now) AND NOT x.rec IN $hidden AND NOT x.rec / {1 << ROW_BITS} IN $hiddenIn"
 
 
 @cache

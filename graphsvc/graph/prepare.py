@@ -167,7 +167,7 @@ def _rows(
     for draft, own, label in zip(drafts, positions, labels, strict=True):
         record, exp = record_int(entry_index, draft.row), expiry(draft)
         about = [
-            [0, facts, marks.about(record, place), name_rows(entity.attributes)]
+            [0, facts, marks.about(record, place), [[*rows] for rows in name_rows(entity.attributes)]]
             for place, (entity, facts) in enumerate(zip(draft.entities, entity_facts(draft), strict=True))
         ]
         records.append([record, 0, exp, about])
