@@ -1,6 +1,7 @@
 """``python -m bench [NAME|all]``: run one benchmark, or all but ``scale``, which takes the longest.
 
-``python -m bench scale [CLAIMS…]`` runs that one at these numbers of link claims.
+``python -m bench scale [CLAIMS…]`` runs that one at these numbers of link claims, ``python -m bench search [NAMES]``
+searches so many names.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("formats", "ingest", "expand", "policy", "ledger", "rings", "graphql")
-SCALE = "scale"
+NAMES = ("formats", "ingest", "expand", "policy", "ledger", "rings", "search", "graphql")
+SCALE, SEARCH = "scale", "search"
 
 
 def main() -> int:
@@ -18,9 +19,14 @@ def main() -> int:
     if name not in ("all", SCALE, *NAMES):
         print(f"no benchmark {name!r}; there are: {', '.join((*NAMES, SCALE))}", file=sys.stderr)
         return 2
-    if claims and (name != SCALE or not all(one.isascii() and one.isdigit() and int(one) for one in claims)):
-        print(f"only {SCALE} takes more: numbers of link claims, as 100000 1000000", file=sys.stderr)
+    numbers = all(one.isascii() and one.isdigit() and int(one) for one in claims)
+    if claims and not (numbers and (name == SCALE or (name == SEARCH and len(claims) == 1))):
+        told = f"only {SCALE} takes numbers of link claims, as 100000 1000000, and {SEARCH} one of names"
+        print(told, file=sys.stderr)
         return 2
+    if name == SEARCH and claims:
+        importlib.import_module("bench.search").main(int(claims[0]))
+        return 0
     if name == SCALE:
         scale = importlib.import_module("bench.scale")
         scale.main(*([[int(one) for one in claims]] if claims else []))

@@ -32,7 +32,7 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.facts import IDENTIFIED, Node
+from graphsvc.graph.facts import IDENTIFIED, Node, Walk
 from graphsvc.graph.read import RECORDS, Reader
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
@@ -88,7 +88,7 @@ def graph_asks(
     reader = Reader(graph)
     blind = Scope(READER, FOOTING, 0, "bench", scope.valid_until, {"view": (max(scope.labels),)}, scope.labels)
     reads: dict[str, Callable[[str, Node, Node], Any]] = {
-        "expand": lambda _key, hub, _: reader.expand(scope, hub, 2, None, 300),
+        "expand": lambda _key, hub, _: reader.expand(scope, [hub], Walk(2)),
         "entity": lambda _key, hub, _: reader.entity(scope, hub),
         "search": lambda key, *_: reader.resolve(scope, [key]),
         "match": lambda key, *_: reader.match(scope, [key]),
@@ -99,7 +99,7 @@ def graph_asks(
         places = []
         for key in keys:
             hub = Node(MARKS.entity(key))
-            near = loop.run_until_complete(reader.expand(scope, hub, 1, None, 300))
+            near = loop.run_until_complete(reader.expand(scope, [hub], Walk(1)))
             assert near is not None and len(near.links) == VISIBLE
             last = near.links[-1].source
             places.append((key, hub, next(one.node for one in near.entities if one.id == last)))
@@ -188,21 +188,21 @@ def without_predicates(statement: str) -> str:
 
 def read_ratio(graph: Graph, starts: Sequence[str], scope: Scope) -> float:
     """Two hops with policy against the same statement without, each on the same starts, in turns: the median."""
-    plain = queries.expand(2, False)
+    plain = queries.expand(2)
     bare = without_predicates(plain)
     # Both ask whose the claims are: that decides which come first where they are cut, not what may be seen.
     owners = {"owner": scope.masks()["owner"], "place": list(range(len(scope.viewed)))}
-    base = {"kinds": [], "most": 301, "records": RECORDS, "factor": 1, "other": 0, **owners}
+    base = {"stop": [], "cap": 301, "most": 301, "records": RECORDS, "factor": 1, "other": 0, **owners}
     policy = {"now": int(time.time()), "hidden": [], "hiddenIn": [], **scope.masks(IDENTIFIED)}
     asked = itertools.cycle(starts)
     # Plan both first: planning may take seconds, more than a read's time limit, and must not be measured.
     with graph.session() as session:
         for statement, parameters in ((plain, policy), (bare, {})):
-            session.run(statement, {**base, **parameters, "start": starts[0]}).consume()
+            session.run(statement, {**base, **parameters, "starts": starts[:1]}).consume()
 
     def one(turn: int) -> list[float]:
         start = next(asked)
-        both = [(plain, {**base, **policy, "start": start}), (bare, {**base, "start": start})]
+        both = [(plain, {**base, **policy, "starts": [start]}), (bare, {**base, "starts": [start]})]
         seconds, found = [0.0, 0.0], [None, None]
         for place in (0, 1) if turn % 2 else (1, 0):
             begun = time.perf_counter()

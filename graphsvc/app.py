@@ -20,6 +20,7 @@ from graphsvc.anchoring.witnesses import WitnessedLog, Witnessing, read_witness_
 from graphsvc.answers import graphql as answering
 from graphsvc.answers.ask import Asking
 from graphsvc.answers.budget import Budget
+from graphsvc.answers.finding import Finding
 from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means
 from graphsvc.api.http import build_api
@@ -146,6 +147,7 @@ def run_service(
         stack.callback(searching.stop)
         views = {
             OwnView: OwnView,
+            Finding: Finding,
             SharingView: SharingView,
             CustodyView: CustodyView,
             RingsView: lambda reading: RingsView(reading, results, searching.stage),

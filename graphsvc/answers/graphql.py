@@ -9,21 +9,30 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
+from graphsvc.answers.finding import Finding
 from graphsvc.answers.inputs import (
+    MAX_COMPARED,
+    MAX_TIMED,
+    Claims,
     GradingFilter,
     IdentifierInput,
     Kind,
+    LinkClaims,
+    NamePart,
+    Part,
     Parts,
     RingParameters,
+    Start,
     identifier_of,
     identifier_or_problem,
     minimum_of,
 )
 from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Reading
-from graphsvc.api.arguments import LEDGER_INDEX, MAX_PAGE, PAGE, Instant, Kinds, Many, Text, Within, within
+from graphsvc.api.arguments import LEDGER_INDEX, MAX_PAGE, PAGE, Handles, Instant, Kinds, Many, Text, Within, within
 from graphsvc.api.fields import Info, question
 from graphsvc.api.tables import One, Several
+from graphsvc.model.names import sought
 from graphsvc.wire.answers import (
     AccessLog,
     Budget,
@@ -35,6 +44,7 @@ from graphsvc.wire.answers import (
     RingReport,
     Submission,
 )
+from graphsvc.wire.asking import Common, NamesFound, Timeline
 
 RING_BOUNDS = {
     "hub_cap": (2, 10_000),
@@ -57,28 +67,17 @@ async def entity(
 
 
 @question(cost=2)
-async def search(
-    info: Info, kind: Kind, parts: Parts, after: After = None, grading: GradingFilter | None = None
-) -> Several[Entity]:
-    """The entities that one exact identifier names."""
-    stated, least = identifier_of(IdentifierInput(kind=kind, parts=parts), ""), minimum_of(grading)
-    return await info.context.in_turn(reading_of(info).search(stated.kind, stated.parts, after, least))
+async def search(info: Info, kind: Kind, parts: Parts, only: Claims, after: After = None) -> Several[Entity]:
+    """The entities that one exact identifier names; the time asked for is that of records."""
+    stated = identifier_of(IdentifierInput(kind=kind, parts=parts), "")
+    return await info.context.in_turn(reading_of(info).search(stated.kind, stated.parts, after, only.narrowing))
 
 
 @question(cost=10)
-async def expand(
-    info: Info,
-    *,
-    start: Handle,
-    hops: Annotated[int, Within(1, 4)] = 1,
-    link_kinds: Annotated[list[str] | None, Kinds()] = None,
-    limit: Annotated[int, Within(1, 2_000)] = 300,
-    after: After = None,
-    grading: GradingFilter | None = None,
-) -> One[Network] | None:
-    """The network within some hops of an entity."""
-    reading, least = reading_of(info), minimum_of(grading)
-    return await info.context.in_turn(reading.expand(start, hops, link_kinds, limit, after, least))
+async def expand(info: Info, begin: Start, only: LinkClaims, after: After = None) -> One[Network] | None:
+    """The network within some hops of one or more entities, but not through hubs."""
+    asked, narrowing = begin.expansion, only.narrowing
+    return await info.context.in_turn(reading_of(info).expand(asked, narrowing, after))
 
 
 @question(cost=20)
@@ -89,12 +88,48 @@ async def paths(
     target: Handle,
     max_hops: Annotated[int, Within(1, 8)] = 6,
     k: Annotated[int, Within(1, 20)] = 3,
+    only: LinkClaims,
     after: After = None,
-    grading: GradingFilter | None = None,
 ) -> One[Paths]:
     """The k shortest paths between two entities."""
-    reading, least = reading_of(info), minimum_of(grading)
-    return await info.context.in_turn(reading.paths(source, target, max_hops, k, after, least))
+    reading, narrowing = reading_of(info), only.narrowing
+    return await info.context.in_turn(reading.paths(source, target, max_hops, k, after, narrowing))
+
+
+@question(cost=5)
+async def timeline(
+    info: Info, entities: Annotated[list[strawberry.ID], Handles(1, MAX_TIMED)], part: Part, only: LinkClaims,
+    after: After = None,
+) -> One[Timeline]:  # fmt: skip
+    """What is claimed of some entities, in the order of time: by records of them, and links that touch them."""
+    narrowing = only.narrowing
+    return await info.context.in_turn(reading_of(info).of(Finding).timeline(entities, part.page, narrowing, after))
+
+
+@question(cost=5)
+async def search_names(
+    info: Info,
+    text: Annotated[str, Text()],
+    beginning: bool = False,
+    kinds: Annotated[list[str] | None, Kinds()] = None,
+    *,
+    part: NamePart,
+    only: Claims,
+    after: After = None,
+) -> One[NamesFound]:
+    """Entities by all words of a name, in any script; beginning: the last word may go on. Counts as one identifier."""
+    search, narrowing = sought(text, beginning)._replace(kinds=kinds), only.narrowing
+    return await info.context.in_turn(reading_of(info).of(Finding).names(search, part.page, narrowing, after))
+
+
+@question(cost=10)
+async def common(
+    info: Info, entities: Annotated[list[strawberry.ID], Handles(2, MAX_COMPARED)],
+    limit: Annotated[int, Within(1, 2_000)] = 300, *, only: LinkClaims, after: After = None,
+) -> One[Common] | None:  # fmt: skip
+    """Who links some entities: what two or more of them are linked with, and the links between them."""
+    narrowing = only.narrowing
+    return await info.context.in_turn(reading_of(info).of(Finding).common(entities, limit, narrowing, after))
 
 
 @question(cost=30)
@@ -158,6 +193,20 @@ def reading_of(info: Info) -> Reading:
     return cast(Reading, info.context.scoped)
 
 
-QUESTIONS = (entity, search, expand, paths, match, budget, rings, submissions, cases, access_log)
+QUESTIONS = (
+    entity,
+    search,
+    expand,
+    paths,
+    timeline,
+    common,
+    search_names,
+    match,
+    budget,
+    rings,
+    submissions,
+    cases,
+    access_log,
+)
 """In the order of the schema."""
 MUTATIONS: tuple[StrawberryField, ...] = ()

@@ -16,7 +16,7 @@ import orjson
 
 from graphsvc.answers.provenance import Said, circular
 from graphsvc.api.tables import Repeated, Several, Table
-from graphsvc.graph.facts import LinkClaim, RecordClaim
+from graphsvc.graph.facts import LinkClaim, RecordClaim, Told
 from graphsvc.model.labels import GROUPS
 from graphsvc.wire.answers import Attribute, Grading, Handling, Origin, Withheld
 
@@ -102,13 +102,16 @@ class Noted:
         attributes = Attributes()
         return Repeated(Several(attributes, list(map(attributes.add, packed))), places)
 
-    def repeats(self, among: Iterable[Sequence[int]]) -> list[bool]:
-        """Whether each claim repeats another one of those that it stands ``among``, which are given by place."""
+    def repeats(self, among: Iterable[tuple[Sequence[int], Told | None]]) -> list[bool]:
+        """Whether each claim repeats another one of those that it stands ``among``, which are given by place.
+
+        Beside them the totals over all visible claims of the same thing, where not all are here.
+        """
         found = [False] * len(self.claims)
-        for places in among:
+        for places, told in among:
             if any(self.claims[place].origin is not None for place in places):
                 said = [_said(self.terms[place].owner, self.claims[place].origin) for place in places]
-                for place, repeated in zip(places, circular(said), strict=True):
+                for place, repeated in zip(places, circular(said, () if told is None else told.sources), strict=True):
                     found[place] = repeated
         return found
 

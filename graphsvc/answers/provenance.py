@@ -1,14 +1,15 @@
 """Circular reporting: one source that comes back through other organisations is recognised, and counted once.
 
-Judged from visible claims and their visible origins alone: what a reader may not see changes nothing. Claims are
-marked as repeated among those that are shown; sources are counted over all visible ones. References are
+Judged from visible claims and their visible origins alone: what a reader may not see changes nothing. Sources are
+counted over all visible claims. A claim is marked that repeats any other visible one; of those that are not shown only
+owner and origin are at hand, so two references are compared between claims that are shown. References are
 compared without regard to case; an organisation counts as one source however many references it gives, since another
 report number is no other source. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -30,10 +31,11 @@ class Said(NamedTuple):
         return self.organisation or self.owner, self.reference.casefold()
 
 
-def circular(said: Sequence[Said]) -> list[bool]:
+def circular(said: Sequence[Said], told: Collection[tuple[str, str]] = ()) -> list[bool]:
     """Which claims repeat another one of ``said``: both have the same origin, or the other is the origin.
 
-    Where one side gives no reference the two can't be told apart, and count as the same.
+    Where one side gives no reference the two can't be told apart, and count as the same. ``told`` has the owners and
+    origins (empty: none) of all visible claims, ``said`` or not.
     """
     places: dict[str, list[int]] = {}
     for place, one in enumerate(said):
@@ -41,7 +43,11 @@ def circular(said: Sequence[Said]) -> list[bool]:
         if one.relayed:
             places.setdefault(one.owner, []).append(place)
     return [
-        one.relayed and any(_repeats(one, said[other]) for other in places[one.source[0]] if other != place)
+        one.relayed
+        and (
+            any(_repeats(one, said[other]) for other in places[one.source[0]] if other != place)
+            or any(_repeats_told(one, owner, origin) for owner, origin in told)
+        )
         for place, one in enumerate(said)
     ]
 
@@ -63,6 +69,14 @@ def _repeats(one: Said, other: Said) -> bool:
         return _same(reference, other.source[1])
     # The other claim is passed on too; its owner is the organisation that this one names as origin.
     return other.owner == organisation
+
+
+def _repeats_told(one: Said, owner: str, origin: str) -> bool:
+    """Whether it repeats a claim whose reference is not at hand. Its own owner's may be the claim itself."""
+    organisation, reference = one.source
+    if owner == organisation:
+        return origin != organisation or not reference
+    return origin == organisation and owner != one.owner and not reference
 
 
 def _same(a: str, b: str) -> bool:

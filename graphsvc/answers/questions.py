@@ -18,15 +18,17 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from graphsvc.answers.asked import Expansion, Narrowing
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Shapes
 from graphsvc.answers.rings import Apart, find_rings, node_names
-from graphsvc.answers.tables import Entities, Links, Networks, PathAnswers, PathLines
+from graphsvc.answers.tables import Cuts, Entities, Links, Networks, PathAnswers, PathLines
 from graphsvc.api.tables import One, Several
 from graphsvc.api.turns import Share, Turns
 from graphsvc.core import Core
-from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told
+from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told, Walk
 from graphsvc.graph.facts import Paths as FoundPaths
+from graphsvc.graph.sieve import ALL, Sieve
 from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery, Unavailable
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.hints import hint
@@ -55,6 +57,8 @@ LONG = Share(at_once=2, each=1, waiting=16, patience=30.0)
 Together fewer than :data:`graphsvc.graph.driver.READERS`: light questions always find a thread and a connection.
 """
 BUSY = "too_busy"
+BEHIND_HUBS = "links behind hubs"
+"""What is cut where an entity has too many links to be walked through."""
 
 
 class Identifier(NamedTuple):
@@ -86,8 +90,8 @@ class Reading:
         """In epoch seconds; everything in one answer is as of then."""
         self._means = means
         self._pending = pending
-        self._handles = self.core.handles(scope.principal.org)
-        self.shapes = Shapes(scope, self._handles, self.core.schema, Room())
+        self.handles = self.core.handles(scope.principal.org)
+        self.shapes = Shapes(scope, self.handles, self.core.schema, Room())
         """Notes what is shown, or told by a hit, record by record, and what is left out of what may be seen."""
         self._reached = -1
 
@@ -115,71 +119,69 @@ class Reading:
 
     async def entity(self, handle: str, after: int | None, grading: Minimum | None) -> One[Entity] | None:
         """One entity by its handle; None when it is absent, forbidden, foreign or invented."""
-        grades = self._grades(grading)
+        sieve = Sieve(self._grades(grading))
         await self.reach(after)
-        node = self._open(handle)
+        node = self.opened(handle)
         if node is None:
             return None
-        facts = await self.core.reader.entity(self.scope, node, self.now, grades)
+        facts = await self.core.reader.entity(self.scope, node, self.now, sieve)
         return None if facts is None else One(self.shapes.entities([facts]))
 
     async def search(
-        self, kind: str, parts: Mapping[str, str], after: int | None, grading: Minimum | None
+        self, kind: str, parts: Mapping[str, str], after: int | None, narrowing: Narrowing
     ) -> Several[Entity]:
         """The visible entity that an exact identifier names, if its identity is visible too; it counts as asked."""
-        grades, reader = self._grades(grading), self.core.reader
+        scope, reader = self.narrowed(narrowing), self.core.reader
+        sieve = self.sieve(narrowing, links=False, records=True)
         try:
             key = self._key(kind, parts)
         except ValueProblem as problem:
             raise InvalidQuery(problem.message, code=problem.code, where="identifier") from None
-        await self._means.budget.spend(self.scope.principal.organisation, [key])
+        await self.spend([key])
         await self.reach(after)
-        ids = await reader.resolve(self.scope, [key], self.now, grades)
-        found = self.shapes.entities(await reader.entities(self.scope, list(ids.values()), self.now, grades))
+        ids = await reader.resolve(scope, [key], self.now, sieve)
+        found = self.shapes.entities(await reader.entities(scope, list(ids.values()), self.now, sieve))
         return Several(found, [len(found)])
 
-    async def expand(
-        self,
-        start: str,
-        hops: int,
-        link_kinds: Sequence[str] | None,
-        limit: int,
-        after: int | None,
-        grading: Minimum | None,
-    ) -> One[Network] | None:
-        """The network within ``hops`` links of an entity, at most ``limit`` link claims, nearest first."""
-        grades = self._grades(grading)
-        _known(link_kinds or (), self.core.schema.links, "link kind", "linkKinds")
+    async def expand(self, asked: Expansion, narrowing: Narrowing, after: int | None) -> One[Network] | None:
+        """The network within some links of one or more entities, nearest first; None where no start is visible."""
+        scope, sieve = self.narrowed(narrowing), self.sieve(narrowing)
         await self.reach(after)
-        node = self._open(start)
-        if node is None:
+        starts = self.opened_together(asked.starts, "starts")
+        if not starts:
             return None
-        async with self._means.wide.turn(self._org):
-            found = await self.core.reader.expand(self.scope, node, hops, link_kinds, limit, self.now, grades)
+        stop = [node.mark for node in map(self.opened, asked.stop) if node is not None]
+        walk = Walk(asked.hops, asked.limit, asked.hub_cap, stop)
+        async with self.wide():
+            found = await self.core.reader.expand(scope, starts, walk, self.now, sieve)
         if found is None:
             return None
-        entities, links = await _shaped(
-            _claims(found.entities, found.links), lambda: self._network(found.entities, [found.links], found.told)
+        entities, links = await shaped(
+            claims_in(found.entities, found.links), lambda: self.network(found.entities, [found.links], found.told)
         )
-        cut = self._cut("links", found.truncated, found.entities)
-        return One(Networks(entities, links, cut, found.truncated))
+        places = {one.id: handle for one, handle in zip(found.entities, entities.handles, strict=True)}
+        hubs = [places[n] for n in found.hubs]
+        # What lies behind a hub was not looked for: that is said as any other cut.
+        behind = self.cut(BEHIND_HUBS, bool(hubs), ())
+        cut = self.cut("links", found.truncated, found.entities)
+        return One(Networks(entities, links, hubs, Cuts(cut or behind, found.truncated)))
 
     async def paths(
-        self, source: str, target: str, max_hops: int, k: int, after: int | None, grading: Minimum | None
+        self, source: str, target: str, max_hops: int, k: int, after: int | None, narrowing: Narrowing
     ) -> One[Paths]:
         """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
-        grades = self._grades(grading)
+        scope, sieve = self.narrowed(narrowing), self.sieve(narrowing)
         await self.reach(after)
-        found, ends = NO_PATHS, (self._open(source), self._open(target))
+        found, ends = NO_PATHS, (self.opened(source), self.opened(target))
         if ends[0] is not None and ends[1] is not None:
             async with self._means.long.turn(self._org):
-                found = await self.core.reader.paths(self.scope, ends[0], ends[1], max_hops, k, self.now, grades)
+                found = await self.core.reader.paths(scope, ends[0], ends[1], max_hops, k, self.now, sieve)
         entities = [found.entities[number] for path in found.paths for number in path.entities]
         links = [path.links for path in found.paths]
-        claims = _claims(found.entities.values(), list(chain.from_iterable(links)))
-        shown = await _shaped(claims, lambda: self._network(entities, links))
+        claims = claims_in(found.entities.values(), list(chain.from_iterable(links)))
+        shown = await shaped(claims, lambda: self.network(entities, links))
         lines = PathLines(shown[0], [len(path.entities) for path in found.paths], shown[1])
-        cut = self._cut("paths", found.truncated, found.entities.values())
+        cut = self.cut("paths", found.truncated, found.entities.values())
         return One(PathAnswers(lines, cut, found.truncated))
 
     async def match(self, identifiers: Sequence[Identifier], after: int | None) -> list[Match]:
@@ -192,7 +194,7 @@ class Reading:
         keys = await _when(len(identifiers) > SEVERAL, lambda: [self._key_or_problem(*one) for one in identifiers])
         asked = sorted({key for key in keys if isinstance(key, str)})
         # 2. Counted, all or none, before anything is looked up (budget).
-        await self._means.budget.spend(self.scope.principal.organisation, asked)
+        await self.spend(asked)
         await self.reach(after)
         # 3. Looked up together; those absent and those that may not be known are left out alike (graph.read).
         most = min(MOST_HIT, MOST_HITS // max(1, len(asked)))
@@ -236,7 +238,8 @@ class Reading:
         """The rings in what the caller may analyse, each explained by records. Raises Denied for all but analysts."""
         if ANALYST not in self.scope.principal.roles:
             raise Denied("only analysts search for rings", where="role")
-        _known(parameters.get("identifier_kinds", ()), self.core.schema.kinds, "kind", "parameters/identifierKinds")
+        kinds = parameters.get("identifier_kinds", ())
+        check_known(kinds, self.core.schema.kinds, "kind", "parameters/identifierKinds")
         await self.reach(after)
         async with self._means.long.turn(self._org):
             detected = await find_rings(self.core.columns, self.scope, parameters, self._names)
@@ -245,7 +248,7 @@ class Reading:
             numbers, facts = dict[tuple[str, int], int](), list[EntityFacts]()
             for world, there in apart.by_world(members).items():
                 numbers |= {(world, n): node for n, node in there.items()}
-                facts += await self.core.reader.entities(self.scope, list(there), self.now, None, world)
+                facts += await self.core.reader.entities(self.scope, list(there), self.now, ALL, world)
 
         def shapes() -> list[wire.Ring]:
             shown = zip(facts, self.shapes.entities(facts).shapes(), strict=True)
@@ -254,8 +257,8 @@ class Reading:
             return [self.shapes.ring(ring, known) for ring in found.rings if known.keys() & set(ring.accounts)]
 
         return RingReport(
-            rings=await _shaped(_claims(facts, ()), shapes),
-            truncated=self._cut("rings", found.more, facts),
+            rings=await shaped(claims_in(facts, ()), shapes),
+            truncated=self.cut("rings", found.more, facts),
             more_rings=found.more,
             excluded_hubs=found.excluded_hubs,
             accounts=found.accounts,
@@ -263,18 +266,19 @@ class Reading:
             parameters=[Setting(name=name, value=value) for name, value in detected.stated],
         )
 
-    def _cut(self, what: str, more: bool, entities: Iterable[EntityFacts]) -> bool:
+    def cut(self, what: str, more: bool, entities: Iterable[EntityFacts]) -> bool:
         """Whether an answer leaves something out: more ``what`` than were asked for, which is noted, or records."""
         if more:
             self.shapes.cut.more.add(what)
         return more or any(one.more for one in entities)
 
-    def _network(
+    def network(
         self,
         facts: Sequence[EntityFacts],
         lists: Sequence[Sequence[LinkClaim]],
         told: Mapping[Link, Told] = NOTHING_TOLD,
     ) -> tuple[Entities, Links]:
+        """The tables of entities, and of lists of links between them; their records are noted as shown."""
         entities = self.shapes.entities(facts)
         handles = {one.id: handle for one, handle in zip(facts, entities.handles, strict=True)}
         return entities, self.shapes.links(lists, handles, told)
@@ -295,8 +299,45 @@ class Reading:
             await self.core.applier.wait(index, self._org)
             self._reached = max(self._reached, index)
 
-    def _open(self, handle: str) -> Node | None:
-        return self._handles.open_node(handle, self.scope.worlds)
+    def opened(self, handle: str) -> Node | None:
+        """What a handle names; None for one that the caller's organisation was not given."""
+        return self.handles.open_node(handle, self.scope.worlds)
+
+    def opened_together(self, handles: Sequence[str], where: str) -> list[Node]:
+        """What handles name, those left out that name nothing. Raises InvalidQuery for things of several worlds."""
+        nodes = [node for node in map(self.opened, handles) if node is not None]
+        if len({node.world for node in nodes}) > 1:
+            message = "whose identity is withheld can't be asked about together with others; ask for each by itself"
+            raise InvalidQuery(message, code="apart", where=where)
+        return nodes
+
+    def wide(self) -> AbstractAsyncContextManager[None]:
+        """The caller's turn among questions for neighbourhoods."""
+        return self._means.wide.turn(self._org)
+
+    async def spend(self, asked: Sequence[str]) -> None:
+        """Count identifiers as asked by the caller's organisation today, all or none. Raises if the budget is spent."""
+        await self._means.budget.spend(self.scope.principal.organisation, asked)
+
+    def narrowed(self, narrowing: Narrowing) -> Scope:
+        """The scope of a question about the claims of some owners. Raises InvalidQuery for one that nobody knows."""
+        if narrowing.owners is None:
+            return self.scope
+        known = self.core.ledger.organisations()
+        for position, owner in enumerate(narrowing.owners):
+            if owner not in known:
+                message = "there is no such organisation"
+                raise InvalidQuery(message, code="unknown_organisation", where=f"owners/{position}")
+        return self.scope.of_owners(frozenset(narrowing.owners))
+
+    def sieve(self, narrowing: Narrowing, links: bool = True, records: bool = False) -> Sieve:
+        """Which claims count; the time is that of ``links``, of what ``records`` say of entities, or of both.
+
+        Raises InvalidQuery for words that the schema does not have.
+        """
+        check_known(narrowing.link_kinds or (), self.core.schema.links, "link kind", "linkKinds")
+        linked, recorded = (narrowing.during if wanted else None for wanted in (links, records))
+        return Sieve(self._grades(narrowing.grading), narrowing.link_kinds, linked, recorded)
 
     def _key(self, kind: str, parts: Mapping[str, str]) -> str:
         return self.core.schema.key_of(kind, parts, self._org)
@@ -321,7 +362,7 @@ def _busy() -> Unavailable:
     return Unavailable(message, code=BUSY)
 
 
-def _known(words: Iterable[str], known: Iterable[str], what: str, where: str) -> None:
+def check_known(words: Iterable[str], known: Iterable[str], what: str, where: str) -> None:
     """Raise InvalidQuery for a word that the schema does not have: it could never match anything."""
     listed = list(known)
     for position, word in enumerate(words):
@@ -330,11 +371,13 @@ def _known(words: Iterable[str], known: Iterable[str], what: str, where: str) ->
             raise InvalidQuery(message, code=code, where=f"{where}/{position}")
 
 
-def _claims(entities: Iterable[EntityFacts], links: Sequence[LinkClaim]) -> int:
+def claims_in(entities: Iterable[EntityFacts], links: Sequence[LinkClaim]) -> int:
+    """How many claims an answer shows."""
     return sum(len(one.claims) for one in entities) + len(links)
 
 
-async def _shaped(claims: int, work: Callable[[], T]) -> T:
+async def shaped(claims: int, work: Callable[[], T]) -> T:
+    """Make the tables of so many claims: in a thread where these are many."""
     return await _when(claims > MANY, work)
 
 

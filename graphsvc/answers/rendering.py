@@ -15,7 +15,7 @@ from operator import attrgetter
 from graphsvc.answers.noted import Noted, Packed, Terms
 from graphsvc.answers.tables import Entities, Links
 from graphsvc.detect.explain import Ring
-from graphsvc.graph.facts import LINK_GROUPS, RECORD_GROUPS, EntityFacts, Link, LinkClaim, RecordClaim, Told
+from graphsvc.graph.facts import LINK_GROUPS, RECORD_GROUPS, EntityFacts, Link, LinkClaim, RecordClaim, Thing, Told
 from graphsvc.graph.handles import RECORD, Handles
 from graphsvc.graph.turns import deal
 from graphsvc.ledger.entry import Hits
@@ -88,6 +88,10 @@ class Shapes:
     def handle(self, entity: EntityFacts) -> str:
         """The handle that the reader's organisation knows an entity by."""
         return self._handles.seal_node(self._numbers[entity.kind], entity.node)
+
+    def thing(self, thing: Thing) -> str:
+        """The handle that the reader's organisation knows an entity by, which it is shown without its records."""
+        return self._handles.seal_node(self._numbers[thing.kind], thing.node)
 
     def links(
         self, lists: Sequence[Sequence[LinkClaim]], handles: Mapping[int, str], told: Mapping[Link, Told]

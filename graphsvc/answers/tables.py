@@ -6,11 +6,11 @@ selected of it, and whether its rows are ever made, changes nothing about what o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphsvc.answers.noted import Column, Noted
 from graphsvc.answers.provenance import Said, independent_sources
@@ -23,11 +23,12 @@ from graphsvc.wire.answers import Citation, Entity, Network, Record
 
 
 class Records(Table[Record]):
-    """The records of some entities, ``lengths`` of them for each."""
+    """The records of some entities, ``lengths`` of them for each; ``told`` are the totals over all of each."""
 
     shape = Record
 
-    def __init__(self, noted: Noted, lengths: Sequence[int]) -> None:
+    def __init__(self, noted: Noted, lengths: Sequence[int], told: Sequence[Told]) -> None:
+        self._told = told
         self._noted = noted
         self._claims: Sequence[Any] = noted.claims
         self._lengths = lengths
@@ -45,9 +46,10 @@ class Records(Table[Record]):
         return [terms.pap for terms in self._noted.terms]
 
     def circular(self) -> Column:
-        """Which repeat another record of the same entity."""
+        """Which repeat another visible record of the same entity."""
         places = iter(range(len(self)))
-        return self._noted.repeats([list(islice(places, length)) for length in self._lengths])
+        runs = [list(islice(places, length)) for length in self._lengths]
+        return self._noted.repeats(zip(runs, self._told, strict=True))
 
     def since(self) -> Column:
         """From when on."""
@@ -80,7 +82,7 @@ class Entities(Table[Entity]):
     def __init__(self, facts: Sequence[EntityFacts], handles: list[str], noted: Noted) -> None:
         self._facts = facts
         self._lengths = [len(one.claims) for one in facts]
-        self._records = Records(noted, self._lengths)
+        self._records = Records(noted, self._lengths, [one.told for one in facts])
         self.handles = handles
 
     def __len__(self) -> int:
@@ -122,7 +124,7 @@ class Entities(Table[Entity]):
 
     def independent_sources(self) -> Column:
         """From how many organisations they come in the end."""
-        return [_weigh(one.told) for one in self._facts]
+        return [weigh(one.told) for one in self._facts]
 
 
 class Links(Table[wire.Link]):
@@ -172,7 +174,10 @@ class Links(Table[wire.Link]):
 
     def record(self) -> Table[Citation]:
         """The records that make the claims."""
-        return Citations(self._noted, lambda: self._noted.repeats(self._alike.values()))
+        return Citations(self._noted, lambda: self._noted.repeats(self._among()))
+
+    def _among(self) -> Iterator[tuple[list[int], Told | None]]:
+        return ((places, self._told.get(link)) for (_, link), places in self._alike.items())
 
     def claim_count(self) -> Column:
         """How many visible claims there are of the same link."""
@@ -180,7 +185,7 @@ class Links(Table[wire.Link]):
 
     def independent_sources(self) -> Column:
         """From how many organisations these come in the end."""
-        return self._totals(_weigh)
+        return self._totals(weigh)
 
     @cached_property
     def _alike(self) -> dict[tuple[int, Link], list[int]]:
@@ -219,14 +224,21 @@ class Citations(Table[Citation]):
         return len(self._noted.claims)
 
 
+class Cuts(NamedTuple):
+    """What an answer about links leaves out: anything at all, and links beyond the limit."""
+
+    truncated: bool
+    more_links: bool
+
+
 class Networks(Table[Network]):
-    """One network."""
+    """One network; ``hubs`` are handles."""
 
     shape = Network
 
-    def __init__(self, entities: Entities, links: Links, truncated: bool, more_links: bool) -> None:
-        self._entities, self._links = entities, links
-        self._truncated, self._more_links = truncated, more_links
+    def __init__(self, entities: Entities, links: Links, hubs: list[str], cuts: Cuts) -> None:
+        self._entities, self._links, self._hubs = entities, links, hubs
+        self._cuts = cuts
 
     def __len__(self) -> int:
         """One."""
@@ -245,13 +257,17 @@ class Networks(Table[Network]):
         """The links."""
         return Several(self._links, self._links.lengths)
 
+    def hubs(self) -> Column:
+        """Those of the entities that were not walked through."""
+        return [self._hubs]
+
     def truncated(self) -> Column:
         """Whether links or records were left out."""
-        return [self._truncated]
+        return [self._cuts.truncated]
 
     def more_links(self) -> Column:
         """Whether links were."""
-        return [self._more_links]
+        return [self._cuts.more_links]
 
 
 class PathLines(Table[wire.Path]):
@@ -314,7 +330,7 @@ class PathAnswers(Table[wire.Paths]):
         return [self._more_paths]
 
 
-def _weigh(told: Told) -> int:
+def weigh(told: Told) -> int:
     """Count the sources behind all claims of one entity or link."""
     return independent_sources([Said(owner, organisation) for owner, organisation in told.sources])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
 from types import NoneType
@@ -78,6 +78,19 @@ class Kinds:
         return [text_of(f"{where}/{position}", kind, MAX_NAME) for position, kind in enumerate(value)]
 
 
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """A list of ``low`` to ``high`` handles."""
+
+    low: int
+    high: int
+
+    def __call__(self, where: str, value: list[str], /) -> list[str]:
+        """The handles."""
+        within(where, len(value), self.low, self.high)
+        return [text_of(f"{where}/{position}", one) for position, one in enumerate(value)]
+
+
 class Instant:
     """A time as RFC 3339; it must have a zone."""
 
@@ -117,24 +130,52 @@ def within(where: str, value: int, low: int, high: int) -> int:
     return value
 
 
-def checks_of(resolver: Callable[..., Any]) -> Mapping[str, tuple[Check, bool]]:
+class Group:
+    """Arguments that several root fields share: a dataclass below this, each of its members an argument."""
+
+
+def arguments_of(resolver: Callable[..., Any]) -> tuple[list[inspect.Parameter], dict[str, type[Group]]]:
+    """The parameters of a root field with those of its groups spread, and the groups by the name of their parameter."""
+    hints = get_type_hints(resolver, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if isinstance(kind, type) and issubclass(kind, Group)}
+    spread: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(resolver).parameters.items():
+        if name not in groups:
+            spread.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        own = get_type_hints(groups[name], include_extras=True)
+        for member in fields(groups[name]):  # type: ignore[arg-type]
+            default = inspect.Parameter.empty if member.default is MISSING else member.default
+            spread.append(
+                inspect.Parameter(
+                    member.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=own[member.name]
+                )
+            )
+    return spread, groups
+
+
+def members_of(group: type[Group]) -> list[str]:
+    """The names of a group's arguments."""
+    return [member.name for member in fields(group)]  # type: ignore[arg-type]
+
+
+def checks_of(name: str, parameters: list[inspect.Parameter]) -> Mapping[str, tuple[Check, bool]]:
     """The checks of a root field's arguments, by name, each with whether null is let through unchecked.
 
     Raises TypeError for an argument without a bound; only truth values, enums and input objects need none.
     """
-    hints = get_type_hints(resolver, include_extras=True)
     found: dict[str, tuple[Check, bool]] = {}
-    for name in inspect.signature(resolver).parameters:
-        if name == "info":
+    for parameter in parameters:
+        if parameter.name == "info":
             continue
-        hint = hints[name]
+        hint = parameter.annotation
         checks = [note for note in getattr(hint, "__metadata__", ()) if callable(note)]
         plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         parts = set(get_args(plain)) or {plain}
         if checks:
-            found[name] = checks[0], NoneType in parts
+            found[parameter.name] = checks[0], NoneType in parts
         elif not all(map(_bounded, parts - {NoneType})):
-            raise TypeError(f"{resolver.__name__}: the argument {name} has no bound")
+            raise TypeError(f"{name}: the argument {parameter.name} has no bound")
     return found
 
 

@@ -7,6 +7,7 @@ structs of :mod:`graphsvc.wire`, from which the schema's types are made.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -17,7 +18,7 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
-from graphsvc.api.arguments import MAX_ACT, checks_of, text_of
+from graphsvc.api.arguments import MAX_ACT, arguments_of, checks_of, members_of, text_of
 from graphsvc.api.ports import Acting, Receipt, Registering
 from graphsvc.api.types import graphql_type
 from graphsvc.model.errors import InvalidQuery
@@ -65,15 +66,23 @@ def question(cost: int) -> Callable[[Callable[..., Awaitable[Any]]], StrawberryF
     """
 
     def declare(resolver: Callable[..., Awaitable[Any]]) -> StrawberryField:
-        checks = [(name, to_camel_case(name), *check) for name, check in checks_of(resolver).items()]
+        parameters, groups = arguments_of(resolver)
+        checked = checks_of(resolver.__name__, parameters)
+        checks = [(name, to_camel_case(name), *check) for name, check in checked.items()]
+        members = {name: members_of(kind) for name, kind in groups.items()}
 
         @wraps(resolver)
         async def bounded(info: Info, **arguments: Any) -> Any:
             for name, where, check, optional in checks:
                 if name in arguments and not (optional and arguments[name] is None):
                     arguments[name] = check(where, arguments[name])
-            return await resolver(info, **arguments)
+            made = {
+                name: groups[name](**{member: arguments.pop(member) for member in names if member in arguments})
+                for name, names in members.items()
+            }
+            return await resolver(info, **arguments, **made)
 
+        bounded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         answer = graphql_type(get_type_hints(resolver, include_extras=True)["return"])
         return _field(bounded, answer, cleandoc(resolver.__doc__ or ""), {COST: cost})
 

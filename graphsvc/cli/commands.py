@@ -42,6 +42,7 @@ COMMANDS = (
     Entry("taxii", "taxii", "taxii", "Serve folders of exported STIX bundles by TAXII 2.1, read only, until Ctrl-C."),
     Entry("expand", "expand", "expand",
           "Show the network around an identifier: what is linked with it, who says so, under which handling code."),
+    Entry("find", "find", "app", "Find entities by name; see them in time, and what they have in common."),
     Entry("evidence", "evidence", "evidence",
           "Make an evidence package: entries, proofs, key history, answers as received, a summary, how to check."),
     Entry("verify", "verify", "verify", "Check an evidence package or file, a saved answer or a receipt offline."),

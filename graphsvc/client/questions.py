@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from graphsvc.wire.answers import AccessLog, Case, Submission
+from graphsvc.wire.answers import AccessLog, Case, Entity, Submission
+from graphsvc.wire.asking import Common, NamesFound, Timeline
 from graphsvc.wire.lifecycle import LegalHold, RecalledRecords, RecallNotice, SubjectAccess
 from graphsvc.wire.rings import KeptRings, RingComparison, RingReportFile, RingRun
 from graphsvc.wire.rulebooks import AccessExplanation, PolicyVersion
@@ -39,6 +40,17 @@ class Question(Generic[T]):
         called = f"{self.field}({given})" if given else self.field
         return f"{self.operation}{f'({declared})' if declared else ''} {{ {called}{selection(self.answer)} }}"
 
+
+_ONLY = "owners: [String!], during: TimeFilter, grading: GradingFilter, after: Int"
+_LINKS = f"linkKinds: [String!], {_ONLY}"
+_PART = "first: Int!, cursor: String"
+
+SEARCH: Question[list[Entity]] = Question("search", list[Entity], f"kind: String!, parts: [KeyPart!]!, {_ONLY}")
+TIMELINE: Question[Timeline] = Question("timeline", Timeline, f"entities: [ID!]!, {_PART}, {_LINKS}")
+COMMON: Question[Common | None] = Question("common", Common | None, f"entities: [ID!]!, limit: Int!, {_LINKS}")
+NAMES: Question[NamesFound] = Question(
+    "searchNames", NamesFound, f"text: String!, beginning: Boolean!, kinds: [String!], {_PART}, {_ONLY}"
+)
 
 _SIDE = "role: Role!, state: String, first: Int!, before: Int"
 

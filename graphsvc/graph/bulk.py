@@ -16,6 +16,7 @@ from graphsvc.model.claims import FACTS, Facts, entity_facts, expiry, is_storabl
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label, label_key
+from graphsvc.model.names import name_rows
 from graphsvc.model.places import record_int
 
 _HEADERS = {
@@ -35,6 +36,7 @@ _HEADERS = {
             *FACTS,
         ]
     ),
+    "named": ":START_ID(record)\t:END_ID(entity)\tgrp:long\ttext\tterm\tlead\trec:long\tlid:long\texp:long",
     "claim": "\t".join(
         [
             *(":START_ID(entity)", ":END_ID(entity)", "src:long", "dst:long", "kind", "rec:long", "lid:long"),
@@ -42,8 +44,9 @@ _HEADERS = {
         ]
     ),
 }
+_NODES_OF_DRAFTS = ("record",)
 _NODES = {"record": "Record", "entity": "", "label": "Label", "watermark": "Watermark"}
-_RELATIONSHIPS = {"about": "ABOUT", "claim": "CLAIM"}
+_RELATIONSHIPS = {"about": "ABOUT", "named": "NAMED", "claim": "CLAIM"}
 
 
 class DraftFiles:
@@ -52,7 +55,7 @@ class DraftFiles:
     def __init__(self, directory: Path, number: int, marks: Marks) -> None:
         self._marks = marks
         self._directory = directory
-        self._names = {name: f"{name}-{number:04d}.tsv" for name in ("record", "about", "claim")}
+        self._names = {name: f"{name}-{number:04d}.tsv" for name in (*_NODES_OF_DRAFTS, *_RELATIONSHIPS)}
         self._files: dict[str, IO[str]] = {}
 
     def __enter__(self) -> DraftFiles:
@@ -70,6 +73,7 @@ class DraftFiles:
         """Write drafts of one submission; ``ids`` and ``lids`` as :class:`graphsvc.graph.write.Applied` has them."""
         records: list[str] = []
         about: list[str] = []
+        named: list[str] = []
         claims: list[str] = []
         for draft, own, lid in zip(drafts, ids, lids, strict=True):
             record, exp = record_int(entry_index, draft.row), expiry(draft)
@@ -77,11 +81,12 @@ class DraftFiles:
             records.append(tail)
             for place, (n, facts) in enumerate(zip(own, entity_facts(draft), strict=True)):
                 about.append(f"{record}\t{n}\t{n}\t{tail}\t{self._marks.about(record, place)}\t{_fields(facts)}")
+            named += _named_lines(draft, record, own, tail)
             for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
                 source, target = own[link.source], own[link.target]
                 ends, lot = f"{source}\t{target}\t{source}\t{target}", self._marks.claim(record, place)
                 claims.append(f"{ends}\t{link.kind}\t{tail}\t{lot}\t{_fields(facts)}")
-        for name, lines in (("record", records), ("about", about), ("claim", claims)):
+        for name, lines in (("record", records), ("about", about), ("named", named), ("claim", claims)):
             if lines:
                 self._files[name].write("\n".join(lines) + "\n")
 
@@ -122,6 +127,15 @@ def import_arguments(directory: Path) -> list[str]:
                 listed = ",".join([str(directory / f"{name}.header"), *map(str, files)])
                 arguments.append(f"{option}={kind}={listed}" if kind else f"{option}={listed}")
     return arguments
+
+
+def _named_lines(draft: CleanDraft, record: int, own: Sequence[int], tail: str) -> list[str]:
+    return [
+        f"{record}\t{n}\t{group}\t{text}\t{term or ''}\t{lead}\t{tail}"
+        for n, entity in zip(own, draft.entities, strict=True)
+        for group, text, terms in name_rows(entity.attributes)
+        for term, lead in terms
+    ]
 
 
 def _fields(facts: Facts) -> str:

@@ -9,7 +9,7 @@ sealed (:mod:`graphsvc.graph.handles`) before they leave the service.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, islice
 from operator import eq, itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -157,13 +157,45 @@ class EntityFacts(NamedTuple):
 class Neighbourhood(NamedTuple):
     """The start is in ``entities``, as is every end of ``links``. ``truncated``: there are links beyond the limit.
 
-    Where something was cut, ``told`` has the totals over all visible claims of the links shown.
+    Where something was cut, ``told`` has the totals over all visible claims of the links shown. ``hubs`` are entities
+    that have too many links to be walked through.
     """
 
     entities: list[EntityFacts]
     links: list[LinkClaim]
     truncated: bool
     told: Mapping[Link, Told]
+    hubs: tuple[int, ...] = ()
+
+
+class Walk(NamedTuple):
+    """How far to go out: ``hops`` (1 to 4), at most ``limit`` link claims.
+
+    Entities with more than ``hub_cap`` visible link claims (None: no bound), and those whose mark is among ``stop``,
+    are shown but not walked through; where a walk starts it always goes on.
+    """
+
+    hops: int = 1
+    limit: int = 300
+    hub_cap: int | None = None
+    stop: Sequence[str] = ()
+
+
+class Thing(NamedTuple):
+    """An entity by what names it, without what is said of it. ``key`` is None where it is withheld."""
+
+    node: Node
+    kind: str
+    key: str | None
+
+
+def things_of(rows: Iterable[Sequence[Any]], world: str) -> dict[int, Thing]:
+    """Things by their integers, from rows of integer, mark, kind, and key where a claim grants it."""
+    found: dict[int, Thing] = {}
+    for n, mark, kind, key in rows:
+        known = found.get(n)
+        found[n] = Thing(Node(mark, world), kind, key if known is None or known.key is None else known.key)
+    return found
 
 
 class Path(NamedTuple):

@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
@@ -36,6 +38,7 @@ _BYTES = 24
 _FAST_KEY = 64
 _WORLD_BITS = 64
 _MARK_BYTES = 16
+_CURSOR = b"graphsvc cursor v1"
 
 
 class Handles:
@@ -72,6 +75,20 @@ class Handles:
         kind_number, n = opened[0], int.from_bytes(opened[1:])
         # The last character has two spare bits: only one spelling counts.
         return (kind_number, n) if self._seal(kind_number, n) == handle else None
+
+    def seal_place(self, place: Sequence[str | int], bound: bytes) -> str:
+        """A cursor: a place in a list, for the question that ``bound`` stands for and for no other."""
+        sealed = self._cipher.encrypt(msgspec.json.encode(list(place)), [_CURSOR, bound])
+        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+
+    def open_place(self, cursor: str, bound: bytes) -> list[Any] | None:
+        """The place that a cursor names; None for one of another question or organisation, or an invented one."""
+        try:
+            sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            place: list[Any] = msgspec.json.decode(self._cipher.decrypt(sealed, [_CURSOR, bound]), type=list[Any])
+        except (binascii.Error, InvalidTag, ValueError):
+            return None
+        return place
 
     def _seal_node(self, kind_number: int, node: Node) -> str:
         mark = int.from_bytes(base64.urlsafe_b64decode(node.mark + "=="))

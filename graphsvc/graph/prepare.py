@@ -18,6 +18,7 @@ from graphsvc.model.claims import entity_facts, expiry, link_facts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label
+from graphsvc.model.names import name_rows
 from graphsvc.model.places import record_int
 
 Statement = tuple[str, Parameters]
@@ -165,7 +166,10 @@ def _rows(
     ends: list[tuple[int, int, int]] = []
     for draft, own, label in zip(drafts, positions, labels, strict=True):
         record, exp = record_int(entry_index, draft.row), expiry(draft)
-        about = [[0, facts, marks.about(record, place)] for place, facts in enumerate(entity_facts(draft))]
+        about = [
+            [0, facts, marks.about(record, place), [[*rows] for rows in name_rows(entity.attributes)]]
+            for place, (entity, facts) in enumerate(zip(draft.entities, entity_facts(draft), strict=True))
+        ]
         records.append([record, 0, exp, about])
         for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
             ends.append((own[link.source], own[link.target], label))

@@ -23,7 +23,6 @@ label, ``$place`` the number that an owner is ordered by), and the totals over a
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from graphsvc.graph.facts import PRIME
@@ -37,7 +36,7 @@ MAX_HOPS = 4
 _PLAIN = ("rec", "lid", "exp", "gs", "gi", "gsch", "since", "until")
 
 
-def _columns(claim: str) -> str:
+def columns(claim: str) -> str:
     """The columns of a claim: rec, lid, exp, grading, since, until, groups, origin, lot."""
     plain = [f"{claim}.{name}" for name in _PLAIN]
     masked = [f"CASE WHEN $may[{claim}.lid] IN ${group} THEN {claim}.{group} END" for group in GROUPS]
@@ -46,41 +45,44 @@ def _columns(claim: str) -> str:
     )
 
 
-def _live(claim: str, record: str = "rec") -> str:
+def live(claim: str, record: str = "rec") -> str:
+    """Whether a claim has neither expired nor been withdrawn."""
     # A record's integer begins with its submission's index: a large submission is hidden as a whole until it is gone.
     number = f"{claim}.{record}"
     return f"{claim}.exp > $now AND NOT {number} IN $hidden AND NOT {number} / {1 << ROW_BITS} IN $hiddenIn"
 
 
-def _tie(claim: str) -> str:
+def tie(claim: str) -> str:
     """The order of :class:`graphsvc.graph.facts.Shuffle`."""
     return f"({claim}.lot / {PRIME} * $factor + {claim}.lot % {PRIME} * $other) % {PRIME}, {claim}.lot"
 
 
-def _key(claim: str, node: str) -> str:
+def key(claim: str, node: str) -> str:
+    """The key of an entity where a claim grants it."""
     return f"CASE WHEN $may[{claim}.lid] IN $identity THEN {node}.key END"
 
 
-def _held(claims: str, first: int, start: str = "0") -> str:
+def held(claims: str, first: int, start: str = "0") -> str:
     """How many characters claims hold, added to ``start``; in each, the claim's columns begin at place ``first``."""
     groups = range(first + len(_PLAIN), first + len(_PLAIN) + len(GROUPS))
     sizes = " + ".join(f"size(coalesce(c[{place}], ''))" for place in groups)
     return f"reduce(held = {start}, c IN {claims} | held + {CLAIM} + {sizes})"
 
 
-_TOUCHING = f"""
+TOUCHING = f"""
 UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
 CALL (e, l) {{
-  MATCH ()-[c:CLAIM {{src: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(src, lid, exp) WHERE {_live("c")} RETURN c
+  MATCH ()-[c:CLAIM {{src: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(src, lid, exp) WHERE {live("c")} RETURN c
   UNION ALL
-  MATCH ()-[c:CLAIM {{dst: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(dst, lid, exp) WHERE {_live("c")} RETURN c
+  MATCH ()-[c:CLAIM {{dst: e.id, lid: l}}]->() USING INDEX SEEK c:CLAIM(dst, lid, exp) WHERE {live("c")} RETURN c
 }}
 """
 
 _SHOWN = ", ".join(f"CASE WHEN $may[a.lid] IN ${group} THEN a.{group} END" for group in GROUPS)
 
 
-def _sources(claim: str) -> str:
+def sources(claim: str) -> str:
+    """The organisations that claims name as origin; empty: none, or withheld."""
     organisation = f"CASE WHEN $may[{claim}.lid] IN ${ORIGIN} THEN split({claim}.origin, ' ')[0] END"
     return f"collect(DISTINCT coalesce({organisation}, ''))"
 
@@ -92,7 +94,7 @@ def _by_turns(claim: str, order: str, most: str) -> str:
     """
     return f"""
 CALL (found) {{
-  UNWIND found AS {claim} WITH {claim} ORDER BY {order}, {_tie(claim)} LIMIT {most}
+  UNWIND found AS {claim} WITH {claim} ORDER BY {order}, {tie(claim)} LIMIT {most}
   RETURN collect({claim}) AS hand
 }}
 WITH collect([$place[owner], hand]) AS hands, collect([owner, size(found), sources]) AS told
@@ -105,28 +107,28 @@ CALL (hands) {{
 
 # One row per visible entity: id, mark, kind, key where a visible claim grants it, claims, totals over all.
 # Null when they hold more than $room characters.
-_FACTS = f"""
+FACTS = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
-  WITH $owner[l] AS owner, collect(a) AS found, {_sources("a")} AS sources
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {live("a")}
+  WITH $owner[l] AS owner, collect(a) AS found, {sources("a")} AS sources
   {_by_turns("a", f"a.since, a.until, a.gs, a.gi, {_SHOWN}", "$records")}
-  RETURN [a IN shown | [{_columns("a")}]] AS claims, any(a IN shown WHERE $may[a.lid] IN $identity) AS named, told
+  RETURN [a IN shown | [{columns("a")}]] AS claims, any(a IN shown WHERE $may[a.lid] IN $identity) AS named, told
 }}
 WITH e, claims, named, told WHERE size(claims) > 0
 WITH collect([e.id, e.mark, e.kind, CASE WHEN named THEN e.key END, claims, told]) AS entities
-RETURN CASE WHEN reduce(all = 0, e IN entities | {_held("e[4]", 0, "all")}) <= $room THEN entities END AS entities"""
+RETURN CASE WHEN reduce(all = 0, e IN entities | {held("e[4]", 0, "all")}) <= $room THEN entities END AS entities"""
 
-ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_FACTS}"
+ENTITIES = f"UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {FACTS}"
 
-ENTITY = f"MATCH (e:Entity {{mark: $mark}}) {_FACTS}"
+ENTITY = f"MATCH (e:Entity {{mark: $mark}}) {FACTS}"
 
 # A key that no visible claim grants is not found: asking for it must not tell more than match does.
 RESOLVE = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {live("a")}
   RETURN a LIMIT 1
 }}
 RETURN collect([e.key, e.id])"""
@@ -134,14 +136,14 @@ RETURN collect([e.key, e.id])"""
 _ANY = f"""
 CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {live("a")}
   RETURN a LIMIT 1
 }}"""
 
 # Mark and visible key of those entities that some visible claim supports.
 NAMES = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}}) {_ANY}
-RETURN collect([e.id, e.mark, {_key("a", "e")}])"""
+RETURN collect([e.id, e.mark, {key("a", "e")}])"""
 
 LOCATE = f"""
 UNWIND $marks AS mark MATCH (e:Entity {{mark: mark}}) {_ANY}
@@ -152,7 +154,7 @@ MATCH = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE l IN $match] AS l
 CALL (e, l) {{
-  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
+  MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {live("a")}
   WITH a LIMIT $most
   RETURN collect(DISTINCT a.rec) AS records
 }}
@@ -163,42 +165,42 @@ RETURN collect([key, l, records])"""
 RECORDS_ABOUT = f"""
 UNWIND $keys AS key MATCH (e:Entity {{key: key}})
 UNWIND [l IN e.lids WHERE $may[l] IN $view AND $may[l] IN $identity] AS l
-MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {_live("a")}
+MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {live("a")}
 WITH DISTINCT a.rec AS rec LIMIT $most
 RETURN collect(rec)"""
 
 # Whole records: what each says of every entity that it is about. A record has a bounded number of entities.
 RECORDS = f"""
 UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view
-MATCH (n)-[a:ABOUT]->(e:Entity) WHERE $may[a.lid] IN $view AND {_live("a")}
-WITH collect([n.id, e.id, e.mark, e.kind, {_key("a", "e")}, {_columns("a")}]) AS claims
-RETURN CASE WHEN {_held("claims", 5)} <= $room THEN claims END"""
+MATCH (n)-[a:ABOUT]->(e:Entity) WHERE $may[a.lid] IN $view AND {live("a")}
+WITH collect([n.id, e.id, e.mark, e.kind, {key("a", "e")}, {columns("a")}]) AS claims
+RETURN CASE WHEN {held("claims", 5)} <= $room THEN claims END"""
 
 LABELS_OF = f"""
-UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view AND {_live("n", "id")}
+UNWIND $ids AS id MATCH (n:Record {{id: id}}) WHERE $may[n.lid] IN $view AND {live("n", "id")}
 RETURN collect([n.id, n.lid])"""
 
 # One level of a path search: topology only, claims by their element ids.
 LEVEL = f"""
 UNWIND $frontier AS id MATCH (e:Entity {{id: id}})
-{_TOUCHING}
+{TOUCHING}
 WITH DISTINCT c LIMIT $most
 WITH c, startNode(c) AS a, endNode(c) AS b
-RETURN collect([a.id, b.id, {_key("c", "a")}, {_key("c", "b")}, elementId(c), c.lot])"""
+RETURN collect([a.id, b.id, {key("c", "a")}, {key("c", "b")}, elementId(c), c.lot])"""
 
 CLAIMS = f"""
 UNWIND $claims AS claim MATCH ()-[c]->() WHERE elementId(c) = claim
-WITH c WHERE $may[c.lid] IN $view AND {_live("c")}
-WITH collect([c.src, c.dst, c.kind, {_columns("c")}]) AS claims
-RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END"""
+WITH c WHERE $may[c.lid] IN $view AND {live("c")}
+WITH collect([c.src, c.dst, c.kind, {columns("c")}]) AS claims
+RETURN CASE WHEN {held("claims", 3)} <= $room THEN claims END"""
 
 
 # Totals over all claims of links between some ends, shown or not; found from the entities that a walk expanded.
 LINKS_TOLD = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}})
-{_TOUCHING}
+{TOUCHING}
 WITH DISTINCT c WHERE c.src IN $ends AND c.dst IN $ends
-WITH c.src AS src, c.dst AS dst, c.kind AS kind, $owner[c.lid] AS owner, count(c) AS count, {_sources("c")} AS sources
+WITH c.src AS src, c.dst AS dst, c.kind AS kind, $owner[c.lid] AS owner, count(c) AS count, {sources("c")} AS sources
 RETURN collect([src, dst, kind, owner, count, sources])"""
 
 
@@ -207,60 +209,75 @@ def first_asked() -> list[str]:
     by_identifier = [RESOLVE, ENTITIES, MATCH]
     along_paths = [LEVEL, CLAIMS]
     rest = [LOCATE, ENTITY, NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT, LINKS_TOLD]
-    one, two, *farther = (expand(hops, False) for hops in range(1, MAX_HOPS + 1))
+    one, two, *farther = (expand(hops) for hops in range(1, MAX_HOPS + 1))
     return [*by_identifier, one, two, *along_paths, *rest, *farther]
 
 
 @cache
-def graded(statement: str) -> str:
-    """A statement of this module that takes only claims whose grading is among ``$grades``, and looks at no others.
-
-    ``$grades`` holds ``scheme source information``, and an empty text where claims without a grading pass. The grading
-    is checked wherever the expiry is: before claims are ordered, cut or counted.
-    """
-    grade = r"coalesce(\1.gsch + ' ' + \1.gs + ' ' + \1.gi, '') IN $grades AND \1.exp > $now"
-    return re.sub(r"\b(\w+)\.exp > \$now", grade, statement)
-
-
-@cache
-def expand(hops: int, chosen: bool) -> str:
-    """The neighbourhood of the mark ``$start``: claims within ``hops``, and the facts of all their ends.
+def expand(hops: int) -> str:
+    """The neighbourhood of the marks ``$starts``: claims within ``hops``, and the facts of all their ends.
 
     One statement, level by level; ``$most`` is one more than the claims wanted: a level that reaches it ends the walk.
-    The last column has the entities that were expanded: every claim that touches one of these was looked at.
-    ``chosen``: follow only claims whose kind is in ``$kinds``.
+    Entities with ``$cap`` claims or more that the walk might follow are hubs: they are not walked through, and neither
+    are those whose mark is in ``$stop``; starts are, in any case. The last columns have the entities that were
+    expanded (every claim that touches one of these was looked at), and the hubs.
     """
-    levels = "".join(_level(chosen) for _ in range(hops))
+    levels = _first_level() + "".join(_level() for _ in range(1, hops))
     return f"""
-MATCH (start:Entity {{mark: $start}})
-WITH start, [start] AS front, [] AS inner, [] AS claims
+UNWIND $starts AS mark MATCH (start:Entity {{mark: mark}})
+WITH collect(DISTINCT start) AS begun
+WITH begun, begun AS front, [] AS inner, [] AS claims, [] AS hubs
 {levels}
-WITH start, inner, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
-CALL (start, kept) {{
-  UNWIND [start] + [c IN kept | startNode(c)] + [c IN kept | endNode(c)] AS e WITH DISTINCT e {_FACTS}
+WITH begun, inner, hubs, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
+CALL (begun, kept) {{
+  UNWIND begun + [c IN kept | startNode(c)] + [c IN kept | endNode(c)] AS e WITH DISTINCT e {FACTS}
 }}
-WITH inner, [c IN kept | [c.src, c.dst, c.kind, {_columns("c")}]] AS claims, entities, truncated
-RETURN CASE WHEN {_held("claims", 3)} <= $room THEN claims END, entities, truncated, inner"""
+WITH inner, hubs, [c IN kept | [c.src, c.dst, c.kind, {columns("c")}]] AS claims, entities, truncated
+RETURN CASE WHEN {held("claims", 3)} <= $room THEN claims END, entities, truncated, inner, hubs"""
 
 
-def _level(chosen: bool) -> str:
-    kinds = "AND c.kind IN $kinds" if chosen else ""
-    order = f"c.kind, {_key('c', 'startNode(c)')}, {_key('c', 'endNode(c)')}, c.since, c.until"
+def _first_level() -> str:
+    return f"""
+CALL (front) {{
+  UNWIND front AS e
+  {TOUCHING}
+  WITH DISTINCT c
+  {_FRESH}
+}}
+WITH begun, [e IN front | e.id] AS inner, claims + fresh AS claims, hubs, fresh
+{_FRONT}"""
+
+
+def _level() -> str:
     # Claims of an entity expanded earlier are in hand already (inner): no claim is found twice.
     return f"""
-CALL (front, inner) {{
+CALL (front) {{
   UNWIND front AS e
-  {_TOUCHING}
-  WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner {kinds}
-  WITH $owner[c.lid] AS owner, collect(c) AS found, [] AS sources
-  {_by_turns("c", order, "$most")}
-  RETURN shown AS fresh
+  CALL (e) {{
+    {TOUCHING}
+    WITH DISTINCT c LIMIT $cap
+    RETURN collect(c) AS touching
+  }}
+  RETURN collect([e.id, CASE WHEN size(touching) < $cap THEN touching END]) AS met
 }}
-WITH start, inner + [e IN front | e.id] AS inner, claims + fresh AS claims, fresh
-CALL (inner, fresh, claims) {{
+WITH begun, inner, claims, hubs + [one IN met WHERE one[1] IS NULL | one[0]] AS hubs, met
+CALL (met, inner) {{
+  UNWIND met AS one UNWIND one[1] AS c
+  WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner
+  {_FRESH}
+}}
+WITH begun, inner + [one IN met WHERE one[1] IS NOT NULL | one[0]] AS inner, claims + fresh AS claims, hubs, fresh
+{_FRONT}"""
+
+
+_FRESH = f"""WITH $owner[c.lid] AS owner, collect(c) AS found, [] AS sources
+  {_by_turns("c", f"c.kind, {key('c', 'startNode(c)')}, {key('c', 'endNode(c)')}, c.since, c.until", "$most")}
+  RETURN shown AS fresh"""
+
+_FRONT = """CALL (inner, hubs, fresh, claims) {
   UNWIND CASE WHEN size(claims) < $most THEN fresh ELSE [] END AS c
   UNWIND [startNode(c), endNode(c)] AS e
-  WITH DISTINCT e, inner WHERE NOT e.id IN inner
+  WITH DISTINCT e, inner, hubs WHERE NOT e.id IN inner AND NOT e.id IN hubs AND NOT e.mark IN $stop
   RETURN collect(e) AS front
-}}
-WITH start, front, inner, claims"""
+}
+WITH begun, front, inner, claims, hubs"""

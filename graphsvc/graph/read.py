@@ -2,8 +2,8 @@
 
 An entity is there if and only if a live claim that the scope views supports it; absent, hidden, expired and withdrawn
 look alike. What is read of entities is read in one world of the reader's (:class:`graphsvc.graph.facts.Node`): no other
-claims count. Where ``grades`` are given, a claim with another grading counts as not there. ``now`` is epoch seconds
-(default: the clock), so that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had, and
+claims count. What does not pass the ``sieve`` counts as not there. ``now`` is epoch seconds (default: the clock), so
+that a test can stand at any moment. All reads raise Unavailable when Neo4j can't be had, and
 TooLarge when what they would return passes :data:`graphsvc.model.room.ROOM`; Neo4j checks this first.
 
 What comes back is put in order where :meth:`graphsvc.graph.driver.Graph.ask` says: a small answer at once, a large one
@@ -33,6 +33,7 @@ from graphsvc.graph.facts import (
     RecordClaim,
     Shuffle,
     Told,
+    Walk,
     claim_order,
     entity_order,
     link_order,
@@ -41,6 +42,7 @@ from graphsvc.graph.facts import (
     tell,
 )
 from graphsvc.graph.paths import Search
+from graphsvc.graph.sieve import ALL, Sieve
 from graphsvc.graph.statements import Parameters
 from graphsvc.graph.turns import Places, by_turns
 from graphsvc.graph.write import read_labels
@@ -54,6 +56,9 @@ if TYPE_CHECKING:
 RECORDS = 50
 """At most this many claims are shown of one entity; :attr:`EntityFacts.told` has the totals over all of them."""
 
+NO_CAP = 1 << 40
+"""More claims than an entity has."""
+
 T = TypeVar("T")
 
 
@@ -62,9 +67,6 @@ class Ask(Protocol):
 
     def __call__(self, statement: str, make: Callable[[list[Any]], T], /, **more: Any) -> Awaitable[T]: ...  # noqa: D102
 
-
-Grades = Sequence[str] | None
-"""The gradings that a claim may have, in the form of :func:`graphsvc.graph.queries.graded`; None: any, or none."""
 
 BUDGET = 20_000
 """At most this many visible claims are looked at in one path search."""
@@ -79,7 +81,8 @@ class Reader:
         self._shuffles: dict[str, Shuffle] = {}
         self._places: dict[str, Places] = {}
         self._graph = graph
-        self._records = records
+        self.records_listed = records
+        """At most this many claims are shown of one entity."""
         self._budget = budget
 
     def plan_ahead(self) -> Future[None]:
@@ -91,10 +94,10 @@ class Reader:
         return await self._graph.in_thread(lambda: read_labels(self._graph, after))
 
     async def resolve(
-        self, scope: Scope, keys: Sequence[str], now: float | None = None, grades: Grades = None
+        self, scope: Scope, keys: Sequence[str], now: float | None = None, sieve: Sieve = ALL
     ) -> dict[str, int]:
         """The entities that canonical keys name, where a visible claim grants the identity; others are left out."""
-        ask = self._asking(scope, now, grades)
+        ask = self.asking(scope, now, sieve)
         return await ask(queries.RESOLVE, lambda row: dict(row[0]), keys=list(keys))
 
     async def names(
@@ -105,66 +108,65 @@ class Reader:
         def named(row: list[Any]) -> dict[int, tuple[str, str | None]]:
             return {n: (mark, key) for n, mark, key in row[0]}
 
-        return await self._asking(scope, now, None, world)(queries.NAMES, named, ids=list(ids))
+        return await self.asking(scope, now, ALL, world)(queries.NAMES, named, ids=list(ids))
 
     async def entities(
         self,
         scope: Scope,
         ids: Sequence[int],
         now: float | None = None,
-        grades: Grades = None,
+        sieve: Sieve = ALL,
         world: str = IDENTIFIED,
     ) -> list[EntityFacts]:
         """Facts of those of ``ids`` that are visible in a world, in the order of ``ids``."""
-        return await self._entities(self._asking(scope, now, grades, world), ids, scope, world)
+        return await self.entities_of(self.asking(scope, now, sieve, world), ids, scope, world)
 
     async def entity(
-        self, scope: Scope, node: Node, now: float | None = None, grades: Grades = None
+        self, scope: Scope, node: Node, now: float | None = None, sieve: Sieve = ALL
     ) -> EntityFacts | None:
         """Facts of an entity as the reader knows it; None when it is not visible."""
 
         def facts(row: list[Any]) -> EntityFacts | None:
-            found = self._facts(_whole(row[0]), scope, node.world) if row else []
+            found = self.facts_of(whole(row[0]), scope, node.world) if row else []
             return found[0] if found else None
 
-        ask = self._asking(scope, now, grades, node.world)
-        return await ask(queries.ENTITY, facts, mark=node.mark, records=self._records)
+        ask = self.asking(scope, now, sieve, node.world)
+        return await ask(queries.ENTITY, facts, mark=node.mark, records=self.records_listed)
 
     async def expand(
         self,
         scope: Scope,
-        start: Node,
-        hops: int,
-        kinds: Sequence[str] | None,
-        limit: int,
+        starts: Sequence[Node],
+        walk: Walk,
         now: float | None = None,
-        grades: Grades = None,
+        sieve: Sieve = ALL,
     ) -> Neighbourhood | None:
-        """The network within ``hops`` (1 to ``MAX_HOPS``) of an entity: at most ``limit`` links, nearest first.
+        """The network around some entities of one world, nearest first.
 
-        ``kinds`` None follows all kinds of link. One round trip, and another where something was cut. None when the
-        start is not visible.
+        One round trip, and another where something was cut. None when no start is visible.
         """
-        statement = queries.expand(min(max(hops, 1), queries.MAX_HOPS), kinds is not None)
-        asked = {"start": start.mark, "kinds": list(kinds or ()), "most": limit + 1, "records": self._records}
-        shuffle = self._shuffle(scope)
-        ask = self._asking(scope, now, grades, start.world)
+        statement, world = queries.expand(min(max(walk.hops, 1), queries.MAX_HOPS)), starts[0].world
+        marks = list(dict.fromkeys(start.mark for start in starts if start.world == world))
+        asked = {"starts": marks, "most": walk.limit + 1, "records": self.records_listed, "stop": list(walk.stop)}
+        asked["cap"] = NO_CAP if walk.hub_cap is None else walk.hub_cap + 1
+        shuffle = self.shuffle(scope)
+        ask = self.asking(scope, now, sieve, world)
 
         def near(row: list[Any]) -> tuple[Neighbourhood, list[int]] | None:
-            if not row:
+            entities = in_order(self.facts_of(whole(row[1]), scope, world), shuffle) if row else []
+            if all(entity.mark not in marks for entity in entities):
                 return None
-            entities = _in_order(self._facts(_whole(row[1]), scope, start.world), shuffle)
-            if all(entity.mark != start.mark for entity in entities):
-                return None
-            return Neighbourhood(entities, _links(row[0], entities, shuffle), row[2], {}), row[3]
+            hubs = frozenset(row[4])
+            met = tuple(entity.id for entity in entities if entity.id in hubs)
+            return Neighbourhood(entities, links_of(row[0], entities, shuffle), row[2], {}, met), row[3]
 
         found = await ask(statement, near, **asked)
         if found is None:
             return None
         network, passed = found
-        # Where nothing was cut, all claims of every link are in hand.
-        told = await _links_told(ask, network.links, passed, scope) if network.truncated else {}
-        return Neighbourhood(network.entities, network.links, network.truncated, told)
+        # Where nothing was cut, all claims of every link are in hand; but for a hub's, which nobody has walked through.
+        told = await links_told(ask, network.links, passed, scope) if network.truncated else {}
+        return network._replace(told=told)
 
     async def paths(
         self,
@@ -174,17 +176,17 @@ class Reader:
         max_hops: int,
         k: int,
         now: float | None = None,
-        grades: Grades = None,
+        sieve: Sieve = ALL,
     ) -> Paths:
         """The ``k`` shortest simple paths between two entities, at most ``max_hops`` long, directions ignored.
 
         Ties go by visible keys along the path. There is none between two worlds.
         """
-        shuffle, world = self._shuffle(scope), source.world
+        shuffle, world = self.shuffle(scope), source.world
         if target.world != world:
             return Paths([], {}, False)
 
-        ask, in_thread = self._asking(scope, now, grades, world), self._graph.in_thread
+        ask, in_thread = self.asking(scope, now, sieve, world), self._graph.in_thread
         # 1. Both ends, where they are visible.
         ends = await ask(queries.LOCATE, lambda row: dict(row[0]), marks=[source.mark, target.mark])
         if len(ends) < len({source, target}):
@@ -200,8 +202,8 @@ class Reader:
         if not found:
             return Paths([], {}, search.truncated)
         # 3. The facts of every entity on the paths, and all claims between neighbours on them.
-        facts = await self._entities(ask, [n for path in found for n in path], scope, world)
-        links = await ask(queries.CLAIMS, lambda row: _links(row[0], facts, shuffle), claims=claims)
+        facts = await self.entities_of(ask, [n for path in found for n in path], scope, world)
+        links = await ask(queries.CLAIMS, lambda row: links_of(row[0], facts, shuffle), claims=claims)
         # 4. Each path with its links.
         entities, between = {one.id: one for one in facts}, _between(links)
         paths = [Path(path, _along(path, between)) for path in found]
@@ -219,66 +221,65 @@ class Reader:
                 found.setdefault(key, {})[lid] = sorted(records)
             return found
 
-        return await self._asking(scope, now, None)(queries.MATCH, by_key, **asked)
+        return await self.asking(scope, now, ALL)(queries.MATCH, by_key, **asked)
 
     async def records_about(self, scope: Scope, keys: Sequence[str], most: int, now: float | None = None) -> list[int]:
         """Up to ``most`` records that speak of the entities which canonical keys name, where identity is granted."""
         asked = {"keys": list(keys), "most": most}
-        return await self._asking(scope, now, None)(queries.RECORDS_ABOUT, lambda row: sorted(row[0]), **asked)
+        return await self.asking(scope, now, ALL)(queries.RECORDS_ABOUT, lambda row: sorted(row[0]), **asked)
 
     async def records(
         self, scope: Scope, records: Sequence[int], now: float | None = None
     ) -> dict[int, list[EntityFacts]]:
         """Per visible record of ``records`` the entities that it is about, each with what this one record says."""
-        shuffle = self._shuffle(scope)
+        shuffle = self.shuffle(scope)
 
         def by_record(row: list[Any]) -> dict[int, list[EntityFacts]]:
             found: dict[int, list[EntityFacts]] = {}
-            for record, entity, mark, kind, key, *columns in _whole(row[0]):
+            for record, entity, mark, kind, key, *columns in whole(row[0]):
                 claim = RecordClaim._make(columns)
                 told = tell([claim], lambda lid: scope.labels[lid].owner)
                 facts = EntityFacts(entity, mark, kind, key, [claim], told, scope.world_of(claim.lid))
                 found.setdefault(record, []).append(facts)
-            return {record: _in_order(facts, shuffle) for record, facts in found.items()}
+            return {record: in_order(facts, shuffle) for record, facts in found.items()}
 
-        return await self._asking(scope, now, None)(queries.RECORDS, by_record, ids=list(records))
+        return await self.asking(scope, now, ALL)(queries.RECORDS, by_record, ids=list(records))
 
     async def labels_of(self, scope: Scope, records: Sequence[int], now: float | None = None) -> dict[int, int]:
         """The label numbers of those of ``records`` that are visible."""
-        return await self._asking(scope, now, None)(queries.LABELS_OF, lambda row: dict(row[0]), ids=list(records))
+        return await self.asking(scope, now, ALL)(queries.LABELS_OF, lambda row: dict(row[0]), ids=list(records))
 
     def parameters(self, scope: Scope, now: float | None, world: str | None) -> Parameters:
-        """What every statement is given for a scope, whatever it asks; ``world`` as in :meth:`_asking`."""
+        """What every statement is given for a scope, whatever it asks; ``world`` as in :meth:`asking`."""
         parameters: Parameters = {"now": int(time.time() if now is None else now), "room": ROOM}
         parameters["hidden"] = list(scope.hidden)
         parameters["hiddenIn"] = list(scope.hidden_in)
-        parameters.update(self._shuffle(scope)._asdict())
+        parameters.update(self.shuffle(scope)._asdict())
         parameters["place"] = list(map(self._places_of(scope), scope.viewed))
         parameters.update(scope.masks(world))
         return parameters
 
-    def _asking(self, scope: Scope, now: float | None, grades: Grades, world: str | None = None) -> Ask:
+    def asking(self, scope: Scope, now: float | None, sieve: Sieve, world: str | None = None) -> Ask:
         """What asks under ``scope`` only, in one world; in all of them (None) only where nothing is joined."""
-        parameters = self.parameters(scope, now, world)
-        if grades is not None:
-            parameters["grades"] = list(grades)
+        parameters = {**self.parameters(scope, now, world), **sieve.parameters()}
 
         def ask(statement: str, make: Callable[[list[Any]], T], /, **more: Any) -> Awaitable[T]:
-            text = statement if grades is None else queries.graded(statement)
-            return self._graph.ask(text, {**parameters, **more}, make)
+            return self._graph.ask(sieve.statement(statement), {**parameters, **more}, make)
 
         return ask
 
-    async def _entities(self, ask: Ask, ids: Sequence[int], scope: Scope, world: str) -> list[EntityFacts]:
+    async def entities_of(self, ask: Ask, ids: Sequence[int], scope: Scope, world: str) -> list[EntityFacts]:
+        """Facts of those of ``ids`` that ``ask`` sees, in the order of ``ids``."""
         wanted = list(dict.fromkeys(ids))
 
         def facts(row: list[Any]) -> list[EntityFacts]:
-            found = {one.id: one for one in self._facts(_whole(row[0]), scope, world)}
+            found = {one.id: one for one in self.facts_of(whole(row[0]), scope, world)}
             return [found[n] for n in wanted if n in found]
 
-        return await ask(queries.ENTITIES, facts, ids=wanted, records=self._records)
+        return await ask(queries.ENTITIES, facts, ids=wanted, records=self.records_listed)
 
-    def _shuffle(self, scope: Scope) -> Shuffle:
+    def shuffle(self, scope: Scope) -> Shuffle:
+        """The order in which the reader's organisation sees what looks alike."""
         org = scope.principal.org
         if org not in self._shuffles:
             self._shuffles[org] = shuffle_of(self._secret, org)
@@ -290,8 +291,9 @@ class Reader:
             self._places[org] = Places(self._secret, org)
         return self._places[org]
 
-    def _facts(self, rows: Iterable[Sequence[Any]], scope: Scope, world: str) -> list[EntityFacts]:
-        labels, owners, shuffle = scope.labels, scope.viewed, self._shuffle(scope)
+    def facts_of(self, rows: Iterable[Sequence[Any]], scope: Scope, world: str) -> list[EntityFacts]:
+        """Facts from the rows of :data:`graphsvc.graph.queries.FACTS`, each with its claims in order."""
+        labels, owners, shuffle = scope.labels, scope.viewed, self.shuffle(scope)
         found = []
         for n, mark, kind, key, columns, told in rows:
             claims = list(map(RecordClaim._make, columns))
@@ -299,24 +301,24 @@ class Reader:
                 claims = ordered(claims, claim_order, shuffle.claim)
             if len(told) > 1:
                 claims = by_turns(claims, lambda claim: labels[claim.lid].owner, self._places_of(scope))
-            found.append(EntityFacts(n, mark, kind, key, claims, _told(told, owners), world))
+            found.append(EntityFacts(n, mark, kind, key, claims, totals_of(told, owners), world))
         return found
 
 
-def _whole(rows: list[Any] | None) -> list[Any]:
+def whole(rows: list[Any] | None) -> list[Any]:
     """The rows unchanged. Raises TooLarge for null, which Neo4j returns instead of too large an answer."""
     if rows is None:
         raise too_large()
     return rows
 
 
-def _told(rows: Sequence[Sequence[Any]], owners: Sequence[str]) -> Told:
+def totals_of(rows: Sequence[Sequence[Any]], owners: Sequence[str]) -> Told:
     """Totals over claims, from rows of an owner, how many claims it has, and the origins that these name."""
     pairs = frozenset([(owners[owner], source) for owner, _, sources in rows for source in sources])
     return Told(sum([count for _, count, _ in rows]), pairs)
 
 
-async def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int], scope: Scope) -> dict[Link, Told]:
+async def links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int], scope: Scope) -> dict[Link, Told]:
     """Totals over all visible claims of each link; every link touches one of the entities ``passed``."""
     shown: dict[Link, list[Sequence[Any]]] = {claim.link: [] for claim in links}
     ends = {end for source, target, _ in shown for end in (source, target)}
@@ -326,12 +328,12 @@ async def _links_told(ask: Ask, links: Iterable[LinkClaim], passed: Sequence[int
             if (source, target, kind) in shown:
                 shown[source, target, kind].append(told)
         # A link may have gone since the walk; then the claims that the walk found are counted.
-        return {link: _told(told, scope.viewed) for link, told in shown.items() if told}
+        return {link: totals_of(told, scope.viewed) for link, told in shown.items() if told}
 
     return await ask(queries.LINKS_TOLD, totals, ids=[n for n in passed if n in ends], ends=list(ends))
 
 
-def _in_order(facts: Iterable[EntityFacts], shuffle: Shuffle) -> list[EntityFacts]:
+def in_order(facts: Iterable[EntityFacts], shuffle: Shuffle) -> list[EntityFacts]:
     """Entities by what is visible of them: of most, kind and key decide, and no more is looked at."""
 
     def alike(entity: EntityFacts) -> tuple[object, ...]:
@@ -340,7 +342,7 @@ def _in_order(facts: Iterable[EntityFacts], shuffle: Shuffle) -> list[EntityFact
     return ordered(facts, lambda entity: (entity.kind, entity.key or ""), alike)
 
 
-def _links(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: Shuffle) -> list[LinkClaim]:
+def links_of(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: Shuffle) -> list[LinkClaim]:
     """Link claims by kind, the visible keys of their ends, then what else is visible of them."""
     keys = {entity.id: entity.key or "" for entity in entities}
 
@@ -350,7 +352,7 @@ def _links(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: Shu
     def alike(link: LinkClaim) -> tuple[object, ...]:
         return link_order(link), shuffle.claim(link)
 
-    return ordered(map(LinkClaim._make, _whole(rows)), ends, alike)
+    return ordered(map(LinkClaim._make, whole(rows)), ends, alike)
 
 
 def _between(links: Iterable[LinkClaim]) -> dict[frozenset[int], list[LinkClaim]]:

@@ -47,7 +47,9 @@ RETURN collect([t[2], e.id])"""
 CREATE_RECORDS = f"""
 UNWIND $records AS r CREATE (n:Record {{id: r[0], lid: r[1], exp: r[2]}})
 WITH n, r UNWIND r[3] AS a MATCH (e:Entity {{id: a[0]}})
-CREATE (n)-[:ABOUT {{ent: a[0], rec: r[0], lid: r[1], exp: r[2], lot: a[2], {_FACTS.format("a[1]")}}}]->(e)"""
+CREATE (n)-[:ABOUT {{ent: a[0], rec: r[0], lid: r[1], exp: r[2], lot: a[2], {_FACTS.format("a[1]")}}}]->(e)
+FOREACH (g IN a[3] | FOREACH (t IN g[2] |
+  CREATE (n)-[:NAMED {{rec: r[0], lid: r[1], exp: r[2], grp: g[0], text: g[1], term: t[0], lead: t[1]}}]->(e)))"""
 
 CREATE_CLAIMS = f"""
 UNWIND $claims AS c MATCH (a:Entity {{id: c[0]}}) MATCH (b:Entity {{id: c[1]}})
@@ -63,6 +65,9 @@ CALL (n) {
   MATCH (n)-[x:ABOUT]->(:Entity) SET x.lid = $lid
 }
 CALL (n) {
+  MATCH (n)-[x:NAMED]->(:Entity) SET x.lid = $lid
+}
+CALL (n) {
   MATCH ()-[c:CLAIM {rec: n.id}]->() USING INDEX SEEK c:CLAIM(rec) SET c.lid = $lid
 }
 SET n.lid = $lid
@@ -71,7 +76,7 @@ RETURN [collect(DISTINCT n.id), collect(DISTINCT [e.id, old])]"""
 
 COUNT_CLAIMS = """
 UNWIND $records AS id MATCH (n:Record {id: id})
-RETURN collect([id, COUNT { (n)-[:ABOUT]->() }
+RETURN collect([id, COUNT { (n)-[:ABOUT]->() } + COUNT { (n)-[:NAMED]->() }
   + COUNT { MATCH ()-[c:CLAIM {rec: id}]->() USING INDEX SEEK c:CLAIM(rec) RETURN c }])"""
 
 DELETE_RECORDS = """

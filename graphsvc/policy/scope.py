@@ -105,6 +105,12 @@ class Scope:
         kept = {name: tuple(lid for lid in lids if lid in given) for name, lids in self.lids.items() if name != MATCH}
         return replace(self, lids=MappingProxyType({MATCH: self.allowed(MATCH), **kept}), packed=None)
 
+    def of_owners(self, owners: frozenset[str]) -> Scope:
+        """The scope in which nobody but some owners has said anything."""
+        theirs = frozenset(lid for lid, label in self.labels.items() if label.owner in owners)
+        kept = {name: tuple(lid for lid in lids if lid in theirs) for name, lids in self.lids.items()}
+        return replace(self, lids=MappingProxyType(kept), packed=None)
+
     def allowed(self, action: str) -> tuple[int, ...]:
         """The label numbers for an action or a field group; unknown words allow nothing."""
         return self.lids.get(action, ())

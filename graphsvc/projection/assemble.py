@@ -29,6 +29,7 @@ from graphsvc.ledger.payload import PayloadStore, RowKeys, pack_rows, read_draft
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError, Unavailable
 from graphsvc.model.labels import Label
+from graphsvc.model.names import name_rows
 from graphsvc.model.places import ROW_BITS, record_int
 from graphsvc.projection.batches import read_draft
 from graphsvc.projection.changes import BRINGING, EFFECTIVE, SUBMISSION, Plan, read_plan
@@ -307,10 +308,15 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
             if label is not None:
                 touched[place].add(label)
     left = [draft for draft, label in zip(drafts, labels, strict=True) if label is not None]
-    named.records, named.claims = len(left), sum(len(draft.entities) + len(draft.links) for draft in left)
+    named.records, named.claims = len(left), sum(map(_relationships, left))
     named.keys, named.kinds, named.ordinals, named.labels = found.keys, found.kinds, found.ordinals, list(known)
     named.touched = [tuple(sorted(each)) for each in touched]
     return drafts, labels, found.positions, named
+
+
+def _relationships(draft: CleanDraft) -> int:
+    names = (len(rows.terms) for entity in draft.entities for rows in name_rows(entity.attributes))
+    return len(draft.entities) + len(draft.links) + sum(names)
 
 
 def _gather(columns: Path) -> None:

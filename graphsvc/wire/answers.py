@@ -57,7 +57,7 @@ class Citation(Shape):
     handling: Handling
     grading: Grading | None
     origin: Origin | None
-    circular: Annotated[bool, told("It repeats another claim of this link that is shown here.")]
+    circular: Annotated[bool, told("It repeats another visible claim of this link.")]
 
 
 class Record(Shape):
@@ -70,7 +70,7 @@ class Record(Shape):
     pap: str | None
     grading: Grading | None
     origin: Origin | None
-    circular: Annotated[bool, told("It repeats another record of this entity that is shown here.")]
+    circular: Annotated[bool, told("It repeats another visible record of this entity.")]
     since: str | None
     until: str | None
     expires: str | None
@@ -117,10 +117,11 @@ class Link(Shape):
 
 
 class Network(Shape):
-    """Entities and the links between them. truncated: links or records were left out."""
+    """Entities and the links between them. truncated: links or records were left out, or hubs not walked through."""
 
     entities: list[Entity]
     links: list[Link]
+    hubs: Annotated[list[ID], told("Entities with more links than hubCap: not walked through, unless they are starts.")]
     truncated: bool
     more_links: Annotated[bool, told("There are more visible links than the limit; owners took turns.")]
 

@@ -8,6 +8,7 @@ import pytest
 from graph_world import MARKS, NOW, draft, label, node, scope
 
 from graphsvc.graph.driver import Graph
+from graphsvc.graph.facts import Walk
 from graphsvc.graph.read import Reader
 from graphsvc.graph.write import Step, Writer
 
@@ -20,5 +21,5 @@ def test_records_of_any_entry_are_read(graph_database: Graph, index: int) -> Non
     reader, everything = Reader(graph_database), scope({1: label()})
     (entity,) = asyncio.run(reader.entities(everything, ids[:1], NOW))
     assert sorted(claim.rec for claim in entity.claims) == [index << 28, (index << 28) + last]
-    network = asyncio.run(reader.expand(everything, node(keys[0]), 1, None, 10, NOW))
+    network = asyncio.run(reader.expand(everything, [node(keys[0])], Walk(1, 10), NOW))
     assert network is not None and len(network.links) == 2

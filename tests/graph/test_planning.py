@@ -12,6 +12,7 @@ from neo4j import GraphDatabase
 
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph, explaining, with_one_map
+from graphsvc.graph.facts import Walk
 from graphsvc.graph.read import Reader
 from graphsvc.graph.write import Step, Writer
 from graphsvc.local.neo4j import Neo4jChild
@@ -38,13 +39,13 @@ def test_scopes_and_lists_of_all_sizes_share_a_plan(unplanned: Graph) -> None:
     one = draft(0, labels[1], ["phone:x:a", "account:x:b"], [("USES", 1, 0)])
     start = Writer(unplanned, MARKS).apply(Step(0), [one], 0).ids[0][0]
     reader, first = Reader(unplanned), scope(labels, {1})
-    assert asyncio.run(reader.expand(first, node("phone:x:a"), 1, None, 9, NOW))
+    assert asyncio.run(reader.expand(first, [node("phone:x:a")], Walk(1, 9), NOW))
     assert asyncio.run(reader.entities(first, [start], NOW))
     planned(unplanned)
     for seen in (1, 2, 20, 199):
         for gone in (0, 1, 50, 3_000):
             of = scope(labels, set(range(1, seen + 1)), hidden=set(range(10, 10 + gone)))
-            assert asyncio.run(reader.expand(of, node("phone:x:a"), 1, None, 9, NOW))
+            assert asyncio.run(reader.expand(of, [node("phone:x:a")], Walk(1, 9), NOW))
             assert asyncio.run(reader.entities(of, [start] * (gone + 1), NOW))
     # Two statements; what has been asked ten times is compiled once more, then to stay.
     assert planned(unplanned) == 4

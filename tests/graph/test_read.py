@@ -17,11 +17,15 @@ from hypothesis import strategies as st
 from oracle import Link, visible
 
 from graphsvc.graph import driver, queries, read
+from graphsvc.graph.common import COMMON
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.facts import PRIME, LinkClaim, Neighbourhood, RecordClaim, Told, shuffle_of, tell
+from graphsvc.graph.facts import PRIME, LinkClaim, Neighbourhood, RecordClaim, Told, Walk, shuffle_of, tell
 from graphsvc.graph.marks import Marks
+from graphsvc.graph.named import find
 from graphsvc.graph.paths import Search
 from graphsvc.graph.read import Reader
+from graphsvc.graph.sieve import During, Sieve
+from graphsvc.graph.timeline import TIMELINE
 from graphsvc.graph.turns import Places
 from graphsvc.graph.write import Step, Writer
 from graphsvc.model.claims import packed_origin
@@ -125,7 +129,7 @@ def test_expand_is_the_neighbourhood_in_the_filtered_graph(
     reader = Reader(graph_session)
     for key, world in product(list(ids)[:4], ("", "pasar", "customs")):
         oracle = visible(drafts, reader_scope, grades, world)
-        found = run(reader.expand(reader_scope, node(key, world), hops, kinds, 1000, NOW, grades))
+        found = run(reader.expand(reader_scope, [node(key, world)], Walk(hops, 1000), NOW, Sieve(grades, kinds)))
         if key not in oracle.records:
             assert found is None
             continue
@@ -145,7 +149,8 @@ def test_expand_is_the_neighbourhood_in_the_filtered_graph(
         for claim in (*found.links, *(claim for entity in found.entities for claim in entity.claims)):
             shown = claim.lid in reader_scope.allowed("operational")
             assert claim.origin == (origins[claim.rec] if shown else None)
-        few = run(Reader(graph_session, records=2).expand(reader_scope, node(key, world), hops, kinds, 3, NOW, grades))
+        small = Reader(graph_session, records=2)
+        few = run(small.expand(reader_scope, [node(key, world)], Walk(hops, 3), NOW, Sieve(grades, kinds)))
         assert few is not None
         _check_cut(few, found, 2, 3)
         for link in found.links:
@@ -176,7 +181,7 @@ def test_paths_are_the_shortest_simple_paths_in_the_filtered_graph(
     oracle = visible(drafts, reader_scope, grades, world_of)
     source, target = next(iter(ids)), list(ids)[-1]
     ends = node(source, world_of), node(target, world_of)
-    found = run(Reader(graph_session).paths(reader_scope, *ends, max_hops, k, NOW, grades))
+    found = run(Reader(graph_session).paths(reader_scope, *ends, max_hops, k, NOW, Sieve(grades)))
     as_keys = [tuple(names[n] for n in path.entities) for path in found.paths]
     assert [len(path) - 1 for path in as_keys] == oracle.lengths(source, target, max_hops, k)
     assert set(as_keys) <= oracle.simple_paths(source, target, max_hops)
@@ -202,12 +207,12 @@ def test_resolve_entities_and_match_follow_live_claims_only(
     oracle = visible(drafts, reader_scope, grades)
     reader = Reader(graph_session)
     asked = [*ids, "phone:x:never"]
-    assert run(reader.resolve(reader_scope, asked, NOW, grades)) == {key: ids[key] for key in oracle.named}
-    entities = run(reader.entities(reader_scope, [*ids.values(), 999], NOW, grades))
+    assert run(reader.resolve(reader_scope, asked, NOW, Sieve(grades))) == {key: ids[key] for key in oracle.named}
+    entities = run(reader.entities(reader_scope, [*ids.values(), 999], NOW, Sieve(grades)))
     assert [entity.id for entity in entities] == [n for key, n in ids.items() if key in oracle.records]
     for world_of in ("", "pasar", "nobody"):
         there = visible(drafts, reader_scope, grades, world_of).records
-        single = [run(reader.entity(reader_scope, node(key, world_of), NOW, grades)) for key in ids]
+        single = [run(reader.entity(reader_scope, node(key, world_of), NOW, Sieve(grades))) for key in ids]
         assert [one is not None for one in single] == [key in there for key in ids]
         assert run(reader.entity(reader_scope, node("phone:x:never", world_of), NOW)) is None
         if grades is None:
@@ -230,10 +235,10 @@ def test_a_cut_neighbourhood_says_so_and_keeps_the_nearest(graph_database: Graph
     drafts = [draft(n, LABELS[1], ["phone:x:hub", key], [("USES", 1, 0)]) for n, key in enumerate(keys[1:])]
     drafts.append(draft(30, LABELS[1], ["account:x:00", "phone:x:far"], [("USES", 0, 1)]))
     ids = load(graph_database, drafts)
-    found = run(Reader(graph_database).expand(scope(LABELS), node("phone:x:hub"), 2, None, 5, NOW))
+    found = run(Reader(graph_database).expand(scope(LABELS), [node("phone:x:hub")], Walk(2, 5), NOW))
     assert found is not None and found.truncated and len(found.links) == 5
     assert sorted(entity.key or "" for entity in found.entities) == [*keys[1:6], "phone:x:hub"], "by visible key"
-    whole = run(Reader(graph_database).expand(scope(LABELS), node("phone:x:hub"), 2, None, 21, NOW))
+    whole = run(Reader(graph_database).expand(scope(LABELS), [node("phone:x:hub")], Walk(2, 21), NOW))
     assert whole is not None and not whole.truncated and len(whole.links) == 21
     few = run(Reader(graph_database, records=3).entities(scope(LABELS), [ids["phone:x:hub"]], NOW))[0]
     assert few.more and len(few.claims) == 3
@@ -261,7 +266,7 @@ def test_nobody_crowds_another_one_out(graph_database: Graph) -> None:
         assert Counter(claim.lid for claim in facts.claims) == {1: 4, 2: 2, 3: 1} and facts.more
         assert facts.told == (63, {("pasar", ""), ("pasar", "police"), ("customs", ""), ("swift", "")})
         for start in (hub, same[0]):
-            cut = run(reader.expand(scope(LABELS), node(start), 1, None, 4, NOW))
+            cut = run(reader.expand(scope(LABELS), [node(start)], Walk(1, 4), NOW))
             assert cut is not None and cut.truncated and Counter(link.lid for link in cut.links)[1] <= 2
             assert {link.lid for link in cut.links} == {1, 2, 3}
         assert cut.told == {(ids[same[0]], ids[same[1]], "USES"): facts.told}, "one link, and all that claim it"
@@ -285,7 +290,7 @@ def test_hidden_claims_change_neither_order_nor_cut(graph_database: Graph, wipe:
         answer: list[object] = []
         for reader_scope, world in ((named, ""), (nameless, "pasar")):
             hub, far = node("phone:x:hub", world), node("phone:x:far", world)
-            network = run(reader.expand(reader_scope, hub, 2, None, 12, NOW))
+            network = run(reader.expand(reader_scope, [hub], Walk(2, 12), NOW))
             assert network is not None and network.truncated
             answer.append([_link(link, names) for link in network.links])
             answer.append([(names[one.id], one.told, [claim.rec for claim in one.claims]) for one in network.entities])
@@ -300,7 +305,7 @@ def test_hidden_claims_change_neither_order_nor_cut(graph_database: Graph, wipe:
 @many
 def test_the_database_breaks_ties_as_the_service_does(graph_session: Graph, lot: int, secret: bytes) -> None:
     shuffle = shuffle_of(secret, "ke-police")
-    statement = f"WITH {{lot: $lot}} AS c RETURN {queries._tie('c')}"
+    statement = f"WITH {{lot: $lot}} AS c RETURN {queries.tie('c')}"
     with graph_session.session() as session:
         assert session.run(statement, lot=lot, **shuffle._asdict()).single(strict=True).values() == [*shuffle(lot)]
 
@@ -345,14 +350,20 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
 def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("may", "view", "match", *GROUPS)}
     gone: dict[str, list[int]] = {"hidden": [], "hiddenIn": []}
-    parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "start": "m", "kinds": ["USES"]}
+    parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "starts": ["m"]}
+    parameters |= {"cap": 5, "stop": [], "at": ["", 0, 0]}
+    parameters |= {"slots": [[1, 0]], "word": "w", "parts": ["w"], "names": 9, "entityKinds": None, "place": [1]}
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "other": 0}
     parameters |= {"mark": "m", "marks": ["m"]}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
     statements += [queries.RECORDS_ABOUT, queries.ENTITY, queries.LOCATE]
-    statements += [queries.expand(hops, chosen) for hops in range(1, queries.MAX_HOPS + 1) for chosen in (False, True)]
-    graded = [queries.ENTITIES, queries.RESOLVE, queries.LEVEL, queries.CLAIMS, queries.expand(queries.MAX_HOPS, True)]
-    statements += map(queries.graded, graded)
+    statements += [queries.expand(hops) for hops in range(1, queries.MAX_HOPS + 1)] + [TIMELINE, COMMON]
+    statements += [find(leading, False) for leading in (False, True)]
+    graded = [queries.ENTITIES, queries.RESOLVE, queries.LEVEL, queries.CLAIMS, queries.expand(queries.MAX_HOPS)]
+    everything = Sieve([""], ["USES"], During(), During(undated=True))
+    statements += map(Sieve([""]).statement, graded)
+    statements += map(everything.statement, [*graded, TIMELINE, COMMON])
+    parameters |= everything.parameters()
     for statement in statements:
         with graph_session.session() as session:
             text, given_map = driver.with_one_map(statement, parameters)
@@ -399,12 +410,12 @@ def test_a_grading_is_asked_before_the_cut(graph_database: Graph) -> None:
     load(graph_database, drafts)
     grades = load_schema().gradings.at_least(Minimum("admiralty", "B", "2"))
     reader = Reader(graph_database, records=4, budget=4)
-    found = run(reader.expand(scope(LABELS), node("phone:x:hub"), 1, None, 4, NOW, grades))
+    found = run(reader.expand(scope(LABELS), [node("phone:x:hub")], Walk(1, 4), NOW, Sieve(grades)))
     assert found is not None and not found.truncated and {link.rec for link in found.links} == {20, 21, 22, 23}
     hub = next(entity for entity in found.entities if entity.key == "phone:x:hub")
     assert not hub.more and {claim.rec for claim in hub.claims} == {20, 21, 22, 23}
     ends = node("account:x:20"), node("account:x:21")
-    way = run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW, grades))
+    way = run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW, Sieve(grades)))
     assert [len(path.entities) for path in way.paths] == [3] and not way.truncated
     assert run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW)).truncated
 
@@ -442,7 +453,7 @@ def test_what_would_hold_too_much_does_not_leave_the_graph(graph_database: Graph
     assert len(run(reader.records(sees, [0, 1], NOW))) == 2
     asks: list[Coroutine[Any, Any, Any]] = [
         reader.entities(sees, [start, end], NOW),
-        reader.expand(sees, near, 1, None, 20, NOW),
+        reader.expand(sees, [near], Walk(1, 20), NOW),
         reader.paths(sees, near, node("phone:x:b"), 2, 2, NOW),
         reader.records(sees, list(range(9)), NOW),
     ]
@@ -452,4 +463,4 @@ def test_what_would_hold_too_much_does_not_leave_the_graph(graph_database: Graph
         assert refused.value.code == CODE
     # What the reader may not see takes no room.
     blind = scope(LABELS, LABELS, groups={"content": set()})
-    assert run(reader.expand(blind, near, 1, None, 20, NOW))
+    assert run(reader.expand(blind, [near], Walk(1, 20), NOW))

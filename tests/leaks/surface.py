@@ -26,6 +26,7 @@ INVENTED = "A" * 55
 """Looks like a handle, but was given to nobody."""
 FAR = "2099-01-01T00:00:00Z"
 _PAGE = {"first": 20, "before": 2**30}
+_WINDOW = {"since": "2026-01-02T00:00:00Z", "until": "2026-01-20T00:00:00Z", "undated": True}
 _LEAST = {"scheme": "admiralty", "source": "B", "information": "2"}
 _NAMED_KINDS = ["Phone", "PaymentAccount"]
 _READER = {"org": "police-ke", "kind": "police", "roles": ["investigator"]}
@@ -89,18 +90,41 @@ def _search(seen: Seen) -> Iterator[Arguments]:
     for thing in ("a1", VEILED[0]):
         yield seen.identifier(thing)
     yield {**seen.identifier("p1"), "grading": _LEAST}
+    yield {**seen.identifier("a0"), "owners": ["pasar", "tide"], "during": {"since": "2026-01-01T12:00:00Z"}}
 
 
 def _expand(seen: Seen) -> Iterator[Arguments]:
     yield {"start": seen.handle("a0"), "hops": 2, "limit": 300}
     yield {"start": seen.handle("p0"), "hops": 3, "limit": 2}
     yield {"start": seen.handle("a1"), "hops": 1, "limit": 3, "linkKinds": ["USES"], "grading": _LEAST}
+    hub = {"hubCap": 2, "stop": [seen.handle("p1")], "owners": ["pasar", "customs-cn"]}
+    yield {"starts": [seen.handle("a1"), seen.handle("w0")], "hops": 3, **hub, "during": _WINDOW}
 
 
 def _paths(seen: Seen) -> Iterator[Arguments]:
     yield {"source": seen.handle("a0"), "target": seen.handle("p0"), "maxHops": 4, "k": 3}
     yield {"source": seen.handle("a0"), "target": seen.handle("a2"), "maxHops": 5, "k": 2}
     yield {"source": seen.handle("p1"), "target": seen.handle("a1"), "maxHops": 4, "k": 2, "grading": _LEAST}
+    only = {"owners": ["pasar", "swiftline"], "during": _WINDOW, "linkKinds": ["USES"]}
+    yield {"source": seen.handle("a0"), "target": seen.handle("p1"), **only}
+
+
+def _timeline(seen: Seen) -> Iterator[Arguments]:
+    yield {"entities": [seen.handle("a0"), seen.handle("p0")], "first": 3}
+    yield {"entities": [seen.handle(thing) for thing in THINGS], "first": 500, "linkKinds": ["USES"]}
+    yield {"entities": [seen.handle("a1")], "owners": ["pasar"], "during": _WINDOW, "grading": _LEAST}
+
+
+def _common(seen: Seen) -> Iterator[Arguments]:
+    yield {"entities": [seen.handle(thing) for thing in THINGS[:4]], "limit": 300}
+    yield {"entities": [seen.handle("a0"), seen.handle("a1")], "limit": 2, "linkKinds": ["USES"]}
+    yield {"entities": [seen.handle("p0"), seen.handle("a2")], "owners": ["tide"], "during": _WINDOW, "grading": _LEAST}
+
+
+def _search_names(seen: Seen) -> Iterator[Arguments]:
+    yield {"text": "person 1"}
+    yield {"text": "subsc", "beginning": True, "first": 2, "kinds": ["Phone"]}
+    yield {"text": "user", "owners": ["pasar", "tide", "police-ke"], "during": _WINDOW, "grading": _LEAST}
 
 
 def _match(seen: Seen) -> Iterator[Arguments]:
@@ -142,12 +166,15 @@ QUERIES: dict[str, Calls | Untouched] = {
     "search": _search,
     "expand": _expand,
     "paths": _paths,
+    "timeline": _timeline,
+    "common": _common,
     "match": _match,
     "explainAccess": _explain,
 }
 """Asked in every world."""
 
 ONCE: dict[str, Calls | Untouched] = {
+    "searchNames": _search_names,
     "explainAccess": _explain_places,
     "rings": lambda seen: [{"parameters": {"minAccounts": 2, "hubCap": 50, "identifierKinds": _NAMED_KINDS}}],
     "submissions": lambda seen: [{"first": 50, "before": 2**30}],
@@ -172,7 +199,10 @@ ONCE: dict[str, Calls | Untouched] = {
 """Asked once for all worlds: they span whatever the reader may see."""
 
 WAITING = "the entry to wait for; all of a world is applied before it is asked, and the wait itself is bounded"
-ARGUMENTS: dict[str, str] = {f"{name}.after": WAITING for name in ("entity", "search", "expand", "paths", "match")}
+READ = ("entity", "search", "expand", "paths", "timeline", "common", "searchNames", "match")
+ARGUMENTS: dict[str, str] = {f"{name}.after": WAITING for name in READ}
+PLACE = "a place in an answer that was given; parts are followed in tests/paths/test_finding.py"
+ARGUMENTS |= {"timeline.cursor": PLACE, "searchNames.cursor": PLACE}
 ARGUMENTS |= {"rings.after": WAITING, "submissions.after": WAITING}
 """Arguments that no call gives, each with the reason why."""
 

@@ -16,9 +16,10 @@ from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means, Reading
 from graphsvc.answers.rendering import Shapes
 from graphsvc.columns.store import Columns
-from graphsvc.graph import queries, read
+from graphsvc.graph import common, named, queries, read, timeline
 from graphsvc.graph.facts import IDENTIFIED, Shuffle
 from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.labels import GROUPS
 from graphsvc.model.times import FOREVER
 from graphsvc.policy import rules
 from graphsvc.policy.decide import Decider, _tabulate, decide
@@ -39,13 +40,13 @@ STATEMENTS = ("ENTITIES", "ENTITY", "LOCATE", "RESOLVE", "NAMES", "MATCH", "LEVE
 def altered(patch: Patch, old: str, new: str, names: Sequence[str] = STATEMENTS, expanding: bool = True) -> None:
     """The reading statements with ``old`` replaced; those without it stay as they are, but one must have it."""
     plain = queries.expand
-    found = old in plain(2, False) if expanding else False
+    found = old in plain(2) if expanding else False
     for name in names:
         text = getattr(queries, name)
         found |= old in text
         patch.setattr(queries, name, text.replace(old, new))
     if expanding:
-        patch.setattr(queries, "expand", lambda hops, chosen: plain(hops, chosen).replace(old, new))
+        patch.setattr(queries, "expand", lambda hops: plain(hops).replace(old, new))
     assert found, "the statements have changed: plant the bypass anew"
 
 
@@ -83,13 +84,48 @@ def limit_before_filter(patch: Patch) -> None:
 
 
 def truncated_over_hidden(patch: Patch) -> None:
-    counted = "size(claims) + size([l IN start.lids WHERE NOT coalesce($may[l], 0) IN $view]) >= $most AS truncated"
+    hidden = "reduce(n = 0, s IN begun | n + size([l IN s.lids WHERE NOT coalesce($may[l], 0) IN $view]))"
+    counted = f"size(claims) + {hidden} >= $most AS truncated"
     altered(patch, "size(claims) >= $most AS truncated", counted, [])
 
 
 def counted_over_hidden(patch: Patch) -> None:
     counted = "size(found) + size([l IN e.lids WHERE NOT coalesce($may[l], 0) IN $view])"
     altered(patch, "size(found)", counted, ["ENTITIES", "ENTITY"], expanding=False)
+
+
+def timeline_of_hidden(patch: Patch) -> None:
+    text = timeline.TIMELINE
+    assert WANTED.split("\n", 1)[0] in text
+    patch.setattr(timeline, "TIMELINE", text.replace("[l IN e.lids WHERE $may[l] IN $view]", "e.lids"))
+    knowing_all_labels(patch)
+
+
+def common_through_hidden(patch: Patch) -> None:
+    # Nothing hidden is listed, but it makes things shared.
+    joined = "joins, collect(DISTINCT c) AS found"
+    assert joined in common.COMMON and "[l IN e.lids WHERE $may[l] IN $view]" in common.COMMON
+    seen = "[c IN collect(DISTINCT c) WHERE $may[c.lid] IN $view] AS found"
+    text = common.COMMON.replace(WANTED, "UNWIND e.lids AS l\nCALL (e, l)", 1)
+    patch.setattr(common, "COMMON", text.replace("collect(DISTINCT c) AS found", seen))
+
+
+def names_that_are_withheld(patch: Patch) -> None:
+    plain = named.slots_of
+    groups = (GROUPS.index("identity"), GROUPS.index("personal"))
+    patch.setattr(named, "slots_of", lambda scope: [[lid, n] for lid, _ in plain(scope) for n in groups])
+
+
+def names_counted_over_hidden(patch: Patch) -> None:
+    plain = named.slots_of
+    patch.setattr(named, "slots_of", lambda scope: plain(_all_labels(scope)))
+    knowing_all_labels(patch)
+
+
+def hubs_by_hidden_links(patch: Patch) -> None:
+    met = "size(touching) < $cap THEN"
+    hidden = "size(touching) + size([l IN e.lids WHERE NOT coalesce($may[l], 0) IN $view]) < $cap THEN"
+    altered(patch, met, hidden, [])
 
 
 def mask_after_sort(patch: Patch) -> None:
@@ -118,10 +154,10 @@ def order_by_withheld_identity(patch: Patch) -> None:
     # Both sides run in this process, and an integer may be another entity's in the other one.
     keys: ContextVar[Mapping[int, str]] = ContextVar("keys")
 
-    async def expand(self: Any, scope: Any, start: int, *more: Any) -> Any:
+    async def expand(self: Any, scope: Any, starts: Any, *more: Any) -> Any:
         with self._graph.session() as session:
             keys.set(dict(session.run("MATCH (e:Entity) RETURN e.id, e.key").values()))
-        return await whole(self, scope, start, *more)
+        return await whole(self, scope, starts, *more)
 
     def order(one: Any) -> Any:
         return sha256(keys.get({}).get(one.id, "").encode()).digest(), *plain(one)
@@ -241,6 +277,11 @@ BYPASSES: tuple[Callable[[Patch], None], ...] = (
     expired_shown,
     limit_before_filter,
     truncated_over_hidden,
+    timeline_of_hidden,
+    common_through_hidden,
+    names_that_are_withheld,
+    names_counted_over_hidden,
+    hubs_by_hidden_links,
     counted_over_hidden,
     mask_after_sort,
     order_by_label_number,
@@ -296,6 +337,10 @@ def _seeing_all(reading: Reading) -> Any:
     labels = reading.core.applier.labels
     every = tuple(sorted(labels))
     return replace(reading.scope, labels=labels, lids=dict.fromkeys(reading.scope.lids, every))
+
+
+def _all_labels(scope: Any) -> Any:
+    return replace(scope, lids=dict.fromkeys(scope.lids, tuple(range(1, 200))), packed=None)
 
 
 def _as(reading: Reading, org: str) -> Any:

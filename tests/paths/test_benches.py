@@ -15,7 +15,7 @@ import pytest
 from neo4j import Driver
 
 from bench import __main__ as command
-from bench import expand, formats, graphql, ingest, ledger, logs, network, policy, scale, stage
+from bench import expand, formats, graphql, ingest, ledger, logs, network, policy, scale, search, stage
 from bench.processes import Processes
 from bench.processor import Processors
 from graphsvc.columns.store import Columns
@@ -29,6 +29,7 @@ from graphsvc.ledger.keyfiles import HANDLES_KEY
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.local.run import LocalService
 from graphsvc.model.accelerator import AUTO, OFF
+from graphsvc.model.labels import label_key
 from graphsvc.projection.apply import Applier, Projections
 
 CLAIMS = 300
@@ -125,7 +126,7 @@ class TestOnAService:
             assert b'"hit":true' in caller.ask(policy.MATCH, {"i": identifiers})()
             assert min(policy.median_ms([caller.ask(policy.SEARCH % value)], 2)) > 0
         assert min(policy.scope_figures(count=8, rounds=1, times=2)) > 0
-        assert "$may" not in policy.without_predicates(queries.expand(2, False))
+        assert "$may" not in policy.without_predicates(queries.expand(2))
 
     def test_ingest(self, world: World) -> None:
         files = ingest.write_files(world.folder, 11, count=40, parts=2)
@@ -154,6 +155,21 @@ def test_graphql() -> None:
     assert min(mine, theirs) > 0 and size > 5_000
 
 
+def test_search(neo4j_server: Neo4jChild, graph_database: Graph) -> None:
+    made, rows = search.draw(150, 60)
+    drafts = [search.draft(made, row, row, *one) for row, one in enumerate(rows)]
+    with stage.raw_driver(neo4j_server) as driver:
+        named = [[lid, label_key(one)] for lid, one in made.labels.items()]
+        driver.execute_query("UNWIND $rows AS r CREATE (:Label {lid: r[0], key: r[1]})", rows=named)
+        Writer(graph_database, Marks(b"bench")).apply(Step(0), drafts, 0)
+        try:
+            search.index_raw(driver)
+            found = search.compare(graph_database, driver, made, times=3, rounds=1)
+        finally:
+            driver.execute_query("DROP INDEX raw_names IF EXISTS")
+    assert min(found.values()) > 0 and len(found) == 4
+
+
 def test_ledger(tmp_path: Path, graph_database: Graph) -> None:
     for name, draft in (("notes", logs.note), ("reads", logs.read)):
         for found in ledger.appends(tmp_path / name, draft, AUTO, OFF, callers=4, seconds=0.05, turns=1):
@@ -171,7 +187,7 @@ def test_ledger(tmp_path: Path, graph_database: Graph) -> None:
 def test_the_command_refuses_what_it_does_not_know(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for given in (["nothing"], ["ingest", "5"], ["scale", "many"], ["scale", "0"]):
+    for given in (["nothing"], ["ingest", "5"], ["scale", "many"], ["scale", "0"], ["search", "5", "6"]):
         monkeypatch.setattr("sys.argv", ["bench", *given])
         assert command.main() == 2
         assert capsys.readouterr().err

@@ -35,7 +35,7 @@ class Reference:
     def entity(self, facts: EntityFacts) -> wire.Entity:
         """One entity."""
         records = [self._record(claim) for claim in facts.claims]
-        _mark(records)
+        _mark(records, facts.told)
         if facts.told.claims > len(records):
             self.cut = self.cut[0] + len(records), self.cut[1] + facts.told.claims
         return wire.Entity(
@@ -59,7 +59,7 @@ class Reference:
         for link, shape in zip(links, shapes, strict=True):
             alike = [place for place, other in enumerate(links) if other[:3] == link[:3]]
             records = [shapes[place].record for place in alike]
-            _mark(records)
+            _mark(records, told.get(link[:3]))
             total = told.get(link[:3])
             if total is None:
                 total = tell([links[place] for place in alike], lambda lid: self._scope.labels[lid].owner)
@@ -144,12 +144,12 @@ def _texts(value: Any) -> Iterable[str]:
     return [{True: "true", False: "false"}[value]] if isinstance(value, bool) else [str(value)]
 
 
-def _mark(records: Sequence[wire.Record] | Sequence[wire.Citation]) -> None:
+def _mark(records: Sequence[wire.Record] | Sequence[wire.Citation], told: Told | None) -> None:
     said = [
         Said(one.owner, one.origin.organisation, one.origin.reference or "") if one.origin else Said(one.owner)
         for one in records
     ]
-    for record, repeated in zip(records, circular(said), strict=True):
+    for record, repeated in zip(records, circular(said, told.sources if told else ()), strict=True):
         record.circular = repeated
 
 

@@ -44,7 +44,7 @@ def test_entities_go_by_kind_and_key_then_what_is_said_of_them(facts: list[Entit
     def whole(one: EntityFacts) -> tuple[object, ...]:
         return one.kind, one.key or "", _said(one.claims[0]), len(one.claims), SHUFFLE.entity(one)
 
-    assert read._in_order(facts, SHUFFLE) == sorted(facts, key=whole)
+    assert read.in_order(facts, SHUFFLE) == sorted(facts, key=whole)
 
 
 @quick
@@ -56,4 +56,4 @@ def test_links_go_by_kind_and_ends_then_their_own_texts(links: list[LinkClaim], 
         ends = keys.get(link.source, ""), keys.get(link.target, "")
         return link.kind, *ends, _said(link), link.exp, SHUFFLE.claim(link)
 
-    assert read._links(list(map(list, links)), facts, SHUFFLE) == sorted(links, key=whole)
+    assert read.links_of(list(map(list, links)), facts, SHUFFLE) == sorted(links, key=whole)

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
+from graphsvc.answers.asked import Expansion, Narrowing
 from graphsvc.answers.questions import Identifier
 from graphsvc.api import Ports, build_api
 from graphsvc.api.spool import sweep
@@ -98,14 +99,13 @@ class Reads:
             raise Unavailable("not applied yet")
         return None if handle == "absent" else entity(handle)
 
-    async def search(self, kind: str, parts: dict[str, str], after: int | None, grading: Any = None) -> list[Entity]:
+    async def search(self, kind: str, parts: dict[str, str], after: int | None, narrowing: Any) -> list[Entity]:
         return [entity(kind=kind, key="|".join(f"{n}={v}" for n, v in parts.items()))]
 
-    async def expand(
-        self, start: str, hops: int, kinds: list[str] | None, limit: int, after: int | None, grading: Any = None
-    ) -> Network:
-        entities = [entity(start), entity(f"{hops}/{kinds}/{limit}/{after}")]
-        return Network(entities=entities, links=[], truncated=False, more_links=False)
+    async def expand(self, asked: Expansion, narrowing: Narrowing, after: int | None) -> Network:
+        told = f"{asked.hops}/{narrowing.link_kinds}/{asked.limit}/{after}"
+        entities = [*map(entity, asked.starts), entity(told)]
+        return Network(entities=entities, links=[], hubs=[], truncated=False, more_links=False)
 
     async def match(self, identifiers: list[Identifier], after: int | None) -> list[Match]:
         return [

@@ -66,6 +66,20 @@ def test_passing_on_what_is_there_adds_no_source(said: list[Said], one: Said) ->
     assert independent_sources([*said, again]) == independent_sources(said)
 
 
+@given(said=st.lists(SAID, min_size=1, max_size=5), shown=st.integers(1, 5))
+def test_what_is_not_listed_counts_by_its_owner_and_origin(said: list[Said], shown: int) -> None:
+    """Never more is marked than with all of them at hand; and as much, but for references that can't be compared."""
+    # Whoever names no origin gives no reference either.
+    said = [one if one.organisation else Said(one.owner) for one in said]
+    told = {(one.owner, one.organisation) for one in said}
+    assert circular(said, told) == circular(said), "what is listed already marks nothing more"
+    some, whole = circular(said[:shown], told), circular(said)[:shown]
+    assert all(full for part, full in zip(some, whole, strict=True) if part)
+    plain = [one for one in said if not one.reference]
+    if plain == said and len({*said}) == len(said):
+        assert some == whole
+
+
 def test_an_origin_can_be_proved_with_its_field_group() -> None:
     label = Label("pasar", "company", "ID", Handling("tlp-2.0", "GREEN"), "GREEN", "consent")
     plain = CleanDraft(3, label, [CleanEntity("Phone", "phone:x:1", {})])

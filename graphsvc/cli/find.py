@@ -1,0 +1,188 @@
+"""``graphsvc find``: entities by name, what happened to some in the order of time, what some have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from graphsvc.cli.options import FootingOptions, grouped, identifier
+from graphsvc.cli.output import looked, table, warn, write_json
+from graphsvc.cli.sharing import JsonFlag, ProfileOption
+from graphsvc.client import Answer, Client
+from graphsvc.client.profile import read_profile
+from graphsvc.client.questions import COMMON, NAMES, SEARCH, TIMELINE
+from graphsvc.model.errors import NotFound
+from graphsvc.model.principals import Footing
+
+app = typer.Typer(no_args_is_help=True, help="Find entities by name; see them in time, and what they have in common.")
+
+Entities = Annotated[list[str], typer.Argument(help="Entities, each by its handle, or as Account:site=shopee,id=u17.")]
+
+
+@dataclass(frozen=True)
+class OnlyOptions:
+    """Which claims count."""
+
+    owner: Annotated[
+        list[str] | None, typer.Option("--owner", help="Only claims of this organisation. Repeatable.")
+    ] = None
+    since: Annotated[str, typer.Option("--since", help="Only claims after this time, as 2026-01-31T00:00:00Z.")] = ""
+    until: Annotated[str, typer.Option("--until", help="Only claims before this time.")] = ""
+    undated: Annotated[bool, typer.Option("--undated", help="Within --since and --until, also undated claims.")] = False
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The arguments of the question."""
+        during = {"since": self.since or None, "until": self.until or None, "undated": self.undated}
+        return {"owners": self.owner or None, "during": during if self.since or self.until else None}
+
+
+@dataclass(frozen=True)
+class NameOptions:
+    """How a name is meant."""
+
+    beginning: Annotated[bool, typer.Option("--beginning", help="The last word may go on.")] = False
+    kind: Annotated[list[str] | None, typer.Option("--kind", help="Only this kind, as Account. Repeatable.")] = None
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """A part of a list."""
+
+    first: Annotated[int, typer.Option("--first", help="How many at most.", min=1, max=500)] = 50
+    cursor: Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")] = ""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The arguments of the question."""
+        return {"first": self.first, "cursor": self.cursor or None}
+
+
+@app.command("name")
+@grouped
+def name(
+    text: Annotated[str, typer.Argument(help="Words of the name, in any script and order.")],
+    *,
+    how: NameOptions,
+    only: OnlyOptions,
+    part: PartOptions,
+    footing: FootingOptions,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Find entities by a name that visible records give them. Counts as one identifier of the day's budget.
+
+    Case and accents don't matter; all words must be there. Example: graphsvc find name "nguyen van" --kind Account
+    """
+    page = {**part.asked, "first": min(part.first, 50)}
+    asked = {"text": text, "beginning": how.beginning, "kinds": how.kind or None, **page, **only.asked}
+    with read_profile(profile).client(signed=footing.signed) as client:
+        found, answer = client.ask(NAMES, asked, footing.footing)
+    if json:
+        write_json({**_plain(answer, "searchNames"), **looked(answer)})
+        return
+    rows = ((one.kind, one.key, one.record_count, one.owner_count, one.handle) for one in found.entities)
+    table(("kind", "key", "records", "owners", "handle"), rows, f"{found.entity_count} found")
+    _tell(answer, found.next)
+
+
+@app.command("timeline")
+@grouped
+def timeline(
+    entities: Entities,
+    *,
+    link_kind: Annotated[
+        list[str] | None, typer.Option("--link-kind", help="Only links of this kind, as USES. Repeatable.")
+    ] = None,
+    only: OnlyOptions,
+    part: PartOptions,
+    footing: FootingOptions,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """List what is claimed of entities in the order of time: by records of them, and links that touch them.
+
+    Example: graphsvc find timeline Phone:value=+254711000001 --since 2026-01-01T00:00:00Z
+    """
+    with read_profile(profile).client(signed=footing.signed) as client:
+        asked = {"entities": _handles(client, entities, footing.footing), "linkKinds": link_kind or None}
+        found, answer = client.ask(TIMELINE, {**asked, **part.asked, **only.asked}, footing.footing)
+    if json:
+        write_json({**_plain(answer, "timeline"), **looked(answer)})
+        return
+    keys = {one.handle: one.key or one.handle for one in found.things}
+    rows = (
+        (one.at, keys[one.source], one.link, one.target and keys[one.target], one.record.owner) for one in found.events
+    )
+    title = f"{found.claim_count} claims of {found.owner_count} owners, {found.undated_count} without a time"
+    table(("when", "what", "link", "with", "says"), rows, title)
+    _tell(answer, found.next)
+
+
+@app.command("common")
+@grouped
+def common(
+    entities: Entities,
+    *,
+    limit: Annotated[int, typer.Option("--limit", help="At most this many link claims.", min=1, max=2_000)] = 300,
+    only: OnlyOptions,
+    footing: FootingOptions,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Show who links some entities: the things that two or more of them are linked with.
+
+    Example: graphsvc find common Account:site=shopee,id=u17 Account:site=shopee,id=u18
+    """
+    with read_profile(profile).client(signed=footing.signed) as client:
+        asked = {"entities": _handles(client, entities, footing.footing), "limit": limit, **only.asked}
+        found, answer = client.ask(COMMON, asked, footing.footing)
+    if json:
+        write_json({**_plain(answer, "common"), **looked(answer)})
+        return
+    if found is None:
+        raise NotFound("fewer than two of these entities are visible", where="entities")
+    keys = {one.handle: one.key or one.handle for one in found.entities}
+    rows = (
+        (keys[one.thing], ", ".join(keys[end] for end in one.joins), one.claim_count, one.owner_count)
+        for one in found.shared
+    )
+    table(("shared", "by", "claims", "owners"), rows, f"{found.shared_count} things are shared")
+    joined = {(one.source, one.kind, one.target) for one in found.links if {one.source, one.target}.isdisjoint(
+        shared.thing for shared in found.shared)}  # fmt: skip
+    for source, kind, target in sorted(joined):
+        typer.echo(f"linked: {keys[source]} {kind} {keys[target]}")
+    _tell(answer, None)
+
+
+def _handles(client: Client, entities: Sequence[str], footing: Footing) -> list[str]:
+    """The handles of entities given by handle or by identifier. Raises NotFound for one that is not visible."""
+    found = []
+    for place, one in enumerate(entities):
+        if ":" not in one:
+            found.append(one)
+            continue
+        kind, parts = identifier(one, f"entities/{place}")
+        stated = [{"name": name, "value": value} for name, value in parts.items()]
+        seen = client.read(SEARCH, {"kind": kind, "parts": stated}, footing)
+        if not seen:
+            raise NotFound("no visible record speaks of this entity", where=f"entities/{place}")
+        found.append(seen[0].handle)
+    return found
+
+
+def _plain(answer: Answer, field: str) -> dict[str, Any]:
+    return {field: answer.data[field], "index": answer.proof.index}
+
+
+def _tell(answer: Answer, following: str | None) -> None:
+    """How far the answer looked, and how to go on."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"ledger index {answer.proof.index}, receipt checked")
+    warn(console, answer)
+    if following is not None:
+        typer.echo(f"more with --cursor {following}")
