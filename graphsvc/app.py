@@ -27,7 +27,7 @@ from graphsvc.api.ports import Ports
 from graphsvc.api.schema import build_schema
 from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.api.turns import ActTurns
-from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
+from graphsvc.auth.gate import Identities, open_gate
 from graphsvc.columns.store import Columns
 from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
@@ -110,7 +110,7 @@ def api_schema() -> strawberry.Schema:
 
 @contextmanager
 def run_service(
-    settings: Settings, keys: StaticKeys | FetchedKeys, issuer: str, neo4j: tuple[str, str, str]
+    settings: Settings, identities: Identities, neo4j: tuple[str, str, str]
 ) -> Iterator[Service]:
     """Open every part, follow the ledger, and yield the application; closed in the reverse order.
 
@@ -138,8 +138,9 @@ def run_service(
         submitting = stack.enter_context(closing(Submitting(intakes)))
         handlers = (sharing_handlers(core, custody), handlers_of(governing), custody.handlers(), membership.handlers())
         administering = Administering(ledger, schema, witnessing)
+        gate = open_gate(settings, identities, _organisations(ledger))
         ports = Ports(
-            authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
+            authenticating=gate.callers,
             asking=Asking(Means(core, opened.budget, views), witnessing),
             acting=_acting(ledger, stack, *handlers),
             registering=administering,
@@ -153,6 +154,7 @@ def run_service(
             MemberRoutes(asked, administering, membership, acts).routes(),
             CustodyRoutes(asked, custody, acts).routes(),
             UpkeepRoutes(asked, checkup).routes(),
+            gate.routes,
         )
         app = build_api(api_schema(), ports, acts, routes)
         yield Service(app, core, opened.graph, custody, submitting)
@@ -217,11 +219,6 @@ def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stac
     graph.constrain(list(schema.kinds))
     finish(settings.data, graph)
     return graph
-
-
-def _taken(settings: Settings) -> Taken:
-    types = frozenset(settings.token_types.lower().split())
-    return Taken(frozenset(settings.token_algorithms.split()), types)
 
 
 def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:

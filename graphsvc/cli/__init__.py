@@ -18,6 +18,7 @@ from graphsvc.cli import (
     evidence,
     group,
     holdings,
+    init,
     keys,
     mapping,
     match,
@@ -52,6 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.command("init")(init.init)
 app.command("up")(run.up)
 app.command("demo")(run.demo)
 app.command("submit")(submit.submit)

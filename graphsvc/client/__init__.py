@@ -7,10 +7,11 @@ from graphsvc.client.manifest import Outgoing
 from graphsvc.client.service import Client
 from graphsvc.client.signing import ReadSigner
 from graphsvc.client.submitted import NothingAccepted, Submitted
-from graphsvc.client.tokens import ClientCredentials, TokenProvider, fixed_token
+from graphsvc.client.tokens import BoundCredentials, ClientCredentials, TokenProvider, fixed_token
 
 __all__ = [
     "Answer",
+    "BoundCredentials",
     "Client",
     "ClientCredentials",
     "HpkeKey",

@@ -194,6 +194,12 @@ class Graph:
         except GraphsvcError:
             return False
 
+    def about(self) -> tuple[str, float]:
+        """The server's version, and its clock in seconds since the epoch. Raises Unavailable."""
+        statement = "CALL dbms.components() YIELD name, versions WHERE name = 'Neo4j Kernel' RETURN versions[0], datetime()"
+        version, now = self._answered(f"{statement}.epochMillis", {})
+        return str(version), int(now) / 1000
+
     def plan_ahead(self, statements: Sequence[str]) -> Future[None]:
         """Have the server plan these statements, one after the other; returns at once. Failures stop no other.
 

