@@ -1,7 +1,7 @@
 """Settings of a service process, read once from a file and the environment and handed on; nothing reads either later.
 
-The file, named by ``GRAPHSVC_SETTINGS``, has a line ``NAME=value`` for each setting, and comments that begin with ``#``: a
-form that process managers read as well. What the environment says wins over it.
+The file, named by ``GRAPHSVC_SETTINGS``, has a line ``NAME=value`` for each setting, and comments that begin with
+``#``: a form that process managers read as well. What the environment says wins over it.
 """
 
 from __future__ import annotations

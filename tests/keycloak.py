@@ -72,7 +72,8 @@ class Keycloak:
     def admin(self, method: str, path: str, **options: Any) -> httpx2.Response:
         if time.monotonic() >= self._until:
             form = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": self.password}
-            answer = self._http.post("/realms/master/protocol/openid-connect/token", data=form).raise_for_status().json()
+            asked = self._http.post("/realms/master/protocol/openid-connect/token", data=form)
+            answer = asked.raise_for_status().json()
             self._token, self._until = answer["access_token"], time.monotonic() + 30
         headers = {"authorization": f"Bearer {self._token}"}
         return self._http.request(method, f"/admin/realms{path}", headers=headers, **options).raise_for_status()
@@ -98,8 +99,9 @@ def keycloak(folder: Path) -> Iterator[Keycloak]:
     command += [f"--http-port={port}", f"--http-management-port={management}", f"--hostname={url}"]
     with (folder / "keycloak.log").open("wb") as log:
         process = subprocess.Popen(
-            command, env={**os.environ, **said}, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+            command, env={**os.environ, **said}, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
     try:
         _wait(f"{url}/realms/master/.well-known/openid-configuration", process, folder / "keycloak.log")
         yield Keycloak(url, password)

@@ -1,7 +1,8 @@
 """Proof of possession (RFC 9449): each request proves that its sender has the key that its access token is bound to.
 
-A proof is good for one request, one token and :data:`WINDOW` seconds. What was seen is kept in memory: proofs from before
-the start are refused, so that a restart forgets nothing that could come again. The service asks for no nonce (ADR 0253).
+A proof is good for one request, one token and :data:`WINDOW` seconds. What was seen is kept in memory: proofs from
+before the start are refused, so that a restart forgets nothing that could come again. The service asks for no nonce
+(ADR 0253).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LONGEST = 4_096
 """At most this many characters in a proof."""
 REMEMBERED = 200_000
 A_KEY = 20_000
-"""At most this many proofs are remembered, of all keys and of one. Beyond that requests wait: none is forgotten early."""
+"""At most this many proofs are remembered, of all keys and of one. Beyond it requests wait: none is forgotten early."""
 INVALID = "invalid_dpop_proof"
 _PORTS = {"http": 80, "https": 443}
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -113,7 +114,7 @@ def read_proof(proofs: Sequence[str], method: str, url: str, now: float) -> tupl
 
 
 def same_address(htu: object, url: str) -> bool:
-    """Whether two addresses are the same, without query and fragment, in the form of RFC 3986 sections 6.2.2 and 6.2.3."""
+    """Whether two addresses are the same without query and fragment (RFC 3986 sections 6.2.2 and 6.2.3)."""
     if not isinstance(htu, str):
         return False
     try:

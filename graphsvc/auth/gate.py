@@ -74,7 +74,9 @@ def credentials_of(settings: Settings) -> Credentials | None:
 
 def open_gate(settings: Settings, identities: Identities, organisations: Organisations) -> Gate:
     """Put the gate together. Raises InvalidInput where revocation is asked for and the service has no client."""
-    own = None if identities.credentials is None else OwnClient(identities.issuer, identities.credentials)
+    known, own = identities.credentials, None
+    if known is not None:
+        own = OwnClient(identities.issuer, known, scope=identities.provider.scope)
     standing = None
     if settings.revocation == INTROSPECTION:
         if own is None:

@@ -55,7 +55,7 @@ class Login:
         return cls(client, keys, provider, Fernet(Fernet.generate_key()))
 
     async def begin(self, redirect_uri: str, back: str) -> tuple[str, str]:
-        """The address to send the browser to, and the sealed attempt for its cookie. Raises InvalidInput, Unavailable."""
+        """Where to send the browser, and the sealed attempt for its cookie. Raises InvalidInput, Unavailable."""
         texts = [secrets.token_urlsafe(32) for _ in range(3)]
         attempt = Attempt(*texts, redirect_uri, own_path(back))
         url = await self.client.login_url(
@@ -84,7 +84,7 @@ class Login:
         return attempt
 
     async def finish(self, attempt: Attempt, code: str) -> Tokens:
-        """The tokens for a code; the ID token says that they belong to this attempt. Raises Unauthenticated, Unavailable."""
+        """The tokens for a code, of this attempt by their ID token. Raises Unauthenticated, Unavailable."""
         tokens = await self.client.exchange(code, attempt.verifier, attempt.redirect_uri)
         await self._check_identity(tokens.identity, attempt.nonce)
         return tokens

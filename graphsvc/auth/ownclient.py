@@ -1,7 +1,8 @@
 """The service's own client at the identity provider: it exchanges codes, renews and takes back, and asks about tokens.
 
-It authenticates by a signed assertion (``private_key_jwt``, RFC 7523) where it has a key, else by a secret (HTTP Basic).
-Where it asks is in the issuer's discovery document, which must be the issuer's own (OpenID Connect Discovery 4.3).
+It authenticates by a signed assertion (``private_key_jwt``, RFC 7523) where it has a key, else by a secret (HTTP
+Basic). Where it asks is in the issuer's discovery document, which must be the issuer's own (OpenID Connect Discovery
+4.3).
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ TIMEOUT = 5.0
 """Seconds that the provider has for an answer."""
 DISCOVERED = 600.0
 """Seconds that a discovery document is good for."""
-SCOPE = "openid"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint")
 _MORE = ("introspection_endpoint", "revocation_endpoint")
 
@@ -65,12 +65,15 @@ class Tokens:
 class OwnClient:
     """The service's client at one issuer."""
 
-    def __init__(self, issuer: str, credentials: Credentials, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, issuer: str, credentials: Credentials, timeout: float = TIMEOUT, scope: str = "openid"
+    ) -> None:
         check_address(issuer, "the issuer")
         self.issuer = issuer
         self.client_id = credentials.client_id
         self._credentials = credentials
         self._timeout = timeout
+        self._scope = scope
         self._endpoints: Endpoints | None = None
         self._discovered = float("-inf")
 
@@ -154,7 +157,7 @@ class OwnClient:
             own.client_id,
             shown,
             token_endpoint_auth_method=method,
-            scope=SCOPE if redirect_uri else None,
+            scope=self._scope if redirect_uri else None,
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
             timeout=self._timeout,

@@ -11,9 +11,11 @@
     roles: {claim: [resource_access, graphsvc, roles], prefix: graphsvc-}
     demanded: {ver: "2.0"}                # claims that an access token has, with their value
     refused: [nonce, at_hash]             # claims that none has: ID tokens do
+    scope: openid offline_access          # what is asked for when a person logs in
 
-A claim is a name, as it is written, or a list of names that leads into objects. ``values`` translates, and drops what it
-does not name; ``prefix`` is cut off, and drops what lacks it. A person is of one organisation: none and several are refused.
+A claim is a name, as it is written, or a list of names that leads into objects. ``values`` translates, and drops what
+it does not name; ``prefix`` is cut off, and drops what lacks it. A person is of one organisation: none and several are
+refused.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ class _File(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     token_id: Literal["required", "optional"] = "required"
     demanded: dict[str, Value] = {}
     refused: list[str] | None = None
+    scope: str = "openid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Provider:
     needs_id: bool = True
     demanded: Mapping[str, Value] | None = None
     refused: tuple[str, ...] = _ID_TOKEN
+    scope: str = "openid"
 
     def type(self, typ: object) -> bool:
         """Whether a header's ``typ`` is accepted; ``application/`` before it means the same (RFC 7515)."""
@@ -140,6 +144,8 @@ def read_provider(path: Path) -> Provider:
         raise _bad(f"does not describe a provider: {error}", path) from None
     if not said.algorithms or not said.types or not said.person or not said.client:
         raise _bad("algorithms, types, person and client name one at least", path)
+    if "openid" not in said.scope.split():
+        raise _bad("without the scope openid nobody can log in", path)
     check_roles((said.roles.values or {}).values())
     return Provider(
         frozenset(said.algorithms),
@@ -151,6 +157,7 @@ def read_provider(path: Path) -> Provider:
         said.token_id == "required",
         said.demanded,
         _ID_TOKEN if said.refused is None else tuple(said.refused),
+        said.scope,
     )
 
 

@@ -15,7 +15,7 @@ from graphsvc.auth.ownclient import OwnClient
 from graphsvc.model.errors import Unauthenticated, Unavailable
 
 FRESH = 20.0
-"""Seconds that an answer is good for; with a refresh beside it a token that was taken back is refused within a minute."""
+"""Seconds that an answer is good for: a token that was taken back is refused within a minute."""
 PAUSE = 1.0
 """Seconds after a failure in which nobody waits for the provider again."""
 REMEMBERED = 4_096

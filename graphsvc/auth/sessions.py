@@ -1,9 +1,9 @@
 """Sessions of people: the browser holds a random name, the service holds the tokens, in memory alone (ADR 0254).
 
-A request of a session is checked as one with its access token would be: membership, keys, revocation. Beyond that it must
-come from the service's own pages: it carries the session's guard in a header that other pages can't set, and the browser
-names no other origin. Names change while a session lasts, and always at login: one that was planted beforehand is worth
-nothing. A restart ends all sessions; the provider's own then makes the next login a glance.
+A request of a session is checked as one with its access token would be: membership, keys, revocation. Beyond that it
+must come from the service's own pages: it carries the session's guard in a header that other pages can't set, and the
+browser names no other origin. Names change while a session lasts, and always at login: one that was planted beforehand
+is worth nothing. A restart ends all sessions; the provider's own then makes the next login a glance.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Sessions:
         return await self.of(session)
 
     async def of(self, session: Session) -> Principal:
-        """The person of a session; its access token is renewed where it is about to end. Raises as :meth:`principal`."""
+        """The person of a session; its access token is renewed when it is about to end. Raises as :meth:`principal`."""
         try:
             tokens = await self._good(session)
             principal = await self._authenticator.principal(f"Bearer {tokens.access}")

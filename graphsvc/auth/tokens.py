@@ -1,8 +1,8 @@
 """Who calls: OAuth 2.0 access tokens as JWTs (RFC 9068), sent as bearer tokens (RFC 6750) or with a proof (RFC 9449).
 
-Claims beyond the RFC's own: ``org`` (the organisation's slug) and ``roles`` (a list of texts), or what a provider has in
-their place. Which sharing groups an organisation belongs to is in the ledger, never in a token. A token that is bound to a
-key (``cnf``) is refused as a plain bearer token: its holder did not prove possession.
+Claims beyond the RFC's own: ``org`` (the organisation's slug) and ``roles`` (a list of texts), or what a provider has
+in their place. Which sharing groups an organisation belongs to is in the ledger, never in a token. A token that is
+bound to a key (``cnf``) is refused as a plain bearer token: its holder did not prove possession.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Authenticator:
     """Checks tokens of one issuer for one audience; ``organisations`` finds a member by its slug.
 
     A verified token is remembered by its hash until it expires, or its key is withdrawn; whether its organisation is a
-    member, and with which attributes, is asked every time, and so is ``standing``. ``public_url`` is the service's address
-    as callers know it, for proofs; empty: as each request names it.
+    member, and with which attributes, is asked every time, and so is ``standing``. ``public_url`` is the service's
+    address as callers know it, for proofs; empty: as each request names it.
     """
 
     def __init__(
@@ -222,7 +222,7 @@ def _thumbprint(claims: Mapping[str, Any]) -> str:
 
 
 def check_times(claims: Mapping[str, Any], now: float) -> float:
-    """Check ``exp``, ``iat`` and ``nbf``; returns until when a token is good, leeway included. Raises Unauthenticated."""
+    """Check a token's times; returns until when it is good, leeway included. Raises Unauthenticated."""
     for name in ("exp", "iat"):
         if name not in claims:
             raise _invalid(f"the token has no {name}")

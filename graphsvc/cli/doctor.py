@@ -24,9 +24,9 @@ def doctor(
     """For operators: check the running service, and say what to do about what is wrong.
 
     It checks whether the ledger takes entries and publishes them, whether Neo4j answers and the applier keeps up, what
-    is set aside and why, and the disk. With --before-start it checks on this machine, by the settings of the environment
-    and of the file that GRAPHSVC_SETTINGS names: settings, files and who may read them, Neo4j, issuer, its keys, clocks,
-    certificates, the disk. The exit code is 1 when something is wrong.
+    is set aside and why, and the disk. With --before-start it checks on this machine, by the settings of the
+    environment and of the file that GRAPHSVC_SETTINGS names: settings, files and who may read them, Neo4j, issuer, its
+    keys, clocks, certificates, the disk. The exit code is 1 when something is wrong.
     """
     if before_start:
         from graphsvc.upkeep.examine import examine

@@ -35,9 +35,9 @@ def init(
 ) -> None:
     """Write the settings of a service in production, with comments, and the keys of its clients.
 
-    Nothing is written over. The folder then holds settings.env, provider.yaml (how the issuer writes tokens), client.jwk
-    (the service's own key at the issuer), operator.jwk and operator.json (the operator's key and profile), and for
-    Keycloak a realm to import. docs/production.md goes on from there.
+    Nothing is written over. The folder then holds settings.env, provider.yaml (how the issuer writes tokens),
+    client.jwk (the service's own key at the issuer), operator.jwk and operator.json (the operator's key and profile),
+    and for Keycloak a realm to import. docs/production.md goes on from there.
     """
     made = begin(folder, Wanted(url, issuer, provider.value, origin))
     settings = folder.absolute() / SETTINGS
@@ -51,6 +51,6 @@ def init(
     typer.echo(
         f"import {REALM} at Keycloak, then: graphsvc doctor --before-start"
         if realm
-        else "give the issuer both clients' public keys (graphsvc keys show FILE --use client), "
-        "edit provider.yaml, then: graphsvc doctor --before-start"
+        else "register both clients at the issuer (docs/production.md), edit settings.env and provider.yaml, "
+        "then: graphsvc doctor --before-start"
     )

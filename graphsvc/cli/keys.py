@@ -41,8 +41,12 @@ class Use(StrEnum):
 
 
 UseOption = Annotated[
-    Use, typer.Option("--use", help="sig: signs (Ed25519). hpke: receives day keys (MLKEM768-X25519). client: shows an identity provider "
-        "who asks for tokens (P-256, a JWK).")
+    Use,
+    typer.Option(
+        "--use",
+        help="sig: signs (Ed25519). hpke: receives day keys (MLKEM768-X25519). "
+        "client: proves to an identity provider who asks for tokens (P-256, a JWK).",
+    ),
 ]
 
 

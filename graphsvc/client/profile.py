@@ -5,9 +5,9 @@
     {"url": …, "org": …, "trust": FILE, "tokenEndpoint": …, "clientId": …, "secretFile": FILE, "defaults": {…},
      "signingKey": FILE, "signed": true | false, "clientKey": FILE, "bound": true | false}
 
-``signed``: every question is signed with ``signingKey``, a working key of the organisation. The client proves who it is by
-``clientKey``, a private JWK, or else by the secret; ``bound``: its tokens are bound to a key of the process. Relative paths start at
-the profile's folder. ``GRAPHSVC_TOKEN`` replaces the client credentials.
+``signed``: every question is signed with ``signingKey``, a working key of the organisation. The client proves who it is
+by ``clientKey``, a private JWK, or else by the secret; ``bound``: its tokens are bound to a key of the process.
+Relative paths start at the profile's folder. ``GRAPHSVC_TOKEN`` replaces the client credentials.
 """
 
 from __future__ import annotations

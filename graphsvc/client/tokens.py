@@ -1,7 +1,7 @@
 """Access tokens: fetched with client credentials (RFC 6749 section 4.4), kept until shortly before they expire.
 
-A client proves who it is by a secret or by a key (``private_key_jwt``, RFC 7523). Its tokens may be bound to a key of this
-process (DPoP, RFC 9449): whoever steals one can't use it.
+A client proves who it is by a secret or by a key (``private_key_jwt``, RFC 7523). Its tokens may be bound to a key of
+this process (DPoP, RFC 9449): whoever steals one can't use it.
 """
 
 from __future__ import annotations

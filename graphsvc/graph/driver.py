@@ -50,6 +50,9 @@ SMALL = 32 << 10
 BOLT, DRIVER = "bolt", "driver"
 """Who reads: the client of our own, or the official driver."""
 
+ABOUT = """CALL dbms.components() YIELD name, versions WHERE name = 'Neo4j Kernel'
+RETURN versions[0], datetime().epochMillis"""
+
 T = TypeVar("T")
 
 
@@ -196,8 +199,7 @@ class Graph:
 
     def about(self) -> tuple[str, float]:
         """The server's version, and its clock in seconds since the epoch. Raises Unavailable."""
-        statement = "CALL dbms.components() YIELD name, versions WHERE name = 'Neo4j Kernel' RETURN versions[0], datetime()"
-        version, now = self._answered(f"{statement}.epochMillis", {})
+        version, now = self._answered(ABOUT, {})
         return str(version), int(now) / 1000
 
     def plan_ahead(self, statements: Sequence[str]) -> Future[None]:

@@ -28,6 +28,8 @@ PROVIDERS: Mapping[str, str] = {
     "entra": "{tenant}/discovery/v2.0/keys",
 }
 """The providers whose tokens are described in ``identity/``, and where each has its keys."""
+KEYLESS = frozenset({"entra"})
+"""Providers that take no plain key of a client: there it has a secret."""
 SETTINGS, CLIENT_KEY, OPERATOR_KEY = "settings.env", "client.jwk", "operator.jwk"
 PROVIDER, REALM, PROFILE = "provider.yaml", "keycloak-realm.json", "operator.json"
 _CLIENT, _OPERATOR = "graphsvc", "graphsvc-operator"
@@ -52,9 +54,9 @@ GRAPHSVC_PROVIDER={provider}
 # The audience that access tokens must have.
 GRAPHSVC_AUDIENCE={audience}
 
-# The service's own client at the issuer, by which people log in. Its key never leaves this machine.
+# The service's own client at the issuer, by which people log in. Its key or secret stays here.
 GRAPHSVC_CLIENT_ID={client}
-GRAPHSVC_CLIENT_KEY={client_key}
+{proof}
 # introspection: the issuer is asked whether a token is still good. expiry: a token is good until it expires.
 GRAPHSVC_REVOCATION={revocation}
 # Seconds after which a person must log in again: without a request, and in any case.
@@ -89,7 +91,8 @@ def begin(folder: Path, wanted: Wanted) -> list[Path]:
     """Write the first files into a folder; returns them. Raises InvalidInput, also where one of them is there."""
     if wanted.provider not in PROVIDERS:
         raise InvalidInput(f"one of {', '.join(PROVIDERS)} is needed", code="unknown_provider", where="--provider")
-    names = [SETTINGS, PROVIDER, CLIENT_KEY, OPERATOR_KEY, PROFILE]
+    names = [SETTINGS, PROVIDER, PROFILE]
+    names += [] if wanted.provider in KEYLESS else [CLIENT_KEY, OPERATOR_KEY]
     names += [REALM] if wanted.provider == "keycloak" else []
     for name in names:
         if (folder / name).exists():
@@ -97,8 +100,9 @@ def begin(folder: Path, wanted: Wanted) -> list[Path]:
     text = _settings(folder, wanted)
     own, operator = new_jwk(), new_jwk()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    save_jwk(folder / CLIENT_KEY, own)
-    save_jwk(folder / OPERATOR_KEY, operator)
+    if wanted.provider not in KEYLESS:
+        save_jwk(folder / CLIENT_KEY, own)
+        save_jwk(folder / OPERATOR_KEY, operator)
     write_durably(folder / PROVIDER, (product_data("identity") / f"{wanted.provider}.yaml").read_bytes(), 0o644)
     if wanted.provider == "keycloak":
         realm = realm_for(wanted.url, wanted.issuer, {_CLIENT: own, _OPERATOR: operator})
@@ -128,7 +132,8 @@ def keycloak_client(client_id: str, org: str, roles: Sequence[str], public: Mapp
     """
     keys = public.get("keys")
     if not isinstance(keys, list) or len(keys) != 1 or not isinstance(keys[0], dict) or "d" in keys[0]:
-        raise InvalidInput("a set with one public key is needed, as keys show prints it", code="bad_key", where="--public")
+        message = "a set with one public key is needed, as keys show prints it"
+        raise InvalidInput(message, code="bad_key", where="--public")
     check_roles(roles)
     realm: dict[str, Any] = json.loads((product_data("identity") / REALM).read_bytes())
     client: dict[str, Any] = next(one for one in realm["clients"] if one["clientId"] == _OPERATOR)
@@ -158,7 +163,11 @@ def _settings(folder: Path, wanted: Wanted) -> str:
         "provider": PROVIDER,
         "audience": _CLIENT,
         "client": _CLIENT,
-        "client_key": CLIENT_KEY,
+        "proof": (
+            "GRAPHSVC_CLIENT_SECRET_FILE=client.secret"
+            if wanted.provider in KEYLESS
+            else f"GRAPHSVC_CLIENT_KEY={CLIENT_KEY}"
+        ),
         "revocation": "expiry" if wanted.provider == "entra" else "introspection",
     }
     for name in ("url", "issuer", "origin"):
@@ -183,7 +192,7 @@ def _profile(wanted: Wanted) -> dict[str, Any]:
         "trust": "trust.json",
         "tokenEndpoint": ends[wanted.provider],
         "clientId": _OPERATOR,
-        "clientKey": OPERATOR_KEY,
+        **({"secretFile": "operator.secret"} if wanted.provider in KEYLESS else {"clientKey": OPERATOR_KEY}),
         "bound": wanted.provider == "keycloak",
     }
 

@@ -146,7 +146,8 @@ def _neo4j(settings: Settings) -> str:
             version, theirs = graph.about()
             ours = time.time()
     except GraphsvcError as error:
-        raise Wrong(error.message, "look at GRAPHSVC_NEO4J_URI, _USER, _PASSWORD and _DATABASE, and at Neo4j's log") from None
+        advice = "look at GRAPHSVC_NEO4J_URI, _USER, _PASSWORD and _DATABASE, and at Neo4j's log"
+        raise Wrong(error.message, advice) from None
     if version.split(".")[0] != "5":
         raise Wrong(f"Neo4j {version} answers", "graphsvc needs Neo4j 5.26")
     _held(theirs - ours, "Neo4j's")
@@ -214,13 +215,17 @@ def _certificate(url: str) -> str:
     host, port = parts.hostname or "", parts.port or 443
     context = ssl.create_default_context()
     try:
-        with socket.create_connection((host, port), TIMEOUT) as plain, context.wrap_socket(plain, server_hostname=host) as tls:
+        with (
+            socket.create_connection((host, port), TIMEOUT) as plain,
+            context.wrap_socket(plain, server_hostname=host) as tls,
+        ):
             said = tls.getpeercert() or {}
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or "no TLS is spoken"
         raise Wrong(f"the certificate does not hold: {reason}", f"renew or mend the certificate of {host}") from None
     except OSError as error:
-        raise Wrong(f"{host} does not answer: {error.strerror or 'in time'}", "look at name, address and firewall") from None
+        found = f"{host} does not answer: {error.strerror or 'in time'}"
+        raise Wrong(found, "look at name, address and firewall") from None
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(said["notAfter"])), UTC)
     days = (ends - datetime.now(UTC)).days
     if days < CERTIFICATE_DAYS:
@@ -235,5 +240,6 @@ def _get(url: str) -> httpx2.Response:
     except httpx2.HTTPStatusError as error:
         raise Wrong(f"the issuer answers with status {error.response.status_code}", f"look at {url}") from None
     except httpx2.HTTPError as error:
-        raise Wrong(f"the issuer does not answer ({type(error).__name__})", f"look at {url}, and at the way to it") from None
+        found = f"the issuer does not answer ({type(error).__name__})"
+        raise Wrong(found, f"look at {url}, and at the way to it") from None
     return response

@@ -1,4 +1,4 @@
-"""Keycloak as it comes, and a service set up by docs/production.md alone: machines, people, keys that change, tokens taken back."""
+"""A service set up by docs/production.md alone, with a real Keycloak: machines, people, new keys, who is shut out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from tests.paths.process import until, wait_ready
 PAGE = "docs/production.md"
 UP = "graphsvc up --data state --host 0.0.0.0 --port 8443"
 FIRST_PASSWORD, PASSWORD = "given-out-1", "her-own-2"  # noqa: S105 - of an invented person
-WHO = "{ version }"
 
 
 @dataclass
@@ -58,8 +57,9 @@ def setup(neo4j_server: Neo4jChild, graph_session: Graph, wipe: Callable[[Graph]
         setup = Setup(provider, f"http://127.0.0.1:{free_port()}", folder / "here")
         setup.folder.mkdir()
         user, password = neo4j_server.auth
-        neo4j = {"GRAPHSVC_NEO4J_URI": neo4j_server.uri, "GRAPHSVC_NEO4J_USER": user, "GRAPHSVC_NEO4J_PASSWORD": password}
-        said = {"ADMIN_PASSWORD": provider.password, "FIRST_PASSWORD": FIRST_PASSWORD, **neo4j}
+        neo4j = {"URI": neo4j_server.uri, "USER": user, "PASSWORD": password}
+        said = {f"GRAPHSVC_NEO4J_{name}": value for name, value in neo4j.items()}
+        said |= {"ADMIN_PASSWORD": provider.password, "FIRST_PASSWORD": FIRST_PASSWORD}
         try:
             _follow(setup, folder, said)
             yield setup

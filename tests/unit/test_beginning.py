@@ -26,18 +26,20 @@ URL, ISSUER = "https://graph.example.org", "https://login.example.org/realms/gra
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_what_init_writes_is_read_as_settings_that_fit_together(provider: str, tmp_path: Path) -> None:
     made = begin(tmp_path / "service", Wanted(URL, ISSUER, provider))
+    if provider == "entra":
+        (tmp_path / "service" / "client.secret").write_text("s\n")
     found = read_settings(tmp_path / "state", {"GRAPHSVC_SETTINGS": str(made[0])})
     check_together(found)
     assert (found.environment, found.origin, found.public_url) == ("production", "graph.example.org/log", URL)
     assert found.jwks.startswith(ISSUER) and provider_of(found).algorithms
     known = credentials_of(found)
-    assert known is not None and known.client_id == "graphsvc" and known.key is not None
+    assert known is not None and known.client_id == "graphsvc"
+    assert (known.key is None, known.secret) == ((True, "s") if provider == "entra" else (False, ""))
     assert found.revocation == ("expiry" if provider == "entra" else "introspection")
-    for name in ("settings.env", "client.jwk", "operator.jwk"):
-        assert stat.S_IMODE((tmp_path / "service" / name).stat().st_mode) == 0o600, name
-    secret = json.loads((tmp_path / "service" / "client.jwk").read_bytes())["d"]
     for path in made:
-        assert path.name.endswith(".jwk") or secret not in path.read_text()
+        secret = path.suffix in {".jwk", ".env"}
+        assert stat.S_IMODE(path.stat().st_mode) == (0o600 if secret else 0o644), path.name
+        assert path.suffix == ".jwk" or '"d"' not in path.read_text()
 
 
 def test_nothing_is_written_over_and_nothing_is_left_of_what_is_refused(tmp_path: Path) -> None:
@@ -172,7 +174,8 @@ def test_the_doctor_says_so_of_an_issuer_that_is_gone_and_ends_with_one(settled:
     server.stop()
     assert {"issuer", "keys", "clock"} <= set(_wrong(folder, tmp_path / "state"))
     environment = {"GRAPHSVC_SETTINGS": str(folder / "settings.env")}
-    run = CliRunner().invoke(app, ["doctor", "--before-start", "--data", str(tmp_path / "state"), "--json"], env=environment)
+    command = ["doctor", "--before-start", "--data", str(tmp_path / "state"), "--json"]
+    run = CliRunner().invoke(app, command, env=environment)
     assert run.exit_code == 1 and json.loads(run.stdout)["ok"] is False
 
 
@@ -186,7 +189,7 @@ def test_keys_of_clients(tmp_path: Path) -> None:
     assert runner.invoke(app, ["keys", "new", str(path), "--use", "client"]).exit_code != 0
     with pytest.raises(FileExistsError):
         save_jwk(path, new_jwk())
-    for text in ("", "{}", '{"kty": "oct", "k": "eHg"}', json.dumps(shown), '{"kty": "EC", "crv": "P-384", "x": "", "y": ""}'):
+    for text in ("", "{}", '{"kty": "oct", "k": "eHg"}', json.dumps(shown), '{"kty": "EC", "crv": "P-384", "x": ""}'):
         (tmp_path / "bad.jwk").write_text(text)
         with pytest.raises(InvalidInput):
             read_jwk(tmp_path / "bad.jwk")

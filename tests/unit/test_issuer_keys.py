@@ -25,7 +25,7 @@ OLD, NEW, TWIN = (ECKey.generate_key("P-256", {"kid": kid}) for kid in ("old", "
 
 
 class Issuer:
-    """What an issuer serves: ``keys``; ``says`` of tokens; how: ``delay``, ``status``, ``body``; how often it was asked."""
+    """An issuer that serves ``keys``, ``says`` something of tokens, and counts what it is asked."""
 
     def __init__(self) -> None:
         self.keys: list[ECKey] = [OLD]
@@ -78,8 +78,8 @@ class Issuer:
 
     def token(self, key: ECKey = OLD, **changes: Any) -> str:
         now = int(time.time())
-        claims = {"iss": self.url, "aud": "graphsvc", "sub": "ratna", "client_id": "c", "jti": str(time.perf_counter_ns()),
-                  "iat": now, "exp": now + 60, "org": "pasar", "roles": [], **changes}  # fmt: skip
+        who = {"sub": "ratna", "client_id": "c", "org": "pasar", "roles": [], "jti": str(time.perf_counter_ns())}
+        claims = {"iss": self.url, "aud": "graphsvc", **who, "iat": now, "exp": now + 60, **changes}
         header = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid}
         return jws.serialize_compact(header, json.dumps(claims), key, algorithms=["ES256"])
 

@@ -1,4 +1,4 @@
-"""Logging in with a browser at a real (development) provider, and all that must not work: forged, planted, replayed, led away."""
+"""Logging in with a browser at a real provider, and what must not work: forged, planted, replayed, led away."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ class World:
         self.cookies: dict[str, str] = {}
         self.set_cookie: list[str] = []
 
-    async def send(self, method: str, url: str, cookies: dict[str, str] | None = None, **headers: str) -> httpx2.Response:
+    async def send(
+        self, method: str, url: str, cookies: dict[str, str] | None = None, **headers: str
+    ) -> httpx2.Response:
         jar = self.cookies if cookies is None else cookies
         said = {"cookie": "; ".join(f"{name}={value}" for name, value in jar.items()), **headers}
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(self.app), base_url=HOME) as client:
@@ -80,8 +82,9 @@ class World:
         """Choose somebody on the provider's page; where that leads."""
         async with httpx2.AsyncClient() as client:
             shown = await client.get(page)
-            link = next(href for href, name in re.findall(r'href="([^"]+)">([^<]+)<', shown.text) if unescape(name) == who)
-            gone = await client.get(page.partition("?")[0] + unescape(link))
+            found = re.findall(r'href="([^"]+)">([^<]+)<', shown.text)
+            links = {unescape(name): unescape(href) for href, name in found}
+            gone = await client.get(page.partition("?")[0] + links[who])
         assert gone.status_code == 303, gone.text
         return gone.headers["location"]
 
@@ -166,7 +169,8 @@ def test_a_planted_session_or_login_is_worth_nothing(world: World) -> None:
         world.cookies[SESSION_COOKIE] = "planted"
         await world.log_in()
         first = world.cookies[SESSION_COOKIE]
-        assert first != "planted" and (await world.send("GET", "/session", {SESSION_COOKIE: "planted"})).status_code == 401
+        planted = await world.send("GET", "/session", {SESSION_COOKIE: "planted"})
+        assert first != "planted" and planted.status_code == 401
         await world.log_in()
         assert world.cookies[SESSION_COOKIE] != first
         # The attacker's answer of the provider in the victim's browser, which has begun no login, or another one.
@@ -218,7 +222,8 @@ def test_who_is_no_member_gets_no_session(world: World) -> None:
 @pytest.mark.parametrize(
     "back",
     [
-        "//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "evil", "/a\nb", "/a b", "/\tx",
+        "//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "evil", "/a\nb", "/a b",
+        "/\tx",
         "javascript:alert(1)", "/é", "/" + "a" * 500, " /a", "///evil.example", "http:/evil.example", "/a\x00",
     ],
 )  # fmt: skip
