@@ -109,9 +109,7 @@ def api_schema() -> strawberry.Schema:
 
 
 @contextmanager
-def run_service(
-    settings: Settings, identities: Identities, neo4j: tuple[str, str, str]
-) -> Iterator[Service]:
+def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, str, str]) -> Iterator[Service]:
     """Open every part, follow the ledger, and yield the application; closed in the reverse order.
 
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when

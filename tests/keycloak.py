@@ -28,7 +28,7 @@ from graphsvc.model.errors import Unavailable
 from tests.databases import free_port
 
 VERSION = "26.7.3"
-SHA256 = "PENDING"
+SHA256 = "27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f"
 ADMIN = "admin"
 
 

@@ -12,7 +12,7 @@ from graphsvc.auth.http import SessionRoutes
 from graphsvc.auth.keys import FetchedKeys, Keys
 from graphsvc.auth.login import Login
 from graphsvc.auth.ownclient import Credentials, OwnClient
-from graphsvc.auth.providers import Provider, read_provider
+from graphsvc.auth.providers import RFC_9068, Provider, read_provider
 from graphsvc.auth.revocation import Introspection
 from graphsvc.auth.sessions import Callers, Sessions
 from graphsvc.auth.tokens import Authenticator, Organisations
@@ -29,7 +29,7 @@ class Identities:
 
     issuer: str
     keys: Keys
-    provider: Provider = Provider()
+    provider: Provider = RFC_9068
     credentials: Credentials | None = None
 
 

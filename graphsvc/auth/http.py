@@ -106,7 +106,7 @@ class SessionRoutes:
         return _without(Response(status_code=204, headers=headers), SESSION_COOKIE)
 
     def _origin(self, request: Request) -> str:
-        """This service's origin as the browser knows it; without a setting only loopback is believed."""
+        """The service's origin as the browser knows it; without a setting only loopback is believed."""
         if self.public_url:
             return self.public_url.rstrip("/")
         if request.url.hostname not in _LOOPBACK:

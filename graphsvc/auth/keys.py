@@ -113,21 +113,25 @@ class FetchedKeys:
         self._fetched, self._failing = time.monotonic(), False
 
 
-async def fetch_json(url: str, timeout: float) -> Any:
-    """The JSON behind a URL: no redirect, ``timeout`` seconds for all of it, :data:`LARGEST` bytes at most.
+async def fetch_json(url: str, seconds: float) -> Any:
+    """The JSON behind a URL: no redirect, ``seconds`` for all of it, :data:`LARGEST` bytes at most.
 
     Raises what httpx raises, ValueError, TimeoutError.
     """
     content = bytearray()
-    async with asyncio.timeout(timeout), httpx2.AsyncClient(timeout=timeout, follow_redirects=False) as client:
-        async with client.stream("GET", url, headers={"accept-encoding": "identity"}) as response:
-            response.raise_for_status()
-            if response.status_code != 200:
-                raise ValueError("not an answer")
-            async for chunk in response.aiter_raw():
-                content += chunk
-                if len(content) > LARGEST:
-                    raise ValueError("too large")
+    plain = {"accept-encoding": "identity"}
+    async with (
+        asyncio.timeout(seconds),
+        httpx2.AsyncClient(timeout=seconds, follow_redirects=False) as client,
+        client.stream("GET", url, headers=plain) as response,
+    ):
+        response.raise_for_status()
+        if response.status_code != 200:
+            raise ValueError("not an answer")
+        async for chunk in response.aiter_raw():
+            content += chunk
+            if len(content) > LARGEST:
+                raise ValueError("too large")
     return orjson.loads(content)
 
 

@@ -56,8 +56,8 @@ class Login:
 
     async def begin(self, redirect_uri: str, back: str) -> tuple[str, str]:
         """Where to send the browser, and the sealed attempt for its cookie. Raises InvalidInput, Unavailable."""
-        texts = [secrets.token_urlsafe(32) for _ in range(3)]
-        attempt = Attempt(*texts, redirect_uri, own_path(back))
+        state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+        attempt = Attempt(state, nonce, verifier, redirect_uri, own_path(back))
         url = await self.client.login_url(
             {
                 "redirect_uri": redirect_uri,

@@ -65,9 +65,7 @@ class Tokens:
 class OwnClient:
     """The service's client at one issuer."""
 
-    def __init__(
-        self, issuer: str, credentials: Credentials, timeout: float = TIMEOUT, scope: str = "openid"
-    ) -> None:
+    def __init__(self, issuer: str, credentials: Credentials, timeout: float = TIMEOUT, scope: str = "openid") -> None:
         check_address(issuer, "the issuer")
         self.issuer = issuer
         self.client_id = credentials.client_id

@@ -6,7 +6,7 @@
     types: [JWT]                          # the typ of their header: at+jwt, JWT, absent
     person: [oid, sub]                    # the claim that names who calls: the first of these that is there
     client: [azp, appid]                  # the same for the client
-    tokenId: optional                     # whether a token must have a jti: required, optional
+    jti: optional                         # whether a token must have one: required, optional
     organisation: {claim: tid, values: {6f1c…: police-ke}}
     roles: {claim: [resource_access, graphsvc, roles], prefix: graphsvc-}
     demanded: {ver: "2.0"}                # claims that an access token has, with their value
@@ -53,9 +53,9 @@ class _File(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     types: list[Literal["at+jwt", "JWT", "absent"]]
     organisation: _Claim = _Claim("org")
     roles: _Claim = _Claim("roles")
-    person: list[str] = ["sub"]
-    client: list[str] = ["client_id"]
-    token_id: Literal["required", "optional"] = "required"
+    person: tuple[str, ...] = ("sub",)
+    client: tuple[str, ...] = ("client_id",)
+    jti: Literal["required", "optional"] = "required"
     demanded: dict[str, Value] = {}
     refused: list[str] | None = None
     scope: str = "openid"
@@ -134,6 +134,9 @@ class Provider:
         return holds and not any(name in claims for name in self.refused)
 
 
+RFC_9068 = Provider()
+
+
 def read_provider(path: Path) -> Provider:
     """The provider that a file describes. Raises InvalidInput that says where and why."""
     try:
@@ -150,11 +153,11 @@ def read_provider(path: Path) -> Provider:
     return Provider(
         frozenset(said.algorithms),
         frozenset(one.lower() for one in said.types),
-        tuple(said.person),
-        tuple(said.client),
+        said.person,
+        said.client,
         _claim(said.organisation, path),
         _claim(said.roles, path),
-        said.token_id == "required",
+        said.jti == "required",
         said.demanded,
         _ID_TOKEN if said.refused is None else tuple(said.refused),
         said.scope,

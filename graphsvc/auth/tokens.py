@@ -22,7 +22,7 @@ from joserfc.jwk import Key
 from graphsvc.api.ports import Call
 from graphsvc.auth.dpop import Proofs
 from graphsvc.auth.keys import Keys, fits, holds
-from graphsvc.auth.providers import Claim, Provider
+from graphsvc.auth.providers import RFC_9068, Claim, Provider
 from graphsvc.model.errors import Unauthenticated
 from graphsvc.model.principals import Organisation, Principal
 
@@ -36,7 +36,6 @@ BEARER, DPOP = "bearer", "dpop"
 
 Organisations = Callable[[str], Organisation | None]
 NO_CALL = Call("", "")
-_RFC_9068 = Provider()
 
 
 class Standing(Protocol):
@@ -72,7 +71,7 @@ class Authenticator:
         audience: str,
         keys: Keys,
         organisations: Organisations,
-        provider: Provider = _RFC_9068,
+        provider: Provider = RFC_9068,
         standing: Standing | None = None,
         public_url: str = "",
     ) -> None:

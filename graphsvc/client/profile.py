@@ -24,8 +24,8 @@ from graphsvc.client.keys import load_signing_key
 from graphsvc.client.signing import ReadSigner
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
-from graphsvc.model.jwkfiles import read_jwk
 from graphsvc.model.files import write_durably
+from graphsvc.model.jwkfiles import read_jwk
 from graphsvc.model.principals import Organisation
 from graphsvc.model.yamlfiles import load_yaml
 from graphsvc_verify.canonical import parse

@@ -109,9 +109,7 @@ def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
     return child.uri, *child.auth
 
 
-def _identities(
-    settings: Settings, people: Sequence[DevelopmentClient], stack: ExitStack
-) -> tuple[Identities, Path]:
+def _identities(settings: Settings, people: Sequence[DevelopmentClient], stack: ExitStack) -> tuple[Identities, Path]:
     directory = settings.data / "dev"
     if settings.issuer:
         return identities_of(settings), directory / "clients.json"

@@ -14,6 +14,7 @@ from graphsvc.model.errors import InvalidInput
 
 SMALLEST_RSA = 2048
 """At least this many bits in an RSA key."""
+_KINDS = frozenset({"EC", "OKP", "RSA"})
 
 
 def new_jwk() -> ECKey:
@@ -38,12 +39,12 @@ def read_jwk(path: Path) -> Key:
         if said.get("alg") == "Ed25519":
             # The name of RFC 9864, which not every provider knows yet: assertions are signed under the older one.
             said["alg"] = "EdDSA"
-        key = JWKRegistry.import_key(said)
+        key = JWKRegistry.import_key(said) if said.get("kty") in _KINDS else None
     except OSError as error:
         raise InvalidInput(f"the key can't be read: {error.strerror}", code="bad_key", where=str(path)) from None
     except (JoseError, msgspec.DecodeError, ValueError, TypeError, KeyError):
         raise InvalidInput("this is no JWK", code="bad_key", where=str(path)) from None
-    if not key.is_private or not algorithm_of(key):
+    if key is None or not key.is_private or not algorithm_of(key):
         raise InvalidInput("a private key of P-256, Ed25519 or RSA is needed", code="bad_key", where=str(path))
     return key
 

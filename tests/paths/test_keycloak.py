@@ -27,7 +27,7 @@ from tests.paths.process import until, wait_ready
 
 PAGE = "docs/production.md"
 UP = "graphsvc up --data state --host 0.0.0.0 --port 8443"
-FIRST_PASSWORD, PASSWORD = "given-out-1", "her-own-2"  # noqa: S105 - of an invented person
+FIRST_PASSWORD, PASSWORD = "given-out-1", "her-own-2"
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -196,8 +195,8 @@ def test_keys_of_clients(tmp_path: Path) -> None:
 
 
 def _mode(path: Path, mode: int, folder: Path, state: Path) -> dict[str, str]:
-    os.chmod(path, mode)
+    path.chmod(mode)
     try:
         return _wrong(folder, state)
     finally:
-        os.chmod(path, 0o600)
+        path.chmod(0o600)

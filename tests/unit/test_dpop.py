@@ -22,6 +22,7 @@ from graphsvc.client import BoundCredentials, ClientCredentials, Refused
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
 from graphsvc.model.errors import TooMany, Unauthenticated
 from graphsvc.model.principals import Organisation
+from graphsvc_verify.canonical import b64u
 
 URL = "https://graph.example.org/graphql"
 KEY = ECKey.generate_key("P-256", {"kid": "mine"})
@@ -60,17 +61,17 @@ def test_good_proofs() -> None:
     _check(_proof(iat=time.time() + 20, exp=1))
 
 
-def _none() -> str:
-    head, body, _ = _proof(header={"alg": "ES256"}).split(".")
-    from graphsvc_verify.canonical import b64u
-
-    return f"{b64u(json.dumps({'typ': 'dpop+jwt', 'alg': 'none', 'jwk': _public(KEY)}).encode())}.{body}."
+def _by_hand(**header: Any) -> str:
+    """A proof whose header no library would write; its signature is of another header."""
+    _, body, signature = _proof().split(".")
+    said = {"typ": "dpop+jwt", "alg": "ES256", "jwk": _public(KEY), **header}
+    return f"{b64u(json.dumps(said).encode())}.{body}.{'' if said['alg'] == 'none' else signature}"
 
 
 BAD = {
     "an access token's type": lambda: _proof(header={"typ": "at+jwt"}),
     "no type": lambda: _proof(header={"typ": ...}),
-    "none": _none,
+    "none": lambda: _by_hand(alg="none"),
     "RSA": lambda: _proof(key=RSA, header={"alg": "RS256"}),
     "HMAC": lambda: _proof(key=OctKey.import_key(b"x" * 32), header={"alg": "HS256", "jwk": _public(KEY)}),
     "algorithm of another key": lambda: _proof(header={"alg": "ES256", "jwk": _public(ED)}),
@@ -79,7 +80,9 @@ BAD = {
     "private key": lambda: _proof(header={"jwk": KEY.as_dict(private=True)}),
     "symmetric key": lambda: _proof(header={"jwk": {"kty": "oct", "k": "eHg"}}),
     "no key": lambda: _proof(header={"jwk": ...}),
-    "key a text": lambda: _proof(header={"jwk": "mine"}),
+    "key a text": lambda: _by_hand(jwk="mine"),
+    "critical": lambda: _by_hand(crit=["b64"], b64=False),
+    "algorithm a list": lambda: _by_hand(alg=["ES256"]),
     "kid in place of a key": lambda: _proof(header={"jwk": ..., "kid": "mine"}),
     "another method": lambda: _proof(htm="GET"),
     "method in small letters": lambda: _proof(htm="post"),
