@@ -10,7 +10,6 @@ import typer
 
 from graphsvc.cli.output import write_json
 from graphsvc.cli.state import JsonFlag
-from graphsvc.upkeep.beginning import REALM, SETTINGS, Wanted, begin
 
 
 class Kind(StrEnum):
@@ -39,6 +38,8 @@ def init(
     client.jwk (the service's own key at the issuer), operator.jwk and operator.json (the operator's key and profile),
     and for Keycloak a realm to import. docs/production.md goes on from there.
     """
+    from graphsvc.upkeep.beginning import REALM, SETTINGS, Wanted, begin
+
     made = begin(folder, Wanted(url, issuer, provider.value, origin))
     settings = folder.absolute() / SETTINGS
     if json:

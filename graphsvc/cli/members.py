@@ -16,7 +16,6 @@ from graphsvc.cli.sharing import JsonFlag, ProfileOption, SignOption, sign_and_s
 from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.principals import Organisation
-from graphsvc.upkeep.beginning import keycloak_client
 from graphsvc.wire.members import UpdateOrganisation
 from graphsvc_verify.canonical import unb64u
 from graphsvc_verify.errors import VerifyError
@@ -96,6 +95,8 @@ def client(
 
     It proves who it is by its own key, and its tokens are bound to keys: no secret changes hands.
     """
+    from graphsvc.upkeep.beginning import keycloak_client
+
     try:
         said = msgspec.json.decode(public.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError):

@@ -79,7 +79,7 @@ def _follow(setup: Setup, folder: Path, variables: Mapping[str, str]) -> None:
     }
     terminal = Terminal(setup.folder, folder / "aside", variables)
     steps = parts(PAGE, around)
-    assert len(steps) > 15
+    assert len(steps) > 10
     for step in steps:
         if isinstance(step, File):
             terminal.write(step)
