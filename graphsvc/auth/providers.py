@@ -9,7 +9,7 @@
     jti: optional                         # whether a token must have one: required, optional
     organisation: {claim: tid, values: {6f1c…: police-ke}}
     roles: {claim: [resource_access, graphsvc, roles], prefix: graphsvc-}
-    demanded: {ver: "2.0"}                # claims that an access token has, with their value
+    demanded: {typ: [Bearer, DPoP]}       # claims that an access token has, with the values that each may have
     refused: [nonce, at_hash]             # claims that none has: ID tokens do
     scope: openid offline_access          # what is asked for when a person logs in
 
@@ -21,7 +21,7 @@ refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,7 +56,7 @@ class _File(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     person: tuple[str, ...] = ("sub",)
     client: tuple[str, ...] = ("client_id",)
     jti: Literal["required", "optional"] = "required"
-    demanded: dict[str, Value] = {}
+    demanded: dict[str, Value | list[Value]] = {}
     refused: list[str] | None = None
     scope: str = "openid"
 
@@ -116,7 +116,7 @@ class Provider:
     organisation: Claim = Claim(("org",))
     roles: Claim = Claim(("roles",))
     needs_id: bool = True
-    demanded: Mapping[str, Value] | None = None
+    demanded: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     refused: tuple[str, ...] = _ID_TOKEN
     scope: str = "openid"
 
@@ -128,9 +128,11 @@ class Provider:
 
     def is_access_token(self, claims: Mapping[str, Any]) -> bool:
         """Whether the claims are those of an access token, as far as this provider tells."""
-        demanded = self.demanded or {}
         # True is 1 in Python, and no 1 in a token.
-        holds = all(type(claims.get(name)) is type(value) and claims[name] == value for name, value in demanded.items())
+        holds = all(
+            any(type(claims.get(name)) is type(value) and claims[name] == value for value in values)
+            for name, values in self.demanded.items()
+        )
         return holds and not any(name in claims for name in self.refused)
 
 
@@ -158,7 +160,7 @@ def read_provider(path: Path) -> Provider:
         _claim(said.organisation, path),
         _claim(said.roles, path),
         said.jti == "required",
-        said.demanded,
+        {name: tuple(one) if isinstance(one, list) else (one,) for name, one in said.demanded.items()},
         _ID_TOKEN if said.refused is None else tuple(said.refused),
         said.scope,
     )

@@ -32,6 +32,8 @@ LONGEST = 8_192
 """At most this many characters in a token."""
 REMEMBERED = 4_096
 """At most this many verified tokens are kept until they expire."""
+_OTHER_BINDINGS = frozenset({"x5t#S256", "jwk", "jwe", "kid", "jku", "osc"})
+"""Members of ``cnf`` by which a token is bound in another way (RFC 7800, RFC 8705); others say more of the same."""
 BEARER, DPOP = "bearer", "dpop"
 
 Organisations = Callable[[str], Organisation | None]
@@ -215,9 +217,10 @@ def _thumbprint(claims: Mapping[str, Any]) -> str:
     if "cnf" not in claims:
         return ""
     bound = claims["cnf"]
-    if not isinstance(bound, dict) or set(bound) != {"jkt"} or not isinstance(bound["jkt"], str) or not bound["jkt"]:
+    thumbprint = bound.get("jkt") if isinstance(bound, dict) else None
+    if not isinstance(thumbprint, str) or not thumbprint or _OTHER_BINDINGS & set(bound):
         raise _invalid("the token is bound to a key in a way that can't be proved here (cnf)")
-    return str(bound["jkt"])
+    return thumbprint
 
 
 def check_times(claims: Mapping[str, Any], now: float) -> float:

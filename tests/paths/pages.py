@@ -41,7 +41,6 @@ NOT_RUN: Mapping[tuple[str, str], str] = MappingProxyType(
         ("docs/tutorial.md", "graphsvc demo --data demo-data --port 8443"): SERVES,
         ("docs/sharing.md", "graphsvc demo --data demo-data --port 8443"): SERVES,
         ("docs/operations.md", "graphsvc up --data state --port 8443"): SERVES,
-        ("docs/production.md", "graphsvc up --data state --host 0.0.0.0 --port 8443"): SERVES,
         ("docs/operations.md", "graphsvc rebuild --data state"):
             "wants the service to be stopped; tests/paths/test_rebuild.py runs it",
         ("docs/audit.md", "graphsvc witness --name witness.example.org --log graph.example.org/log+…+… "

@@ -23,10 +23,9 @@ from graphsvc.model.jwkfiles import read_jwk
 from tests.databases import free_port
 from tests.keycloak import Keycloak, home, keycloak
 from tests.paths.pages import File, Step, Terminal, parts
-from tests.paths.process import until, wait_ready
+from tests.paths.process import until
 
 PAGE = "docs/production.md"
-UP = "graphsvc up --data state --host 0.0.0.0 --port 8443"
 FIRST_PASSWORD, PASSWORD = "given-out-1", "her-own-2"
 
 
@@ -100,7 +99,6 @@ def _start(setup: Setup, terminal: Terminal, step: Step) -> None:
     setup.processes.append(process)
     until(lambda: _answers(setup.url) or process.poll() is not None, "the service does not start", 240)
     assert process.poll() is None, (setup.folder / "up.log").read_text()
-    wait_ready(setup.url)
 
 
 def _answers(url: str) -> bool:

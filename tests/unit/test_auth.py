@@ -124,6 +124,7 @@ BAD = {
     "cnf null": _token(_claims(cnf=None)),
     "cnf of a certificate": _token(_claims(cnf={"x5t#S256": "x"})),
     "cnf of two kinds": _token(_claims(cnf={"jkt": "x", "x5t#S256": "x"})),
+    "cnf of a key": _token(_claims(cnf={"jkt": "x", "kc-jkt-type": "DPoP"})),
     "cnf empty": _token(_claims(cnf={})),
     "an ID token's nonce": _token(_claims(nonce="n")),
     "issuer": _token(_claims(iss="https://idp/")),

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import socket
+import ssl
 import stat
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from graphsvc.auth.gate import credentials_of, provider_of
@@ -200,3 +210,42 @@ def _mode(path: Path, mode: int, folder: Path, state: Path) -> dict[str, str]:
         return _wrong(folder, state)
     finally:
         path.chmod(0o600)
+
+
+def _certificate(folder: Path, days: int) -> Path:
+    """A certificate for localhost with its key, in one file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=90)).not_valid_after(now + timedelta(days=days))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / f"{days}.pem"
+    path.write_bytes(made.sign(key, SHA256()).public_bytes(Encoding.PEM) + plain)
+    return path
+
+
+@pytest.mark.parametrize(("days", "known", "said"), [(60, True, ""), (5, True, "renew"), (60, False, "does not hold")])
+def test_the_doctor_looks_at_certificates(
+    days: int, known: bool, said: str, settled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = settled
+    path = _certificate(tmp_path, days)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            peer, _ = listening.accept()
+            with suppress(OSError), context.wrap_socket(peer, server_side=True) as tls:
+                tls.recv(1)
+            peer.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        if known:
+            monkeypatch.setenv("SSL_CERT_FILE", str(path))
+        wrong = _wrong(folder, tmp_path / "state", public_url=f"https://localhost:{listening.getsockname()[1]}")
+        thread.join()
+    assert set(wrong) == ({"own certificate"} if said else set()) and said in wrong.get("own certificate", "")

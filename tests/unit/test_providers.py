@@ -101,8 +101,8 @@ def test_one_thing_is_read_where_it_stands_and_nothing_is_guessed() -> None:
 
 
 def test_a_demanded_value_is_that_value_of_that_type() -> None:
-    provider = Provider(demanded={"ver": 1, "typ": "Bearer"})
-    assert provider.is_access_token({"ver": 1, "typ": "Bearer"})
+    provider = Provider(demanded={"ver": (1,), "typ": ("Bearer", "DPoP")})
+    assert all(provider.is_access_token({"ver": 1, "typ": typ}) for typ in ("Bearer", "DPoP"))
     for wrong in ({"ver": True}, {"ver": "1"}, {"ver": 1.0}, {}, {"ver": 1, "typ": "ID"}, {"ver": 1, "typ": None}):
         assert not provider.is_access_token({"typ": "Bearer", **wrong}), wrong
     assert not Provider(types=frozenset({ABSENT})).type("absent"), "that word in a token is no absence"
