@@ -30,7 +30,7 @@ from graphsvc.api.schema import build_schema
 from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.api.transport import transport_of
 from graphsvc.api.turns import ActTurns
-from graphsvc.auth import Authenticator, FetchedKeys, StaticKeys, Taken
+from graphsvc.auth.gate import Identities, open_gate
 from graphsvc.columns.store import Columns
 from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
@@ -123,9 +123,7 @@ def api_schema() -> strawberry.Schema:
 
 
 @contextmanager
-def run_service(
-    settings: Settings, keys: StaticKeys | FetchedKeys, issuer: str, neo4j: tuple[str, str, str]
-) -> Iterator[Service]:
+def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, str, str]) -> Iterator[Service]:
     """Open every part, follow the ledger, and yield the application; closed in the reverse order.
 
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
@@ -163,8 +161,9 @@ def run_service(
             judging,
         )
         administering = Administering(ledger, schema, witnessing)
+        gate = open_gate(settings, identities, _organisations(ledger))
         ports = Ports(
-            authenticating=Authenticator(issuer, settings.audience, keys, _organisations(ledger), _taken(settings)),
+            authenticating=gate.callers,
             asking=Asking(Means(core, opened.budget, views), witnessing),
             acting=_acting(ledger, stack, *handlers),
             registering=administering,
@@ -178,6 +177,7 @@ def run_service(
             MemberRoutes(asked, administering, membership, acts).routes(),
             CustodyRoutes(asked, custody, acts).routes(),
             UpkeepRoutes(asked, checkup).routes(),
+            gate.routes,
         )
         _tell_receivers(settings, core, stack)
         _observe(settings, transport.observed, checkup, stack)
@@ -261,11 +261,6 @@ def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stac
     graph.constrain(list(schema.kinds))
     finish(settings.data, graph)
     return graph
-
-
-def _taken(settings: Settings) -> Taken:
-    types = frozenset(settings.token_types.lower().split())
-    return Taken(frozenset(settings.token_algorithms.split()), types)
 
 
 def _witnessing(settings: Settings, ledger: Ledger, stack: ExitStack) -> Witnessing | None:

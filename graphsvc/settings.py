@@ -1,4 +1,8 @@
-"""Settings of a service process, read once from the environment and handed on; nothing reads the environment later."""
+"""Settings of a service process, read once from a file and the environment and handed on; nothing reads either later.
+
+The file, named by ``GRAPHSVC_SETTINGS``, has a line ``NAME=value`` for each setting, and comments that begin with
+``#``: a form that process managers read as well. What the environment says wins over it.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,10 @@ _OPTIONS = frozenset(("data", "host", "port"))
 _OTHERS = frozenset(("GRAPHSVC_PROFILE", "GRAPHSVC_TOKEN", "GRAPHSVC_CACHE", "GRAPHSVC_REQUIRE_TEST_DATA",
                      "GRAPHSVC_WRITE_VECTORS"))  # fmt: skip
 """Variables of clients, of the cache and of the tests: no settings of a service."""
+FILE = "GRAPHSVC_SETTINGS"
+"""Names the file of settings."""
+_FILES = frozenset(("provider", "client_key", "client_secret_file", "witnesses", "retention"))
+"""Settings that name files: in a file of settings they start at its folder."""
 _TESTS = "GRAPHSVC_TEST_"
 _FILE = "_FILE"
 _SECRETS = ("neo4j_password", "database")
@@ -40,10 +48,12 @@ _FORMS: Mapping[str, tuple[re.Pattern[str], str]] = MappingProxyType(
              "write origins of web pages, as https://app.example.org, with spaces between"),
             ("origin", r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?(?:/[\w.~-]+)*",
              "write the log's name as a URL without scheme, as graph.example.org/log"),
-            ("issuer jwks", _WEB, "write an https URL (http on loopback only), without user or password"),
+            ("issuer jwks public_url", _WEB, "write an https URL (http on loopback only), without user or password"),
             ("token_algorithms", r"(?:Ed25519|EdDSA|ES256|RS256)(?: +(?:Ed25519|EdDSA|ES256|RS256))*",
              "write some of Ed25519 EdDSA ES256 RS256, with spaces between"),
             ("token_types", r"(?:at\+jwt|JWT)(?: +(?:at\+jwt|JWT))*", "write at+jwt, JWT or both"),
+            ("revocation", r"expiry|introspection", "write expiry or introspection"),
+            ("client_id", r"[\x21-\x7e]{1,200}", "write the client's id, without spaces"),
             ("tsa s3_endpoint traces", r"https?://[^\s/@]+(?:/\S*)?", "write a URL, without user or password"),
             ("neo4j_uri", r"(?:neo4j|bolt)(?:\+s(?:sc)?)?://[^\s/@]+/?", "write a Bolt URL, as neo4j://db.example.org:7687"),
             ("neo4j_reader", r"bolt|driver", "write bolt or driver"),
@@ -77,6 +87,19 @@ class Settings:
     token_algorithms: str = "Ed25519 EdDSA ES256"  # noqa: S105 - names of algorithms
     token_types: str = "at+jwt"  # noqa: S105 - a media type
     """How access tokens may be signed, and the ``typ`` that they may have: words with spaces between."""
+    provider: str = ""
+    """File that says how the issuer writes its tokens; empty: as RFC 9068 says, with the two settings above."""
+    public_url: str = ""
+    """The service's address as callers know it, https; for proofs of possession and for logging in."""
+    client_id: str = ""
+    client_key: str = ""
+    client_secret_file: str = ""
+    """The service's own client at the issuer, with a file that holds its private key (JWK) or its secret."""
+    revocation: str = "expiry"
+    """Whether tokens end when they expire, or the issuer is asked about them as well (``introspection``)."""
+    session_idle: int = 1800
+    session_seconds: int = 28_800
+    """A person's session ends after so long without a request, and in any case."""
     neo4j_uri: str = ""
     neo4j_user: str = "neo4j"
     neo4j_password: str = ""
@@ -171,10 +194,12 @@ def read_settings(data: Path, environment: Mapping[str, str], **overrides: str |
 
     Raises InvalidInput that names the variable: one that is unknown, or whose value is not of its form.
     """
+    if named := environment.get(FILE):
+        environment = {**read_settings_file(Path(named)), **environment}
     fields = {f"{PREFIX}{name.upper()}": name for name in Settings.__annotations__ if name not in _OPTIONS}
     values: dict[str, str | int] = {}
     for variable, text in environment.items():
-        if not variable.startswith(PREFIX) or variable in _OTHERS or variable.startswith(_TESTS):
+        if not variable.startswith(PREFIX) or variable in _OTHERS or variable == FILE or variable.startswith(_TESTS):
             continue
         name = variable.removesuffix(_FILE).removeprefix(PREFIX).lower()
         if variable.endswith(_FILE) and name in _SECRETS:
@@ -200,6 +225,47 @@ def _secret(variable: str, path: Path) -> str:
         pass
     message = f"no text of at most {_SECRET_BYTES} bytes can be read from the file that this names"
     raise InvalidInput(message, code="setting", where=variable)
+
+
+def read_settings_file(path: Path) -> dict[str, str]:
+    """The variables in a file of settings. Raises InvalidInput that says which line is none, or twice there."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInput("the file of settings can't be read", code="setting", where=str(path)) from None
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not equals or not name.startswith(PREFIX) or name in found or name == FILE:
+            message = "write GRAPHSVC_NAME=value, each name once"
+            raise InvalidInput(message, code="setting", where=f"{path} line {number}")
+        if value[:1] in {"'", '"'}:
+            raise InvalidInput("write the value without quotes", code="setting", where=f"{path} line {number}")
+        is_file = value and name.removeprefix(PREFIX).lower() in _FILES
+        found[name] = str(path.parent.absolute() / value) if is_file else value
+    return found
+
+
+def check_together(settings: Settings) -> None:
+    """Raise InvalidInput where one setting needs another one, before anything starts."""
+    own = bool(settings.client_id)
+    for wanted, variable, message in (
+        (bool(settings.database) and not settings.neo4j_uri, "GRAPHSVC_NEO4J_URI",
+         "a shared database needs a shared Neo4j: name it"),
+        (settings.environment == "production" and not settings.issuer, "GRAPHSVC_ISSUER",
+         "development identities do not run in production: name the issuer of access tokens"),
+        (bool(settings.issuer) and not settings.jwks, "GRAPHSVC_JWKS", "say where the issuer's signing keys are"),
+        (settings.revocation != "expiry" and not own, "GRAPHSVC_CLIENT_ID",
+         "the issuer answers questions about tokens to a client: name the service's own"),
+        (own and not settings.client_key and not settings.client_secret_file, "GRAPHSVC_CLIENT_KEY",
+         "a client needs a key, or a secret in GRAPHSVC_CLIENT_SECRET_FILE"),
+        (own and settings.environment == "production" and not settings.public_url, "GRAPHSVC_PUBLIC_URL",
+         "people log in at this service: say under which address browsers reach it"),
+    ):  # fmt: skip
+        if wanted:
+            raise InvalidInput(message, code="setting", where=variable)
 
 
 def _value(variable: str, name: str, text: str) -> str | int:

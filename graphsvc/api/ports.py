@@ -128,11 +128,30 @@ class Registering(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What of a request, beside ``Authorization``, can tell who sends it.
+
+    ``url`` has no query; ``proofs`` are the ``DPoP`` headers; ``session`` is the session cookie's value, ``guard`` the
+    header that goes with it, ``origin`` the page that asks as the browser names it; empty where there is none.
+    """
+
+    method: str
+    url: str
+    proofs: Sequence[str] = ()
+    session: str = ""
+    guard: str = ""
+    origin: str = ""
+
+
 class Authenticating(Protocol):
     """Tells who calls."""
 
-    async def principal(self, authorization: str | None, /) -> Principal:
-        """The principal behind an ``Authorization`` header; raises Unauthenticated, or Unavailable without keys."""
+    async def principal(self, authorization: str | None, call: Call, /) -> Principal:
+        """The principal behind an ``Authorization`` header, or behind a session.
+
+        Raises Unauthenticated, or Unavailable without keys.
+        """
         ...
 
 

@@ -110,6 +110,8 @@ class Problem:
         if self.answer.status == 401:
             error = ', error="invalid_token"' if self.code == "invalid_token" else ""
             headers["www-authenticate"] = f'Bearer realm="graphsvc"{error}'
+            if self.code == "invalid_dpop_proof":
+                headers["www-authenticate"] = f'DPoP realm="graphsvc", error="{self.code}", algs="ES256 Ed25519 EdDSA"'
         retry_after = 1 if self.code == IN_FLIGHT else self.answer.retry_after
         if retry_after:
             headers["retry-after"] = str(retry_after)

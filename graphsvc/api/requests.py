@@ -13,12 +13,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from graphsvc.api.ports import Acted, Authenticating
+from graphsvc.api.ports import Acted, Authenticating, Call
 from graphsvc.api.problems import problem_response
 from graphsvc.model.errors import InvalidInput, TooLarge
 from graphsvc.model.principals import Footing, Principal
 
 PURPOSE, LEGAL_BASIS, CASE = "graphsvc-purpose", "graphsvc-legal-basis", "graphsvc-case"
+SESSION_COOKIE = "__Host-graphsvc"
+GUARD = "graphsvc-csrf"
+"""The cookie of a person's session, and the header that every request with it must have."""
 MAX_MEMBERS = 256 << 10
 """At most this many bytes in a body that is a JSON object."""
 MAX_INDEXES = 10_000
@@ -58,7 +61,20 @@ def route(method: str, path: str, handler: Handler) -> Route:
 
 async def caller(authenticating: Authenticating, request: Request) -> Principal:
     """The principal behind a request; raises Unauthenticated."""
-    return await authenticating.principal(single_header(request, "authorization") or None)
+    return await authenticating.principal(single_header(request, "authorization") or None, call_of(request))
+
+
+def call_of(request: Request) -> Call:
+    """What of a request, beside ``Authorization``, can tell who sends it."""
+    url = request.url
+    return Call(
+        method=request.method,
+        url=f"{url.scheme}://{url.netloc}{request.scope.get('raw_path', b'').decode('latin-1') or url.path}",
+        proofs=request.headers.getlist("dpop"),
+        session=request.cookies.get(SESSION_COOKIE, ""),
+        guard=request.headers.get(GUARD, ""),
+        origin=request.headers.get("origin", ""),
+    )
 
 
 def footing(request: Request) -> Footing:

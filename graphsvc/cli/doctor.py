@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,14 +13,28 @@ from graphsvc.cli.sharing import JsonFlag, ProfileOption, tell
 from graphsvc.client.profile import read_profile
 
 
-def doctor(profile: ProfileOption = None, json: JsonFlag = False) -> None:
+def doctor(
+    profile: ProfileOption = None,
+    before_start: Annotated[
+        bool, typer.Option("--before-start", help="Check what the service needs, here, without asking it.")
+    ] = False,
+    data: Annotated[Path, typer.Option("--data", help="With --before-start: the state directory.")] = Path("data"),
+    json: JsonFlag = False,
+) -> None:
     """For operators: check the running service, and say what to do about what is wrong.
 
     It checks whether the ledger takes entries and publishes them, whether Neo4j answers and the applier keeps up, what
-    is set aside and why, and the disk. The exit code is 1 when something is wrong.
+    is set aside and why, and the disk. With --before-start it checks on this machine, by the settings of the
+    environment and of the file that GRAPHSVC_SETTINGS names: settings, files and who may read them, Neo4j, issuer, its
+    keys, clocks, certificates, the disk. The exit code is 1 when something is wrong.
     """
-    with read_profile(profile).client() as client:
-        checks = client.doctor()
+    if before_start:
+        from graphsvc.upkeep.examine import examine
+
+        checks = examine(data, os.environ)
+    else:
+        with read_profile(profile).client() as client:
+            checks = client.doctor()
     well = all(one.ok for one in checks)
     if json:
         write_json({"ok": well, "checks": checks})

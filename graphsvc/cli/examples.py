@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 FOOTING = "--purpose investigation --legal-basis court-order --case KE-2026-17"
 EXAMPLES: Mapping[str, str] = MappingProxyType({
+    "init": "production --url https://graph.example.org --issuer https://login.example.org/realms/graphsvc",
     "up": "--data state --port 8443",
     "demo": "--data demo-data --port 8443",
     "submit": "sellers.csv --map sellers.yaml --sign working.pem --profile profile.json",
@@ -71,6 +72,7 @@ EXAMPLES: Mapping[str, str] = MappingProxyType({
     "group unshare": "ivory-route --submission 1204 --sign officer.pem",
     "members list": "--json",
     "members add": "harbour --kind company --jurisdiction KE --name Harbour --root-key KEY --profile operator.json",
+    "members client": "pasar --url https://graph.example.org --out pasar",
     "members update": "harbour --contact desk@harbour.example --profile operator.json",
     "members contact": "--contact trust@pasar.example --sign officer.pem",
     "members leave": "harbour --records keep --reason 'contract ended' --yes --profile operator.json",

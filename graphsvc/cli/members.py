@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from graphsvc.cli.options import grouped
@@ -80,6 +82,26 @@ def add(org: OrgArgument, *, joining: Joining, profile: ProfileOption = None, js
         typer.echo("  graphsvc keys add                       its people's keys, under its root key")
         typer.echo(f"  graphsvc policy propose {org}      its own policy file; another of its persons approves")
         typer.echo("and by the operator: issue tokens to its people at the identity provider")
+
+
+@app.command("client")
+def client(
+    name: Annotated[str, typer.Argument(help="How the client is called at Keycloak, as harbour.feed.")],
+    org: Annotated[str, typer.Option("--org", help="The member whose client it is.")],
+    role: Annotated[list[str], typer.Option("--role", help="What it may do. Repeatable.")],
+    public: Annotated[Path, typer.Option("--public", help="What keys show --use client --json prints of its key.")],
+) -> None:
+    """For operators: print a member's machine client as Keycloak imports it (kcadm.sh create clients -f FILE).
+
+    It proves who it is by its own key, and its tokens are bound to keys: no secret changes hands.
+    """
+    from graphsvc.upkeep.beginning import keycloak_client
+
+    try:
+        said = msgspec.json.decode(public.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
+        raise InvalidInput("the file can't be read, or is no JSON", code="bad_key", where=str(public)) from None
+    write_json(keycloak_client(name, org, role, said.get("publicKeySet", said)))
 
 
 @app.command("update")

@@ -84,4 +84,5 @@ def tell_service(console: Console, service: LocalService, data: Path) -> None:
     console.print(f"service     {service.url}\nidentities  {service.identity_url}\nstate       {data}")
     if service.development:
         console.print(f"tokens      graphsvc token --data {data}")
+        console.print(f"log in      {service.url}/session/login")
     console.print("[dim]Ctrl-C stops it[/dim]")

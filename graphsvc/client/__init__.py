@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphsvc.client.service import Client
     from graphsvc.client.signing import ReadSigner
     from graphsvc.client.submitted import NothingAccepted, Submitted
-    from graphsvc.client.tokens import ClientCredentials, TokenProvider, fixed_token
+    from graphsvc.client.tokens import BoundCredentials, ClientCredentials, TokenProvider, fixed_token
 
 _WHERE = {
     "answers": ("Answer",),
@@ -26,12 +26,13 @@ _WHERE = {
     "service": ("Client",),
     "signing": ("ReadSigner",),
     "submitted": ("NothingAccepted", "Submitted"),
-    "tokens": ("ClientCredentials", "TokenProvider", "fixed_token"),
+    "tokens": ("BoundCredentials", "ClientCredentials", "TokenProvider", "fixed_token"),
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
     "Answer",
+    "BoundCredentials",
     "Client",
     "ClientCredentials",
     "HpkeKey",

@@ -3,10 +3,11 @@
 ::
 
     {"url": …, "org": …, "trust": FILE, "tokenEndpoint": …, "clientId": …, "secretFile": FILE, "defaults": {…},
-     "signingKey": FILE, "signed": true | false}
+     "signingKey": FILE, "signed": true | false, "clientKey": FILE, "bound": true | false}
 
-``signed``: every question is signed with ``signingKey``, a working key of the organisation. Relative paths start at
-the profile's folder. ``GRAPHSVC_TOKEN`` replaces the client credentials.
+``signed``: every question is signed with ``signingKey``, a working key of the organisation. The client proves who it is
+by ``clientKey``, a private JWK, or else by the secret; ``bound``: its tokens are bound to a key of the process.
+Relative paths start at the profile's folder. ``GRAPHSVC_TOKEN`` replaces the client credentials.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from pathlib import Path
 
 import msgspec
 
-from graphsvc.client import Client, ClientCredentials, TokenProvider, fixed_token
+from graphsvc.client import BoundCredentials, Client, ClientCredentials, TokenProvider, fixed_token
 from graphsvc.client.keys import load_signing_key
 from graphsvc.client.signing import ReadSigner
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
+from graphsvc.model.jwkfiles import read_jwk
 from graphsvc.model.principals import Organisation
 from graphsvc.model.yamlfiles import load_yaml
 from graphsvc_verify.canonical import parse
@@ -49,6 +51,8 @@ class ProfileFile(msgspec.Struct, rename="camel", forbid_unknown_fields=True, om
     defaults: Defaults = Defaults()
     signing_key: str = ""
     signed: bool = False
+    client_key: str = ""
+    bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,18 @@ class Profile:
         """The provider of access tokens. Raises InvalidInput when there are no credentials."""
         if ready := os.environ.get("GRAPHSVC_TOKEN"):
             return fixed_token(ready)
-        if not (self.file.token_endpoint and self.file.client_id and self.file.secret_file):
-            raise InvalidInput(
-                "set GRAPHSVC_TOKEN, or tokenEndpoint, clientId and secretFile in the profile", code="no_credentials"
-            )
+        said = self.file
+        if not (said.token_endpoint and said.client_id and (said.client_key or said.secret_file)):
+            message = "set GRAPHSVC_TOKEN, or tokenEndpoint, clientId and clientKey or secretFile in the profile"
+            raise InvalidInput(message, code="no_credentials")
+        kind = BoundCredentials if said.bound else ClientCredentials
+        if said.client_key:
+            return kind(said.token_endpoint, said.client_id, key=read_jwk(self.folder / said.client_key))
         try:
             secret = (self.folder / self.file.secret_file).read_text().strip()
         except OSError as error:
             raise InvalidInput(f"the secret can't be read: {error.strerror}", code="no_credentials") from None
-        return ClientCredentials(self.file.token_endpoint, self.file.client_id, secret)
+        return kind(said.token_endpoint, said.client_id, secret)
 
 
 def read_profile(path: Path | None) -> Profile:

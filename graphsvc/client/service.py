@@ -31,7 +31,7 @@ from graphsvc.client.sending import PATIENT, Waiting, settled
 from graphsvc.client.signing import ReadSigner
 from graphsvc.client.submitted import NO_ROW, NothingAccepted, Submitted, read_submitted
 from graphsvc.client.superseding import check_superseding
-from graphsvc.client.tokens import TokenProvider
+from graphsvc.client.tokens import BoundCredentials, TokenProvider
 from graphsvc.model.drafts import RowProblem
 from graphsvc.model.principals import Footing, Organisation
 from graphsvc.wire.members import Admitted, Departed, KeyEventEntered, Member, OrganisationChange
@@ -68,6 +68,7 @@ class Client:
         signer: ReadSigner | None = None, org: str = "", heads: Path | None = None,
     ) -> None:  # fmt: skip
         self._token = token
+        self._url = base_url.rstrip("/")
         self._trust = trust
         self._signer = signer
         self._org = org or (signer.org if signer is not None else "")
@@ -325,17 +326,24 @@ class Client:
         return settled(send, send, PATIENT)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        headers = {"authorization": f"Bearer {self._token()}", **options.pop("headers", {})}
+        return self._send_with(self._token(), method, path, **options)
+
+    def _send_with(self, token: str, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Send a request with a token, and with a proof where the token is bound to a key."""
+        headers = {"authorization": f"Bearer {token}", **options.pop("headers", {})}
+        if isinstance(self._token, BoundCredentials):
+            proof = self._token.proof(method, f"{self._url}{path}", token)
+            headers |= {"authorization": f"DPoP {token}", "dpop": proof}
         return self._http.request(method, path, headers=headers, **options)
 
     def _ask(self, asked: bytes, headers: Mapping[str, str], sent: list[SignedRead]) -> httpx2.Response:
         """Send a question, signed anew each time; ``sent`` gets what the service must keep of it."""
+        token = self._token()
         if self._signer is not None:
-            token = self._token()
             more, signed = self._signer.sign(asked, token, headers)
             sent.append(signed)
-            headers = {**headers, **more, "authorization": f"Bearer {token}"}
-        return self._send("POST", "/graphql", content=asked, headers=headers)
+            headers = {**headers, **more}
+        return self._send_with(token, "POST", "/graphql", content=asked, headers=headers)
 
     @staticmethod
     def _json(response: httpx2.Response) -> dict[str, Any]:

@@ -50,6 +50,9 @@ SMALL = 32 << 10
 BOLT, DRIVER = "bolt", "driver"
 """Who reads: the client of our own, or the official driver."""
 
+ABOUT = """CALL dbms.components() YIELD name, versions WHERE name = 'Neo4j Kernel'
+RETURN versions[0], datetime().epochMillis"""
+
 T = TypeVar("T")
 
 
@@ -193,6 +196,11 @@ class Graph:
             return self._answered("RETURN true", {}) == [True]
         except GraphsvcError:
             return False
+
+    def about(self) -> tuple[str, float]:
+        """The server's version, and its clock in seconds since the epoch. Raises Unavailable."""
+        version, now = self._answered(ABOUT, {})
+        return str(version), int(now) / 1000
 
     def plan_ahead(self, statements: Sequence[str]) -> Future[None]:
         """Have the server plan these statements, one after the other; returns at once. Failures stop no other.

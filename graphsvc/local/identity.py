@@ -1,8 +1,9 @@
-"""A development identity provider: access tokens for machine clients on one machine, nothing else.
+"""A development identity provider: access tokens for machine clients and invented people, on one machine.
 
 It signs with a fresh Ed25519 key at every start, keeps its port and its clients' secrets from one start of a state
 directory to the next, so that profiles stay good, and hands out tokens (RFC 9068) for client credentials (RFC 6749
-section 4.4). It listens on loopback only and refuses to run in production.
+section 4.4), bound to a key where a proof comes with the request (RFC 9449). People log in by a page that lists them
+(:mod:`graphsvc.local.people`). It listens on loopback only and refuses to run in production.
 """
 
 from __future__ import annotations
@@ -30,10 +31,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from graphsvc.auth.dpop import read_proof
+from graphsvc.auth.ownclient import Credentials
+from graphsvc.local.people import Logins
+from graphsvc.model.errors import Unauthenticated
 from graphsvc.model.files import write_durably
 
 LIFETIME = 900
 """Seconds that a token is good for."""
+OWN = "graphsvc"
+"""The service's own client, by which people log in."""
 _MAX_FORM = 16_384
 
 
@@ -82,6 +89,8 @@ class DevelopmentIdentity:
         self._clients = {
             client.client_id: (client, known.get(client.client_id) or secrets.token_urlsafe(24)) for client in clients
         }
+        self.own_client = Credentials(OWN, secret=secrets.token_urlsafe(24))
+        self._logins = Logins(OWN, clients)
         self.clients_file = directory / "clients.json"
         self._write()
 
@@ -89,28 +98,25 @@ class DevelopmentIdentity:
         """The public key as a JWKS document."""
         return {"keys": [self._key.as_dict(private=False)]}
 
-    def token(self, client: DevelopmentClient) -> str:
-        """An access token for a client."""
-        now = int(time.time())
+    def token(self, client: DevelopmentClient, thumbprint: str = "", through: str = "") -> str:
+        """An access token for a client, bound to the key of that thumbprint; ``through`` is whom it logged in by."""
         claims: dict[str, Any] = {
-            "iss": self.issuer,
             "aud": self._audience,
             "sub": client.person,
-            "client_id": client.client_id,
+            "client_id": through or client.client_id,
             "org": client.org,
             "roles": list(client.roles),
-            "iat": now,
-            "exp": now + LIFETIME,
-            "jti": secrets.token_urlsafe(12),
+            **({"cnf": {"jkt": thumbprint}} if thumbprint else {}),
         }
-        header = {"alg": "Ed25519", "typ": "at+jwt", "kid": self._key.kid}
-        return jwt.encode(header, claims, self._key, algorithms=["Ed25519"])
+        return self._signed("at+jwt", claims)
 
     def app(self) -> Starlette:
-        """The ASGI application: ``/token``, ``/jwks`` and the two discovery documents."""
+        """The ASGI application: ``/token``, ``/authorize``, ``/revoke``, ``/jwks`` and the two discovery documents."""
         return Starlette(
             routes=[
                 Route("/token", self._token, methods=["POST"]),
+                Route("/authorize", self._logins.authorize, methods=["GET"]),
+                Route("/revoke", self._revoke, methods=["POST"]),
                 Route("/jwks", self._jwks, methods=["GET"]),
                 Route("/.well-known/openid-configuration", self._discovery, methods=["GET"]),
                 Route("/.well-known/oauth-authorization-server", self._discovery, methods=["GET"]),
@@ -121,15 +127,55 @@ class DevelopmentIdentity:
         form = await _form(request)
         if form is None:
             return _answer({"error": "invalid_request"}, 400)
-        client = self._authenticated(request, form)
+        name, secret = _presented(request, form)
+        if self._is_own(name, secret):
+            return self._for_people(form)
+        client = self._authenticated(name, secret)
         if client is None:
-            return _answer({"error": "invalid_client"}, 401, {"www-authenticate": 'Basic realm="graphsvc development"'})
+            return _answer({"error": "invalid_client"}, 401, _WHO)
         if form.get("grant_type") != "client_credentials":
             return _answer({"error": "unsupported_grant_type"}, 400)
         if form.get("audience", self._audience) != self._audience:
             return _answer({"error": "invalid_target"}, 400)
-        token = {"access_token": self.token(client), "token_type": "Bearer", "expires_in": LIFETIME}
-        return _answer(token)
+        thumbprint, kind = "", "Bearer"
+        if proofs := request.headers.getlist("dpop"):
+            try:
+                thumbprint, kind = read_proof(proofs, "POST", f"{self.issuer}/token", time.time())[1], "DPoP"
+            except Unauthenticated:
+                return _answer({"error": "invalid_dpop_proof"}, 400)
+        return _answer({"access_token": self.token(client, thumbprint), "token_type": kind, "expires_in": LIFETIME})
+
+    def _for_people(self, form: dict[str, str]) -> Response:
+        """Tokens for a person who has logged in, or is still."""
+        found = self._logins.redeem(form)
+        if found is None or not isinstance(found.person, DevelopmentClient):
+            return _answer({"error": "invalid_grant"}, 400)
+        person = found.person
+        identity = {"aud": OWN, "sub": person.person, **({"nonce": found.nonce} if found.nonce else {})}
+        return _answer(
+            {
+                "access_token": self.token(person, through=OWN),
+                "token_type": "Bearer",
+                "expires_in": LIFETIME,
+                "refresh_token": found.refresh,
+                "id_token": self._signed("JWT", identity),
+            }
+        )
+
+    async def _revoke(self, request: Request) -> Response:
+        form = await _form(request)
+        if form is None:
+            return _answer({"error": "invalid_request"}, 400)
+        if not self._is_own(*_presented(request, form)):
+            return _answer({"error": "invalid_client"}, 401, _WHO)
+        self._logins.forget(form.get("token", ""))
+        return _answer({})
+
+    def _signed(self, typ: str, claims: dict[str, Any]) -> str:
+        now = int(time.time())
+        ends = {"iss": self.issuer, "iat": now, "exp": now + LIFETIME, "jti": secrets.token_urlsafe(12)}
+        header = {"alg": "Ed25519", "typ": typ, "kid": self._key.kid}
+        return jwt.encode(header, {**ends, **claims}, self._key, algorithms=["Ed25519"])
 
     async def _jwks(self, request: Request) -> Response:
         return _answer(self.jwks())
@@ -140,25 +186,24 @@ class DevelopmentIdentity:
                 "issuer": self.issuer,
                 "token_endpoint": f"{self.issuer}/token",
                 "jwks_uri": f"{self.issuer}/jwks",
-                "grant_types_supported": ["client_credentials"],
-                "response_types_supported": [],
+                "authorization_endpoint": f"{self.issuer}/authorize",
+                "revocation_endpoint": f"{self.issuer}/revoke",
+                "grant_types_supported": ["client_credentials", "authorization_code", "refresh_token"],
+                "response_types_supported": ["code"],
+                "code_challenge_methods_supported": ["S256"],
+                "dpop_signing_alg_values_supported": ["ES256", "Ed25519", "EdDSA"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["Ed25519"],
                 "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             }
         )
 
-    def _authenticated(self, request: Request, form: dict[str, str]) -> DevelopmentClient | None:
-        name, secret = form.get("client_id", ""), form.get("client_secret", "")
-        header = request.headers.get("authorization", "")
-        if header[:6].lower() == "basic ":
-            try:
-                decoded = b64decode(header[6:], validate=True).decode()
-            except ValueError:
-                return None
-            name, _, secret = (unquote_plus(part) for part in decoded.partition(":"))
+    def _authenticated(self, name: str, secret: str) -> DevelopmentClient | None:
         client, expected = self._clients.get(name, (None, secrets.token_urlsafe(24)))
         return client if hmac.compare_digest(secret.encode(), expected.encode()) else None
+
+    def _is_own(self, name: str, secret: str) -> bool:
+        return name == OWN and hmac.compare_digest(secret.encode(), self.own_client.secret.encode())
 
     def _write(self) -> None:
         clients = [
@@ -225,6 +270,21 @@ def listen(environment: str, port: int) -> IdentityServer:
         return IdentityServer(environment, port=port)
     except OSError:
         return IdentityServer(environment)
+
+
+_WHO = {"www-authenticate": 'Basic realm="graphsvc development"'}
+
+
+def _presented(request: Request, form: dict[str, str]) -> tuple[str, str]:
+    """The client's id and secret that come with a request, empty where they don't."""
+    header = request.headers.get("authorization", "")
+    if header[:6].lower() != "basic ":
+        return form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        name, _, secret = b64decode(header[6:], validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return unquote_plus(name), unquote_plus(secret)
 
 
 async def _form(request: Request) -> dict[str, str] | None:

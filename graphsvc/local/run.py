@@ -16,7 +16,8 @@ from graphsvc.api.connections import bounds_of
 from graphsvc.api.descriptors import room_for_connections
 from graphsvc.api.serving import serve
 from graphsvc.app import Service, run_service
-from graphsvc.auth import FetchedKeys, StaticKeys
+from graphsvc.auth import StaticKeys
+from graphsvc.auth.gate import Identities, identities_of
 from graphsvc.ledger.lock import lock_directory
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, listen, read_kept
 from graphsvc.local.neo4j import Neo4jChild, stop_left_over
@@ -25,7 +26,7 @@ from graphsvc.local.supervisor import Supervisor
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.files import write_durably
 from graphsvc.projection.rebuild import NEXT, finish
-from graphsvc.settings import Settings, read_settings
+from graphsvc.settings import Settings, check_together, read_settings
 from graphsvc.upkeep.logs import log_as
 
 OPERATOR_CLIENT = DevelopmentClient("operator.operator", "operator", "operator", ("operator",))
@@ -59,7 +60,7 @@ def run_local(
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = read_settings(data.resolve(), os.environ, host=host)
-    _check_together(settings)
+    check_together(settings)
     log_as(settings.log_form)
     settings = replace(settings, port=_last_port(settings) if port is None else port)
     bounds = bounds_of(settings, room_for_connections())
@@ -71,14 +72,14 @@ def run_local(
         stop_left_over(settings.data / f"neo4j{NEXT}")
         finish(settings.data)
         renew(settings)
+        identities, clients_file = _identities(settings, people, stack)
         neo4j = _neo4j(settings, stack)
-        identity_url, keys, clients_file = _identities(settings, people, stack)
-        service = stack.enter_context(run_service(settings, keys, identity_url, neo4j))
+        service = stack.enter_context(run_service(settings, identities, neo4j))
         url = stack.enter_context(serve(service.app, settings, bounds))
         if own := not settings.issuer:
             write_durably(settings.data / "dev" / "port", url.rpartition(":")[2].encode())
         log_vkey = service.ledger.log_vkey
-        yield LocalService(url, identity_url, clients_file, settings.origin, log_vkey, settings.data, service, own)
+        yield LocalService(url, identities.issuer, clients_file, settings.origin, log_vkey, settings.data, service, own)
 
 
 def until_stopped() -> None:
@@ -100,19 +101,6 @@ def _last_port(settings: Settings) -> int:
     return int(said) if kept else settings.port
 
 
-def _check_together(settings: Settings) -> None:
-    """Raise InvalidInput where one setting needs another one, before anything starts."""
-    for wanted, variable, message in (
-        (bool(settings.database) and not settings.neo4j_uri, "GRAPHSVC_NEO4J_URI",
-         "a shared database needs a shared Neo4j: name it"),
-        (settings.environment == "production" and not settings.issuer, "GRAPHSVC_ISSUER",
-         "development identities do not run in production: name the issuer of access tokens"),
-        (bool(settings.issuer) and not settings.jwks, "GRAPHSVC_JWKS", "say where the issuer's signing keys are"),
-    ):  # fmt: skip
-        if wanted:
-            raise InvalidInput(message, code="setting", where=variable)
-
-
 def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
     if settings.neo4j_uri:
         return settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password
@@ -123,19 +111,18 @@ def _neo4j(settings: Settings, stack: ExitStack) -> tuple[str, str, str]:
     return child.uri, *child.auth
 
 
-def _identities(
-    settings: Settings, people: Sequence[DevelopmentClient], stack: ExitStack
-) -> tuple[str, StaticKeys | FetchedKeys, Path]:
+def _identities(settings: Settings, people: Sequence[DevelopmentClient], stack: ExitStack) -> tuple[Identities, Path]:
     directory = settings.data / "dev"
     if settings.issuer:
-        return settings.issuer, FetchedKeys(settings.jwks), directory / "clients.json"
+        return identities_of(settings), directory / "clients.json"
     kept = read_kept(directory)
     server = listen(settings.environment, kept.port)
     clients = [OPERATOR_CLIENT, *_people(directory / "people.json", people)]
     identity = DevelopmentIdentity(server.url, settings.audience, directory, clients, kept)
     server.start(identity)
     stack.callback(server.stop)
-    return server.url, StaticKeys(identity.jwks()), identity.clients_file
+    known = Identities(server.url, StaticKeys(identity.jwks()), credentials=identity.own_client)
+    return known, identity.clients_file
 
 
 def _people(path: Path, people: Sequence[DevelopmentClient]) -> list[DevelopmentClient]:

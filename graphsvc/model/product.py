@@ -1,4 +1,4 @@
-"""Where the product's own data lies: ``schema`` and ``policies``."""
+"""Where the product's own data lies: ``schema``, ``policies`` and ``identity``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def product_data(name: str, package: Path = PACKAGE) -> Path:
-    """The folder ``schema`` or ``policies`` of this version: inside the package when installed, else beside it.
+    """The folder ``schema``, ``policies`` or ``identity`` of this version: in the package when installed, else beside.
 
     The package is searched first: other distributions lie beside an installed one, and may have a folder of that name.
     """

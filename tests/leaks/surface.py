@@ -231,6 +231,10 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
         Request("POST", "/v1/evidence", "police-ke.investigator", {"content": orjson.dumps(asked)})
         for asked in ({}, {"indexes": [at.own]}, {"indexes": [at.secret]}, {"indexes": [at.none]})
     ],
+    ("GET", "/session"): Untouched("says to a person who is logged in; reads no record"),
+    ("GET", "/session/login"): Untouched("sends a browser to the identity provider; reads no record"),
+    ("GET", "/session/callback"): Untouched("begins a person's session; reads no record"),
+    ("POST", "/session/logout"): Untouched("ends a person's session; reads no record"),
     ("GET", "/log/checkpoint"): Untouched("public by design: the log's head"),
     ("GET", "/log/tile/{path:path}"): Untouched("public by design: types, times and size classes of sealed entries"),
     ("GET", "/log/object/{digest}"): Untouched("public by design: sealed parts by digest"),

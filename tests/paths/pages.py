@@ -30,6 +30,8 @@ FOLLOWED = (
     "docs/client-files.md", "docs/operations.md", "importers/README.md", "policies/README.md", "verifier/README.md",
 )  # fmt: skip
 """The pages that tests/paths/test_pages.py follows."""
+WITH_KEYCLOAK = ("docs/production.md",)
+"""Those that tests/paths/test_keycloak.py follows."""
 SERVES = "serves until it is stopped; the pages are followed at such a service"
 NOT_RUN: Mapping[tuple[str, str], str] = MappingProxyType(
     {
@@ -155,6 +157,16 @@ class Terminal:
         self._where.write_text(str(folder))
         commands = put_commands(aside)
         self._variables = {**commands, **variables, "PATH": commands["PATH"], "COLUMNS": "200"}
+
+    @property
+    def state(self) -> Path:
+        """A script that sets what earlier commands left in the shell."""
+        return self._state
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment that it began with."""
+        return self._variables
 
     @property
     def folder(self) -> Path:

@@ -16,7 +16,7 @@ from graphsvc.client.profile import ProfileFile
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.settings import PREFIX, Settings
 from importers.mapping import load_mapping
-from tests.paths.pages import FENCE, FOLLOWED, NOT_RUN, fences
+from tests.paths.pages import FENCE, FOLLOWED, NOT_RUN, WITH_KEYCLOAK, fences
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -32,7 +32,7 @@ PAGES = sorted(
 NOW = [page for page in PAGES if "adr" not in page.parts and page.name != "CHANGELOG.md"]
 """Pages that say what holds now; decisions and changes say what held when they were written."""
 CLIENTS_VARIABLES = frozenset(
-    f"GRAPHSVC_{name}" for name in ("PROFILE", "TOKEN", "CACHE", "KILLS", "SEED", "TEST_DATA")
+    f"GRAPHSVC_{name}" for name in ("PROFILE", "SETTINGS", "TOKEN", "CACHE", "KILLS", "SEED", "TEST_DATA")
 )
 OTHERS_OPTIONS = frozenset(("--help", "--require-hashes"))
 WIDTH = 130
@@ -125,7 +125,8 @@ def test_every_command_of_a_page_runs_in_a_test_or_is_listed_with_the_reason(pag
     """A page of the list of followed ones is run whole by tests/paths/test_pages.py, less what is listed."""
     name = str(page.relative_to(ROOT))
     commands = [fence for fence in fences(page.read_text()) if fence.is_command]
-    assert not [one.first for one in commands if name not in FOLLOWED and (name, one.first) not in NOT_RUN]
+    followed = name in (*FOLLOWED, *WITH_KEYCLOAK)
+    assert not [one.first for one in commands if not followed and (name, one.first) not in NOT_RUN]
     listed = {first for other, first in NOT_RUN if other == name}
     assert listed <= {one.first for one in commands}, "the list names what is there"
     kinds = {one.kind: one.first for one in commands if (name, one.first) not in NOT_RUN and one.kind != "sh"}

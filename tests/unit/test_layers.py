@@ -28,8 +28,8 @@ ARROWS: dict[str, set[str]] = {
     # What travels over HTTP, and nothing of what it means.
     "wire": {"model"},
     "settings": {"model"},
-    "auth": {"model"},
     "api": {"model", "settings", "wire"},
+    "auth": {"api", "model", "settings", "wire"},
     # The paths, and the powers over records, rules and members.
     "acts": {"ledger", "model", "wire"},
     "answers": PARTS | {"anchoring", "api", "columns", "core", "detect", "projection", "wire"},
@@ -41,7 +41,9 @@ ARROWS: dict[str, set[str]] = {
         *("api", "core", "importers", "ledger", "lifecycle", "model", "policy", "rulebooks", "settings"),
         *("sharing", "wire"),
     },
-    "upkeep": {"anchoring", "api", "graph", "ledger", "lifecycle", "model", "projection", "settings", "wire"},
+    "upkeep": {
+        *("anchoring", "api", "auth", "graph", "ledger", "lifecycle", "model", "projection", "settings", "wire"),
+    },
     "webhooks": {"ledger", "model", "projection"},
     "members": {
         *("acts", "anchoring", "api", "core", "ledger", "lifecycle", "model", "sharing", "wire"),
@@ -125,7 +127,7 @@ def test_a_circle_would_be_seen() -> None:
 
 def test_the_root_of_the_package_holds_what_puts_it_together() -> None:
     files = {path.stem for path in (ROOT / "graphsvc").glob("*.py")}
-    assert files == {"__init__", "__main__", "app", "auth", "core", "settings"}
+    assert files == {"__init__", "__main__", "app", "core", "settings"}
 
 
 def test_the_verifier_stands_alone() -> None:
