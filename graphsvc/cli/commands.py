@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 COMMANDS = (
-    Entry("init", "init", "init", 
+    Entry("init", "init", "init",
           "Write the settings of a service in production, with comments, and the keys of its clients."),
     Entry("up", "run", "up",
           "Run everything on this machine: service, Neo4j and development identities, until Ctrl-C."),

@@ -72,7 +72,7 @@ EXAMPLES: Mapping[str, str] = MappingProxyType({
     "group unshare": "ivory-route --submission 1204 --sign officer.pem",
     "members list": "--json",
     "members add": "harbour --kind company --jurisdiction KE --name Harbour --root-key KEY --profile operator.json",
-    "members client": "pasar --url https://graph.example.org --out pasar",
+    "members client": "harbour.feed --org harbour --role submitter --public harbour-feed.json",
     "members update": "harbour --contact desk@harbour.example --profile operator.json",
     "members contact": "--contact trust@pasar.example --sign officer.pem",
     "members leave": "harbour --records keep --reason 'contract ended' --yes --profile operator.json",

@@ -18,6 +18,7 @@ import msgspec
 
 from graphsvc.detect.explain import power_of_ten
 from graphsvc.detect.tags import FARM
+from graphsvc.graph.sieve import ALL
 from graphsvc.model.errors import Denied, InvalidQuery, NotFound
 from graphsvc.model.hints import hint
 from graphsvc.rings import store
@@ -238,7 +239,7 @@ class RingsView:
 
     async def entities(self, ids: Sequence[int], world: str) -> list[EntityFacts]:
         """Facts of entities in a world, where they may be seen."""
-        return await self._core.reader.entities(self._scope, ids, self.reading.now, None, world) if ids else []
+        return await self._core.reader.entities(self._scope, ids, self.reading.now, ALL, world) if ids else []
 
     def handles(self, facts: Sequence[EntityFacts]) -> list[str]:
         """Handles of entities, whose records are noted as shown."""
