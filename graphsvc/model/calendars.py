@@ -31,7 +31,8 @@ _YEAR = rf"({_SAID}\s*)?(\d{{4}})(\s*{_SAID})?"
 
 
 def _folded(word: str) -> str:
-    return unicodedata.normalize("NFKC", word).casefold().rstrip(".")
+    # Turkish has two letters i: in capitals, and where a keyboard has but one, either may stand for the other.
+    return unicodedata.normalize("NFKC", word).casefold().replace("ı", "i").rstrip(".")
 
 
 MONTHS: Mapping[str, int] = MappingProxyType(

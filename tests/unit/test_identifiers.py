@@ -247,6 +247,7 @@ def test_a_month_s_name_is_as_good_as_its_number(year: int, month: int, day: int
         f"{name} {day}, {year}",
         f"{day:02d}-{name}-{year}",
         f"{day} {name.upper()}. {year}",
+        f"{day} {name.replace('ı', 'i')} {year}",
     ):
         assert clean("date", form) == written
     assert clean("date", f"{year}年{month}月{day}日") == f"{year:04d}-{month:02d}-{day:02d}"
