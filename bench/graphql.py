@@ -120,9 +120,18 @@ def ours(nodes: int, edges: int) -> Ask:
 def plain(nodes: int, edges: int) -> Ask:
     """The same by strawberry as it comes, encoded by orjson."""
     found = Network(
-        entities=[Entity(strawberry.ID(handle(n)), "Account", f"account:shopee:u{n}", n % 7) for n in range(nodes)],
+        entities=[
+            Entity(handle=strawberry.ID(handle(n)), kind="Account", key=f"account:shopee:u{n}", record_count=n % 7)
+            for n in range(nodes)
+        ],
         links=[
-            Link("USES", strawberry.ID(handle(n % nodes)), strawberry.ID(handle(n * 7 % nodes)), since(n), n % 5)
+            Link(
+                kind="USES",
+                source=strawberry.ID(handle(n % nodes)),
+                target=strawberry.ID(handle(n * 7 % nodes)),
+                since=since(n),
+                claim_count=n % 5,
+            )
             for n in range(edges)
         ],
         truncated=False,
