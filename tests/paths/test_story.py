@@ -56,7 +56,7 @@ def rows(tmp_path: Path) -> Outgoing:
 
 def test_the_demo_tells_its_story_and_ends_well(demo_data: Path) -> None:
     score = json.loads(demo_data.with_suffix(".json").read_text())
-    assert score["held"] and [len(step["checks"]) > 0 for step in score["steps"]] == [True] * 11
+    assert score["held"] and [len(step["checks"]) > 0 for step in score["steps"]] == [True] * 12
     assert all(check["held"] for step in score["steps"] for check in step["checks"])
     error = said(run("demo", "--once", "--json", "--data", demo_data), 2)["error"]
     assert error["code"] == "exists", "a demo is never told over another's state"
