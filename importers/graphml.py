@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from graphsvc.model.drafts import Draft, DraftLink, Observed, RowProblem, Superseded
 from graphsvc.model.errors import InvalidInput, TooLarge
-from graphsvc.model.exported import CLAIMS_ATTRIBUTE, CLAIMS_BETWEEN, STATEMENT
+from graphsvc.model.exported import CLAIMS_ATTRIBUTE, CLAIMS_BETWEEN, GRAPH_STAMP
 from importers.documents import RecordImporter, broken, encoded, read_whole
 from importers.exported import attributes_of, entity_of, handling_of
 from importers.formats import HEAD, Format, Importer, Salt
@@ -137,7 +137,7 @@ def _open(mapping: Mapping | None, body: BinaryIO) -> Importer:
     if mapping is None:
         head = body.read(HEAD)
         body.seek(0)
-        if STATEMENT.encode() not in head:
+        if f'"{GRAPH_STAMP}viewer"'.encode() not in head:
             message = "a file in GraphML needs a mapping, unless it is an export of graphsvc"
             raise InvalidInput(message, code="mapping_missing", where="mapping")
         return RecordImporter(_make)

@@ -16,7 +16,7 @@ from graphsvc.exchange.content import Content, Losses
 from graphsvc.exchange.stamp import spelled
 from graphsvc.model.exported import CLAIMS_ATTRIBUTE as ATTRIBUTE
 from graphsvc.model.exported import CLAIMS_BETWEEN as BETWEEN
-from graphsvc.model.exported import STATEMENT
+from graphsvc.model.exported import GRAPH_STAMP
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 can't hold."""
@@ -27,8 +27,7 @@ def write_graphml(content: Content, losses: Losses) -> bytes:
     import networkx as nx
 
     graph = _graph(content, losses)
-    graph.graph.update({f"stamp.{name}": plain(value, losses) for name, value in content.stamp.lines()})
-    graph.graph["kind"] = STATEMENT
+    graph.graph.update({f"{GRAPH_STAMP}{name}": plain(value, losses) for name, value in content.stamp.lines()})
     file = io.BytesIO()
     nx.write_graphml_xml(graph, file)
     return file.getvalue()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 STATEMENT = "graphsvc export"
-"""What a stamp's text begins with, and the kind of a GraphML graph."""
+"""What a stamp's text begins with."""
+GRAPH_STAMP = "stamp."
+"""Before the names of a GraphML graph's data; their keys stand at its beginning, whatever its size."""
 ALSO = "also."
 """Before the name of an attribute that has one value: what other records say of it. It is for people."""
 STIX_EXTENSION = "extension-definition--59f88f7b-a37d-4900-829a-5f5c43676e88"

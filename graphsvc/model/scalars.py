@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from graphsvc.model.calendars import written_out
@@ -204,7 +205,11 @@ def day(value: Any) -> str:
 
     Day first in digits is refused.
     """
-    raw = fold(as_text(value))
+    return _day(fold(as_text(value)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _day(raw: str) -> str:
     match = _COMPACT_DATE.fullmatch(raw) or _DATE.fullmatch(raw) or _DATE.fullmatch(written_out(raw))
     if match is None:
         raise ValueProblem("invalid_date", "write the date as YYYY-MM-DD, so that day and month can't be confused")
@@ -225,10 +230,14 @@ def moment(value: Any) -> str:
     The year comes first; the rest is read as Excel and databases write it. A time without offset from UTC is refused:
     guessing one would move a night's advert to another day.
     """
-    raw = fold(as_text(value))
+    return _moment(fold(as_text(value)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _moment(raw: str) -> str:
     match = _TIME.fullmatch(raw) or _TIME.fullmatch(written_out(raw))
     if match is None:
-        whole = day(raw)
+        whole = _day(raw)
         if len(whole) != 10:
             raise ValueProblem("invalid_time", "write the time as 2025-03-01T22:14:00+08:00, or the whole date")
         return whole

@@ -16,6 +16,7 @@ from python_calamine import CalamineWorkbook
 
 from graphsvc.exchange.forms import FORMS
 from graphsvc.exchange.stamp import strictest, strictest_pap
+from graphsvc.model.errors import InvalidInput
 from graphsvc.model.exported import CLAIMS_HEAD, STIX_EXTENSION
 from graphsvc.model.keyparts import owner_of, parts_of
 from graphsvc.model.labels import Handling
@@ -38,6 +39,7 @@ def test_every_key_can_be_said_again() -> None:
             seen.add((kind, org, again))
     assert len(seen) >= 2 * len({*keys()}) - 6
     assert parts_of(SCHEMA, "Phone", "phone:e164:nonsense", "pasar") is None
+    assert parts_of(SCHEMA, "Email", "email:address:Li@Example.com", "pasar") is None, "it would make another key"
     assert parts_of(SCHEMA, "Nothing", "nothing:x:y", "pasar") is None
 
 
@@ -136,6 +138,7 @@ def test_networkx_reads_graphs(name: str, read: object) -> None:
     graph = read(io.BytesIO(data))  # type: ignore[operator]
     assert set(graph.nodes) == set(content.nodes) and graph.number_of_edges() == len(content.links)
     assert sorted(said["kind"] for _, _, said in graph.edges(data=True)) == sorted(link.kind for link in content.links)
+    assert name == "gexf" or b'"stamp.viewer"' in data[:4_000], "by which the importer knows it, however large it is"
     account = next(said for _, said in graph.nodes(data=True) if said.get("attribute.displayName"))
     assert account["attribute.displayName"] == AWKWARD[0] and account["attribute.also.displayName"] == "Somebody"
     assert losses["which record says which attribute of an entity, its grading, origin, times and expiry"] > 30
@@ -232,3 +235,36 @@ def test_the_strictest_codes() -> None:
 def _xlsx_texts(data: bytes) -> list[str]:
     book = CalamineWorkbook.from_filelike(io.BytesIO(data))
     return [str(cell) for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python() for cell in row]
+
+
+# Read back, what somebody has changed on the way
+
+
+def test_lines_in_another_order_and_cut_short() -> None:
+    content = everything()
+    lines = exported(content, "csv")[0].split(b"\r\n")
+    first = next(n for n, line in enumerate(lines) if line.startswith(b"claim,")) + 1
+    whole = b"\r\n".join([*lines[:first], *reversed([line for line in lines[first:] if b"line" not in line]), b""])
+    drafts, problems, _ = read_back(whole, "x.csv")
+    assert {problem.code for problem in problems} <= {"bad_csv", "row_width"}, "only the cell with a line break was cut"
+    assert graph_of(drafts)[0] <= expected(content)[0] and len(graph_of(drafts)[0]) > 40
+    for cut in (len(whole) // 3, len(whole) // 2, len(whole) - 40):
+        drafts, problems, _ = read_back(whole[:cut], "x.csv")
+        assert {problem.code for problem in problems} <= {"row_width", "bad_csv"}
+        assert graph_of(drafts)[0] <= expected(content)[0], "what is cut off makes nothing new"
+
+
+@pytest.mark.parametrize("name", ["stix", "misp", "case", "graphml"])
+def test_a_file_cut_short_is_refused(name: str) -> None:
+    data, _ = exported(everything(), name)
+    with pytest.raises(InvalidInput) as caught:
+        read_back(data[: len(data) * 2 // 3], f"x{FORMS[name].ending}")
+    assert caught.value.code == "bad_document"
+
+
+def test_words_that_are_no_key_make_no_entity() -> None:
+    data, _ = exported(everything(), "ftm")
+    broken = data.replace(b"graphsvc-identifier:{", b"graphsvc-identifier:[{")
+    drafts, problems, losses = read_back(broken, "x.ftm.json")
+    assert not drafts and not problems
+    assert losses["an entity whose key is withheld, or its link"] > 50
