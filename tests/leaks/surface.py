@@ -122,9 +122,11 @@ def _common(seen: Seen) -> Iterator[Arguments]:
 
 
 def _search_names(seen: Seen) -> Iterator[Arguments]:
-    yield {"text": "person 1"}
-    yield {"text": "subsc", "beginning": True, "first": 2, "kinds": ["Phone"]}
-    yield {"text": "user", "owners": ["pasar", "tide", "police-ke"], "during": _WINDOW, "grading": _LEAST}
+    # Names span all worlds. What fills up submissions of the police has other numbers in each twin, 0 and 1.
+    others = ["customs-cn", "pasar", "swiftline", "tide"]
+    yield {"text": "person 2"}
+    yield {"text": "subsc", "beginning": True, "first": 2, "kinds": ["Phone"], "owners": others}
+    yield {"text": "user", "owners": ["pasar", "tide"], "during": _WINDOW, "grading": _LEAST}
 
 
 def _match(seen: Seen) -> Iterator[Arguments]:
