@@ -36,8 +36,8 @@ LINKS = [("USES", 1, 0), ("USES", 1, 2)]
 FREE, LADEN = "phone:x:free", "phone:x:laden"
 GRADED = Sieve(("", "admiralty B 2"))
 SOME = Sieve(GRADED.grades, ["USES"], During("2020-01-01T00:00:00Z", None, True))
-NO_TRAVERSAL = {"labels"}
-"""Reads that start from no entity and no record: of all labels, for deciding on them."""
+NO_TRAVERSAL = {"labels", "entities_of"}
+"""What starts from no entity and no record: all labels, for deciding on them; and a part of other reads."""
 
 WIDER = {"timeline", "common"}
 """Reads in modules of their own."""
