@@ -171,10 +171,10 @@ def median_ms(ask: Callable[[], int], times: int) -> float:
 def compare(graph: Graph, driver: Driver, world: World, times: int, rounds: int) -> dict[str, float]:
     """The figures, each ratio the median over rounds in which both sides take turns."""
     texts = choose(world, driver, times)
-    loop, reader, scope = asyncio.new_event_loop(), Reader(graph), world.scope
+    runner, reader, scope = asyncio.Runner(), Reader(graph), world.scope
 
     def ours(text: str) -> int:
-        return len(loop.run_until_complete(named(reader, scope, sought(text, False), FIRST)).entities)
+        return len(runner.run(named(reader, scope, sought(text, False), FIRST)).entities)
 
     def each(ask: Callable[[str], int], asked: Sequence[str]) -> float:
         left = iter(asked)
@@ -188,7 +188,7 @@ def compare(graph: Graph, driver: Driver, world: World, times: int, rounds: int)
         mine.append(each(ours, texts))
         plain.append(each(ours, [PLAIN] * times))
         busy.append(each(ours, [BUSY] * times))
-    loop.close()
+    runner.close()
     return {
         "search_p50_ratio_to_raw": round(statistics.median(a / b for a, b in zip(mine, raw, strict=True)), 2),
         "search_hidden_ratio": round(statistics.median(a / b for a, b in zip(busy, plain, strict=True)), 2),
