@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -181,3 +182,5 @@ def test_who_the_server_is_matters_as_the_url_says(
             assert run(ask(graph, LARGE, n=50_000))[1] == "end"
         finally:
             graph.close()
+        # What a loop that has ended left open would warn here, and warnings are errors.
+        gc.collect()

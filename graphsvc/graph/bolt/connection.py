@@ -130,7 +130,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and self.usable:
             self._given_up = True
             self._transport.write(_GOODBYE)
-            self._transport.close()
+            if self._transport.get_extra_info("ssl_object") is None:
+                self._transport.close()
+            else:
+                # To end TLS in order would wait for the server, longer than a loop that ends does.
+                self._transport.abort()
 
     async def _log_on(self, auth: tuple[str, str]) -> None:
         hello: dict[str, object] = {"user_agent": "graphsvc", "bolt_agent": {"product": "graphsvc"}}
