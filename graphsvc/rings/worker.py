@@ -12,6 +12,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from graphsvc_verify.meaning import read_facts
 
 ATTEMPTS = 5
 """So often a search is begun anew where access rules change under it, or its process dies."""
+FAULTS = 3
+"""A search that failed so often for a reason that nobody foresaw ends as failed: it must not wait for ever."""
 PAUSE = 5.0
 """Seconds between two tries where the service lacks something."""
 STOP_SECONDS = 10.0
@@ -75,6 +78,7 @@ class RingWorker:
         self._child: Child | None = None
         self._asked: Future[list[str]] | None = None
         self._last: dict[str, float] = {}
+        self._faults: Counter[str] = Counter()
 
     def start(self) -> None:
         """Begin, also after a stop; searches that an earlier end cut off come first."""
@@ -118,8 +122,8 @@ class RingWorker:
                 busy = asyncio.run(self._next())
             except Exception as error:  # nothing is lost: what waits is in the ledger
                 _log.error("searches for rings stopped, will try again: %s", type(error).__name__)
-                busy = False
                 self._stop.wait(PAUSE)
+                busy = True
             if not busy:
                 self._wake.wait(PAUSE * 12)
 
@@ -136,6 +140,11 @@ class RingWorker:
             await self._search(run)
         except _Stopped:
             pass
+        except Exception:
+            self._faults[run.id] += 1
+            if self._faults[run.id] < FAULTS:
+                raise
+            self._fail(run, "fault")
         finally:
             self._now = ("", "")
         return True

@@ -16,6 +16,7 @@ from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means, Reading
 from graphsvc.answers.rendering import Shapes
 from graphsvc.columns.store import Columns
+from graphsvc.core import Core
 from graphsvc.graph import common, named, queries, read, timeline
 from graphsvc.graph.facts import IDENTIFIED, Shuffle
 from graphsvc.model.errors import InvalidQuery
@@ -230,6 +231,11 @@ def ring_over_what_may_not_be_analysed(patch: Patch) -> None:
 
     patch.setattr(Columns, "select", select)
     knowing_all_labels(patch)
+    # A search that is kept makes its scope itself.
+    known = Core.scope
+    patch.setattr(
+        Core, "scope", lambda self, *what, **how: replace(known(self, *what, **how), labels=self.applier.labels)
+    )
 
 
 def submissions_of_everybody(patch: Patch) -> None:

@@ -383,6 +383,20 @@ def test_a_search_whose_process_dies_says_so_and_the_next_one_is_carried_out(
     assert world.search().state == "done"
 
 
+def test_a_search_with_a_fault_ends_and_the_next_one_is_carried_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: Any) -> None:
+        raise KeyError("a person's name")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(working, "take_apart", faulty)
+        patch.setattr(working, "PAUSE", 0.1)
+        run = wait_for(world.client, world.ask_for()["id"], 60, FOOTING)
+    assert (run.state, run.why) == ("failed", "fault")
+    assert world.search().state == "done"
+
+
 def test_who_has_no_key_for_it_starts_no_search(world: World) -> None:
     with pytest.raises(Refused) as caught:
         world.members.act("police-ke.investigator", "detect-rings", "rings", dict(ON))
