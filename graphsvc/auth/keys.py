@@ -83,19 +83,28 @@ class FetchedKeys:
     async def _unknown(self, kid: str) -> Key | None:
         """A key that is not at hand: new, or made up. Only a fetch that began later than the question tells."""
         asked = time.monotonic()
-        if self._running is not None and not self._running.done():
-            await asyncio.wait((self._running,))
-        if kid not in self._keys and self._tried < asked and self._may_try():
-            await asyncio.wait((self._fetch(),))
+        while kid not in self._keys and (self._tried < asked or self._is_fetching()):
+            since = time.monotonic() - self._tried
+            if self._is_fetching():
+                await asyncio.wait((self._running,))  # type: ignore[type-var]
+            elif since >= RETRY:
+                await asyncio.wait((self._fetch(),))
+            elif self._failing:
+                break
+            else:
+                # Made up or new: the next fetch tells, and callers with made-up keys don't make fetches more frequent.
+                await asyncio.sleep(RETRY - since)
         if kid in self._keys and time.monotonic() - self._fetched < KEYS_STALE:
             return self._keys[kid]
-        if self._failing or self._tried < asked or not self._keys:
+        if self._failing or not self._keys:
             raise _unavailable()
         return None
 
+    def _is_fetching(self) -> bool:
+        return self._running is not None and not self._running.done()
+
     def _may_try(self) -> bool:
-        running = self._running is not None and not self._running.done()
-        return not running and time.monotonic() - self._tried >= RETRY
+        return not self._is_fetching() and time.monotonic() - self._tried >= RETRY
 
     def _fetch(self) -> asyncio.Task[None]:
         """Begin to fetch, once for all who wait."""

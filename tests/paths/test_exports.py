@@ -26,7 +26,7 @@ from tests.paths.wire import DEFAULTS, file_of, phone, row
 
 INVESTIGATOR, ANALYST = "police-ke.investigator", "police-ke.analyst"
 LOOKED_AT = msgspec.structs.replace(DEFAULTS, pap="AMBER")
-NUMBERS = count(6_310_000)
+NUMBERS = count(6_870_000)
 ACCESS = "{ accessLog(first: 20) { entries { index export records { submission row } } } }"
 STATED = ("--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case)
 

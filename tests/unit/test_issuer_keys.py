@@ -133,14 +133,17 @@ def test_who_can_not_know_does_not_call_a_token_bad(issuer: Issuer, monkeypatch:
         gate = _gate(issuer)
         assert await _is_in(gate, issuer.token())
         # Somebody has just made the service ask in vain; a good new token follows within the pause.
-        monkeypatch.setattr(keys, "RETRY", 60.0)
-        issuer.keys = [OLD, NEW]
-        with pytest.raises(Unavailable):
-            await gate.principal(f"Bearer {issuer.token(NEW)}")
-        monkeypatch.setattr(keys, "RETRY", 0.0)
-        assert await _is_in(gate, issuer.token(NEW))
+        monkeypatch.setattr(keys, "RETRY", 1.0)
+        asked, issuer.keys = len(issuer.asked), [OLD, NEW]
         unknown = ECKey.generate_key("P-256", {"kid": "made-up"})
-        assert not await _is_in(gate, issuer.token(unknown))
+        tokens = [issuer.token(NEW), issuer.token(unknown), issuer.token(NEW)]
+        assert await asyncio.gather(*(_is_in(gate, token) for token in tokens)) == [True, False, True]
+        assert len(issuer.asked) == asked + 1, "all wait for one fetch"
+        # While the provider fails, nobody is told that a token is bad, and nobody waits.
+        issuer.status = 500
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await gate.principal(f"Bearer {issuer.token(unknown)}")
 
     asyncio.run(story())
 
