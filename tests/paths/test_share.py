@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from graphsvc.answers.ask import Asking
+from graphsvc.answers.asked import Narrowing
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.questions import Means, Reading
 from graphsvc.api.tables import shape_of
@@ -174,7 +175,7 @@ def test_a_question_is_asked_again_when_a_label_moves_meanwhile(world: World) ->
 
     async def work(reading: Reading) -> bytes:
         key: dict[str, Any] = {part["name"]: part["value"] for part in account_key(world.account)["parts"]}
-        found = shape_of(await reading.search("Account", key, None, None))
+        found = shape_of(await reading.search("Account", key, None, Narrowing()))
         answers.append([record.handling.code for entity in found for record in entity.records])
         if len(answers) == 1:
             await move_label(parts.ledger, PASAR, [world.record], label(PASAR, "RED"))

@@ -172,12 +172,12 @@ def revoke(asker: Asker, kid: str) -> None:
 def test_a_service_that_drops_the_signature_is_found_out(asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a proxy takes the headers off: the entry would say that the operator asserts it."""
 
-    def dropped(self: Client, method: str, path: str, **options: Any) -> httpx2.Response:
+    def dropped(self: Client, token: str, method: str, path: str, **options: Any) -> httpx2.Response:
         options["headers"] = {name: value for name, value in options["headers"].items() if "signature" not in name}
-        return sent(self, method, path, **options)
+        return sent(self, token, method, path, **options)
 
-    sent = Client._send
-    monkeypatch.setattr(Client, "_send", dropped)
+    sent = Client._send_with
+    monkeypatch.setattr(Client, "_send_with", dropped)
     with asker.client() as client, pytest.raises(VerifyError) as caught:
         client.query(SEARCH, account_key(ACCOUNT), FOOTING)
     assert caught.value.code == "not_signed"
