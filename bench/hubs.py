@@ -15,14 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import stage
 from graphsvc.graph.bulk import DraftFiles, import_arguments, write_rest
-from graphsvc.graph.driver import Graph
 from graphsvc.graph.marks import Marks
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.places import record_int
-from graphsvc.model.schema import load_schema
 
 HIDDEN, VISIBLE, DENSITIES = 300_000, 40, (10, 300)
 """Claims hidden behind a busy hub; claims to be seen of either hub of a pair; how many labels the hidden ones have."""
@@ -71,14 +70,8 @@ def imported(folder: Path, heap: str, pagecache: str) -> Iterator[tuple[Neo4jChi
     world.entities = write_rest(files, entities, {one: lid for lid, one in world.labels.items()}, -1, MARKS)
     child.import_files(import_arguments(files))
     shutil.rmtree(files)
-    child.start()
-    try:
-        graph = Graph.open(child.uri, child.auth)
-        graph.constrain(list(load_schema().kinds))
-        graph.close()
+    with stage.constrained(child):
         yield child, world
-    finally:
-        child.stop()
 
 
 def _number(world: World, wanted: list[Label]) -> list[int]:

@@ -15,16 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import hubs
+from bench import hubs, stage
 from graphsvc.columns.store import Columns
 from graphsvc.graph.bulk import DraftFiles, import_arguments, write_rest
-from graphsvc.graph.driver import Graph
 from graphsvc.graph.marks import Marks
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
 from graphsvc.model.labels import Label
 from graphsvc.model.places import record_int
-from graphsvc.model.schema import load_schema
 
 ROWS, ACCOUNTS, PHONES, SPREAD = 10, 6, 4, 40
 """Rows of a cluster, its accounts, its telephones; labels in all."""
@@ -116,17 +114,11 @@ def imported(folder: Path, claims: int, marks: Marks) -> Iterator[tuple[Neo4jChi
     write(network, files, Columns(folder / "data" / "columns"), marks)
     child.import_files(import_arguments(files))
     shutil.rmtree(files)
-    child.start()
-    try:
-        graph = Graph.open(child.uri, child.auth)
-        graph.constrain(list(load_schema().kinds))
-        graph.close()
+    with stage.constrained(child):
         # Started again, since its memory follows the store, and the store has its indexes only now.
         child.stop()
         child.start()
         yield child, network
-    finally:
-        child.stop()
 
 
 def _entities(network: Network) -> Iterator[tuple[int, str, str, str]]:

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from neo4j import Driver
 
+from bench import stage
 from bench.hubs import MARKS, labels
 from bench.report import report
-from bench.stage import raw_driver
 from graphsvc.graph.bulk import DraftFiles, import_arguments, write_rest
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.named import named
@@ -34,7 +34,6 @@ from graphsvc.model.labels import GROUPS, Label
 from graphsvc.model.names import sought
 from graphsvc.model.places import record_int
 from graphsvc.model.principals import Footing, Organisation, Principal
-from graphsvc.model.schema import load_schema
 from graphsvc.policy.scope import Scope
 
 NAMES, HIDDEN, VISIBLE, SPREAD = 1_000_000, 300_000, 20, 40
@@ -125,14 +124,8 @@ def imported(folder: Path, names: int, hidden: int) -> Iterator[tuple[Neo4jChild
     files.mkdir()
     world = write(files, names, hidden)
     child.import_files(import_arguments(files))
-    child.start()
-    try:
-        graph = Graph.open(child.uri, child.auth)
-        graph.constrain(list(load_schema().kinds))
-        graph.close()
+    with stage.constrained(child):
         yield child, world
-    finally:
-        child.stop()
 
 
 def index_raw(driver: Driver) -> None:
@@ -202,7 +195,7 @@ def main(names: int = NAMES, hidden: int = HIDDEN, times: int = 200, rounds: int
     with (
         tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as folder,
         imported(Path(folder), names, hidden) as (child, world),
-        raw_driver(child) as driver,
+        stage.raw_driver(child) as driver,
     ):
         index_raw(driver)
         graph = Graph.open(child.uri, child.auth)

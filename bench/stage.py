@@ -38,6 +38,19 @@ def neo4j(folder: Path) -> Iterator[Neo4jChild]:
         child.stop()
 
 
+@contextmanager
+def constrained(child: Neo4jChild) -> Iterator[None]:
+    """A server on what was imported into it, started, with its constraints made; it stops at the end of the block."""
+    child.start()
+    try:
+        graph = Graph.open(child.uri, child.auth)
+        graph.constrain(list(load_schema().kinds))
+        graph.close()
+        yield
+    finally:
+        child.stop()
+
+
 def plan(child: Neo4jChild) -> None:
     """Have the server plan what questions ask first, as a service does after its start: no clock should run meanwhile.
 

@@ -135,10 +135,12 @@ def everything() -> Content:
     return Content(SCHEMA, STAMP, merged, links)
 
 
-def read_back(data: bytes, name: str, organisation: Organisation = VIEWER) -> tuple[list[CleanDraft], list[Any], Any]:
-    """What the importers make of an exported file: clean drafts, problems, losses."""
+def read_back(
+    data: bytes, name: str, organisation: Organisation = VIEWER, defaults: Defaults = DEFAULTS
+) -> tuple[list[CleanDraft], list[Any], Any]:
+    """What the importers make of a file: clean drafts, problems, losses."""
     form = recognise(data[: 1 << 16], name)
-    reading = Reading(io.BytesIO(data), How(form.media_type, None, SCHEMA, DEFAULTS, organisation), References(b""))
+    reading = Reading(io.BytesIO(data), How(form.media_type, None, SCHEMA, defaults, organisation), References(b""))
     drafts, problems = list[CleanDraft](), list[Any]()
     for _, found in reading:
         if isinstance(found, Ready):

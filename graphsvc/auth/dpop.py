@@ -19,7 +19,7 @@ import orjson
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from graphsvc.auth.keys import fits, holds, public_key
+from graphsvc.auth.keys import PRIVATE, fits, holds, public_key
 from graphsvc.model.errors import TooMany, Unauthenticated
 from graphsvc_verify.canonical import b64u
 
@@ -34,7 +34,6 @@ A_KEY = 20_000
 """At most this many proofs are remembered, of all keys and of one. Beyond it requests wait: none is forgotten early."""
 INVALID = "invalid_dpop_proof"
 _PORTS = {"http": 80, "https": 443}
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class Proofs:
@@ -96,7 +95,7 @@ def read_proof(proofs: Sequence[str], method: str, url: str, now: float) -> tupl
     typ, alg, jwk = header.get("typ"), header.get("alg"), header.get("jwk")
     if typ != "dpop+jwt" or alg not in ALGORITHMS or "crit" in header or "b64" in header:
         raise _invalid("the proof's typ, algorithm or header is not taken")
-    if not isinstance(jwk, dict) or _PRIVATE & set(jwk):
+    if not isinstance(jwk, dict) or PRIVATE & set(jwk):
         raise _invalid("the proof carries no public key")
     key = public_key(jwk)
     if key is None or not fits(key, alg) or not holds(signed, key, alg):

@@ -30,7 +30,8 @@ RETRY = 2.0
 While fetching fails they are used until ``KEYS_STALE``. At least ``RETRY`` lies between two attempts."""
 LARGEST = 256 << 10
 """At most this many bytes in a key set."""
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""Members that a JWK of a public key has not."""
 
 
 class Keys(Protocol):
@@ -176,7 +177,7 @@ def usable(document: object) -> dict[str, Key]:
 
 def public_key(member: Mapping[str, Any]) -> Key | None:
     """A JWK's public part as a key; None for what is no key."""
-    public = {name: value for name, value in member.items() if name not in _PRIVATE}
+    public = {name: value for name, value in member.items() if name not in PRIVATE}
     if public.get("alg") == "EdDSA":
         # The old name of Ed25519 (RFC 9864): with it the library would refuse what is signed as Ed25519.
         public["alg"] = "Ed25519"

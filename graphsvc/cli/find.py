@@ -76,7 +76,7 @@ def name(
 ) -> None:
     """Find entities by a name that visible records give them. Counts as one identifier of the day's budget.
 
-    Case and accents don't matter; all words must be there. Example: graphsvc find name "nguyen van" --kind Account
+    Case and accents don't matter; all words must be there.
     """
     page = {**part.asked, "first": min(part.first, 50)}
     asked = {"text": text, "beginning": how.beginning, "kinds": how.kind or None, **page, **only.asked}
@@ -104,10 +104,7 @@ def timeline(
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """List what is claimed of entities in the order of time: by records of them, and links that touch them.
-
-    Example: graphsvc find timeline Phone:value=+254711000001 --since 2026-01-01T00:00:00Z
-    """
+    """List what is claimed of entities in the order of time: by records of them, and links that touch them."""
     with read_profile(profile).client(signed=footing.signed) as client:
         asked = {"entities": _handles(client, entities, footing.footing), "linkKinds": link_kind or None}
         found, answer = client.ask(TIMELINE, {**asked, **part.asked, **only.asked}, footing.footing)
@@ -134,10 +131,7 @@ def common(
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Show who links some entities: the things that two or more of them are linked with.
-
-    Example: graphsvc find common Account:site=shopee,id=u17 Account:site=shopee,id=u18
-    """
+    """Show who links some entities: the things that two or more of them are linked with."""
     with read_profile(profile).client(signed=footing.signed) as client:
         asked = {"entities": _handles(client, entities, footing.footing), "limit": limit, **only.asked}
         found, answer = client.ask(COMMON, asked, footing.footing)

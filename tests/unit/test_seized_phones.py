@@ -16,12 +16,10 @@ from graphsvc.model.drafts import CleanDraft, Defaults
 from graphsvc.model.errors import InvalidInput, TooLarge
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
-from graphsvc.model.references import References
 from graphsvc.model.schema import load_schema
-from importers import recognise
 from importers.formats import format_of
-from importers.reading import How, Reading, Ready
 from importers.ufed import FORMAT as UFED
+from tests.exports import read_back
 
 SCHEMA = load_schema()
 POLICE = Organisation("police-ke", "police", "KE", "Police")
@@ -30,16 +28,7 @@ IMEI = "490154203237518"
 
 
 def read(data: bytes, name: str) -> tuple[list[CleanDraft], list[Any], Counter[str]]:
-    form = recognise(data[: 1 << 16], name)
-    reading = Reading(io.BytesIO(data), How(form.media_type, None, SCHEMA, DEFAULTS, POLICE), References(b""))
-    drafts, problems = list[CleanDraft](), list[Any]()
-    for _, found in reading:
-        if isinstance(found, Ready):
-            drafts.append(found.clean)
-            problems += found.notes
-        elif found is not None:
-            problems += found
-    return drafts, problems, reading.losses
+    return read_back(data, name, POLICE, DEFAULTS)
 
 
 def links(drafts: list[CleanDraft]) -> list[tuple[Any, ...]]:
