@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -143,6 +144,13 @@ class Side:
         if who not in self._tokens:
             self._tokens[who] = self.members.tokens(who)
         return self._tokens[who]()
+
+    def forget_spending(self) -> None:
+        """Give every organisation its budget of identifiers back, as after midnight."""
+        budget = sqlite3.connect(self.service.data / "budget.db", isolation_level=None, timeout=30)
+        for table in ("asked", "spent"):
+            budget.execute(f"DELETE FROM {table}")
+        budget.close()
 
     def close(self) -> None:
         self._http.close()

@@ -191,8 +191,9 @@ def test_a_ring_is_there_for_whom_its_claims_are(
     run = world.search()
     file = world.mine(run.id)
     assert file is not None
-    # 1. Without a footing nobody else's records are in scope: no ring, no totals.
-    assert world.listed(run.id, Footing()) == []
+    # 1. Without a footing nobody else's records are in scope: none of their rings, no totals.
+    assert {agency for ring in world.listed(run.id, Footing()) for agency in ring.agencies} <= {"police-ke"}
+    assert world.mine(run.id, Footing()) is None
     assert world.client.read(RING, {"id": file.ring.id, "hoursFromUtc": 0}, Footing()) is None
     told = next(one for one in world.client.read(RING_RUNS, {"first": 500}) if one.id == run.id)
     assert (told.rings, told.claims, told.accounts, told.links) == (None,) * 4
