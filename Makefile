@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.filled
 NAME ?= all
+# So many workers take the tests' folders side by side; 0: all in one process.
+LANES ?= 2
 # The optional accelerator (Rust): built where cargo is found, unless this says off.
 ACCELERATOR ?= auto
 FAST := .venv/.accelerator
@@ -38,8 +40,8 @@ accelerator: $(STAMP)  ## build the optional accelerator (needs cargo), and fail
 demo: setup  ## start everything on this machine and tell the story
 	$(BIN)/graphsvc demo
 
-test: setup  ## all tests, on a real Neo4j
-	$(BIN)/python -m pytest
+test: setup  ## all tests, on a real Neo4j; LANES=0 in one process
+	$(BIN)/python -m pytest -n $(LANES)
 
 check: setup  ## ruff, mypy strict, layers, generated files and docs up to date
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from graphsvc.graph.driver import Graph
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model import accelerator
 from graphsvc.model.schema import load_schema
+from tests import lanes
 from tests.databases import fresh_database, postgres
 
 _count = itertools.count()
@@ -36,6 +37,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("soak")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    lanes.in_order(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.Lanes:
+    """With ``-n`` each worker takes whole folders."""
+    return lanes.scheduler(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 
 import pytest
 
@@ -16,29 +17,33 @@ BATCH = 250
 """Worlds loaded at once: the database plans its statements anew as it grows, and so only once for all of them."""
 
 
+Record = Callable[[str, object], None]
+
+
 @pytest.mark.timeout(1_200)
-def test_twin_worlds_answer_alike(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
-    _run(twins, 200, capsys)
+def test_twin_worlds_answer_alike(twins: Twins, capsys: pytest.CaptureFixture[str], record_property: Record) -> None:
+    _run(twins, 200, capsys, record_property)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(14_400)
-def test_many_twin_worlds_answer_alike(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
-    _run(twins, MANY, capsys)
+def test_many_twin_worlds_answer_alike(
+    twins: Twins, capsys: pytest.CaptureFixture[str], record_property: Record
+) -> None:
+    _run(twins, MANY, capsys, record_property)
 
 
-def _run(twins: Twins, count: int, capsys: pytest.CaptureFixture[str]) -> None:
+def _run(twins: Twins, count: int, capsys: pytest.CaptureFixture[str], record: Record) -> None:
     worlds = draw_worlds(count, SEED)
-    said: list[str] = []
 
     def tell(line: str) -> None:
-        said.append(line)
         with capsys.disabled():
             print(f"\ntwin worlds: {line}", flush=True)
 
     leaks = check(twins, worlds, BATCH, tell)
-    with capsys.disabled():
-        bare = sum(world.bare for world in worlds)
-        print(f"\ntwin worlds: {said[-1]}, {bare} against the graph filtered before (GRAPHSVC_TEST_SEED={SEED})")
+    record("twin worlds", len(worlds))
+    record("of them against the graph filtered before", sum(world.bare for world in worlds))
+    record("answers compared", twins.compared)
+    record("seed", SEED)
     assert len(worlds) == count
     assert not leaks, f"GRAPHSVC_TEST_SEED={SEED}\n" + "\n".join(map(str, leaks[:3]))
