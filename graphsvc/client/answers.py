@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from graphsvc.client.errors import Refused
+from graphsvc.client.errors import Refused, answer_status
 from graphsvc.model.principals import Footing
 from graphsvc.wire.answers import Cut, WithheldRecords
 from graphsvc.wire.errors import AnswerError
@@ -57,6 +57,15 @@ class Answer:
     only_own: bool = False
     cut: tuple[Cut, ...] = ()
     withheld: tuple[WithheldRecords, ...] = ()
+
+    def of(self, field: str) -> Any:
+        """What was answered under ``field``. Raises Refused with the service's error where that left it without one."""
+        value = self.data[field]
+        for error in self.errors if value is None else ():
+            if error.path is None or error.path[0] == field:
+                code = error.extensions.code
+                raise Refused(answer_status(code), error.message, code=code, where=error.extensions.where)
+        return value
 
 
 def read_answer(status: int, body: bytes) -> tuple[bytes, _Envelope]:

@@ -19,3 +19,8 @@ class Unreachable(GraphsvcError):
     """The service or its identity provider did not answer; it is safe to try again."""
 
     code = "unreachable"
+
+
+def answer_status(code: str) -> int:
+    """The HTTP status that stands for an error within an answer."""
+    return 429 if code == "budget_spent" else 400

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from graphsvc.client.answers import Answer, check_answer
-from graphsvc.client.errors import Refused
+from graphsvc.client.errors import Refused, answer_status
 from graphsvc.client.questions import Question
 from graphsvc.client.service import Client
 from graphsvc.exchange.content import Content
@@ -128,11 +128,6 @@ class Exporting:
             raise Refused(answer_status(error.extensions.code), error.message, code=error.extensions.code)
         self.taken.answers.append(answer)
         return found
-
-
-def answer_status(code: str) -> int:
-    """The HTTP status that stands for an error within an answer."""
-    return 429 if code == "budget_spent" else 400
 
 
 def take_kept(bodies: Sequence[bytes], trust: Trust, org: str) -> Taken:

@@ -112,7 +112,7 @@ class SharingStory:
         stage.expect("and not its name", WITHHELD in withheld and truth.withheld_name not in json.dumps(around))
         other = self._members.client("police-ke.analyst")
         unstated = other.query(questions.SEARCH, self._key(), Footing("analysis", *_rest(self._footing)))
-        stage.expect("for another purpose it stays closed", unstated.data["search"] == [])
+        stage.expect("for another purpose it stays closed", unstated.of("search") == [])
 
     def revoke(self) -> None:
         """The case is over; the grant ends at once."""
@@ -144,10 +144,10 @@ class SharingStory:
             "one record, and one organisation to tell", made["organisations"] == [POLICE.partition(".")[0]], made
         )
         asked = {"identifiers": [self._key()]}
-        (answer,) = self._members.client(POLICE).query(questions.MATCH, asked, self._footing).data["match"]
+        (answer,) = self._members.client(POLICE).query(questions.MATCH, asked, self._footing).of("match")
         stage.expect("the phone is no hit any more", not answer["hit"], answer)
         stage.asked(questions.NOTICES, {"first": 5})
-        told = self._members.client(POLICE).query(questions.NOTICES, {"first": 5}).data["recallNotices"]
+        told = self._members.client(POLICE).query(questions.NOTICES, {"first": 5}).of("recallNotices")
         (notice,) = [one for one in told if one["notice"] == made["index"]]
         terms = ("notice", "owner", "reason", "deadline", "count")
         stage.table((*terms, "shown in entries"), [(*(notice[term] for term in terms), _reads(notice))])
@@ -164,7 +164,7 @@ class SharingStory:
         stage.expect("customs see who has not answered, and then that it has", states == [["not yet"], ["yes"]], states)
 
     def _answers(self, recall: int) -> list[tuple[object, ...]]:
-        found = self._members.client(self._officer).query(questions.RECALLS, {"first": 5}).data["recalls"]
+        found = self._members.client(self._officer).query(questions.RECALLS, {"first": 5}).of("recalls")
         (one,) = [one for one in found if one["index"] == recall]
         return [
             (told["org"], told["records"], "yes" if told["acknowledged"] else "not yet", told["outcome"] or "–")
@@ -185,7 +185,7 @@ class SharingStory:
     def _preserved(self, name: str, role: str) -> list[Shape]:
         variables = {"role": role, "state": None, "first": 50, "before": None}
         found: list[Shape] = (
-            self._members.client(name).query(PRESERVATIONS.document, variables).data["preservationRequests"]
+            self._members.client(name).query(PRESERVATIONS.document, variables).of("preservationRequests")
         )
         return [one for one in found if one["case"] == self._footing.case]
 
@@ -199,7 +199,7 @@ class SharingStory:
 
     def _found(self, name: str) -> Shape | None:
         answer = self._members.client(name).query(REQUEST.document, {"id": self._request["id"]})
-        found: Shape | None = answer.data["informationRequest"]
+        found: Shape | None = answer.of("informationRequest")
         return found
 
     def _states(self) -> list[str]:
@@ -211,7 +211,7 @@ class SharingStory:
     def _seen(self, *, wait: bool = True) -> list[Shape]:
         client = self._members.client(POLICE)
         after = self._request["lastIndex"] if wait else None
-        found: list[Shape] = client.query(questions.SEARCH, self._key(), self._footing, after).data["search"]
+        found: list[Shape] = client.query(questions.SEARCH, self._key(), self._footing, after).of("search")
         return found
 
     def _around(self) -> Shape:
@@ -221,7 +221,7 @@ class SharingStory:
         variables = {"start": seen[0]["handle"], "hops": 1, "limit": 50}
         self._stage.asked(questions.EXPAND, variables, tales.footing(self._footing))
         answer = self._members.client(POLICE).query(questions.EXPAND, variables, self._footing)
-        network: Shape = answer.data["expand"]
+        network: Shape = answer.of("expand")
         return network
 
 

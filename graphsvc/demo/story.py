@@ -106,12 +106,12 @@ class Story:
         police.query(questions.REGISTER_CASE, case)
         stage.asked(questions.SEARCH, {"kind": "Phone", "value": truth.start_phone})
         closed = self._search(police, "Phone", {"value": truth.start_phone}, Footing())
-        speakers = {record["owner"] for entity in closed.data["search"] for record in entity["records"]}
+        speakers = {record["owner"] for entity in closed.of("search") for record in entity["records"]}
         held = speakers <= {"police-ke"}
         stage.expect("without purpose, legal basis and case nothing of others is shown", held, speakers)
         found = self._search(police, "Phone", {"value": truth.start_phone}, INVESTIGATION)
-        stage.expect("the phone is found", len(found.data["search"]) == 1)
-        self._notes.start = found.data["search"][0]["handle"]
+        stage.expect("the phone is found", len(found.of("search")) == 1)
+        self._notes.start = found.of("search")[0]["handle"]
         around = self._expand(police)
         self._check_expansion(around)
         self._find_path(police)
@@ -122,10 +122,10 @@ class Story:
         stage.step("A withheld identifier answers hit or no hit, and whom to ask")
         phones = (truth.withheld_phone, truth.absent_phone)
         hidden = self._search(police, "Phone", {"value": phones[0]}, INVESTIGATION)
-        stage.expect("search shows nothing of it", hidden.data["search"] == [])
+        stage.expect("search shows nothing of it", hidden.of("search") == [])
         variables = {"identifiers": [{"kind": "Phone", "parts": tales.parts({"value": phone})} for phone in phones]}
         stage.asked(questions.MATCH, {"identifiers": " and ".join(phones)}, tales.footing(INVESTIGATION))
-        answer = police.query(questions.MATCH, variables, INVESTIGATION, self._notes.after).data["match"]
+        answer = police.query(questions.MATCH, variables, INVESTIGATION, self._notes.after).of("match")
         stage.table(("phone", "answer", "ask"), tales.matches(phones, answer))
         stage.expect(f"a hit at {truth.withheld_holder}", tales.hit_at(answer[0]) == [truth.withheld_holder], answer[0])
         stage.expect(
@@ -137,7 +137,7 @@ class Story:
         stage, truth, analyst = self._stage, self._scenario.truth, self._members.client("police-ke.analyst")
         stage.step("The analyst finds the rings, ranked, each explained by claims")
         stage.asked(questions.RINGS, {}, tales.footing(ANALYSIS))
-        report = analyst.query(questions.RINGS, {"parameters": None}, ANALYSIS, self._notes.after).data["rings"]
+        report = analyst.query(questions.RINGS, {"parameters": None}, ANALYSIS, self._notes.after).of("rings")
         stage.say(f"{report['accounts']} accounts, {report['links']} links, {report['excludedHubs']} hubs left out")
         stage.table(tales.RING_COLUMNS, tales.rings(report, truth.rings))
         for ring in report["rings"][:1]:
@@ -157,7 +157,7 @@ class Story:
         stage, officer = self._stage, self._members.client("pasar.officer")
         stage.step("The marketplace's officer lists who saw its records, and checks the evidence offline")
         stage.asked(questions.ACCESS_LOG, {"first": 50})
-        entries = officer.query(questions.ACCESS_LOG, {"first": 50}).data["accessLog"]["entries"]
+        entries = officer.query(questions.ACCESS_LOG, {"first": 50}).of("accessLog")["entries"]
         stage.table(tales.ACCESS_COLUMNS, tales.accesses(entries))
         readers = {entry["reader"] for entry in entries if entry["records"]}
         stage.expect(
@@ -192,7 +192,7 @@ class Story:
         variables = {"start": self._notes.start, "hops": 2, "limit": 400}
         self._stage.asked(questions.EXPAND, variables, tales.footing(INVESTIGATION))
         answer = client.query(questions.EXPAND, variables, INVESTIGATION, self._notes.after)
-        network: dict[str, Any] = answer.data["expand"]
+        network: dict[str, Any] = answer.of("expand")
         shown = f"{len(network['entities'])} things and {len(network['links'])} claimed links within 2 hops"
         self._stage.say(
             f"{shown}; receipt {answer.proof.index} holds: {answer.proof.records} claims shown, each told to its owner"
@@ -220,11 +220,11 @@ class Story:
     def _find_path(self, client: Client) -> None:
         stage, truth = self._stage, self._scenario.truth
         _, site, user = truth.seller.split(":")
-        seller = self._search(client, "Account", {"site": site, "id": user}, INVESTIGATION).data["search"]
+        seller = self._search(client, "Account", {"site": site, "id": user}, INVESTIGATION).of("search")
         stage.expect("the seller on the other platform is found", len(seller) == 1)
         variables = {"source": self._notes.start, "target": seller[0]["handle"]}
         stage.asked(questions.PATHS, variables, tales.footing(INVESTIGATION))
-        found = client.query(questions.PATHS, variables, INVESTIGATION, self._notes.after).data["paths"]["paths"]
+        found = client.query(questions.PATHS, variables, INVESTIGATION, self._notes.after).of("paths")["paths"]
         stage.table(tales.PATH_COLUMNS, tales.path(found[0]) if found else [], "The shortest path")
         length = found[0]["length"] if found else None
         stage.expect(

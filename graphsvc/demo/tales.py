@@ -178,7 +178,9 @@ def all_graded(network: Shape) -> bool:
     """Whether every claim in a network says handling and grading."""
     records = [record for entity in network["entities"] for record in entity["records"]]
     records += [link["record"] for link in network["links"]]
-    return bool(records) and all(record["handling"]["code"] and record["grading"]["source"] for record in records)
+    return bool(records) and all(
+        record["handling"]["code"] and (record["grading"] or {}).get("source") for record in records
+    )
 
 
 def withheld_in(network: Shape) -> Iterator[Shape]:

@@ -99,11 +99,11 @@ class World:
 
 
 def advert(name: str, account: str, posted: str) -> bytes:
-    """An account posted an advert that offers ivory."""
+    """An account posted an advert that offers seahorses."""
     entities = [
         {"ref": "a", "kind": "Account", "key": {"site": SITE, "id": account}},
         {"ref": "l", "kind": "Listing", "key": {"site": SITE, "item": name}},
-        {"ref": "t", "kind": "Taxon", "key": {"name": "Loxodonta africana"}},
+        {"ref": "t", "kind": "Taxon", "key": {"name": "Hippocampus kuda"}},
     ]
     links = [
         {"kind": "POSTED", "from": "a", "to": "l", "observed": {"since": posted}},
