@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import strawberry
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -22,7 +23,7 @@ from graphsvc.answers.ask import Asking
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.finding import Finding
 from graphsvc.answers.own import OwnView
-from graphsvc.answers.questions import Means
+from graphsvc.answers.questions import Means, Reading
 from graphsvc.api.http import build_api
 from graphsvc.api.observed import Observed
 from graphsvc.api.ports import Ports
@@ -31,6 +32,7 @@ from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.api.transport import transport_of
 from graphsvc.api.turns import ActTurns
 from graphsvc.auth.gate import Identities, open_gate
+from graphsvc.auth.shared import Shared
 from graphsvc.columns.store import Columns
 from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
@@ -42,8 +44,9 @@ from graphsvc.graph.write import Writer
 from graphsvc.ledger.keyfiles import secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import PayloadStore
-from graphsvc.ledger.opening import open_payloads
+from graphsvc.ledger.opening import open_beside, open_payloads
 from graphsvc.ledger.payload import RowKeys
+from graphsvc.ledger.store import told_plainly
 from graphsvc.lifecycle import graphql as lifecycle
 from graphsvc.lifecycle.custody import Custody, CustodyWorker
 from graphsvc.lifecycle.http import CustodyRoutes
@@ -143,11 +146,9 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
         searching = RingWorker(core, results)
         searching.start()
         stack.callback(searching.stop)
-        views = {
-            OwnView: OwnView,
-            Finding: Finding,
-            SharingView: SharingView,
-            CustodyView: CustodyView,
+        plain = (OwnView, Finding, SharingView, CustodyView)
+        views: dict[type, Callable[[Reading], Any]] = {
+            **{view: view for view in plain},
             RingsView: lambda reading: RingsView(reading, results, searching.stage),
             RulebooksView: lambda reading: RulebooksView(reading, governing.versions),
         }
@@ -161,7 +162,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
             judging,
         )
         administering = Administering(ledger, schema, witnessing)
-        gate = open_gate(settings, identities, _organisations(ledger))
+        gate = open_gate(settings, identities, _organisations(ledger), opened.shared)
         ports = Ports(
             authenticating=gate.callers,
             asking=Asking(Means(core, opened.budget, views), witnessing),
@@ -213,6 +214,7 @@ class _Opened:
     budget: Budget
     witnessing: Witnessing | None
     reference_key: Callable[[str], bytes]
+    shared: Shared
 
 
 def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -> _Opened:
@@ -242,12 +244,15 @@ def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -
     stack.callback(applier.stop)
     budget = _budget(settings, governing, secrets.budget)
     stack.callback(budget.close)
+    with told_plainly("the store of sessions"):
+        shared = Shared(open_beside(settings.data / "sessions.db", settings.database), secrets.callers)
+    stack.callback(shared.close)
     reader = Reader(graph, secret=secrets.handles)
     reader.plan_ahead()
     handles, entitled = _handle_keys(secrets.handles, settings.accelerator), Entitled(ledger)
     core = Core(ledger, payloads, applier, reader, Holdings(graph), columns, decider, schema, handles, entitled)
     references = partial(reference_key, secrets.handles)
-    return _Opened(core, graph, governing, entitled, budget, witnessing, references)
+    return _Opened(core, graph, governing, entitled, budget, witnessing, references, shared)
 
 
 def _places(settings: Settings) -> Places:
@@ -301,21 +306,24 @@ def _retention(settings: Settings) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Secrets:
-    """The secrets of a service beside those of its ledger: what handles and the budget are made with, and row keys."""
+    """The secrets of a service beside its ledger's: of handles, of the budget, of sessions, and row keys."""
 
     handles: bytes
     budget: bytes
+    callers: bytes
     rows: RowKeys
 
     @classmethod
     def open(cls, directory: Path, fresh: bool) -> _Secrets:
         """Read the secrets; ``fresh``: make those that are missing, as no entry of the ledger depends on them yet.
 
-        The budget's secret matters for one day only, so it is always made when missing. Raises IntegrityError
+        The budget's secret matters for one day only and that of sessions for some hours, so these are always made when
+        missing. Raises IntegrityError
         ``key_file``, OSError.
         """
         handles, budget = secret(directory / "handles.key", fresh), secret(directory / "budget.key", create=True)
-        return cls(handles, budget, RowKeys(directory / "rows.db", create=fresh))
+        callers = secret(directory / "sessions.key", create=True)
+        return cls(handles, budget, callers, RowKeys(directory / "rows.db", create=fresh))
 
 
 def _sweep(settings: Settings, payloads: PayloadStore) -> None:
