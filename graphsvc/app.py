@@ -24,6 +24,7 @@ from graphsvc.answers.budget import Budget
 from graphsvc.answers.finding import Finding
 from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Means, Reading
+from graphsvc.answers.searching import RingSearch
 from graphsvc.api.http import build_api
 from graphsvc.api.observed import Observed
 from graphsvc.api.ports import Ports
@@ -146,7 +147,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
         searching = RingWorker(core, results)
         searching.start()
         stack.callback(searching.stop)
-        plain = (OwnView, Finding, SharingView, CustodyView)
+        plain = (OwnView, Finding, RingSearch, SharingView, CustodyView)
         views: dict[type, Callable[[Reading], Any]] = {
             **{view: view for view in plain},
             RingsView: lambda reading: RingsView(reading, results, searching.stage),

@@ -41,25 +41,7 @@ class Named(NamedTuple):
 _LIVE = f"x.exp > ($now) AND NOT x.rec IN $hidden AND NOT x.rec / {1 << ROW_BITS} IN $hiddenIn"
 
 
-@cache
-def find(leading: bool, sifted: bool) -> str:
-    """By the beginning of a word or by a whole one; ``sifted``: names count where their claim passes the sieve."""
-    index = "lead" if leading else "term"
-    passing = f"AND EXISTS {{ MATCH (n)-[a:ABOUT]->(e) WHERE {queries.live('a')} }}" if sifted else ""
-    return f"""
-CALL () {{
-  UNWIND $slots AS slot
-  MATCH ()-[x:NAMED {{{index}: $word, lid: slot[0], grp: slot[1]}}]->()
-    USING INDEX SEEK x:NAMED({index}, lid, grp, exp) WHERE {_LIVE}
-  WITH x LIMIT $names
-  RETURN collect(x) AS looked
-}}
-CALL (looked) {{
-  UNWIND CASE WHEN size(looked) < $names THEN looked ELSE [] END AS x
-  WITH x WHERE all(part IN $parts WHERE x.text CONTAINS part)
-  WITH x.lid AS lid, startNode(x) AS n, endNode(x) AS e
-  WITH lid, n, e WHERE ($entityKinds IS NULL OR e.kind IN $entityKinds) {passing}
-  WITH DISTINCT $owner[lid] AS owner, e
+IN_PARTS = f"""WITH DISTINCT $owner[lid] AS owner, e
   WITH owner, e ORDER BY e.kind, e.key
   WITH owner, collect(e) AS hand
   UNWIND range(0, size(hand) - 1) AS turn
@@ -79,6 +61,28 @@ CALL (part) {{
   {queries.FACTS}
 }}
 RETURN entities, [one IN part | [one[0].id, one[1], one[2]]], count, over"""
+"""From rows ``lid, e``, a part of the entities by turns; ``looked`` has what was looked at."""
+
+
+@cache
+def find(leading: bool, sifted: bool) -> str:
+    """By the beginning of a word or by a whole one; ``sifted``: names count where their claim passes the sieve."""
+    index = "lead" if leading else "term"
+    passing = f"AND EXISTS {{ MATCH (n)-[a:ABOUT]->(e) WHERE {queries.live('a')} }}" if sifted else ""
+    return f"""
+CALL () {{
+  UNWIND $slots AS slot
+  MATCH ()-[x:NAMED {{{index}: $word, lid: slot[0], grp: slot[1]}}]->()
+    USING INDEX SEEK x:NAMED({index}, lid, grp, exp) WHERE {_LIVE}
+  WITH x LIMIT $names
+  RETURN collect(x) AS looked
+}}
+CALL (looked) {{
+  UNWIND CASE WHEN size(looked) < $names THEN looked ELSE [] END AS x
+  WITH x WHERE all(part IN $parts WHERE x.text CONTAINS part)
+  WITH x.lid AS lid, startNode(x) AS n, endNode(x) AS e
+  WITH lid, n, e WHERE ($entityKinds IS NULL OR e.kind IN $entityKinds) {passing}
+  {IN_PARTS}"""
 
 
 async def named(
@@ -95,23 +99,30 @@ async def named(
     Raises InvalidQuery :data:`TOO_MANY` where the rarest word stands in more than :data:`MOST_NAMES` visible names.
     """
     sifted = sieve.grades is not None or sieve.recorded is not None
-    asked: dict[str, Any] = {"slots": slots_of(scope), "word": search.word, "parts": search.parts}
-    asked["names"] = MOST_NAMES + 1
+    asked: dict[str, Any] = {"slots": slots_of(scope), "parts": search.parts, "names": MOST_NAMES + 1}
     kinds = None if search.kinds is None else list(search.kinds)
     asked |= {"entityKinds": kinds, "most": first + 1, "at": list(after or (-1, 0))}
 
-    def read(row: list[Any]) -> Named:
-        rows, places, count, over = row
-        if over:
-            message = f"more than {MOST_NAMES} names have this word: write another one too, or ask for some owners only"
-            raise InvalidQuery(message, code=TOO_MANY, where="text")
-        facts = {one.id: one for one in reader.facts_of(whole(rows), scope, IDENTIFIED)}
-        shown = [facts[place[0]] for place in places[:first] if place[0] in facts]
-        last = (places[first - 1][1], places[first - 1][2]) if len(places) > first else None
-        return Named(shown, count, last)
+    def read(row: list[Any]) -> Named | None:
+        return part_of(reader, scope, row, first)
 
     ask = reader.asking(scope, now, sieve, IDENTIFIED)
-    return await ask(find(search.leading, sifted), read, **asked, records=reader.records_listed)
+    found = await ask(find(search.leading, sifted), read, word=search.word, **asked, records=reader.records_listed)
+    if found is None:
+        message = f"more than {MOST_NAMES} names have this word: write another one too, or ask for some owners only"
+        raise InvalidQuery(message, code=TOO_MANY, where="text")
+    return found
+
+
+def part_of(reader: Reader, scope: Scope, row: list[Any], first: int) -> Named | None:
+    """What :data:`IN_PARTS` returns; None where too much would have had to be looked at."""
+    rows, places, count, over = row
+    if over:
+        return None
+    facts = {one.id: one for one in reader.facts_of(whole(rows), scope, IDENTIFIED)}
+    shown = [facts[place[0]] for place in places[:first] if place[0] in facts]
+    last = (places[first - 1][1], places[first - 1][2]) if len(places) > first else None
+    return Named(shown, count, last)
 
 
 def slots_of(scope: Scope) -> list[list[int]]:
