@@ -22,7 +22,7 @@ from graphsvc.model.places import ROW_BITS
 from graphsvc.policy.scope import IDENTITY, Scope
 
 MOST_NAMES = 20_000
-"""A search whose rarest word stands in more visible names than this is refused: no cut of them would be fair."""
+"""A search all of whose words stand in more visible names than this is refused: no cut of them would be fair."""
 TOO_MANY = "too_many_names"
 
 Place = tuple[int, int]
@@ -96,7 +96,7 @@ async def named(
 ) -> Named:
     """The ``first`` entities after a place of those that visible records call so; owners take turns.
 
-    Raises InvalidQuery :data:`TOO_MANY` where the rarest word stands in more than :data:`MOST_NAMES` visible names.
+    Raises InvalidQuery :data:`TOO_MANY` where every word stands in more than :data:`MOST_NAMES` visible names.
     """
     sifted = sieve.grades is not None or sieve.recorded is not None
     asked: dict[str, Any] = {"slots": slots_of(scope), "parts": search.parts, "names": MOST_NAMES + 1}
@@ -107,11 +107,13 @@ async def named(
         return part_of(reader, scope, row, first)
 
     ask = reader.asking(scope, now, sieve, IDENTIFIED)
-    found = await ask(find(search.leading, sifted), read, word=search.word, **asked, records=reader.records_listed)
-    if found is None:
-        message = f"more than {MOST_NAMES} names have this word: write another one too, or ask for some owners only"
-        raise InvalidQuery(message, code=TOO_MANY, where="text")
-    return found
+    # The longest word is rarely the one that most names have; where it is, another one that all rows have may be rarer.
+    for word, leading in ((search.word, search.leading), *search.others):
+        found = await ask(find(leading, sifted), read, word=word, **asked, records=reader.records_listed)
+        if found is not None:
+            return found
+    message = f"more than {MOST_NAMES} names have each of these words: write another one, or ask for some owners only"
+    raise InvalidQuery(message, code=TOO_MANY, where="text")
 
 
 def part_of(reader: Reader, scope: Scope, row: list[Any], first: int) -> Named | None:
