@@ -133,11 +133,11 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
     Neo4j or the ledger can't be had.
     """
-    transport = transport_of(settings)
     with ExitStack() as stack:
         workers = Workers(_places(settings), INTAKE_WORKERS, nice=settings.intake_nice)
         stack.callback(workers.close)
         opened = _opened(settings, neo4j, stack)
+        transport = transport_of(settings, opened.shared)
         core, governing, witnessing = opened.core, opened.governing, opened.witnessing
         custody, membership = Custody(core, _retention(settings)), Membership(core)
         worker = CustodyWorker(custody, float(settings.purge_every), membership.finish)
@@ -173,7 +173,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
         )
         late = float(settings.max_lag)
         checkup = Checkup(ledger, applier, opened.graph, settings.data, late, witnessing=witnessing)
-        acts, asked = ActTurns(settings.acts_a_minute), ports.authenticating
+        acts, asked = ActTurns(settings.acts_a_minute, opened.shared), ports.authenticating
         routes = (
             SubmissionRoutes(asked, submitting, settings).routes(),
             MemberRoutes(asked, administering, membership, acts).routes(),

@@ -1,4 +1,4 @@
-"""What the processes of a service share about callers: sessions, and the proofs that were used (ADR 0297).
+"""What the processes of a service share about callers: sessions, used proofs, how often who asks (ADR 0297).
 
 It lies in one small database beside the ledger's. A session is sealed under a key of its own, and that key is kept
 wrapped under the session's name, which the browser alone has: neither the database nor the service's secrets open it
@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,6 +29,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
+    case,
     create_engine,
     insert,
     select,
@@ -42,10 +44,19 @@ from graphsvc.model.errors import Unavailable
 T = TypeVar("T")
 SWEPT = 60.0
 """Seconds between two removals of what has ended."""
+FULL = 60.0
+"""Seconds after which a bucket is full, whatever was in it."""
 _NONCE = 12
 
 metadata = MetaData()
 proofs = Table("used_proofs", metadata, Column("name", LargeBinary(32), primary_key=True), Column("until", Float))
+rates = Table(
+    "caller_rates",
+    metadata,
+    Column("who", LargeBinary(32), primary_key=True),
+    Column("left_over", Float, nullable=False),
+    Column("at", Float, nullable=False),
+)
 sessions = Table(
     "sessions",
     metadata,
@@ -135,6 +146,30 @@ class Shared:
 
         await self._sweep(now)
         return await self._soon(note)
+
+    async def take(self, who: str, a_minute: int, /) -> float:
+        """As :meth:`graphsvc.api.turns.Counting.take` says: a bucket of ``a_minute`` that fills up within a minute."""
+        now, name = time.time(), hmac.digest(self.derived(b"rate"), who.encode(), "sha256")
+        filled = rates.c.left_over + (now - rates.c.at) * a_minute / 60.0
+        mine, filled = rates.c.who == name, case((filled > a_minute, float(a_minute)), else_=filled)
+        taken = update(rates).where(mine, filled >= 1.0).values(left_over=filled - 1.0, at=now)
+
+        def write() -> float:
+            with self._engine.begin() as connection:
+                if connection.execute(taken).rowcount:
+                    return 0.0
+                left = connection.execute(select(filled).where(mine)).scalar()
+            if left is not None:
+                return max((1.0 - float(left)) * 60 / a_minute, 0.001)
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(insert(rates), {"who": name, "left_over": a_minute - 1.0, "at": now})
+            except IntegrityError:
+                return write()  # another process was quicker
+            return 0.0
+
+        await self._sweep(now)
+        return await self._soon(write)
 
     async def add(self, content: Sealed, now: float) -> str:
         """Keep a new session; returns its name."""
@@ -237,6 +272,7 @@ class Shared:
             self._swept = now
             await self._run(deleting(proofs).where(proofs.c.until <= now))
             await self._run(deleting(names).where(names.c.until <= now))
+            await self._run(deleting(rates).where(rates.c.at <= now - FULL))
 
     def _named(self, one: bytes, key: bytes, name: str) -> dict[str, Any]:
         wrapped = _seal(self._name_key(name), key, one)

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_dpop import KEY, _proof
+from test_dpop import KEY, PASAR, _proof
 from test_sessions import PEOPLE, World
 
 from graphsvc.api.ports import Call
+from graphsvc.api.turns import ActTurns
 from graphsvc.auth import sessions
 from graphsvc.auth.dpop import Proofs
 from graphsvc.auth.shared import Sealed, Shared
 from graphsvc.ledger.opening import open_beside
 from graphsvc.local import identity as local_identity
 from graphsvc.local.identity import DevelopmentIdentity, IdentityServer
-from graphsvc.model.errors import Unauthenticated, Unavailable
+from graphsvc.model.errors import TooMany, Unauthenticated, Unavailable
+from graphsvc.model.principals import Principal
 from graphsvc.settings import Settings
 
 SECRET = bytes(range(32))
@@ -126,6 +128,26 @@ def test_a_browser_may_come_to_any_process(
         for world in (one, two):
             gone = await world.send("POST", "/who", kept, **guard)
             assert (gone.status_code, gone.json()["code"]) == (401, "no_session")
+
+    asyncio.run(story())
+
+
+def test_what_is_asked_in_a_minute_is_counted_for_all_processes(opened: Callable[[], Shared]) -> None:
+    one, two = (ActTurns(4, opened()) for _ in range(2))
+    reader, other = (Principal(PASAR, name, ()) for name in ("ratna", "dewi"))
+
+    async def act(turns: ActTurns, who: Principal) -> None:
+        async with turns.turn(who):
+            pass
+
+    async def story() -> None:
+        for turns in (one, two, two, one):
+            await act(turns, reader)
+        for turns in (one, two):
+            with pytest.raises(TooMany) as caught:
+                await act(turns, reader)
+            assert 1 <= caught.value.retry_after <= 16
+            await act(turns, other)
 
     asyncio.run(story())
 
