@@ -194,10 +194,11 @@ def test_memory_stays_and_errors_are_documented(
     settled = [(at, size) for at, size in samples if at >= seconds * SETTLING]
     slope, _ = statistics.linear_regression(*zip(*settled, strict=True))
     first, _ = statistics.linear_regression(*zip(*samples[: len(samples) - len(settled)], strict=True))
-    told = {
-        **{"MB at first, settled, last": [size >> 20 for _, size in (samples[0], settled[0], samples[-1])]},
-        **{"MB, in eight parts": [size >> 20 for _, size in samples[:: max(1, len(samples) // 8)]]},
-        **{"MB a minute, settling and then": [round(one * 60 / (1 << 20), 2) for one in (first, slope)]},
+    parts = samples[:: max(1, len(samples) // 8)]
+    told: dict[str, float] = {
+        **{f"MB after {at:.0f} s": size >> 20 for at, size in parts},
+        "MB a minute while it settles": round(first * 60 / (1 << 20), 2),
+        "MB a minute then": round(slope * 60 / (1 << 20), 2),
         **world.figures,
         **readers.figures,
     }
