@@ -105,7 +105,7 @@ def ours(nodes: int, edges: int) -> Ask:
                   claim_count=n % 5, **bare)
         for n in range(edges)
     ]  # fmt: skip
-    network = wire.Network(entities=entities, links=links, truncated=False, more_links=False, hubs=[])
+    network = wire.Network(entities=entities, links=links, truncated=False, more_links=False, hubs=[], next=None)
     context = Context(READER, reading=Reading(network))
     given = {"start": handle(0)}
 

@@ -32,7 +32,7 @@ from graphsvc.demo.company import Members
 from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph import queries
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.facts import IDENTIFIED, Node, Walk
+from graphsvc.graph.facts import IDENTIFIED, Node, Walk, Ways
 from graphsvc.graph.read import RECORDS, Reader
 from graphsvc.model.labels import GROUPS, ORIGIN
 from graphsvc.model.places import ROW_BITS
@@ -92,7 +92,7 @@ def graph_asks(
         "entity": lambda _key, hub, _: reader.entity(scope, hub),
         "search": lambda key, *_: reader.resolve(scope, [key]),
         "match": lambda key, *_: reader.match(scope, [key]),
-        "paths": lambda _key, hub, account: reader.paths(scope, hub, account, 6, 3),
+        "paths": lambda _key, hub, account: reader.paths(scope, hub, account, Ways(6, 3)),
         "records": lambda key, *_: reader.records_about(scope, [key], 100),
     }
     for density, keys in world.pairs.items():

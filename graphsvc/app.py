@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import strawberry
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -22,7 +23,8 @@ from graphsvc.answers.ask import Asking
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.finding import Finding
 from graphsvc.answers.own import OwnView
-from graphsvc.answers.questions import Means
+from graphsvc.answers.questions import Means, Reading
+from graphsvc.answers.searching import RingSearch
 from graphsvc.api.http import build_api
 from graphsvc.api.observed import Observed
 from graphsvc.api.ports import Ports
@@ -31,6 +33,7 @@ from graphsvc.api.spool import sweep as sweep_spool
 from graphsvc.api.transport import transport_of
 from graphsvc.api.turns import ActTurns
 from graphsvc.auth.gate import Identities, open_gate
+from graphsvc.auth.shared import Shared
 from graphsvc.columns.store import Columns
 from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
@@ -42,8 +45,9 @@ from graphsvc.graph.write import Writer
 from graphsvc.ledger.keyfiles import secret
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import PayloadStore
-from graphsvc.ledger.opening import open_payloads
+from graphsvc.ledger.opening import open_beside, open_payloads
 from graphsvc.ledger.payload import RowKeys
+from graphsvc.ledger.store import told_plainly
 from graphsvc.lifecycle import graphql as lifecycle
 from graphsvc.lifecycle.custody import Custody, CustodyWorker
 from graphsvc.lifecycle.http import CustodyRoutes
@@ -129,11 +133,11 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
     Neo4j or the ledger can't be had.
     """
-    transport = transport_of(settings)
     with ExitStack() as stack:
         workers = Workers(_places(settings), INTAKE_WORKERS, nice=settings.intake_nice)
         stack.callback(workers.close)
         opened = _opened(settings, neo4j, stack)
+        transport = transport_of(settings, opened.shared)
         core, governing, witnessing = opened.core, opened.governing, opened.witnessing
         custody, membership = Custody(core, _retention(settings)), Membership(core)
         worker = CustodyWorker(custody, float(settings.purge_every), membership.finish)
@@ -143,11 +147,9 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
         searching = RingWorker(core, results)
         searching.start()
         stack.callback(searching.stop)
-        views = {
-            OwnView: OwnView,
-            Finding: Finding,
-            SharingView: SharingView,
-            CustodyView: CustodyView,
+        plain = (OwnView, Finding, RingSearch, SharingView, CustodyView)
+        views: dict[type, Callable[[Reading], Any]] = {
+            **{view: view for view in plain},
             RingsView: lambda reading: RingsView(reading, results, searching.stage),
             RulebooksView: lambda reading: RulebooksView(reading, governing.versions),
         }
@@ -161,7 +163,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
             judging,
         )
         administering = Administering(ledger, schema, witnessing)
-        gate = open_gate(settings, identities, _organisations(ledger))
+        gate = open_gate(settings, identities, _organisations(ledger), opened.shared)
         ports = Ports(
             authenticating=gate.callers,
             asking=Asking(Means(core, opened.budget, views), witnessing),
@@ -171,7 +173,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
         )
         late = float(settings.max_lag)
         checkup = Checkup(ledger, applier, opened.graph, settings.data, late, witnessing=witnessing)
-        acts, asked = ActTurns(settings.acts_a_minute), ports.authenticating
+        acts, asked = ActTurns(settings.acts_a_minute, opened.shared), ports.authenticating
         routes = (
             SubmissionRoutes(asked, submitting, settings).routes(),
             MemberRoutes(asked, administering, membership, acts).routes(),
@@ -213,6 +215,7 @@ class _Opened:
     budget: Budget
     witnessing: Witnessing | None
     reference_key: Callable[[str], bytes]
+    shared: Shared
 
 
 def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -> _Opened:
@@ -242,12 +245,15 @@ def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -
     stack.callback(applier.stop)
     budget = _budget(settings, governing, secrets.budget)
     stack.callback(budget.close)
+    with told_plainly("the store of sessions"):
+        shared = Shared(open_beside(settings.data / "sessions.db", settings.database), secrets.callers)
+    stack.callback(shared.close)
     reader = Reader(graph, secret=secrets.handles)
     reader.plan_ahead()
     handles, entitled = _handle_keys(secrets.handles, settings.accelerator), Entitled(ledger)
     core = Core(ledger, payloads, applier, reader, Holdings(graph), columns, decider, schema, handles, entitled)
     references = partial(reference_key, secrets.handles)
-    return _Opened(core, graph, governing, entitled, budget, witnessing, references)
+    return _Opened(core, graph, governing, entitled, budget, witnessing, references, shared)
 
 
 def _places(settings: Settings) -> Places:
@@ -301,21 +307,24 @@ def _retention(settings: Settings) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Secrets:
-    """The secrets of a service beside those of its ledger: what handles and the budget are made with, and row keys."""
+    """The secrets of a service beside its ledger's: of handles, of the budget, of sessions, and row keys."""
 
     handles: bytes
     budget: bytes
+    callers: bytes
     rows: RowKeys
 
     @classmethod
     def open(cls, directory: Path, fresh: bool) -> _Secrets:
         """Read the secrets; ``fresh``: make those that are missing, as no entry of the ledger depends on them yet.
 
-        The budget's secret matters for one day only, so it is always made when missing. Raises IntegrityError
+        The budget's secret matters for one day only and that of sessions for some hours, so these are always made when
+        missing. Raises IntegrityError
         ``key_file``, OSError.
         """
         handles, budget = secret(directory / "handles.key", fresh), secret(directory / "budget.key", create=True)
-        return cls(handles, budget, RowKeys(directory / "rows.db", create=fresh))
+        callers = secret(directory / "sessions.key", create=True)
+        return cls(handles, budget, callers, RowKeys(directory / "rows.db", create=fresh))
 
 
 def _sweep(settings: Settings, payloads: PayloadStore) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -31,7 +31,7 @@ class Narrowing:
 class Expansion:
     """A network: handles of where it starts, and how far it goes. ``hub_cap`` None: through hubs as well.
 
-    ``stop`` are handles of entities that are shown, and not walked through.
+    ``stop`` are handles of entities that are shown, and not walked through. ``cursor`` names the part of the list.
     """
 
     starts: Sequence[str]
@@ -39,6 +39,28 @@ class Expansion:
     limit: int = 300
     hub_cap: int | None = HUB_CAP
     stop: Sequence[str] = ()
+    cursor: str | None = None
+
+    @property
+    def question(self) -> Expansion:
+        """The same, whichever part of it."""
+        return replace(self, limit=0, cursor=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Handles of two ends, and how many of the shortest paths between them, of at most so many links."""
+
+    source: str
+    target: str
+    max_hops: int = 6
+    k: int = 3
+    cursor: str | None = None
+
+    @property
+    def question(self) -> Route:
+        """The same, whichever part of it."""
+        return replace(self, k=0, cursor=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,15 @@ import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
+from graphsvc.answers.asked import Page
 from graphsvc.answers.finding import Finding
 from graphsvc.answers.inputs import (
     MAX_COMPARED,
     MAX_TIMED,
     Claims,
+    Cursor,
     GradingFilter,
+    Handle,
     IdentifierInput,
     Kind,
     LinkClaims,
@@ -23,12 +26,14 @@ from graphsvc.answers.inputs import (
     Parts,
     RingParameters,
     Start,
+    Way,
     identifier_of,
     identifier_or_problem,
     minimum_of,
 )
 from graphsvc.answers.own import OwnView
 from graphsvc.answers.questions import Reading
+from graphsvc.answers.searching import RingSearch
 from graphsvc.api.arguments import LEDGER_INDEX, MAX_PAGE, PAGE, Handles, Instant, Kinds, Many, Text, Within, within
 from graphsvc.api.fields import Info, question
 from graphsvc.api.tables import One, Several
@@ -44,7 +49,7 @@ from graphsvc.wire.answers import (
     RingReport,
     Submission,
 )
-from graphsvc.wire.asking import Common, NamesFound, Timeline
+from graphsvc.wire.asking import Common, IdentifiersFound, NamesFound, Timeline
 
 RING_BOUNDS = {
     "hub_cap": (2, 10_000),
@@ -55,7 +60,6 @@ RING_BOUNDS = {
 }
 
 After = Annotated[int | None, LEDGER_INDEX]
-Handle = Annotated[strawberry.ID, Text()]
 
 
 @question(cost=1)
@@ -81,19 +85,10 @@ async def expand(info: Info, begin: Start, only: LinkClaims, after: After = None
 
 
 @question(cost=20)
-async def paths(
-    info: Info,
-    *,
-    source: Handle,
-    target: Handle,
-    max_hops: Annotated[int, Within(1, 8)] = 6,
-    k: Annotated[int, Within(1, 20)] = 3,
-    only: LinkClaims,
-    after: After = None,
-) -> One[Paths]:
-    """The k shortest paths between two entities."""
-    reading, narrowing = reading_of(info), only.narrowing
-    return await info.context.in_turn(reading.paths(source, target, max_hops, k, after, narrowing))
+async def paths(info: Info, way: Way, only: LinkClaims, after: After = None) -> One[Paths]:
+    """The k shortest paths between two entities, or those that come after them."""
+    asked, narrowing = way.route, only.narrowing
+    return await info.context.in_turn(reading_of(info).paths(asked, narrowing, after))
 
 
 @question(cost=5)
@@ -122,14 +117,23 @@ async def search_names(
     return await info.context.in_turn(reading_of(info).of(Finding).names(search, part.page, narrowing, after))
 
 
+@question(cost=5)
+async def search_identifiers(
+    info: Info, kind: Kind, parts: Parts, *, part: NamePart, only: Claims, after: After = None
+) -> One[IdentifiersFound]:
+    """Entities whose identifier begins so: the last of the parts may go on. Counts as first identifiers."""
+    stated, narrowing = identifier_of(IdentifierInput(kind=kind, parts=parts), ""), only.narrowing
+    return await info.context.in_turn(reading_of(info).of(Finding).identifiers(stated, part.page, narrowing, after))
+
+
 @question(cost=10)
 async def common(
     info: Info, entities: Annotated[list[strawberry.ID], Handles(2, MAX_COMPARED)],
-    limit: Annotated[int, Within(1, 2_000)] = 300, *, only: LinkClaims, after: After = None,
+    limit: Annotated[int, Within(1, 2_000)] = 300, cursor: Cursor = None, *, only: LinkClaims, after: After = None,
 ) -> One[Common] | None:  # fmt: skip
     """Who links some entities: what two or more of them are linked with, and the links between them."""
-    narrowing = only.narrowing
-    return await info.context.in_turn(reading_of(info).of(Finding).common(entities, limit, narrowing, after))
+    page, narrowing = Page(limit, cursor), only.narrowing
+    return await info.context.in_turn(reading_of(info).of(Finding).common(entities, page, narrowing, after))
 
 
 @question(cost=30)
@@ -148,7 +152,9 @@ async def budget(info: Info) -> Budget:
 
 
 @question(cost=50)
-async def rings(info: Info, parameters: RingParameters | None = None, after: After = None) -> RingReport:
+async def rings(
+    info: Info, parameters: RingParameters | None = None, cursor: Cursor = None, after: After = None
+) -> RingReport:
     """Likely rings in what the caller may analyse."""
     given = {} if parameters is None else {n: v for n, v in asdict(parameters).items() if v is not None}
     if "identifier_kinds" in given:
@@ -156,7 +162,7 @@ async def rings(info: Info, parameters: RingParameters | None = None, after: Aft
     for name, (low, high) in RING_BOUNDS.items():
         if name in given:
             within(f"parameters/{to_camel_case(name)}", given[name], low, high)
-    return await info.context.in_turn(reading_of(info).rings(given, after))
+    return await info.context.in_turn(reading_of(info).of(RingSearch).rings(given, cursor, after))
 
 
 @question(cost=2)
@@ -201,6 +207,7 @@ QUESTIONS = (
     timeline,
     common,
     search_names,
+    search_identifiers,
     match,
     budget,
     rings,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import strawberry
 
-from graphsvc.answers.asked import HUB_CAP, Expansion, Narrowing, Page
+from graphsvc.answers.asked import HUB_CAP, Expansion, Narrowing, Page, Route
 from graphsvc.answers.questions import Identifier
 from graphsvc.api.arguments import MAX_NAME, Group, Handles, Instant, Kinds, Many, Text, Within, text_of, within
 from graphsvc.api.types import given
@@ -66,6 +66,8 @@ class TimeFilter:
 
 
 Owners = Annotated[list[str] | None, Kinds()]
+Cursor = Annotated[str | None, Text()]
+Handle = Annotated[strawberry.ID, Text()]
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Start(Group):
     limit: Annotated[int, Within(1, 2_000)] = 300
     hub_cap: Annotated[int | None, Within(1, 1_000_000)] = HUB_CAP
     stop: Annotated[list[strawberry.ID] | None, Handles(1, MAX_STOP)] = None
+    cursor: Cursor = None
 
     @property
     def expansion(self) -> Expansion:
@@ -114,7 +117,23 @@ class Start(Group):
         starts = ([] if self.start is None else [self.start]) + list(self.starts or ())
         if not starts:
             raise InvalidQuery("say where to start: start, or starts", code="out_of_range", where="start")
-        return Expansion(starts, self.hops, self.limit, self.hub_cap, self.stop or ())
+        return Expansion(starts, self.hops, self.limit, self.hub_cap, self.stop or (), self.cursor)
+
+
+@dataclass(frozen=True)
+class Way(Group):
+    """The ends of paths, and which paths."""
+
+    source: Handle
+    target: Handle
+    max_hops: Annotated[int, Within(1, 8)] = 6
+    k: Annotated[int, Within(1, 20)] = 3
+    cursor: Cursor = None
+
+    @property
+    def route(self) -> Route:
+        """The same."""
+        return Route(self.source, self.target, self.max_hops, self.k, self.cursor)
 
 
 @dataclass(frozen=True)
@@ -122,7 +141,7 @@ class Part(Group):
     """A part of a list: so many members, after the cursor that the part before has given as next."""
 
     first: Annotated[int, Within(1, 500)] = 100
-    cursor: Annotated[str | None, Text()] = None
+    cursor: Cursor = None
 
     @property
     def page(self) -> Page:
@@ -135,7 +154,7 @@ class NamePart(Group):
     """A part of a list of entities with their records."""
 
     first: Annotated[int, Within(1, 50)] = 20
-    cursor: Annotated[str | None, Text()] = None
+    cursor: Cursor = None
 
     @property
     def page(self) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from graphsvc.answers.noted import Column
 from graphsvc.answers.tables import Cuts, Entities, Links, weigh
@@ -122,10 +122,11 @@ class Timelines(Table[asking.Timeline]):
         return [self._counts.following]
 
 
-class NamesFound(Table[asking.NamesFound]):
-    """A part of the entities that a search by name has found; ``following`` is the cursor of the next."""
+T = TypeVar("T", asking.NamesFound, asking.IdentifiersFound)
 
-    shape = asking.NamesFound
+
+class _Found(Table[T]):
+    """A part of the entities that a search has found; ``following`` is the cursor of the next."""
 
     def __init__(self, entities: Entities, total: int, truncated: bool, following: str | None) -> None:
         self._entities, self._total = entities, total
@@ -155,6 +156,18 @@ class NamesFound(Table[asking.NamesFound]):
     def next(self) -> Column:
         """Where the next part begins."""
         return [self._following]
+
+
+class NamesFound(_Found[asking.NamesFound]):
+    """A part of those found by name."""
+
+    shape = asking.NamesFound
+
+
+class IdentifiersFound(_Found[asking.IdentifiersFound]):
+    """A part of those found by the beginning of an identifier."""
+
+    shape = asking.IdentifiersFound
 
 
 class SharedThings(Table[asking.Shared]):
@@ -230,4 +243,8 @@ class Commons(Table[asking.Common]):
 
     def more_links(self) -> Column:
         """Whether links were."""
-        return [self._cuts.more_links]
+        return [self._cuts.more]
+
+    def next(self) -> Column:
+        """Where the next part begins."""
+        return [self._cuts.following]

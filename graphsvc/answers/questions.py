@@ -18,18 +18,17 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-from graphsvc.answers.asked import Expansion, Narrowing
+from graphsvc.answers.asked import Expansion, Narrowing, Page, Route, bound_to
 from graphsvc.answers.budget import Budget
 from graphsvc.answers.rendering import MOST_HIT, MOST_HITS, Shapes
-from graphsvc.answers.rings import Apart, find_rings, node_names
 from graphsvc.answers.tables import Cuts, Entities, Links, Networks, PathAnswers, PathLines
 from graphsvc.api.tables import One, Several
 from graphsvc.api.turns import Share, Turns
 from graphsvc.core import Core
-from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told, Walk
+from graphsvc.graph.facts import EntityFacts, Link, LinkClaim, Node, Told, Walk, Ways
 from graphsvc.graph.facts import Paths as FoundPaths
-from graphsvc.graph.sieve import ALL, Sieve
-from graphsvc.model.errors import Denied, InvalidInput, InvalidQuery, Unavailable
+from graphsvc.graph.sieve import Sieve
+from graphsvc.model.errors import InvalidInput, InvalidQuery, Unavailable
 from graphsvc.model.gradings import Minimum
 from graphsvc.model.hints import hint
 from graphsvc.model.room import Room
@@ -37,7 +36,7 @@ from graphsvc.model.scalars import ValueProblem
 from graphsvc.policy.scope import Scope
 from graphsvc.projection.schedule import Progress
 from graphsvc.wire import answers as wire
-from graphsvc.wire.answers import Contact, Entity, IdentifierProblem, Match, Network, Paths, RingReport, Setting
+from graphsvc.wire.answers import Contact, Entity, IdentifierProblem, Match, Network, Paths
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -46,8 +45,6 @@ MANY = 300
 SEVERAL = 20
 """More identifiers than this are cleaned in a thread."""
 HIT, NO_HIT, NOT_ASKED = "HIT", "NO_HIT", "NOT_ASKED"
-ANALYST = "analyst"
-"""The role that the shared rules require for analysis; without it no record is in scope for that."""
 NO_PATHS = FoundPaths([], {}, False)
 NOTHING_TOLD: Mapping[Link, Told] = MappingProxyType({})
 WIDE = Share(at_once=4, each=3, waiting=16, patience=30.0)
@@ -146,12 +143,13 @@ class Reading:
     async def expand(self, asked: Expansion, narrowing: Narrowing, after: int | None) -> One[Network] | None:
         """The network within some links of one or more entities, nearest first; None where no start is visible."""
         scope, sieve = self.narrowed(narrowing), self.sieve(narrowing)
+        place, bound = self.place("expand", asked.question, Page(asked.limit, asked.cursor), narrowing)
         await self.reach(after)
         starts = self.opened_together(asked.starts, "starts")
         if not starts:
             return None
         stop = [node.mark for node in map(self.opened, asked.stop) if node is not None]
-        walk = Walk(asked.hops, asked.limit, asked.hub_cap, stop)
+        walk = Walk(asked.hops, asked.limit, asked.hub_cap, stop, place)
         async with self.wide():
             found = await self.core.reader.expand(scope, starts, walk, self.now, sieve)
         if found is None:
@@ -164,25 +162,26 @@ class Reading:
         # What lies behind a hub was not looked for: that is said as any other cut.
         behind = self.cut(BEHIND_HUBS, bool(hubs), ())
         cut = self.cut("links", found.truncated, found.entities)
-        return One(Networks(entities, links, hubs, Cuts(cut or behind, found.truncated)))
+        following = self.following(found.last, bound)
+        return One(Networks(entities, links, hubs, Cuts(cut or behind, found.truncated, following)))
 
-    async def paths(
-        self, source: str, target: str, max_hops: int, k: int, after: int | None, narrowing: Narrowing
-    ) -> One[Paths]:
+    async def paths(self, asked: Route, narrowing: Narrowing, after: int | None) -> One[Paths]:
         """The ``k`` shortest paths between two entities over visible claims, the shortest first."""
         scope, sieve = self.narrowed(narrowing), self.sieve(narrowing)
+        place, bound = self.place("paths", asked.question, Page(asked.k, asked.cursor), narrowing)
         await self.reach(after)
-        found, ends = NO_PATHS, (self.opened(source), self.opened(target))
+        found, ends = NO_PATHS, (self.opened(asked.source), self.opened(asked.target))
+        ways = Ways(asked.max_hops, asked.k, place)
         if ends[0] is not None and ends[1] is not None:
-            async with self._means.long.turn(self._org):
-                found = await self.core.reader.paths(scope, ends[0], ends[1], max_hops, k, self.now, sieve)
+            async with self.heavy():
+                found = await self.core.reader.paths(scope, ends[0], ends[1], ways, self.now, sieve)
         entities = [found.entities[number] for path in found.paths for number in path.entities]
         links = [path.links for path in found.paths]
         claims = claims_in(found.entities.values(), list(chain.from_iterable(links)))
         shown = await shaped(claims, lambda: self.network(entities, links))
         lines = PathLines(shown[0], [len(path.entities) for path in found.paths], shown[1])
         cut = self.cut("paths", found.truncated, found.entities.values())
-        return One(PathAnswers(lines, cut, found.truncated))
+        return One(PathAnswers(lines, Cuts(cut, found.truncated, self.following(found.last, bound))))
 
     async def match(self, identifiers: Sequence[Identifier], after: int | None) -> list[Match]:
         """Hit, no hit or not asked for each identifier; only holders whose policy lets it be known count.
@@ -234,37 +233,20 @@ class Reading:
         balance = await self._means.budget.balance(self.scope.principal.organisation)
         return wire.Budget(limit=balance.limit, used=balance.used, resets_at=balance.resets_at)
 
-    async def rings(self, parameters: Mapping[str, Any], after: int | None) -> RingReport:
-        """The rings in what the caller may analyse, each explained by records. Raises Denied for all but analysts."""
-        if ANALYST not in self.scope.principal.roles:
-            raise Denied("only analysts search for rings", where="role")
-        kinds = parameters.get("identifier_kinds", ())
-        check_known(kinds, self.core.schema.kinds, "kind", "parameters/identifierKinds")
-        await self.reach(after)
-        async with self._means.long.turn(self._org):
-            detected = await find_rings(self.core.columns, self.scope, parameters, self._names)
-            found, apart = detected.found, detected.apart
-            members = sorted({n for ring in found.rings for n in (*ring.accounts, *ring.identifiers)})
-            numbers, facts = dict[tuple[str, int], int](), list[EntityFacts]()
-            for world, there in apart.by_world(members).items():
-                numbers |= {(world, n): node for n, node in there.items()}
-                facts += await self.core.reader.entities(self.scope, list(there), self.now, ALL, world)
+    def place(self, field: str, asked: Any, page: Page, narrowing: Narrowing) -> tuple[Any, bytes]:
+        """Where a part begins, and what its cursors are bound to. Raises InvalidQuery for another question's."""
+        bound = bound_to(field, asked, narrowing, self.scope.footing)
+        if page.after is None:
+            return None, bound
+        place = self.handles.open_place(page.after, bound)
+        if place is None:
+            message = "this cursor is of another question, footing or organisation: ask as you did for the part before"
+            raise InvalidQuery(message, code="bad_cursor", where="cursor")
+        return tuple(place), bound
 
-        def shapes() -> list[wire.Ring]:
-            shown = zip(facts, self.shapes.entities(facts).shapes(), strict=True)
-            known = {numbers[one.world, one.id]: shape for one, shape in shown}
-            # A ring whose accounts have all gone since the columns were read is left out.
-            return [self.shapes.ring(ring, known) for ring in found.rings if known.keys() & set(ring.accounts)]
-
-        return RingReport(
-            rings=await shaped(claims_in(facts, ()), shapes),
-            truncated=self.cut("rings", found.more, facts),
-            more_rings=found.more,
-            excluded_hubs=found.excluded_hubs,
-            accounts=found.accounts,
-            links=found.links,
-            parameters=[Setting(name=name, value=value) for name, value in detected.stated],
-        )
+    def following(self, last: Sequence[str | int] | None, bound: bytes) -> str | None:
+        """The cursor of the part that follows a place; None: there is none."""
+        return None if last is None else self.handles.seal_place(last, bound)
 
     def cut(self, what: str, more: bool, entities: Iterable[EntityFacts]) -> bool:
         """Whether an answer leaves something out: more ``what`` than were asked for, which is noted, or records."""
@@ -282,9 +264,6 @@ class Reading:
         entities = self.shapes.entities(facts)
         handles = {one.id: handle for one, handle in zip(facts, entities.handles, strict=True)}
         return entities, self.shapes.links(lists, handles, told)
-
-    async def _names(self, apart: Apart, numbers: Sequence[int]) -> list[str]:
-        return await node_names(self.core, self.scope, apart, numbers, self.now)
 
     def _contacts(self, lids: Iterable[int]) -> list[Contact]:
         organisations = self.core.ledger.organisations()

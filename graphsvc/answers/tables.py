@@ -225,10 +225,11 @@ class Citations(Table[Citation]):
 
 
 class Cuts(NamedTuple):
-    """What an answer about links leaves out: anything at all, and links beyond the limit."""
+    """What an answer leaves out: anything at all, and links or paths beyond the limit; the cursor of the next part."""
 
     truncated: bool
-    more_links: bool
+    more: bool
+    following: str | None = None
 
 
 class Networks(Table[Network]):
@@ -267,7 +268,11 @@ class Networks(Table[Network]):
 
     def more_links(self) -> Column:
         """Whether links were."""
-        return [self._cuts.more_links]
+        return [self._cuts.more]
+
+    def next(self) -> Column:
+        """Where the next part begins."""
+        return [self._cuts.following]
 
 
 class PathLines(Table[wire.Path]):
@@ -305,8 +310,8 @@ class PathAnswers(Table[wire.Paths]):
 
     shape = wire.Paths
 
-    def __init__(self, paths: PathLines, truncated: bool, more_paths: bool) -> None:
-        self._paths, self._truncated, self._more_paths = paths, truncated, more_paths
+    def __init__(self, paths: PathLines, cuts: Cuts) -> None:
+        self._paths, self._cuts = paths, cuts
 
     def __len__(self) -> int:
         """One."""
@@ -323,11 +328,15 @@ class PathAnswers(Table[wire.Paths]):
 
     def truncated(self) -> Column:
         """Whether the search was cut, or records were left out."""
-        return [self._truncated]
+        return [self._cuts.truncated]
 
     def more_paths(self) -> Column:
         """Whether the search was."""
-        return [self._more_paths]
+        return [self._cuts.more]
+
+    def next(self) -> Column:
+        """Where the next part begins."""
+        return [self._cuts.following]
 
 
 def weigh(told: Told) -> int:

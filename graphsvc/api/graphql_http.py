@@ -134,7 +134,7 @@ class GraphqlEndpoint:
             return _failed(problem)
 
     async def _answer(self, request: Request, principal: Principal, body: bytes) -> bytes:
-        self._questions.count(principal)
+        await self._questions.count(principal)
         stated = footing(request)
         asked = json_object(body)
         prepared, given = self._read(asked)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphsvc.api.observed import Observed
 from graphsvc.api.persisted import Persisted, read_persisted
-from graphsvc.api.turns import QuestionTurns
+from graphsvc.api.turns import Counting, QuestionTurns
 from graphsvc.settings import Settings
 
 MOST_IN_BATCH = 10
@@ -26,13 +26,13 @@ class Transport:
     observed: Observed = field(default_factory=Observed)
 
 
-def transport_of(settings: Settings) -> Transport:
-    """What the settings say. Raises InvalidInput when the list of documents is none."""
+def transport_of(settings: Settings, shared: Counting | None = None) -> Transport:
+    """What the settings say; ``shared`` counts rates. Raises InvalidInput when the list of documents is none."""
     documents = read_persisted(Path(settings.documents)) if settings.documents else {}
     return Transport(
         Persisted(documents, only=settings.documents_only == "on"),
         min(settings.batch, MOST_IN_BATCH),
         tuple(settings.cors_origins.split()),
         settings.explorer == "on" or (settings.explorer == "auto" and settings.environment == "development"),
-        QuestionTurns(settings.questions_a_minute, settings.questions_an_organisation),
+        QuestionTurns(settings.questions_a_minute, settings.questions_an_organisation, shared),
     )

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from graphsvc.model.errors import GraphsvcError, TooMany
 from graphsvc.model.principals import Principal
@@ -116,17 +117,42 @@ class Turns:
         return self._running.total() < self._share.at_once and self._running[who] < self._share.each
 
 
+class Counting(Protocol):
+    """Counts for all processes of a service."""
+
+    async def take(self, who: str, a_minute: int, /) -> float:
+        """Count one of ``a_minute``; the seconds to wait where they are used up, and none was counted. 0: counted."""
+        ...
+
+
+class Rates:
+    """At most ``a_minute`` for each name (0: any number), at this process and, with ``shared``, at all together."""
+
+    def __init__(self, a_minute: int, shared: Counting | None, what: str) -> None:
+        self._a_minute, self._shared, self._what = a_minute, shared, what
+        self._here = Rate(a_minute, time.monotonic)
+
+    async def count(self, who: str) -> None:
+        """Count one. Raises TooMany; Unavailable where the others can't be asked."""
+        self._here.count(who)
+        if self._shared is None or not self._a_minute:
+            return
+        wait = await self._shared.take(f"{self._what}|{who}", self._a_minute)
+        if wait:
+            raise too_often(self._a_minute, int(wait) + 1)
+
+
 class ActTurns:
     """The turns of acts, and how many each person may do in a minute."""
 
-    def __init__(self, a_minute: int) -> None:
+    def __init__(self, a_minute: int, shared: Counting | None = None) -> None:
         self._turns = Turns(ACTS)
-        self._rate = Rate(a_minute, time.monotonic)
+        self._rate = Rates(a_minute, shared, "acts")
 
     @asynccontextmanager
     async def turn(self, principal: Principal) -> AsyncIterator[None]:
         """Count one act and hold its turn for the block. Raises TooMany."""
-        self._rate.count(f"{principal.org}|{principal.person}")
+        await self._rate.count(f"{principal.org}|{principal.person}")
         async with self._turns.turn(principal.org):
             yield
 
@@ -134,20 +160,26 @@ class ActTurns:
 class QuestionTurns:
     """The turns of GraphQL requests, and how many each person and each organisation may ask in a minute (0: any)."""
 
-    def __init__(self, a_person: int = 0, an_organisation: int = 0) -> None:
+    def __init__(self, a_person: int = 0, an_organisation: int = 0, shared: Counting | None = None) -> None:
         self._turns = Turns(QUESTIONS)
-        self._person, self._organisation = Rate(a_person, time.monotonic), Rate(an_organisation, time.monotonic)
+        self._person = Rates(a_person, shared, "questions")
+        self._organisation = Rates(an_organisation, shared, "questions of all")
 
-    def count(self, principal: Principal) -> None:
+    async def count(self, principal: Principal) -> None:
         """Count one request. Raises TooMany."""
-        self._person.count(f"{principal.org}|{principal.person}")
-        self._organisation.count(principal.org)
+        await self._person.count(f"{principal.org}|{principal.person}")
+        await self._organisation.count(principal.org)
 
     @asynccontextmanager
     async def turn(self, principal: Principal) -> AsyncIterator[None]:
         """Hold a turn for the block. Raises TooMany."""
         async with self._turns.turn(principal.org):
             yield
+
+
+def too_often(a_minute: int, wait: int) -> TooMany:
+    """The error for one who asks more often; ``wait`` is in seconds."""
+    return TooMany(f"more than {a_minute} a minute; ask again later", retry_after=wait)
 
 
 class Rate:
@@ -171,7 +203,7 @@ class Rate:
         if left < 1:
             self._left[who] = (left, now)
             wait = int((1 - left) * 60 / self._most) + 1
-            raise TooMany(f"more than {self._most} a minute; ask again later", retry_after=wait)
+            raise too_often(self._most, wait)
 
     def _forget(self, now: float) -> None:
         while self._left:

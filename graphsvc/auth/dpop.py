@@ -1,8 +1,8 @@
 """Proof of possession (RFC 9449): each request proves that its sender has the key that its access token is bound to.
 
-A proof is good for one request, one token and :data:`WINDOW` seconds. What was seen is kept in memory: proofs from
-before the start are refused, so that a restart forgets nothing that could come again. The service asks for no nonce
-(ADR 0253).
+A proof is good for one request, one token and :data:`WINDOW` seconds. What was seen is kept in memory, and where all
+processes of the service look (ADR 0297). Proofs from before the start are refused: a machine that loses its power
+may forget the last ones. The service asks for no nonce (ADR 0253).
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import orjson
 from joserfc import jws
 from joserfc.errors import JoseError
 
+from graphsvc.api.ports import Call
 from graphsvc.auth.keys import PRIVATE, fits, holds, public_key
+from graphsvc.auth.shared import Shared
 from graphsvc.model.errors import TooMany, Unauthenticated
 from graphsvc_verify.canonical import b64u
 
@@ -37,22 +39,29 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Proofs:
-    """Checks proofs, and remembers each as long as it could come again."""
+    """Checks proofs, and remembers each as long as it could come again; ``shared``: for all processes.
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    ``public_url`` is the service's address as callers know it; empty: as each request names it.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.time, public_url: str = "", shared: Shared | None = None
+    ) -> None:
         self._clock = clock
+        self._public_url = public_url.rstrip("/")
+        self._shared = shared
         # Proofs say whole seconds.
         self._started = int(clock())
         self._seen: dict[bytes, tuple[float, str]] = {}
         self._by_key: dict[str, int] = {}
 
-    def check(self, proofs: Sequence[str], method: str, url: str, token: str, thumbprint: str) -> None:
+    async def check(self, call: Call, token: str, thumbprint: str) -> None:
         """Check a request's proof for its token, which is bound to the key of that thumbprint (RFC 7638).
 
-        Raises Unauthenticated with code ``invalid_dpop_proof``, TooMany.
+        Raises Unauthenticated with code ``invalid_dpop_proof``, TooMany, Unavailable.
         """
         now = self._clock()
-        claims, jkt = read_proof(proofs, method, url, now)
+        claims, jkt = read_proof(call.proofs, call.method, self._address(call), now)
         if not hmac.compare_digest(jkt.encode(), thumbprint.encode()):
             raise _invalid("the proof is by another key than the token's")
         ath = claims.get("ath")
@@ -60,7 +69,17 @@ class Proofs:
             raise _invalid("the proof is for another access token (ath)")
         if claims["iat"] < self._started:
             raise _invalid("the proof is older than this service's start: make a new one")
-        self._once(hashlib.sha256(f"{jkt}|{claims['jti']}".encode()).digest(), jkt, now)
+        name = hashlib.sha256(f"{jkt}|{claims['jti']}".encode()).digest()
+        self._once(name, jkt, now)
+        if self._shared is not None and not await self._shared.once(name, now + 2 * WINDOW, now):
+            raise _invalid("the proof was used before (jti)")
+
+    def _address(self, call: Call) -> str:
+        """The request's address as its sender knows it, past any proxy."""
+        if not self._public_url:
+            return call.url
+        path = call.url.partition("://")[2].partition("/")[2]
+        return f"{self._public_url}/{path}"
 
     def _once(self, name: bytes, jkt: str, now: float) -> None:
         # They are in order of their time: all are kept equally long.

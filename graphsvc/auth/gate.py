@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from graphsvc.auth.dpop import Proofs
 from graphsvc.auth.http import SessionRoutes
 from graphsvc.auth.keys import FetchedKeys, Keys
 from graphsvc.auth.login import Login
@@ -15,6 +16,7 @@ from graphsvc.auth.ownclient import Credentials, OwnClient
 from graphsvc.auth.providers import RFC_9068, Provider, read_provider
 from graphsvc.auth.revocation import Introspection
 from graphsvc.auth.sessions import Callers, Sessions
+from graphsvc.auth.shared import Shared
 from graphsvc.auth.tokens import Authenticator, Organisations
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.jwkfiles import read_jwk
@@ -72,8 +74,14 @@ def credentials_of(settings: Settings) -> Credentials | None:
     return Credentials(settings.client_id, secret=secret)
 
 
-def open_gate(settings: Settings, identities: Identities, organisations: Organisations) -> Gate:
-    """Put the gate together. Raises InvalidInput where revocation is asked for and the service has no client."""
+def open_gate(
+    settings: Settings, identities: Identities, organisations: Organisations, shared: Shared | None = None
+) -> Gate:
+    """Put the gate together; ``shared`` is what all processes share about callers, None: this one is alone.
+
+    Raises InvalidInput where revocation is asked for and the service has no client.
+    """
+    shared = shared or Shared.alone()
     known, own = identities.credentials, None
     if known is not None:
         own = OwnClient(identities.issuer, known, scope=identities.provider.scope)
@@ -84,11 +92,10 @@ def open_gate(settings: Settings, identities: Identities, organisations: Organis
             raise InvalidInput(message, code="setting", where="GRAPHSVC_REVOCATION")
         standing = Introspection(own)
     keys, provider, public_url = identities.keys, identities.provider, settings.public_url
-    authenticator = Authenticator(
-        identities.issuer, settings.audience, keys, organisations, provider, standing, public_url
-    )
+    proofs = Proofs(public_url=public_url, shared=shared)
+    authenticator = Authenticator(identities.issuer, settings.audience, keys, organisations, provider, standing, proofs)
     if own is None:
         return Gate(Callers(authenticator), ())
-    sessions = Sessions(own, authenticator, settings.session_idle, settings.session_seconds)
-    routes = SessionRoutes(Login.at(own, keys, provider), sessions, public_url).routes()
+    sessions = Sessions(own, authenticator, shared, (settings.session_idle, settings.session_seconds))
+    routes = SessionRoutes(Login.at(own, keys, provider, shared.derived(b"login")), sessions, public_url).routes()
     return Gate(Callers(authenticator, sessions, public_url), routes)

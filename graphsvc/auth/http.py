@@ -80,7 +80,7 @@ class SessionRoutes:
         """Who is logged in, how long that lasts, and the guard that every request of the session must carry."""
         if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
             raise Denied("only the service's own pages ask this", code="csrf", where="header sec-fetch-site")
-        session = self.sessions.find(request.cookies.get(SESSION_COOKIE, ""))
+        session = await self.sessions.find(request.cookies.get(SESSION_COOKIE, ""))
         principal = await self.sessions.of(session)
         idle, longest = self.sessions.lasts_until(session)
         answer = SessionState(
@@ -92,14 +92,14 @@ class SessionRoutes:
             longest_seconds=longest,
         )
         response = json_response(answer)
-        if (name := self.sessions.renamed(session)) is not None:
+        if (name := await self.sessions.renamed(session)) is not None:
             response.set_cookie(SESSION_COOKIE, name, secure=True, httponly=True, samesite="strict")
         return response
 
     async def end(self, request: Request) -> Response:
         """End the session, and its tokens at the provider."""
         call = call_of(request)
-        session = self.sessions.find(call.session)
+        session = await self.sessions.find(call.session)
         check_guard(session, call, origin_of(self._origin(request)))
         await self.sessions.end(session)
         headers = {**_PRIVATE, "clear-site-data": '"cache", "storage"'}

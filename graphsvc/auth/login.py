@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import time
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -50,9 +51,9 @@ class Login:
     _seal: Fernet
 
     @classmethod
-    def at(cls, client: OwnClient, keys: Keys, provider: Provider) -> Login:
-        """Logins at a provider. What is sealed can be opened by this object alone."""
-        return cls(client, keys, provider, Fernet(Fernet.generate_key()))
+    def at(cls, client: OwnClient, keys: Keys, provider: Provider, key: bytes) -> Login:
+        """Logins at a provider. What is sealed under ``key``, 32 bytes, can be opened wherever that is."""
+        return cls(client, keys, provider, Fernet(urlsafe_b64encode(key)))
 
     async def begin(self, redirect_uri: str, back: str) -> tuple[str, str]:
         """Where to send the browser, and the sealed attempt for its cookie. Raises InvalidInput, Unavailable."""

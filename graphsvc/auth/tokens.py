@@ -63,8 +63,8 @@ class Authenticator:
     """Checks tokens of one issuer for one audience; ``organisations`` finds a member by its slug.
 
     A verified token is remembered by its hash until it expires, or its key is withdrawn; whether its organisation is a
-    member, and with which attributes, is asked every time, and so is ``standing``. ``public_url`` is the service's
-    address as callers know it, for proofs; empty: as each request names it.
+    member, and with which attributes, is asked every time, and so is ``standing``. ``proofs`` checks those of bound
+    tokens.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Authenticator:
         organisations: Organisations,
         provider: Provider = RFC_9068,
         standing: Standing | None = None,
-        public_url: str = "",
+        proofs: Proofs | None = None,
     ) -> None:
         self._provider = provider
         self._issuer = issuer
@@ -83,8 +83,7 @@ class Authenticator:
         self._keys = keys
         self._organisations = organisations
         self._standing = standing
-        self._public_url = public_url.rstrip("/")
-        self._proofs = Proofs()
+        self._proofs = proofs or Proofs()
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def principal(self, authorization: str | None, call: Call = NO_CALL, /) -> Principal:
@@ -101,7 +100,7 @@ class Authenticator:
         if scheme == DPOP:
             if not known.thumbprint:
                 raise _invalid("the token is bound to no key: send it as a bearer token")
-            self._proofs.check(call.proofs, call.method, self._address(call), token, known.thumbprint)
+            await self._proofs.check(call, token, known.thumbprint)
         if self._standing is not None:
             await self._standing.check(token)
         organisation = self._organisations(known.org)
@@ -124,13 +123,6 @@ class Authenticator:
         known = await self._verify(token)
         self._remember(name, known)
         return known
-
-    def _address(self, call: Call) -> str:
-        """The request's address as its sender knows it, past any proxy."""
-        if not self._public_url:
-            return call.url
-        path = call.url.partition("://")[2].partition("/")[2]
-        return f"{self._public_url}/{path}"
 
     def _remember(self, name: bytes, verified: _Verified) -> None:
         self._verified[name] = verified

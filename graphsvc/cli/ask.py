@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +15,21 @@ from rich.console import Console
 from graphsvc.cli.flat import flat_of, show, write_csv
 from graphsvc.cli.options import FootingOptions, grouped
 from graphsvc.cli.output import looked, warn, write_json
+from graphsvc.client import Answer
 from graphsvc.client.keys import write_private
 from graphsvc.client.profile import read_profile
 from graphsvc.model.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How answers are printed, and how many parts of a list are asked for."""
+
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each member of a list.")] = False
+    every: Annotated[
+        bool, typer.Option("--all", help="Go through all parts of the list, by the variable $cursor of the question.")
+    ] = False
 
 
 @grouped
@@ -32,8 +46,7 @@ def ask(
     profile: Annotated[
         Path | None, typer.Option("--profile", help="How to reach the service.", envvar="GRAPHSVC_PROFILE")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a row for each member of a list.")] = False,
+    shown: Shown,
 ) -> None:
     """Ask a GraphQL question, check the answer against its receipt, and print its data.
 
@@ -49,18 +62,30 @@ def ask(
         raise InvalidInput("this asks; to decide something use graphsvc act", code="mutation")
     if out is not None and out.exists():
         raise InvalidInput("there is a file already", code="exists", where=str(out))
+    if shown.every and (out is not None or "$cursor" not in document):
+        message = "with --all the question takes a variable $cursor, asks for next, and is not kept"
+        raise InvalidInput(message, code="no_cursor", where="--all")
     variables = dict(map(_variable, variable or ()))
     with read_profile(profile).client(signed=footing.signed) as client:
         stated = msgspec.structs.replace(footing.footing, export=out is not None)
-        answer = client.query(document, variables, stated)
-    if out is not None:
-        write_private(out, answer.body)
-    if json:
+        while True:
+            answer = client.query(document, variables, stated)
+            if out is not None:
+                write_private(out, answer.body)
+            _show(answer, shown)
+            cursor = _next(answer.data) if shown.every else None
+            if cursor is None:
+                break
+            variables["cursor"] = cursor
+
+
+def _show(answer: Answer, shown: Shown) -> None:
+    if shown.json:
         told = {"data": answer.data, "errors": list(answer.errors), "index": answer.proof.index}
         write_json({**told, **looked(answer)})
         return
     tables = flat_of(answer.data)
-    if csv:
+    if shown.csv:
         write_csv(tables)
     else:
         show(tables)
@@ -69,6 +94,14 @@ def ask(
     warn(console, answer)
     for error in answer.errors:
         console.print(f"error: {error.message}", markup=False)
+
+
+def _next(data: Mapping[str, Any]) -> str | None:
+    """The cursor of the only list of an answer that goes on. Raises InvalidInput where there are several."""
+    found = [one["next"] for one in data.values() if isinstance(one, dict) and one.get("next")]
+    if len(found) > 1:
+        raise InvalidInput("ask for one list at a time to go through its parts", code="no_cursor", where="--all")
+    return found[0] if found else None
 
 
 def _document(path: Path) -> str:

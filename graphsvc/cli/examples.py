@@ -77,6 +77,7 @@ EXAMPLES: Mapping[str, str] = MappingProxyType({
     "members contact": "--contact trust@pasar.example --sign officer.pem",
     "members leave": "harbour --records keep --reason 'contract ended' --yes --profile operator.json",
     "find name": f"'nyota shop' --kind Account {FOOTING}",
+    "find identifier": f"Phone:value=+25471234 {FOOTING}",
     "find timeline": f"Account:site=shopee,id=u17 --since 2026-01-31T00:00:00Z {FOOTING}",
     "find common": f"Phone:value=+254712345678 Phone:value=+6281234567801 {FOOTING}",
     "rings detect": "edges.csv --links links.csv --out rings.json",

@@ -16,9 +16,9 @@ from graphsvc.cli.output import looked, warn, write_json
 from graphsvc.client.profile import read_profile
 
 FIND = "query($kind: String!, $parts: [KeyPart!]!) { search(kind: $kind, parts: $parts) { handle } }"
-EXPAND = """query($start: ID!, $hops: Int!, $kinds: [String!], $limit: Int!) {
-  expand(start: $start, hops: $hops, linkKinds: $kinds, limit: $limit) {
-    truncated moreLinks
+EXPAND = """query($start: ID!, $hops: Int!, $kinds: [String!], $limit: Int!, $cursor: String) {
+  expand(start: $start, hops: $hops, linkKinds: $kinds, limit: $limit, cursor: $cursor) {
+    truncated moreLinks next
     entities { handle kind key recordCount ownerCount }
     links { kind source target since until claimCount record { owner handling { code } } }
   } }"""
@@ -34,12 +34,14 @@ class Reach:
     link: Annotated[list[str] | None, typer.Option("--link", help="Only links of this kind, as USES. Repeatable.")] = (
         None
     )
-    limit: Annotated[int, typer.Option("--limit", help="How many links at most.", min=1, max=2_000)] = 300
+    limit: Annotated[int, typer.Option("--limit", help="How many links at most, in one part.", min=1, max=2_000)] = 300
+    cursor: Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")] = ""
+    every: Annotated[bool, typer.Option("--all", help="Go on until the end, and show all parts as one.")] = False
 
     @property
     def asked(self) -> dict[str, Any]:
         """The variables of the question."""
-        return {"hops": self.hops, "kinds": self.link, "limit": self.limit}
+        return {"hops": self.hops, "kinds": self.link, "limit": self.limit, "cursor": self.cursor or None}
 
 
 @grouped
@@ -65,8 +67,12 @@ def expand(
         found = answer.data.get("search") or []
         network: Mapping[str, Any] = {"entities": [], "links": []}
         if found:
-            answer = client.query(EXPAND, {"start": found[0]["handle"], **reach.asked}, footing.footing)
+            asked = {"start": found[0]["handle"], **reach.asked}
+            answer = client.query(EXPAND, asked, footing.footing)
             network = answer.data.get("expand") or network
+            while reach.every and network.get("next"):
+                answer = client.query(EXPAND, {**asked, "cursor": network["next"]}, footing.footing)
+                network = _joined(network, answer.data.get("expand") or {"entities": [], "links": []})
     if json:
         write_json({"data": {"expand": network}, "index": answer.proof.index, **looked(answer)})
         return
@@ -80,6 +86,14 @@ def expand(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"ledger index {answer.proof.index}, {'signed, ' if answer.signed else ''}receipt checked")
     warn(console, answer)
+    if network.get("next"):
+        typer.echo(f"more with --cursor {network['next']}")
+
+
+def _joined(network: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """A network with the part that follows it; a thing is on every part that has links of it."""
+    things = {one["handle"]: one for one in (*network["entities"], *part["entities"])}
+    return {**part, "entities": list(things.values()), "links": [*network["links"], *part["links"]]}
 
 
 def _tables(network: Mapping[str, Any]) -> list[Flat]:

@@ -1,10 +1,10 @@
-"""``graphsvc find``: entities by name, what happened to some in the order of time, what some have in common."""
+"""``graphsvc find``: entities by name or identifier, what happened in the order of time, what some have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,11 +14,13 @@ from graphsvc.cli.output import looked, table, warn, write_json
 from graphsvc.cli.sharing import JsonFlag, ProfileOption
 from graphsvc.client import Answer, Client
 from graphsvc.client.profile import read_profile
-from graphsvc.client.questions import COMMON, NAMES, SEARCH, TIMELINE
+from graphsvc.client.questions import COMMON, IDENTIFIERS, NAMES, SEARCH, TIMELINE, Question
 from graphsvc.model.errors import NotFound
 from graphsvc.model.principals import Footing
+from graphsvc.wire.asking import Common, IdentifiersFound, NamesFound
 
 app = typer.Typer(no_args_is_help=True, help="Find entities by name; see them in time, and what they have in common.")
+T = TypeVar("T")
 
 Entities = Annotated[list[str], typer.Argument(help="Entities, each by its handle, or as Account:site=shopee,id=u17.")]
 
@@ -51,15 +53,32 @@ class NameOptions:
 
 @dataclass(frozen=True)
 class PartOptions:
-    """A part of a list."""
+    """A part of a list, or all of them."""
 
-    first: Annotated[int, typer.Option("--first", help="How many at most.", min=1, max=500)] = 50
+    first: Annotated[int, typer.Option("--first", help="How many at most, in one part.", min=1, max=500)] = 50
     cursor: Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")] = ""
+    every: Annotated[bool, typer.Option("--all", help="Go on until the end, part by part.")] = False
 
     @property
     def asked(self) -> dict[str, Any]:
         """The arguments of the question."""
         return {"first": self.first, "cursor": self.cursor or None}
+
+
+@dataclass(frozen=True)
+class LinkPartOptions:
+    """A part of what links some entities, or all of them."""
+
+    limit: Annotated[
+        int, typer.Option("--limit", help="At most this many link claims, in one part.", min=1, max=2_000)
+    ] = 300
+    cursor: Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")] = ""
+    every: Annotated[bool, typer.Option("--all", help="Go on until the end, part by part.")] = False
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The arguments of the question."""
+        return {"limit": self.limit, "cursor": self.cursor or None}
 
 
 @app.command("name")
@@ -81,13 +100,32 @@ def name(
     page = {**part.asked, "first": min(part.first, 50)}
     asked = {"text": text, "beginning": how.beginning, "kinds": how.kind or None, **page, **only.asked}
     with read_profile(profile).client(signed=footing.signed) as client:
-        found, answer = client.ask(NAMES, asked, footing.footing)
-    if json:
-        write_json({**_plain(answer, "searchNames"), **looked(answer)})
-        return
-    rows = ((one.kind, one.key, one.record_count, one.owner_count, one.handle) for one in found.entities)
-    table(("kind", "key", "records", "owners", "handle"), rows, f"{found.entity_count} found")
-    _tell(answer, found.next)
+        found = _parts(client, NAMES, asked, footing.footing, part.every)
+        _list_entities(found, "searchNames", json)
+
+
+@app.command("identifier")
+@grouped
+def identifier_(
+    begins: Annotated[str, typer.Argument(help="How it begins, as Phone:value=+25471000.")],
+    *,
+    only: OnlyOptions,
+    part: PartOptions,
+    footing: FootingOptions,
+    profile: ProfileOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Find entities by how their identifier begins: the last part of the key may go on.
+
+    Each part counts as --first identifiers of the day's budget. A telephone number begins with + and at least seven
+    digits, anything else with five characters.
+    """
+    kind, parts = identifier(begins, where="BEGINS")
+    stated = {"kind": kind, "parts": [{"name": name, "value": value} for name, value in parts.items()]}
+    asked = {**stated, **part.asked, "first": min(part.first, 50), **only.asked}
+    with read_profile(profile).client(signed=footing.signed) as client:
+        found = _parts(client, IDENTIFIERS, asked, footing.footing, part.every)
+        _list_entities(found, "searchIdentifiers", json)
 
 
 @app.command("timeline")
@@ -107,17 +145,19 @@ def timeline(
     """List what is claimed of entities in the order of time: by records of them, and links that touch them."""
     with read_profile(profile).client(signed=footing.signed) as client:
         asked = {"entities": _handles(client, entities, footing.footing), "linkKinds": link_kind or None}
-        found, answer = client.ask(TIMELINE, {**asked, **part.asked, **only.asked}, footing.footing)
-    if json:
-        write_json({**_plain(answer, "timeline"), **looked(answer)})
-        return
-    keys = {one.handle: one.key or one.handle for one in found.things}
-    rows = (
-        (one.at, keys[one.source], one.link, one.target and keys[one.target], one.record.owner) for one in found.events
-    )
-    title = f"{found.claim_count} claims of {found.owner_count} owners, {found.undated_count} without a time"
-    table(("when", "what", "link", "with", "says"), rows, title)
-    _tell(answer, found.next)
+        asked |= {**part.asked, **only.asked}
+        for found, answer, following in _parts(client, TIMELINE, asked, footing.footing, part.every):
+            if json:
+                write_json({**_plain(answer, "timeline"), **looked(answer)})
+                continue
+            keys = {one.handle: one.key or one.handle for one in found.things}
+            rows = (
+                (one.at, keys[one.source], one.link, one.target and keys[one.target], one.record.owner)
+                for one in found.events
+            )
+            title = f"{found.claim_count} claims of {found.owner_count} owners, {found.undated_count} without a time"
+            table(("when", "what", "link", "with", "says"), rows, title)
+            _tell(answer, following)
 
 
 @app.command("common")
@@ -125,7 +165,7 @@ def timeline(
 def common(
     entities: Entities,
     *,
-    limit: Annotated[int, typer.Option("--limit", help="At most this many link claims.", min=1, max=2_000)] = 300,
+    part: LinkPartOptions,
     only: OnlyOptions,
     footing: FootingOptions,
     profile: ProfileOption = None,
@@ -133,13 +173,18 @@ def common(
 ) -> None:
     """Show who links some entities: the things that two or more of them are linked with."""
     with read_profile(profile).client(signed=footing.signed) as client:
-        asked = {"entities": _handles(client, entities, footing.footing), "limit": limit, **only.asked}
-        found, answer = client.ask(COMMON, asked, footing.footing)
-    if json:
-        write_json({**_plain(answer, "common"), **looked(answer)})
-        return
-    if found is None:
-        raise NotFound("fewer than two of these entities are visible", where="entities")
+        asked = {"entities": _handles(client, entities, footing.footing), **part.asked}
+        for found, answer, following in _parts(client, COMMON, {**asked, **only.asked}, footing.footing, part.every):
+            if json:
+                write_json({**_plain(answer, "common"), **looked(answer)})
+            elif found is None:
+                raise NotFound("fewer than two of these entities are visible", where="entities")
+            else:
+                _show_common(found)
+                _tell(answer, following)
+
+
+def _show_common(found: Common) -> None:
     keys = {one.handle: one.key or one.handle for one in found.entities}
     rows = (
         (keys[one.thing], ", ".join(keys[end] for end in one.joins), one.claim_count, one.owner_count)
@@ -150,7 +195,30 @@ def common(
         shared.thing for shared in found.shared)}  # fmt: skip
     for source, kind, target in sorted(joined):
         typer.echo(f"linked: {keys[source]} {kind} {keys[target]}")
-    _tell(answer, None)
+
+
+def _parts(
+    client: Client, question: Question[T], asked: Mapping[str, Any], footing: Footing, every: bool
+) -> Iterator[tuple[T, Answer, str | None]]:
+    """The part that is asked for, or ``every`` one from there on, each with the cursor that is left to go on with."""
+    for found, answer in client.pages(question, asked, footing):
+        yield found, answer, None if every else getattr(found, "next", None)
+        if not every:
+            return
+
+
+def _list_entities(
+    parts: Iterator[tuple[NamesFound | IdentifiersFound, Answer, str | None]],
+    field: str,
+    json: bool,
+) -> None:
+    for found, answer, following in parts:
+        if json:
+            write_json({**_plain(answer, field), **looked(answer)})
+            continue
+        rows = ((one.kind, one.key, one.record_count, one.owner_count, one.handle) for one in found.entities)
+        table(("kind", "key", "records", "owners", "handle"), rows, f"{found.entity_count} found")
+        _tell(answer, following)
 
 
 def _handles(client: Client, entities: Sequence[str], footing: Footing) -> list[str]:

@@ -220,7 +220,8 @@ def why(
 
 
 def _versions(client: Client, part: str | None) -> list[PolicyVersion]:
-    return client.read(VERSIONS, {"part": part, "first": 500})
+    asked = {"part": part, "first": 500}
+    return [one for some, _ in client.pages(VERSIONS, asked) for one in some]
 
 
 def _current(client: Client, part: str) -> dict[str, str]:

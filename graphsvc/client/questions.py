@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from graphsvc.wire.answers import AccessLog, Case, Entity, Submission
-from graphsvc.wire.asking import Common, NamesFound, Timeline
+from graphsvc.wire.answers import AccessLog, Case, Entity, Network, Paths, RingReport, Submission
+from graphsvc.wire.asking import Common, IdentifiersFound, NamesFound, Timeline
 from graphsvc.wire.lifecycle import LegalHold, RecalledRecords, RecallNotice, SubjectAccess
 from graphsvc.wire.rings import KeptRings, RingComparison, RingReportFile, RingRun
 from graphsvc.wire.rulebooks import AccessExplanation, PolicyVersion
@@ -26,6 +27,19 @@ class Question(Generic[T]):
     arguments: str = ""
     operation: str = "query"
 
+    def following(self, found: Any, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The arguments of the part that follows ``found``; None: nothing follows, or the question has no parts."""
+        if "cursor: " in self.arguments:
+            cursor = getattr(found, "next", None)
+            return None if cursor is None else {"cursor": cursor}
+        if "afterRing: " in self.arguments:
+            ring = getattr(found, "next_after", None)
+            return None if ring is None else {"afterRing": ring}
+        if "before: " in self.arguments and isinstance(found, list):
+            return {"before": found[-1].index} if found and len(found) >= asked["first"] else None
+        before = getattr(found, "next_before", None)
+        return None if before is None else {"before": before}
+
     @property
     def data(self) -> Any:
         """The type of the answer's ``data``."""
@@ -43,14 +57,30 @@ class Question(Generic[T]):
 
 _ONLY = "owners: [String!], during: TimeFilter, grading: GradingFilter, after: Int"
 _LINKS = f"linkKinds: [String!], {_ONLY}"
-_PART = "first: Int!, cursor: String"
+_CURSOR = "cursor: String"
+_PART = f"first: Int!, {_CURSOR}"
 
 SEARCH: Question[list[Entity]] = Question("search", list[Entity], f"kind: String!, parts: [KeyPart!]!, {_ONLY}")
 TIMELINE: Question[Timeline] = Question("timeline", Timeline, f"entities: [ID!]!, {_PART}, {_LINKS}")
-COMMON: Question[Common | None] = Question("common", Common | None, f"entities: [ID!]!, limit: Int!, {_LINKS}")
+COMMON: Question[Common | None] = Question(
+    "common", Common | None, f"entities: [ID!]!, limit: Int!, {_CURSOR}, {_LINKS}"
+)
 NAMES: Question[NamesFound] = Question(
     "searchNames", NamesFound, f"text: String!, beginning: Boolean!, kinds: [String!], {_PART}, {_ONLY}"
 )
+
+IDENTIFIERS: Question[IdentifiersFound] = Question(
+    "searchIdentifiers", IdentifiersFound, f"kind: String!, parts: [KeyPart!]!, {_PART}, {_ONLY}"
+)
+EXPAND: Question[Network | None] = Question(
+    "expand",
+    Network | None,
+    f"starts: [ID!]!, hops: Int!, limit: Int!, hubCap: Int, stop: [ID!], {_CURSOR}, {_LINKS}",
+)
+PATHS: Question[Paths] = Question(
+    "paths", Paths, f"source: ID!, target: ID!, maxHops: Int!, k: Int!, {_CURSOR}, {_LINKS}"
+)
+RINGS: Question[RingReport] = Question("rings", RingReport, f"parameters: RingParameters, {_CURSOR}, after: Int")
 
 _SIDE = "role: Role!, state: String, first: Int!, before: Int"
 
@@ -78,7 +108,9 @@ SUBJECT_ACCESS: Question[SubjectAccess | None] = Question(
     "subjectAccess", SubjectAccess | None, "kind: String!, parts: [KeyPart!]!"
 )
 
-VERSIONS: Question[list[PolicyVersion]] = Question("policyVersions", list[PolicyVersion], "part: String, first: Int!")
+VERSIONS: Question[list[PolicyVersion]] = Question(
+    "policyVersions", list[PolicyVersion], "part: String, first: Int!, before: Int"
+)
 WHY: Question[AccessExplanation | None] = Question(
     "explainAccess", AccessExplanation | None, "record: ID, submission: Int, row: Int, reader: ReaderInput"
 )

@@ -144,6 +144,26 @@ class Client:
         """What :meth:`ask` answers, without the answer's proof."""
         return self.ask(question, variables, footing)[0]
 
+    def pages(
+        self,
+        question: Question[T],
+        variables: Mapping[str, Any] | None = None,
+        footing: Footing = _NO_FOOTING,
+    ) -> Iterator[tuple[T, Answer]]:
+        """Every part of a list, the next one asked for when it is wanted; ``variables`` say where to begin.
+
+        Each part is a read of its own. Raises as :meth:`ask` does, and Refused with code ``list_changed`` where the
+        parts before are others now: paths and rings.
+        """
+        asked = dict(variables or {})
+        while True:
+            found, answer = self.ask(question, asked, footing)
+            yield found, answer
+            following = question.following(found, asked)
+            if following is None:
+                return
+            asked |= following
+
     def submit(
         self, outgoing: Outgoing, org: str, key: SigningKey, progress: Progress | None = None,
         waiting: Waiting = PATIENT,

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import IO
 
 from graphsvc.graph.marks import Marks
+from graphsvc.model.beginnings import lead_of
 from graphsvc.model.claims import FACTS, Facts, entity_facts, expiry, is_storable, link_facts
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import IntegrityError
@@ -33,6 +34,7 @@ _HEADERS = {
             "lid:long",
             "exp:long",
             "lot:long",
+            "lead",
             *FACTS,
         ]
     ),
@@ -80,7 +82,8 @@ class DraftFiles:
             tail = f"{record}\t{lid}\t{exp}"
             records.append(tail)
             for place, (n, facts) in enumerate(zip(own, entity_facts(draft), strict=True)):
-                about.append(f"{record}\t{n}\t{n}\t{tail}\t{self._marks.about(record, place)}\t{_fields(facts)}")
+                lot, lead = self._marks.about(record, place), lead_of(draft.entities[place].key)
+                about.append(f"{record}\t{n}\t{n}\t{tail}\t{lot}\t{lead}\t{_fields(facts)}")
             named += _named_lines(draft, record, own, tail)
             for place, (link, facts) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
                 source, target = own[link.source], own[link.target]

@@ -31,6 +31,7 @@ CONSTRAINTS = (
     "CREATE INDEX claim_rec IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.rec)",
     "CREATE INDEX claim_src_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.src, c.lid, c.exp)",
     "CREATE INDEX claim_dst_live IF NOT EXISTS FOR ()-[c:CLAIM]-() ON (c.dst, c.lid, c.exp)",
+    "CREATE INDEX about_lead IF NOT EXISTS FOR ()-[a:ABOUT]-() ON (a.lead, a.lid, a.exp)",
     # Names are sought by a word or by its beginning: both under one label and field group, like claims.
     "CREATE INDEX named_term IF NOT EXISTS FOR ()-[x:NAMED]-() ON (x.term, x.lid, x.grp, x.exp)",
     "CREATE INDEX named_lead IF NOT EXISTS FOR ()-[x:NAMED]-() ON (x.lead, x.lid, x.grp, x.exp)",

@@ -158,7 +158,7 @@ class Neighbourhood(NamedTuple):
     """The start is in ``entities``, as is every end of ``links``. ``truncated``: there are links beyond the limit.
 
     Where something was cut, ``told`` has the totals over all visible claims of the links shown. ``hubs`` are entities
-    that have too many links to be walked through.
+    that have too many links to be walked through. ``last`` is the place of the last link where a part follows.
     """
 
     entities: list[EntityFacts]
@@ -166,19 +166,21 @@ class Neighbourhood(NamedTuple):
     truncated: bool
     told: Mapping[Link, Told]
     hubs: tuple[int, ...] = ()
+    last: tuple[int, int, int] | None = None
 
 
 class Walk(NamedTuple):
     """How far to go out: ``hops`` (1 to 4), at most ``limit`` link claims.
 
     Entities with more than ``hub_cap`` visible link claims (None: no bound), and those whose mark is among ``stop``,
-    are shown but not walked through; where a walk starts it always goes on.
+    are shown but not walked through; where a walk starts it always goes on. ``after``: links behind this place only.
     """
 
     hops: int = 1
     limit: int = 300
     hub_cap: int | None = None
     stop: Sequence[str] = ()
+    after: tuple[int, int, int] | None = None
 
 
 class Thing(NamedTuple):
@@ -198,6 +200,17 @@ def things_of(rows: Iterable[Sequence[Any]], world: str) -> dict[int, Thing]:
     return found
 
 
+class Ways(NamedTuple):
+    """Which paths: the ``k`` shortest of at most ``max_hops`` links.
+
+    ``after``: those that follow so many, whose trace is this (:func:`graphsvc.graph.paths.trace`).
+    """
+
+    max_hops: int
+    k: int
+    after: tuple[int, str] | None = None
+
+
 class Path(NamedTuple):
     """A simple path: its entities from end to end, and all visible link claims between neighbours on it."""
 
@@ -208,12 +221,14 @@ class Path(NamedTuple):
 class Paths(NamedTuple):
     """Paths, shortest first, and the facts of every entity on them.
 
-    ``truncated``: the search met more claims than its budget, so longer paths may be missing.
+    ``truncated``: the search met more claims than its budget, so longer paths may be missing. ``last``: how many paths
+    there are up to here, and their trace, where others may follow.
     """
 
     paths: list[Path]
     entities: dict[int, EntityFacts]
     truncated: bool
+    last: tuple[int, str] | None = None
 
 
 PRIME = (1 << 31) - 1

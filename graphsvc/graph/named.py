@@ -22,7 +22,7 @@ from graphsvc.model.places import ROW_BITS
 from graphsvc.policy.scope import IDENTITY, Scope
 
 MOST_NAMES = 20_000
-"""A search whose rarest word stands in more visible names than this is refused: no cut of them would be fair."""
+"""A search all of whose words stand in more visible names than this is refused: no cut of them would be fair."""
 TOO_MANY = "too_many_names"
 
 Place = tuple[int, int]
@@ -39,6 +39,29 @@ class Named(NamedTuple):
 
 # Written in another way than for claims: a grading is asked of the claim, which these rows are not.
 _LIVE = f"x.exp > ($now) AND NOT x.rec IN $hidden AND NOT x.rec / {1 << ROW_BITS} IN $hiddenIn"
+
+
+IN_PARTS = f"""WITH DISTINCT $owner[lid] AS owner, e
+  WITH owner, e ORDER BY e.kind, e.key
+  WITH owner, collect(e) AS hand
+  UNWIND range(0, size(hand) - 1) AS turn
+  WITH hand[turn] AS e, turn, $place[owner] AS place ORDER BY turn, place
+  WITH e, collect([turn, place])[0] AS at
+  RETURN collect([e, at[0], at[1]]) AS found
+}}
+CALL (found) {{
+  UNWIND found AS one
+  WITH one WHERE one[1] > $at[0] OR (one[1] = $at[0] AND one[2] > $at[1])
+  WITH one ORDER BY one[1], one[2] LIMIT $most
+  RETURN collect(one) AS part
+}}
+WITH size(looked) >= $names AS over, size(found) AS count, part
+CALL (part) {{
+  UNWIND part AS one WITH one[0] AS e
+  {queries.FACTS}
+}}
+RETURN entities, [one IN part | [one[0].id, one[1], one[2]]], count, over"""
+"""From rows ``lid, e``, a part of the entities by turns; ``looked`` has what was looked at."""
 
 
 @cache
@@ -59,26 +82,7 @@ CALL (looked) {{
   WITH x WHERE all(part IN $parts WHERE x.text CONTAINS part)
   WITH x.lid AS lid, startNode(x) AS n, endNode(x) AS e
   WITH lid, n, e WHERE ($entityKinds IS NULL OR e.kind IN $entityKinds) {passing}
-  WITH DISTINCT $owner[lid] AS owner, e
-  WITH owner, e ORDER BY e.kind, e.key
-  WITH owner, collect(e) AS hand
-  UNWIND range(0, size(hand) - 1) AS turn
-  WITH hand[turn] AS e, turn, $place[owner] AS place ORDER BY turn, place
-  WITH e, collect([turn, place])[0] AS at
-  RETURN collect([e, at[0], at[1]]) AS found
-}}
-CALL (found) {{
-  UNWIND found AS one
-  WITH one WHERE one[1] > $at[0] OR (one[1] = $at[0] AND one[2] > $at[1])
-  WITH one ORDER BY one[1], one[2] LIMIT $most
-  RETURN collect(one) AS part
-}}
-WITH size(looked) >= $names AS over, size(found) AS count, part
-CALL (part) {{
-  UNWIND part AS one WITH one[0] AS e
-  {queries.FACTS}
-}}
-RETURN entities, [one IN part | [one[0].id, one[1], one[2]]], count, over"""
+  {IN_PARTS}"""
 
 
 async def named(
@@ -92,26 +96,35 @@ async def named(
 ) -> Named:
     """The ``first`` entities after a place of those that visible records call so; owners take turns.
 
-    Raises InvalidQuery :data:`TOO_MANY` where the rarest word stands in more than :data:`MOST_NAMES` visible names.
+    Raises InvalidQuery :data:`TOO_MANY` where every word stands in more than :data:`MOST_NAMES` visible names.
     """
     sifted = sieve.grades is not None or sieve.recorded is not None
-    asked: dict[str, Any] = {"slots": slots_of(scope), "word": search.word, "parts": search.parts}
-    asked["names"] = MOST_NAMES + 1
+    asked: dict[str, Any] = {"slots": slots_of(scope), "parts": search.parts, "names": MOST_NAMES + 1}
     kinds = None if search.kinds is None else list(search.kinds)
     asked |= {"entityKinds": kinds, "most": first + 1, "at": list(after or (-1, 0))}
 
-    def read(row: list[Any]) -> Named:
-        rows, places, count, over = row
-        if over:
-            message = f"more than {MOST_NAMES} names have this word: write another one too, or ask for some owners only"
-            raise InvalidQuery(message, code=TOO_MANY, where="text")
-        facts = {one.id: one for one in reader.facts_of(whole(rows), scope, IDENTIFIED)}
-        shown = [facts[place[0]] for place in places[:first] if place[0] in facts]
-        last = (places[first - 1][1], places[first - 1][2]) if len(places) > first else None
-        return Named(shown, count, last)
+    def read(row: list[Any]) -> Named | None:
+        return part_of(reader, scope, row, first)
 
     ask = reader.asking(scope, now, sieve, IDENTIFIED)
-    return await ask(find(search.leading, sifted), read, **asked, records=reader.records_listed)
+    # The longest word is rarely the one that most names have; where it is, another one that all rows have may be rarer.
+    for word, leading in ((search.word, search.leading), *search.others):
+        found = await ask(find(leading, sifted), read, word=word, **asked, records=reader.records_listed)
+        if found is not None:
+            return found
+    message = f"more than {MOST_NAMES} names have each of these words: write another one, or ask for some owners only"
+    raise InvalidQuery(message, code=TOO_MANY, where="text")
+
+
+def part_of(reader: Reader, scope: Scope, row: list[Any], first: int) -> Named | None:
+    """What :data:`IN_PARTS` returns; None where too much would have had to be looked at."""
+    rows, places, count, over = row
+    if over:
+        return None
+    facts = {one.id: one for one in reader.facts_of(whole(rows), scope, IDENTIFIED)}
+    shown = [facts[place[0]] for place in places[:first] if place[0] in facts]
+    last = (places[first - 1][1], places[first - 1][2]) if len(places) > first else None
+    return Named(shown, count, last)
 
 
 def slots_of(scope: Scope) -> list[list[int]]:

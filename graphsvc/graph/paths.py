@@ -7,7 +7,8 @@ a level would depend on what the reader can't see. Only visible claims, and work
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from itertools import islice, pairwise
 
 from graphsvc.graph.facts import Shuffle
@@ -20,6 +21,15 @@ STEPS = 2_000_000
 """At most this many neighbours are looked at in one search: some tenths of a second."""
 SECONDS = 3.0
 """At most this many seconds of processor time for one search."""
+
+
+MOST = 1_000
+"""Parts of a list of paths end after so many."""
+
+
+def trace(paths: Sequence[Sequence[int]], marks: Mapping[int, str]) -> str:
+    """What paths leave behind in a cursor: equal for equal paths in equal order alone."""
+    return sha256("\n".join(" ".join(marks.get(n, "") for n in path) for path in paths).encode()).hexdigest()[:32]
 
 
 class Search:
@@ -111,10 +121,10 @@ class Search:
                 self.truncated = True
         return self._found
 
-    def found(self) -> tuple[list[list[int]], list[str]]:
-        """The paths that are certain, and the element ids of all claims along them."""
+    def found(self, first: int = 0) -> tuple[list[list[int]], list[str]]:
+        """The paths that are certain, and the element ids of all claims along them, from path number ``first`` on."""
         paths = self.paths()
-        return paths, list(dict.fromkeys(claim for path in paths for claim in self.claims(path)))
+        return paths, list(dict.fromkeys(claim for path in paths[first:] for claim in self.claims(path)))
 
     def claims(self, path: Sequence[int]) -> list[str]:
         """The element ids of all claims between neighbours on a path."""

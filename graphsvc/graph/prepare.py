@@ -14,8 +14,9 @@ from typing import Any
 from graphsvc.graph import statements
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.statements import Parameters
-from graphsvc.model.claims import entity_facts, expiry, link_facts
-from graphsvc.model.drafts import CleanDraft
+from graphsvc.model.beginnings import lead_of
+from graphsvc.model.claims import Facts, entity_facts, expiry, link_facts
+from graphsvc.model.drafts import CleanDraft, CleanEntity
 from graphsvc.model.errors import IntegrityError
 from graphsvc.model.labels import Label
 from graphsvc.model.names import name_rows
@@ -167,7 +168,7 @@ def _rows(
     for draft, own, label in zip(drafts, positions, labels, strict=True):
         record, exp = record_int(entry_index, draft.row), expiry(draft)
         about = [
-            [0, facts, marks.about(record, place), [[*rows] for rows in name_rows(entity.attributes)]]
+            _about(entity, facts, marks.about(record, place))
             for place, (entity, facts) in enumerate(zip(draft.entities, entity_facts(draft), strict=True))
         ]
         records.append([record, 0, exp, about])
@@ -175,3 +176,7 @@ def _rows(
             ends.append((own[link.source], own[link.target], label))
             claims.append([0, 0, link.kind, record, 0, exp, facts, marks.claim(record, place)])
     return records, claims, ends
+
+
+def _about(entity: CleanEntity, facts: Facts, lot: int) -> list[Any]:
+    return [0, facts, lot, [[*rows] for rows in name_rows(entity.attributes)], lead_of(entity.key)]

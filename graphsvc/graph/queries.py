@@ -87,10 +87,11 @@ def sources(claim: str) -> str:
     return f"collect(DISTINCT coalesce({organisation}, ''))"
 
 
-def _by_turns(claim: str, order: str, most: str) -> str:
+def by_turns(claim: str, order: str, most: str, placed: bool = False) -> str:
     """From rows ``owner, found``, a list of the claims to show, by turns (:mod:`graphsvc.graph.turns`).
 
-    ``told`` keeps the totals over each owner's claims, shown or not: owner, number of claims, origins.
+    ``placed``: each with its turn and the number that its owner is ordered by. ``told`` keeps the totals over each
+    owner's claims, shown or not: owner, number of claims, origins.
     """
     return f"""
 CALL (found) {{
@@ -101,7 +102,7 @@ WITH collect([$place[owner], hand]) AS hands, collect([owner, size(found), sourc
 CALL (hands) {{
   UNWIND hands AS dealt UNWIND range(0, size(dealt[1]) - 1) AS turn
   WITH dealt[1][turn] AS {claim}, turn, dealt[0] AS place ORDER BY turn, place LIMIT {most}
-  RETURN collect({claim}) AS shown
+  RETURN collect({f"[{claim}, turn, place]" if placed else claim}) AS shown
 }}"""
 
 
@@ -112,7 +113,7 @@ CALL (e) {{
   UNWIND [l IN e.lids WHERE $may[l] IN $view] AS l
   MATCH ()-[a:ABOUT {{ent: e.id, lid: l}}]->() USING INDEX SEEK a:ABOUT(ent, lid, exp) WHERE {live("a")}
   WITH $owner[l] AS owner, collect(a) AS found, {sources("a")} AS sources
-  {_by_turns("a", f"a.since, a.until, a.gs, a.gi, {_SHOWN}", "$records")}
+  {by_turns("a", f"a.since, a.until, a.gs, a.gi, {_SHOWN}", "$records")}
   RETURN [a IN shown | [{columns("a")}]] AS claims, any(a IN shown WHERE $may[a.lid] IN $identity) AS named, told
 }}
 WITH e, claims, named, told WHERE size(claims) > 0
@@ -220,20 +221,21 @@ def expand(hops: int) -> str:
     One statement, level by level; ``$most`` is one more than the claims wanted: a level that reaches it ends the walk.
     Entities with ``$cap`` claims or more that the walk might follow are hubs: they are not walked through, and neither
     are those whose mark is in ``$stop``; starts are, in any case. The last columns have the entities that were
-    expanded (every claim that touches one of these was looked at), and the hubs.
+    expanded (every claim that touches one of these was looked at), the hubs, and how many claims there were after each
+    level. :mod:`graphsvc.graph.farther` has the statement of later parts.
     """
     levels = _first_level() + "".join(_level() for _ in range(1, hops))
     return f"""
 UNWIND $starts AS mark MATCH (start:Entity {{mark: mark}})
 WITH collect(DISTINCT start) AS begun
-WITH begun, begun AS front, [] AS inner, [] AS claims, [] AS hubs
+WITH begun, begun AS front, [] AS inner, [] AS claims, [] AS hubs, [] AS levels
 {levels}
-WITH begun, inner, hubs, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
+WITH begun, inner, hubs, levels, claims[..$most - 1] AS kept, size(claims) >= $most AS truncated
 CALL (begun, kept) {{
   UNWIND begun + [c IN kept | startNode(c)] + [c IN kept | endNode(c)] AS e WITH DISTINCT e {FACTS}
 }}
-WITH inner, hubs, [c IN kept | [c.src, c.dst, c.kind, {columns("c")}]] AS claims, entities, truncated
-RETURN CASE WHEN {held("claims", 3)} <= $room THEN claims END, entities, truncated, inner, hubs"""
+WITH inner, hubs, levels, [c IN kept | [c.src, c.dst, c.kind, {columns("c")}]] AS claims, entities, truncated
+RETURN CASE WHEN {held("claims", 3)} <= $room THEN claims END, entities, truncated, inner, hubs, levels"""
 
 
 def _first_level() -> str:
@@ -244,7 +246,7 @@ CALL (front) {{
   WITH DISTINCT c
   {_FRESH}
 }}
-WITH begun, [e IN front | e.id] AS inner, claims + fresh AS claims, hubs, fresh
+WITH begun, [e IN front | e.id] AS inner, claims + fresh AS claims, hubs, fresh, [size(fresh)] AS levels
 {_FRONT}"""
 
 
@@ -260,18 +262,22 @@ CALL (front) {{
   }}
   RETURN collect([e.id, CASE WHEN size(touching) < $cap THEN touching END]) AS met
 }}
-WITH begun, inner, claims, hubs + [one IN met WHERE one[1] IS NULL | one[0]] AS hubs, met
+WITH begun, inner, claims, hubs + [one IN met WHERE one[1] IS NULL | one[0]] AS hubs, met, levels
 CALL (met, inner) {{
   UNWIND met AS one UNWIND one[1] AS c
   WITH DISTINCT c, inner WHERE NOT c.src IN inner AND NOT c.dst IN inner
   {_FRESH}
 }}
-WITH begun, inner + [one IN met WHERE one[1] IS NOT NULL | one[0]] AS inner, claims + fresh AS claims, hubs, fresh
+WITH begun, inner + [one IN met WHERE one[1] IS NOT NULL | one[0]] AS inner, claims + fresh AS claims, hubs, fresh,
+  levels + size(claims + fresh) AS levels
 {_FRONT}"""
 
 
+LINK_ORDER = f"c.kind, {key('c', 'startNode(c)')}, {key('c', 'endNode(c)')}, c.since, c.until"
+"""The order of link claims of one owner: by what is visible of them."""
+
 _FRESH = f"""WITH $owner[c.lid] AS owner, collect(c) AS found, [] AS sources
-  {_by_turns("c", f"c.kind, {key('c', 'startNode(c)')}, {key('c', 'endNode(c)')}, c.since, c.until", "$most")}
+  {by_turns("c", LINK_ORDER, "$most")}
   RETURN shown AS fresh"""
 
 _FRONT = """CALL (inner, hubs, fresh, claims) {
@@ -280,4 +286,4 @@ _FRONT = """CALL (inner, hubs, fresh, claims) {
   WITH DISTINCT e, inner, hubs WHERE NOT e.id IN inner AND NOT e.id IN hubs AND NOT e.mark IN $stop
   RETURN collect(e) AS front
 }
-WITH begun, front, inner, claims, hubs"""
+WITH begun, front, inner, claims, hubs, levels"""

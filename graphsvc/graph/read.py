@@ -34,6 +34,7 @@ from graphsvc.graph.facts import (
     Shuffle,
     Told,
     Walk,
+    Ways,
     claim_order,
     entity_order,
     link_order,
@@ -41,11 +42,13 @@ from graphsvc.graph.facts import (
     shuffle_of,
     tell,
 )
-from graphsvc.graph.paths import Search
+from graphsvc.graph.farther import REACH, Place, farther
+from graphsvc.graph.paths import MOST, Search, trace
 from graphsvc.graph.sieve import ALL, Sieve
 from graphsvc.graph.statements import Parameters
 from graphsvc.graph.turns import Places, by_turns
 from graphsvc.graph.write import read_labels
+from graphsvc.model.errors import CHANGED, Conflict
 from graphsvc.model.room import ROOM, too_large
 
 if TYPE_CHECKING:
@@ -145,10 +148,13 @@ class Reader:
 
         One round trip, and another where something was cut. None when no start is visible.
         """
-        statement, world = queries.expand(min(max(walk.hops, 1), queries.MAX_HOPS)), starts[0].world
+        hops, world = min(max(walk.hops, 1), queries.MAX_HOPS), starts[0].world
+        statement = queries.expand(hops) if walk.after is None else farther(hops)
         marks = list(dict.fromkeys(start.mark for start in starts if start.world == world))
         asked = {"starts": marks, "most": walk.limit + 1, "records": self.records_listed, "stop": list(walk.stop)}
         asked["cap"] = NO_CAP if walk.hub_cap is None else walk.hub_cap + 1
+        if walk.after is not None:
+            asked |= {"at": list(walk.after), "reach": REACH}
         shuffle = self.shuffle(scope)
         ask = self.asking(scope, now, sieve, world)
 
@@ -158,14 +164,20 @@ class Reader:
                 return None
             hubs = frozenset(row[4])
             met = tuple(entity.id for entity in entities if entity.id in hubs)
-            return Neighbourhood(entities, links_of(row[0], entities, shuffle), row[2], {}, met), row[3]
+            claims = claims_of(row[0])
+            if walk.after is not None:
+                last = None if row[5] is None else (row[5][0], row[5][1], row[5][2])
+            else:
+                last = self._last_place(claims, row[5], scope) if row[2] else None
+            return Neighbourhood(entities, links_of(claims, entities, shuffle), row[2], {}, met, last), row[3]
 
         found = await ask(statement, near, **asked)
         if found is None:
             return None
         network, passed = found
         # Where nothing was cut, all claims of every link are in hand; but for a hub's, which nobody has walked through.
-        told = await links_told(ask, network.links, passed, scope) if network.truncated else {}
+        cut = network.truncated or walk.after is not None
+        told = await links_told(ask, network.links, passed, scope) if cut else {}
         return network._replace(told=told)
 
     async def paths(
@@ -173,14 +185,14 @@ class Reader:
         scope: Scope,
         source: Node,
         target: Node,
-        max_hops: int,
-        k: int,
+        ways: Ways,
         now: float | None = None,
         sieve: Sieve = ALL,
     ) -> Paths:
-        """The ``k`` shortest simple paths between two entities, at most ``max_hops`` long, directions ignored.
+        """The shortest simple paths between two entities, directions ignored.
 
-        Ties go by visible keys along the path. There is none between two worlds.
+        Ties go by visible keys along the path. There is none between two worlds. Raises Conflict ``list_changed`` where
+        the paths that came before are others now.
         """
         shuffle, world = self.shuffle(scope), source.world
         if target.world != world:
@@ -193,21 +205,35 @@ class Reader:
             return Paths([], {}, False)
         # 2. Level by level what touches the frontier, until the search has enough. What it does with a few claims may
         #    take long all the same, so that is never done on the event loop.
-        search = Search(ends[source.mark], ends[target.mark], max_hops, k, self._budget, shuffle)
+        before = ways.after[0] if ways.after else 0
+        most = min(before + ways.k, MOST)
+        search = Search(ends[source.mark], ends[target.mark], ways.max_hops, most, self._budget, shuffle)
         frontier = await in_thread(search.frontier)
         while frontier is not None:
             level = await ask(queries.LEVEL, lambda row: row[0], frontier=frontier, most=search.left + 1)
             frontier = await in_thread(partial(search.step, level))
-        found, claims = await in_thread(search.found)
+        found, claims = await in_thread(partial(search.found, before))
+        marks: dict[int, str] = {}
+        if ways.after is not None and not (search.truncated and len(found) < before):
+            # Marks, not keys or integers: what is withheld has no key, and integers depend on what is hidden.
+            named = await self.names(scope, sorted({n for path in found[:before] for n in path}), now, world)
+            marks = {n: mark for n, (mark, _) in named.items()}
+            if trace(found[:before], marks) != ways.after[1]:
+                raise Conflict("these paths have changed: ask from the first part on", code=CHANGED, where="cursor")
+        whole_list, found = found, found[before:]
         if not found:
             return Paths([], {}, search.truncated)
         # 3. The facts of every entity on the paths, and all claims between neighbours on them.
         facts = await self.entities_of(ask, [n for path in found for n in path], scope, world)
-        links = await ask(queries.CLAIMS, lambda row: links_of(row[0], facts, shuffle), claims=claims)
+        links = await ask(queries.CLAIMS, lambda row: links_of(claims_of(row[0]), facts, shuffle), claims=claims)
         # 4. Each path with its links.
         entities, between = {one.id: one for one in facts}, _between(links)
         paths = [Path(path, _along(path, between)) for path in found]
-        return Paths([one for one in paths if _there(one, entities, between)], entities, search.truncated)
+        shown = [one for one in paths if _there(one, entities, between)]
+        full = len(whole_list) == most and not search.truncated
+        marks |= {n: one.mark for n, one in entities.items()}
+        last = (most, trace(whole_list, marks)) if full and most < MOST else None
+        return Paths(shown, entities, search.truncated or (full and most == MOST), last)
 
     async def match(
         self, scope: Scope, keys: Sequence[str], now: float | None = None, most: int = RECORDS
@@ -285,6 +311,13 @@ class Reader:
             self._shuffles[org] = shuffle_of(self._secret, org)
         return self._shuffles[org]
 
+    def _last_place(self, claims: Sequence[LinkClaim], levels: Sequence[int], scope: Scope) -> Place:
+        """The place of the last of ``claims``, in the order of the walk; ``levels``: how many there were after each."""
+        level = next(number for number, size in enumerate(levels, 1) if size >= len(claims))
+        begins = levels[level - 2] if level > 1 else 0
+        owners = [scope.labels[claim.lid].owner for claim in claims[begins:]]
+        return level, owners.count(owners[-1]) - 1, self._places_of(scope)(owners[-1])
+
     def _places_of(self, scope: Scope) -> Places:
         org = scope.principal.org
         if org not in self._places:
@@ -342,7 +375,7 @@ def in_order(facts: Iterable[EntityFacts], shuffle: Shuffle) -> list[EntityFacts
     return ordered(facts, lambda entity: (entity.kind, entity.key or ""), alike)
 
 
-def links_of(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: Shuffle) -> list[LinkClaim]:
+def links_of(links: Iterable[LinkClaim], entities: Iterable[EntityFacts], shuffle: Shuffle) -> list[LinkClaim]:
     """Link claims by kind, the visible keys of their ends, then what else is visible of them."""
     keys = {entity.id: entity.key or "" for entity in entities}
 
@@ -352,7 +385,12 @@ def links_of(rows: list[Any] | None, entities: Iterable[EntityFacts], shuffle: S
     def alike(link: LinkClaim) -> tuple[object, ...]:
         return link_order(link), shuffle.claim(link)
 
-    return ordered(map(LinkClaim._make, whole(rows)), ends, alike)
+    return ordered(links, ends, alike)
+
+
+def claims_of(rows: list[Any] | None) -> list[LinkClaim]:
+    """Link claims from their rows. Raises TooLarge as :func:`whole` does."""
+    return list(map(LinkClaim._make, whole(rows)))
 
 
 def _between(links: Iterable[LinkClaim]) -> dict[frozenset[int], list[LinkClaim]]:

@@ -47,7 +47,7 @@ RETURN collect([t[2], e.id])"""
 CREATE_RECORDS = f"""
 UNWIND $records AS r CREATE (n:Record {{id: r[0], lid: r[1], exp: r[2]}})
 WITH n, r UNWIND r[3] AS a MATCH (e:Entity {{id: a[0]}})
-CREATE (n)-[:ABOUT {{ent: a[0], rec: r[0], lid: r[1], exp: r[2], lot: a[2], {_FACTS.format("a[1]")}}}]->(e)
+CREATE (n)-[:ABOUT {{ent: a[0], rec: r[0], lid: r[1], exp: r[2], lot: a[2], lead: a[4], {_FACTS.format("a[1]")}}}]->(e)
 FOREACH (g IN a[3] | FOREACH (t IN g[2] |
   CREATE (n)-[:NAMED {{rec: r[0], lid: r[1], exp: r[2], grp: g[0], text: g[1], term: t[0], lead: t[1]}}]->(e)))"""
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import Engine
+from sqlalchemy.pool import StaticPool
+
 from graphsvc.ledger.objects import FilePayloadStore, PayloadStore
-from graphsvc.ledger.sqlite import SqliteStore, copy_file
+from graphsvc.ledger.sqlite import COMMON, SqliteStore, copy_file, sqlite_engine
 from graphsvc.ledger.store import Store
 from graphsvc.model.errors import InvalidInput
 
@@ -26,6 +29,21 @@ def open_store(directory: Path, url: str = "", standby: float = 0.0) -> Store:
     from graphsvc.ledger.postgres import PostgresStore
 
     return PostgresStore(url, standby)
+
+
+def open_beside(path: Path, url: str) -> Engine:
+    """An engine for small tables that all processes of a service share: in the database, else in a file of its own.
+
+    ``url`` is as in :func:`open_store`. What a commit wrote outlasts the process, and may be lost with the machine's
+    power. Raises Unavailable, IntegrityError, InvalidInput.
+    """
+    if url:
+        from graphsvc.ledger.postgres import engine_of
+
+        return engine_of(url)
+    path.touch(mode=0o600)
+    pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON", *COMMON)
+    return sqlite_engine(path, pragmas, "BEGIN IMMEDIATE", poolclass=StaticPool)
 
 
 def snapshot(directory: Path, url: str, path: Path) -> None:

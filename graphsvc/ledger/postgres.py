@@ -150,6 +150,11 @@ def _engine(address: URL, reading: bool, idle_seconds: float = 600.0) -> Engine:
     return engine
 
 
+def engine_of(url: str) -> Engine:
+    """An engine for tables that no lease guards. Raises InvalidInput."""
+    return _engine(_address(url), False)
+
+
 def copy_out(url: str, path: Path) -> None:
     """Copy all tables, as one transaction sees them, into a new SQLite file. Raises Unavailable."""
     source, target = _engine(_address(url), True), sqlite_engine(path, ("synchronous=FULL",), "BEGIN IMMEDIATE")

@@ -15,14 +15,14 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from graphsvc.ledger.store import Store, prepare_tables
 
-_COMMON = ("foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY", "mmap_size=268435456")
-_WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", "secure_delete=ON", *_COMMON)
+COMMON = ("foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY", "mmap_size=268435456")
+_WRITER = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000", "secure_delete=ON", *COMMON)
 """Deleted content is overwritten with zeros: reasons for rejections may quote rows that are erased."""
 _FORGET_SECONDS = 2.0
 """At most this many seconds to wait for readers before the write-ahead log is emptied: writing waits meanwhile."""
 _BATCH = 2 << 20
 """Bytes that a batch may need in the write-ahead log."""
-_READER = (*_COMMON, "query_only=ON")
+_READER = (*COMMON, "query_only=ON")
 
 
 class SqliteStore(Store):

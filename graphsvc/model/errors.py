@@ -130,6 +130,10 @@ class Conflict(GraphsvcError):
     code = "conflict"
 
 
+CHANGED = "list_changed"
+"""The code of a conflict: the parts of a list that came before are others now, so none can follow them exactly."""
+
+
 class KeyReused(Conflict):
     """An idempotency key came again with another body."""
 

@@ -63,13 +63,15 @@ class NameRows(NamedTuple):
 class Sought(NamedTuple):
     """A search: rows whose word (or, with ``leading``, beginning) is ``word``, and whose text holds all ``parts``.
 
-    ``kinds`` are those of the entities looked for; None: of any.
+    ``kinds`` are those of the entities looked for; None: of any. ``others`` are more words of the same rows, each with
+    whether it is a beginning: to look by where ``word`` stands in too many names.
     """
 
     word: str
     leading: bool
     parts: list[str]
     kinds: Sequence[str] | None = None
+    others: Sequence[tuple[str, bool]] = ()
 
 
 def words_of(text: str) -> list[str]:
@@ -114,13 +116,12 @@ def sought(text: str, beginning: bool, where: str = "text") -> Sought:
         raise InvalidQuery(f"write at least {RUN} characters", code="too_short", where=where)
     parts = [*runs, *(f" {word} " for word in spaced), *([f" {last}"] if open_end else [])]
     # The longest word is likely the rarest: all rows that have it are looked at.
-    longest = max(spaced, key=len, default="")
+    whole_words = [(word, False) for word in sorted(spaced, key=len, reverse=True)]
     run = max(runs, key=len, default="")
-    if len(run) >= RUN and len(run) * RUN >= len(longest):
-        return Sought(run[:RUN], True, parts)
-    if longest:
-        return Sought(longest, False, parts)
-    return Sought(last[:LEAD], True, parts)
+    begun = [(run[:RUN], True)] if len(run) >= RUN else []
+    first = begun + whole_words if len(run) * RUN >= max(map(len, spaced), default=0) else whole_words + begun
+    (word, leading), *others = list(dict.fromkeys(first + ([(last[:LEAD], True)] if open_end else [])))
+    return Sought(word, leading, parts, None, others)
 
 
 def _words(value: Any) -> Sequence[str]:

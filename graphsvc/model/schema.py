@@ -183,6 +183,11 @@ def key_of(kind: Kind, parts: Mapping[str, Any], context: CleanContext) -> str:
     return f"{kind.name.lower()}:{rest}"
 
 
+def form_of(kind: Kind, parts: Mapping[str, Any]) -> KeyForm | None:
+    """The key form that has exactly these parts."""
+    return kind.forms.get(frozenset(parts))
+
+
 def _form(kind: Kind, parts: Mapping[str, Any]) -> KeyForm:
     """The key form that fits once empty parts are left out; else raises ValueProblem, which says what to do."""
     given = frozenset(name for name, value in parts.items() if value is not None and value != "")

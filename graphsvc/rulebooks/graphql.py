@@ -38,10 +38,16 @@ class ReaderInput:
 
 @question(cost=5)
 async def policy_versions(
-    info: Info, part: Annotated[str | None, Text(MAX_NAME)] = None, first: Annotated[int, PAGE] = 50
+    info: Info,
+    part: Annotated[str | None, Text(MAX_NAME)] = None,
+    first: Annotated[int, PAGE] = 50,
+    before: Annotated[int | None, LEDGER_INDEX] = None,
 ) -> list[PolicyVersion]:
-    """Versions and proposals of the shared rulebook and of the caller's own file, newest first."""
-    return await info.context.in_turn(asyncio.to_thread(_governing(info).versions, part, first))
+    """Versions and proposals of the shared rulebook and of the caller's own file, newest first.
+
+    before: those entered before this index. Versions of one index come together, even if that is more than first.
+    """
+    return await info.context.in_turn(asyncio.to_thread(_governing(info).versions, part, first, before))
 
 
 @question(cost=10)

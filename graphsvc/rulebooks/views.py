@@ -54,8 +54,11 @@ class RulebooksView:
         self._now = reading.now
         self._org = reading.scope.principal.org
 
-    def versions(self, part: str | None, first: int) -> list[PolicyVersion]:
-        """Versions and proposals of the shared rulebook and of the caller's own file, newest first."""
+    def versions(self, part: str | None, first: int, before: int | None = None) -> list[PolicyVersion]:
+        """Versions and proposals of the shared rulebook and of the caller's own file, newest first.
+
+        ``before``: those of lower indexes. A part never ends between two of one index: the next begins below it.
+        """
         versions, members = self._versions(), self._core.ledger.members()
         wanted = [one for one in (SHARED, self._org) if part in (None, one)]
         proposals = [
@@ -70,7 +73,9 @@ class RulebooksView:
             if name in wanted and not any(one.since == past[0].index for one in versions.proposals)
         ]
         listed = sorted([*proposals, *bases], key=lambda one: one[0], reverse=True)
-        shapes = [shape for _, shape in listed[:first]]
+        listed = [one for one in listed if before is None or one[0] < before]
+        end = listed[min(first, len(listed)) - 1][0] if listed else 0
+        shapes = [shape for place, (index, shape) in enumerate(listed) if place < first or index == end]
         for shape in shapes:
             self._shapes.room.take(len(shape.body or "") + sum(len(file.text) for file in shape.files))
         return shapes

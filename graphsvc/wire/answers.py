@@ -124,6 +124,7 @@ class Network(Shape):
     hubs: Annotated[list[ID], told("Entities with more links than hubCap: not walked through, unless they are starts.")]
     truncated: bool
     more_links: Annotated[bool, told("There are more visible links than the limit; owners took turns.")]
+    next: Annotated[str | None, told("The cursor of the next part; null: there is none.")]
 
 
 class Path(Shape):
@@ -140,6 +141,7 @@ class Paths(Shape):
     paths: list[Path]
     truncated: bool
     more_paths: Annotated[bool, told("The search was cut: there may be more paths, or others as long.")]
+    next: Annotated[str | None, told("The cursor of the next part, which may be empty; null: there is none.")]
 
 
 class Contact(Shape):
@@ -209,6 +211,7 @@ class RingReport(Shape):
     rings: list[Ring]
     truncated: bool
     more_rings: Annotated[bool, told("There are more rings than the limit.")]
+    next: Annotated[str | None, told("The cursor of the next part; null: there is none.")]
     excluded_hubs: int
     accounts: int
     links: int

@@ -56,6 +56,15 @@ class NamesFound(Shape):
     next: Annotated[str | None, told("The cursor of the next part; null: there is none.")]
 
 
+class IdentifiersFound(Shape):
+    """Entities whose identifier begins so, owners by turns. truncated: there are more, or records were left out."""
+
+    entities: list[Entity]
+    entity_count: Annotated[int, told("All that were found, on this part or not.")]
+    truncated: bool
+    next: Annotated[str | None, told("The cursor of the next part; null: there is none.")]
+
+
 class Shared(Shape):
     """A thing that two or more of the entities are linked with. Counts are of all visible claims that link them."""
 
@@ -78,3 +87,4 @@ class Common(Shape):
     links: list[Link]
     truncated: bool
     more_links: Annotated[bool, told("There are more visible links than the limit; owners took turns.")]
+    next: Annotated[str | None, told("The cursor of the next part; null: there is none.")]

@@ -157,6 +157,7 @@ def test_a_word_of_too_many_names_is_refused(graph_database: Graph, monkeypatch:
     with pytest.raises(InvalidQuery) as caught:
         find(graph_database, scope(LABELS), "anh")
     assert caught.value.code == "too_many_names" and "5" in caught.value.message
+    assert keys(find(graph_database, scope(LABELS), "anh n3")) == ["3"], "looked for by its rarer word"
 
 
 def hits(graph: Graph, of: Scope, text: str, sieve: Sieve = ALL) -> int:

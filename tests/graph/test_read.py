@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from oracle import Link, visible
 
 from graphsvc.graph import driver, queries, read
+from graphsvc.graph.begun import FIND as BEGUN
 from graphsvc.graph.common import COMMON
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.facts import PRIME, LinkClaim, Neighbourhood, RecordClaim, Told, Walk, shuffle_of, tell
+from graphsvc.graph.facts import PRIME, LinkClaim, Neighbourhood, RecordClaim, Told, Walk, Ways, shuffle_of, tell
+from graphsvc.graph.farther import farther
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.named import find
 from graphsvc.graph.paths import Search
@@ -181,7 +183,7 @@ def test_paths_are_the_shortest_simple_paths_in_the_filtered_graph(
     oracle = visible(drafts, reader_scope, grades, world_of)
     source, target = next(iter(ids)), list(ids)[-1]
     ends = node(source, world_of), node(target, world_of)
-    found = run(Reader(graph_session).paths(reader_scope, *ends, max_hops, k, NOW, Sieve(grades)))
+    found = run(Reader(graph_session).paths(reader_scope, *ends, Ways(max_hops, k), NOW, Sieve(grades)))
     as_keys = [tuple(names[n] for n in path.entities) for path in found.paths]
     assert [len(path) - 1 for path in as_keys] == oracle.lengths(source, target, max_hops, k)
     assert set(as_keys) <= oracle.simple_paths(source, target, max_hops)
@@ -295,7 +297,7 @@ def test_hidden_claims_change_neither_order_nor_cut(graph_database: Graph, wipe:
             answer.append([_link(link, names) for link in network.links])
             answer.append([(names[one.id], one.told, [claim.rec for claim in one.claims]) for one in network.entities])
             answer.append({(names[a], names[b], kind): told for (a, b, kind), told in network.told.items()})
-            found = run(reader.paths(reader_scope, hub, far, 4, 3, NOW)).paths
+            found = run(reader.paths(reader_scope, hub, far, Ways(4, 3), NOW)).paths
             answer.append([[names[n] for n in path.entities] for path in found])
         answers.append(answer)
     assert answers[0] == answers[1]
@@ -340,10 +342,12 @@ def test_a_path_search_over_its_budget_says_so_and_shows_what_is_certain(graph_d
     drafts += [draft(n, LABELS[1], ["phone:x:b", f"account:x:{n}"], [("USES", 1, 0)]) for n in range(1, 12)]
     load(graph_database, drafts)
     found = run(
-        Reader(graph_database, budget=3).paths(scope(LABELS), node("account:x:a"), node("account:x:9"), 4, 2, NOW)
+        Reader(graph_database, budget=3).paths(scope(LABELS), node("account:x:a"), node("account:x:9"), Ways(4, 2), NOW)
     )
     assert found.truncated or len(found.paths) == 1
-    near = run(Reader(graph_database, budget=3).paths(scope(LABELS), node("account:x:a"), node("phone:x:b"), 4, 2, NOW))
+    near = run(
+        Reader(graph_database, budget=3).paths(scope(LABELS), node("account:x:a"), node("phone:x:b"), Ways(4, 2), NOW)
+    )
     assert [len(path.entities) for path in near.paths] == [2] and near.truncated
 
 
@@ -351,14 +355,16 @@ def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     lists = {name: [1, 2] for name in ("may", "view", "match", *GROUPS)}
     gone: dict[str, list[int]] = {"hidden": [], "hiddenIn": []}
     parameters = {**lists, **gone, "now": NOW, "ids": [1], "keys": ["k"], "starts": ["m"]}
-    parameters |= {"cap": 5, "stop": [], "at": ["", 0, 0]}
+    parameters |= {"cap": 5, "stop": [], "at": ["", 0, 0], "reach": 9}
     parameters |= {"slots": [[1, 0]], "word": "w", "parts": ["w"], "names": 9, "entityKinds": None, "place": [1]}
+    parameters |= {"leads": ["k:s:v"], "begun": ["k:s:value"]}
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "other": 0}
     parameters |= {"mark": "m", "marks": ["m"]}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
     statements += [queries.RECORDS_ABOUT, queries.ENTITY, queries.LOCATE]
     statements += [queries.expand(hops) for hops in range(1, queries.MAX_HOPS + 1)] + [TIMELINE, COMMON]
     statements += [find(leading, False) for leading in (False, True)]
+    statements += [farther(hops) for hops in range(1, queries.MAX_HOPS + 1)] + [BEGUN]
     graded = [queries.ENTITIES, queries.RESOLVE, queries.LEVEL, queries.CLAIMS, queries.expand(queries.MAX_HOPS)]
     everything = Sieve([""], ["USES"], During(), During(undated=True))
     statements += map(Sieve([""]).statement, graded)
@@ -415,9 +421,9 @@ def test_a_grading_is_asked_before_the_cut(graph_database: Graph) -> None:
     hub = next(entity for entity in found.entities if entity.key == "phone:x:hub")
     assert not hub.more and {claim.rec for claim in hub.claims} == {20, 21, 22, 23}
     ends = node("account:x:20"), node("account:x:21")
-    way = run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW, Sieve(grades)))
+    way = run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, Ways(2, 1), NOW, Sieve(grades)))
     assert [len(path.entities) for path in way.paths] == [3] and not way.truncated
-    assert run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, 2, 1, NOW)).truncated
+    assert run(Reader(graph_database, budget=5).paths(scope(LABELS), *ends, Ways(2, 1), NOW)).truncated
 
 
 def test_a_closely_knit_network_is_searched_whole_and_off_the_event_loop(
@@ -436,7 +442,7 @@ def test_a_closely_knit_network_is_searched_whole_and_off_the_event_loop(
             return super().paths()
 
     monkeypatch.setattr(read, "Search", Watched)
-    found = run(Reader(graph_database).paths(scope(LABELS), node(keys[0]), node(keys[-1]), 8, 20, NOW))
+    found = run(Reader(graph_database).paths(scope(LABELS), node(keys[0]), node(keys[-1]), Ways(8, 20), NOW))
     assert [path.entities for path in found.paths] == [[ids[key] for key in (keys[0], keys[1], keys[-1])]]
     assert not found.truncated
     assert threads and all(name.startswith("graph") for name in threads)
@@ -454,7 +460,7 @@ def test_what_would_hold_too_much_does_not_leave_the_graph(graph_database: Graph
     asks: list[Coroutine[Any, Any, Any]] = [
         reader.entities(sees, [start, end], NOW),
         reader.expand(sees, [near], Walk(1, 20), NOW),
-        reader.paths(sees, near, node("phone:x:b"), 2, 2, NOW),
+        reader.paths(sees, near, node("phone:x:b"), Ways(2, 2), NOW),
         reader.records(sees, list(range(9)), NOW),
     ]
     for ask in asks:

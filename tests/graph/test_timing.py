@@ -15,9 +15,9 @@ import pytest
 from graph_world import NOW, SECRET, draft, label, node, scope
 
 from graphsvc.graph import statements
-from graphsvc.graph.common import common
+from graphsvc.graph.common import Part, common
 from graphsvc.graph.driver import Graph, with_one_map
-from graphsvc.graph.facts import Walk
+from graphsvc.graph.facts import Walk, Ways
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.queries import MAX_HOPS
 from graphsvc.graph.read import Reader
@@ -96,6 +96,7 @@ def asks(ids: Mapping[str, int], hub: str) -> dict[str, list[Ask]]:
     rows = [n + (VISIBLE if hub == LADEN else 0) for n in range(VISIBLE)]
     walks = [(Walk(1, 100), ALL), (Walk(2, 100, 50), SOME), (Walk(2, 100), ALL), (Walk(MAX_HOPS, 100), ALL)]
     walks += [(Walk(1, 2), ALL), (Walk(2, 5), SOME), (Walk(3, 100, 2), ALL)]
+    walks += [(Walk(2, 2, 50, (), (1, 0, 0)), SOME), (Walk(3, 9, None, (), (1, 1, 0)), ALL)]
     return {
         "resolve": [lambda r, s, g=g: r.resolve(s, [hub], NOW, g) for g in (ALL, GRADED)],
         "names": [lambda r, s: r.names(s, [near], NOW)],
@@ -104,10 +105,14 @@ def asks(ids: Mapping[str, int], hub: str) -> dict[str, list[Ask]]:
         "expand": [
             lambda r, s, walk=walk, sieve=sieve: r.expand(s, [node(hub)], walk, NOW, sieve) for walk, sieve in walks
         ],
-        "paths": [lambda r, s, g=g: r.paths(s, node(hub), node(f"{hub}-far"), 6, 3, NOW, g) for g in (ALL, SOME)],
+        "paths": [lambda r, s, g=g: r.paths(s, node(hub), node(f"{hub}-far"), Ways(6, 3), NOW, g) for g in (ALL, SOME)],
         "match": [lambda r, s: r.match(s, [hub], NOW)],
         "timeline": [lambda r, s, g=g: timeline(r, s, [node(hub)], 3, None, NOW, g) for g in (ALL, SOME)],
-        "common": [lambda r, s, g=g: common(r, s, [node(hub), node(f"{hub}-far")], 9, NOW, g) for g in (ALL, SOME)],
+        "common": [
+            lambda r, s, part=part, g=g: common(r, s, [node(hub), node(f"{hub}-far")], part, NOW, g)
+            for part in (Part(9), Part(2, (0, 0)))
+            for g in (ALL, SOME)
+        ],
         "records_about": [lambda r, s: r.records_about(s, [hub], 50, NOW)],
         "records": [lambda r, s: r.records(s, rows, NOW)],
         "labels_of": [lambda r, s: r.labels_of(s, rows, NOW)],

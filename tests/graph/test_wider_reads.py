@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from oracle import visible
 from test_read import GRADINGS, KEYS, LABELS, load, many
 
-from graphsvc.graph.common import common
+from graphsvc.graph.common import Part, common
 from graphsvc.graph.driver import Graph
-from graphsvc.graph.facts import Walk
+from graphsvc.graph.facts import Walk, Ways
 from graphsvc.graph.read import Reader
 from graphsvc.graph.sieve import During, Sieve
 from graphsvc.graph.timeline import Timeline, timeline
@@ -151,7 +151,7 @@ def test_what_is_common_is_what_the_filtered_graph_shares(
     }  # fmt: skip
     nodes = [node(key, world_of) for key in asked]
     reader = Reader(graph_session, secret=SECRET)
-    found = run(common(reader, reader_scope, nodes, 500, NOW, Sieve(linked=window)))
+    found = run(common(reader, reader_scope, nodes, Part(500), NOW, Sieve(linked=window)))
     if sum(key in there.records for key in asked) < 2:
         assert found is None
         return
@@ -164,7 +164,7 @@ def test_what_is_common_is_what_the_filtered_graph_shares(
         assert one.told.owners == len({drafts[link[3]].label.owner for link in of})
     sizes = [len(one.joins) for one in found.shared]
     assert sizes == sorted(sizes, reverse=True)
-    few = run(common(reader, reader_scope, nodes, 2, NOW, Sieve(linked=window)))
+    few = run(common(reader, reader_scope, nodes, Part(2), NOW, Sieve(linked=window)))
     assert few.total == found.total and len(few.links) == min(2, len(found.links))
     assert few.truncated == (len(found.links) > 2)
     told = {one.thing: one.told for one in found.shared}
@@ -242,8 +242,8 @@ def test_links_are_followed_within_a_window_and_of_some_owners(graph_database: G
     ends = [node("account:x:1"), node("account:x:2")]
     sieves = {None: 1, During("2026-02-01T00:00:00+00:00"): 0}
     for window, count in sieves.items():
-        assert len(run(reader.paths(scope(LABELS), *ends, 4, 3, NOW, Sieve(linked=window))).paths) == count
-    assert run(reader.paths(scope(LABELS), *ends, 4, 3, NOW, Sieve(kinds=["CONTROLS"]))).paths == []
+        assert len(run(reader.paths(scope(LABELS), *ends, Ways(4, 3), NOW, Sieve(linked=window))).paths) == count
+    assert run(reader.paths(scope(LABELS), *ends, Ways(4, 3), NOW, Sieve(kinds=["CONTROLS"]))).paths == []
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -253,5 +253,5 @@ def test_what_is_hidden_makes_nothing_common(graph_database: Graph, hidden: bool
     drafts += [draft(2, LABELS[1], ["account:x:b", "phone:x:q"], [("USES", 0, 1)])]
     load(graph_database, drafts)
     asked = [node("account:x:a"), node("account:x:b")]
-    found = run(common(Reader(graph_database), scope(LABELS, [1]), asked, 10, NOW))
+    found = run(common(Reader(graph_database), scope(LABELS, [1]), asked, Part(10), NOW))
     assert found.total == len(found.shared) == (0 if hidden else 1)

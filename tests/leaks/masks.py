@@ -40,6 +40,7 @@ HEADERS: dict[str, str] = {
 
 NAMELESS: dict[str, str] = {
     r"data/\w+/rings/\d+/id": "the least handle of its accounts, which is another account's in the other twin",
+    r"data/\w+/next": "sealed together with the question, which names other handles in the other twin",
 }
 """What else is not compared where all things are masked, and so may differ between the twins."""
 

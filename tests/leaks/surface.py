@@ -19,7 +19,7 @@ from graphsvc.api.fields import COST
 from graphsvc.api.limits import DEFINITION, MAX_COST, MAX_FIELDS
 from graphsvc.api.schema import core_of
 from graphsvc.app import api_schema
-from tests.leaks.worlds import THINGS, VEILED, key_of
+from tests.leaks.worlds import SITE, THINGS, VEILED, key_of
 
 Arguments = Mapping[str, Any]
 INVENTED = "A" * 55
@@ -129,6 +129,14 @@ def _search_names(seen: Seen) -> Iterator[Arguments]:
     yield {"text": "user", "owners": ["pasar", "tide"], "during": _WINDOW, "grading": _LEAST}
 
 
+def _search_identifiers(seen: Seen) -> Iterator[Arguments]:
+    begins = f"w{seen.space:06d}"
+    yield {"kind": "Account", "parts": [{"name": "site", "value": SITE}, {"name": "id", "value": begins}], "first": 2}
+    number = {"kind": "Phone", "parts": [{"name": "value", "value": f"+25471{seen.space:06d}"}]}
+    yield {**number, "first": 10}
+    yield {**number, "first": 1, "owners": ["pasar", "tide"], "during": _WINDOW, "grading": _LEAST}
+
+
 def _match(seen: Seen) -> Iterator[Arguments]:
     yield {"identifiers": [seen.identifier(thing) for thing in THINGS]}
 
@@ -170,6 +178,7 @@ QUERIES: dict[str, Calls | Untouched] = {
     "paths": _paths,
     "timeline": _timeline,
     "common": _common,
+    "searchIdentifiers": _search_identifiers,
     "match": _match,
     "explainAccess": _explain,
 }
@@ -196,15 +205,19 @@ ONCE: dict[str, Calls | Untouched] = {
     "ring": _ring,
     "compareRuns": _compared,
     "subjectAccess": lambda seen: [seen.identifier(thing) for thing in ("a0", VEILED[0])],
-    "policyVersions": lambda seen: [{}, {"part": "tide", "first": 5}],
+    "policyVersions": lambda seen: [{}, {"part": "tide", "first": 5, "before": 2**30}],
 }
 """Asked once for all worlds: they span whatever the reader may see."""
 
 WAITING = "the entry to wait for; all of a world is applied before it is asked, and the wait itself is bounded"
-READ = ("entity", "search", "expand", "paths", "timeline", "common", "searchNames", "match")
+READ = ("entity", "search", "expand", "paths", "timeline", "common", "searchNames", "searchIdentifiers", "match")
 ARGUMENTS: dict[str, str] = {f"{name}.after": WAITING for name in READ}
-PLACE = "a place in an answer that was given; parts are followed in tests/paths/test_finding.py"
-ARGUMENTS |= {"timeline.cursor": PLACE, "searchNames.cursor": PLACE}
+FOLLOWED = ("expand", "paths", "timeline", "common", "searchIdentifiers")
+"""Lists whose parts are followed in every world, from the cursors that the answers have."""
+PLACE = "a place in an answer that was given: Twins.follow gives it"
+ARGUMENTS |= {f"{name}.cursor": PLACE for name in FOLLOWED}
+OPENED = "a place in an answer that was given; parts are followed in tests/paths"
+ARGUMENTS |= {"searchNames.cursor": OPENED, "rings.cursor": OPENED}
 ARGUMENTS |= {"rings.after": WAITING, "submissions.after": WAITING}
 """Arguments that no call gives, each with the reason why."""
 

@@ -17,7 +17,7 @@ from graphsvc.answers.questions import Means, Reading
 from graphsvc.answers.rendering import Shapes
 from graphsvc.columns.store import Columns
 from graphsvc.core import Core
-from graphsvc.graph import common, named, queries, read, timeline
+from graphsvc.graph import begun, common, named, queries, read, timeline
 from graphsvc.graph.facts import IDENTIFIED, Shuffle
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.model.labels import GROUPS
@@ -121,6 +121,27 @@ def names_counted_over_hidden(patch: Patch) -> None:
     plain = named.slots_of
     patch.setattr(named, "slots_of", lambda scope: plain(_all_labels(scope)))
     knowing_all_labels(patch)
+
+
+def parts_counted_over_hidden(patch: Patch) -> None:
+    # The first part is as it should be; a later one says that more follows where only what is hidden does.
+    plain = read.farther
+    hidden = "reduce(n = 0, s IN begun | n + size([l IN s.lids WHERE NOT coalesce($may[l], 0) IN $view]))"
+    told = f"size(part) + {hidden} >= $most AS following"
+
+    def farther(hops: int) -> str:
+        text = plain(hops)
+        assert "size(part) >= $most AS following" in text
+        return text.replace("size(part) >= $most AS following", told)
+
+    patch.setattr(read, "farther", farther)
+
+
+def beginnings_counted_over_hidden(patch: Patch) -> None:
+    assert "UNWIND $slots AS l" in begun.FIND
+    every = begun.FIND.replace("UNWIND $slots AS l", "UNWIND range(0, 200) AS l")
+    # Who owns what is hidden has no place in the reader's order.
+    patch.setattr(begun, "FIND", every.replace("$owner[lid] AS owner", "coalesce($owner[lid], 0) AS owner"))
 
 
 def hubs_by_hidden_links(patch: Patch) -> None:
@@ -287,6 +308,8 @@ BYPASSES: tuple[Callable[[Patch], None], ...] = (
     common_through_hidden,
     names_that_are_withheld,
     names_counted_over_hidden,
+    parts_counted_over_hidden,
+    beginnings_counted_over_hidden,
     hubs_by_hidden_links,
     counted_over_hidden,
     mask_after_sort,

@@ -17,14 +17,17 @@ from tests.leaks.masks import HEADERS, difference, masked, renamed
 from tests.leaks.moves import guess, mask, mask_kept, tie
 from tests.leaks.side import FOOTING, Side
 from tests.leaks.surface import (
+    FOLLOWED,
     ONCE,
     QUERIES,
     ROUTES,
+    Arguments,
     Calls,
     Document,
     Indexes,
     Seen,
     Untouched,
+    document,
     documents,
     finding,
     mutation,
@@ -40,6 +43,9 @@ READERS: tuple[tuple[str, Footing, tuple[str, ...]], ...] = (
 )
 """Who asks, on what footing, and which fields (none named: all)."""
 OWNERS = ("customs-cn", "pasar", "tide", "police-ke", "drift", "swiftline")
+PARTS = 3
+"""So many parts of one list are asked for."""
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,34 @@ class Twins:
             for who, footing, names in READERS:
                 for pair in self._pairs(who, footing, QUERIES, seen, names):
                     yield from self.compare(pair, f"{who} asks", space, world)
+            yield from self.follow(seen, space, world)
         yield from self.once()
         yield from mask(self)
         yield from mask_kept(self)
+
+    def follow(self, seen: Sequence[Seen], space: int, world: World) -> Iterator[Leak]:
+        """Every list of a world that is asked for in small parts, part by part; yields what differs."""
+        for name in FOLLOWED:
+            entry = QUERIES[name]
+            assert not isinstance(entry, Untouched)
+            for asked in zip(*map(entry, seen), strict=True):
+                if max(asked[0].get(size, 0) for size in ("limit", "first")) > FEW:
+                    continue
+                cursors: list[str | None] = [None, None]
+                for _ in range(PARTS):
+
+                    def part(
+                        twin: int, side: Side, name: str = name, asked: Sequence[Arguments] = asked,
+                        cursors: Sequence[str | None] = tuple(cursors),
+                    ) -> dict[str, Any]:  # fmt: skip
+                        given = {**asked[twin], **({} if cursors[twin] is None else {"cursor": cursors[twin]})}
+                        return side.ask(INVESTIGATOR, FOOTING, document([(name, given)]))
+
+                    pair = self.both(part)
+                    cursors = [_next(answer) for answer in pair]
+                    yield from self.compare(pair, f"{INVESTIGATOR} follows {name}", space, world)
+                    if None in cursors:
+                        break
 
     def warm(self, footing: Footing) -> None:
         """Have the investigator ask something on ``footing`` first, so that its decisions are cached."""
@@ -209,6 +240,12 @@ class Twins:
         side.move("pasar", moves["pasar"])
         side.ask(INVESTIGATOR, FOOTING, Document(f"{{ submissions(first: 1, after: {last + 1}) {{ index }} }}", {}))
         return own, common, last
+
+
+def _next(answer: Mapping[str, Any]) -> str | None:
+    """The cursor of an answer about one list."""
+    found = next(iter((answer.get("data") or {}).values()), None)
+    return None if found is None else found["next"]
 
 
 def _by_owner(worlds: Iterator[Iterator[tuple[str, bytes]]]) -> dict[str, list[bytes]]:

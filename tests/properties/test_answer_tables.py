@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 from selections import selections
 
-from graphsvc.answers.asked import Expansion, Narrowing
+from graphsvc.answers.asked import Expansion, Narrowing, Route
 from graphsvc.answers.noted import Noted
 from graphsvc.answers.questions import Means, Reading
 from graphsvc.answers.rendering import Shapes
@@ -259,7 +259,7 @@ def check_reference(world: World) -> None:
     entities, links = reference.network(world.facts, world.links, world.told)
     cut = world.truncated or any(one.more_records for one in entities)
     assert shape_of(got) == wire.Network(
-        entities=entities, links=links, hubs=[], truncated=cut, more_links=world.truncated
+        entities=entities, links=links, hubs=[], truncated=cut, more_links=world.truncated, next=None
     )
     shapes = reading.shapes
     assert (shapes.shown, shapes.kept) == (reference.shown, reference.kept)
@@ -385,7 +385,7 @@ def test_a_path_that_is_cut_says_so(many: bool) -> None:
     world = _busy_world()
     world.truncated = many
     handle = _handle(world)
-    got = asyncio.run(_reading(world).paths(handle, handle, 6, 3, None, Narrowing()))
+    got = asyncio.run(_reading(world).paths(Route(handle, handle), Narrowing(), None))
     assert isinstance(got.table, PathAnswers) and got.table.count == 2 + 9 + 2
     shape: wire.Paths = shape_of(got)
     assert (shape.more_paths, [path.length for path in shape.paths]) == (many, [1])

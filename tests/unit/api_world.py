@@ -105,16 +105,16 @@ class Reads:
     async def expand(self, asked: Expansion, narrowing: Narrowing, after: int | None) -> Network:
         told = f"{asked.hops}/{narrowing.link_kinds}/{asked.limit}/{after}"
         entities = [*map(entity, asked.starts), entity(told)]
-        return Network(entities=entities, links=[], hubs=[], truncated=False, more_links=False)
+        return Network(entities=entities, links=[], hubs=[], truncated=False, more_links=False, next=None)
 
     async def match(self, identifiers: list[Identifier], after: int | None) -> list[Match]:
         return [
             Match(kind=one.kind, outcome="HIT", hit=bool(one.parts), contacts=[], problem=None) for one in identifiers
         ]
 
-    async def rings(self, parameters: dict[str, Any], after: int | None) -> RingReport:
+    async def rings(self, parameters: dict[str, Any], cursor: str | None, after: int | None) -> RingReport:
         return RingReport(
-            rings=[], truncated=False, more_rings=False, excluded_hubs=0, accounts=0, links=0,
+            rings=[], truncated=False, more_rings=False, next=cursor, excluded_hubs=0, accounts=0, links=0,
             parameters=[Setting(name=name, value=str(value)) for name, value in parameters.items()],
         )  # fmt: skip
 

@@ -33,7 +33,7 @@ ENTITY = Entity(
     handle="h" * 34, kind="Account", key="account:x:1", records=[RECORD] * 50,
     more_records=False, record_count=50, owner_count=1, independent_sources=1,
 )  # fmt: skip
-NETWORK = Network(entities=[ENTITY] * 10, links=[], hubs=[], truncated=False, more_links=False)
+NETWORK = Network(entities=[ENTITY] * 10, links=[], hubs=[], truncated=False, more_links=False, next=None)
 WIDE = '{ expand(start: "h") { entities { handle records { handle owner attributes { name value } } } } }'
 MANY = '{ entity(handle: "h") { ' + " ".join(f"r{n}: records {{ attributes {{ value }} }}" for n in range(40)) + " } }"
 """The same half million characters under forty names."""

@@ -32,7 +32,8 @@ PAGES = sorted(
 NOW = [page for page in PAGES if "adr" not in page.parts and page.name != "CHANGELOG.md"]
 """Pages that say what holds now; decisions and changes say what held when they were written."""
 CLIENTS_VARIABLES = frozenset(
-    f"GRAPHSVC_{name}" for name in ("PROFILE", "SETTINGS", "TOKEN", "CACHE", "KILLS", "SEED", "TEST_DATA")
+    f"GRAPHSVC_{name}"
+    for name in ("PROFILE", "SETTINGS", "TOKEN", "CACHE", "KILLS", "SEED", "SOAK_SECONDS", "TEST_DATA")
 )
 OTHERS_OPTIONS = frozenset(("--help", "--require-hashes"))
 WIDTH = 130

@@ -50,7 +50,8 @@ def _proof(token: str = "t", key: Key = KEY, header: dict[str, Any] | None = Non
 
 
 def _check(*proofs: str, token: str = "t", key: Key = KEY, proofs_of: Proofs | None = None, url: str = URL) -> None:
-    (proofs_of or Proofs()).check(proofs, "POST", url, token, key.thumbprint())
+    call = Call("POST", url, proofs=proofs)
+    asyncio.run((proofs_of or Proofs()).check(call, token, key.thumbprint()))
 
 
 def test_good_proofs() -> None:
@@ -176,7 +177,7 @@ def test_a_bound_token_is_taken_with_its_proof_and_never_without(provider: Any) 
     secret = json.loads(identity.clients_file.read_text())["clients"][0]["clientSecret"]
     bound, plain = (kind(f"{url}/token", "desk", secret) for kind in (BoundCredentials, ClientCredentials))
     keys, at = StaticKeys(identity.jwks()), URL.removesuffix("/graphql")
-    authenticator = Authenticator(url, "graphsvc", keys, {"pasar": PASAR}.get, public_url=at)
+    authenticator = Authenticator(url, "graphsvc", keys, {"pasar": PASAR}.get, proofs=Proofs(public_url=at))
 
     def ask(scheme: str, token: str, *proofs: str, at: str = "http://10.0.0.1:8443/graphql?a=b") -> Any:
         return asyncio.run(authenticator.principal(f"{scheme} {token}", Call("POST", at, proofs)))

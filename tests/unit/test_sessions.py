@@ -23,6 +23,7 @@ from graphsvc.auth.http import LOGIN_COOKIE
 from graphsvc.auth.login import own_path
 from graphsvc.auth.ownclient import Credentials, OwnClient
 from graphsvc.auth.sessions import Sessions
+from graphsvc.auth.shared import Shared
 from graphsvc.auth.tokens import Authenticator
 from graphsvc.local import identity as local_identity
 from graphsvc.local.identity import DevelopmentClient, DevelopmentIdentity, IdentityServer
@@ -42,10 +43,12 @@ HOME = "http://127.0.0.1:8443"
 class World:
     """A provider, a gate at it, and a browser in front."""
 
-    def __init__(self, server: IdentityServer, identity: DevelopmentIdentity, settings: Settings) -> None:
+    def __init__(
+        self, server: IdentityServer, identity: DevelopmentIdentity, settings: Settings, shared: Shared | None = None
+    ) -> None:
         self.server, self.identity = server, identity
         known = Identities(server.url, StaticKeys(identity.jwks()), credentials=identity.own_client)
-        self.gate: Gate = open_gate(settings, known, MEMBERS.get)
+        self.gate: Gate = open_gate(settings, known, MEMBERS.get, shared)
 
         async def who(request: Request) -> Response:
             principal = await caller(self.gate.callers, request)
@@ -295,7 +298,8 @@ def test_sessions_end_by_time_and_a_person_has_so_many(world: World, tmp_path: P
     now = [0.0]
     own = OwnClient(world.server.url, world.identity.own_client)
     keys = StaticKeys(world.identity.jwks())
-    store = Sessions(own, Authenticator(world.server.url, "graphsvc", keys, MEMBERS.get), 100, 250, lambda: now[0])
+    authenticator = Authenticator(world.server.url, "graphsvc", keys, MEMBERS.get)
+    store = Sessions(own, authenticator, Shared.alone(), (100, 250), lambda: now[0])
 
     async def story(world: World) -> None:
         def tokens() -> sessions.Tokens:
@@ -303,23 +307,23 @@ def test_sessions_end_by_time_and_a_person_has_so_many(world: World, tmp_path: P
 
         name = await store.begin(tokens())
         for now[0] in (90.0, 180.0, 240.0):
-            await store.of(store.find(name))
+            await store.of(await store.find(name))
         now[0] = 251.0
         for gone in (name, "", "x"):
             with pytest.raises(Exception, match="no session"):
-                store.find(gone)
+                await store.find(gone)
         names = [await store.begin(tokens()) for _ in range(sessions.A_PERSON + 2)]
-        held = [one for one in names if _there(store, one)]
+        held = [one for one in names if await _there(store, one)]
         assert held == names[2:], "the oldest of that person end"
         now[0] += 100
-        assert not any(_there(store, one) for one in names)
+        assert not any([await _there(store, one) for one in names])
 
     _run(world, story)
 
 
-def _there(store: Sessions, name: str) -> bool:
+async def _there(store: Sessions, name: str) -> bool:
     try:
-        return bool(store.find(name))
+        return bool(await store.find(name))
     except Exception:
         return False
 
