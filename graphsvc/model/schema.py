@@ -22,7 +22,7 @@ from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
 from graphsvc.model.hints import hint
-from graphsvc.model.keyeddigests import KeyedDigests
+from graphsvc.model.keyeddigests import KeyedDigests, is_digest
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.numbering import Numbering, load_numbering
 from graphsvc.model.papers import Papers
@@ -170,6 +170,19 @@ class Schema:
         if found is None:
             raise ValueProblem("unknown_kind", f"there is no such kind; {hint(kind, self.kinds)}", rejects=True)
         return key_of(found, parts, CleanContext(region, org))
+
+    def key_in_act(self, kind: str, parts: Mapping[str, Any], org: str) -> str:
+        """The canonical key of an entity that a signed act names.
+
+        Acts are kept verbatim, so raises ValueProblem ``number_in_act`` where one holds a number that is never kept; it
+        says the digest to name it by. Else raises as :meth:`key_of` does.
+        """
+        key = self.key_of(kind, parts, org)
+        if self.kinds[kind].secret and not any(is_digest(str(value).strip()) for value in parts.values()):
+            digest = re.split("[:/]", key)[-1]
+            message = f"an act is kept as it is signed: name the number by its digest, {digest}, and sign again"
+            raise ValueProblem("number_in_act", message, rejects=True)
+        return key
 
     def clean(self, type_name: str, value: Any, context: CleanContext) -> Any:
         """The canonical form of a value as any type of this schema, also of those that read its lists."""
