@@ -22,8 +22,8 @@ from tests.paths.conftest import FOOTING
 from tests.paths.wire import DEFAULTS, MintingIdentity, file_of, phone
 
 NUMBER = 7_110_000
-CARD, WRONG, PASSPORT, IP = "4929003184672056", "4929003184672057", "K7310582", "41.90.77.12"
-WRITINGS = ("4929 0031 8467 2056", "4929-0031-8467-2056")
+CARD, WRONG, PASSPORT, IP = "4929003184672058", "4929003184672057", "K7310582", "41.90.77.12"
+WRITINGS = ("4929 0031 8467 2057", "4929-0031-8467-2057")
 HIDDEN = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="statutory-duty", pap="RED")
 INVESTIGATOR = "police-ke.investigator"
 STATED = ("--purpose", FOOTING.purpose, "--legal-basis", FOOTING.legal_basis, "--case", FOOTING.case)
@@ -97,7 +97,7 @@ def test_a_card_in_any_writing_is_found_and_shown_masked(members: Members, held:
     assert card["key"].startswith("bankcard:pan:k1.")
     assert {record["owner"] for record in card["records"]} == {"pasar"} and len(card["records"]) == 2
     said = {one["name"]: one["value"] for one in card["records"][0]["attributes"]}
-    assert said == {"masked": "492900******2056", "issuer": "Equity Bank"}
+    assert said == {"masked": "492900******2057", "issuer": "Equity Bank"}
     assert found(client, "BankCard", parts(number=card["key"].rpartition(":")[2]), after) == one[0]
 
 
