@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -59,6 +59,7 @@ from graphsvc.members.admission import Administering
 from graphsvc.members.http import MemberRoutes
 from graphsvc.members.membership import Membership
 from graphsvc.model.files import sweep
+from graphsvc.model.keyeddigests import KeyedDigests, digest_key
 from graphsvc.model.principals import Organisation
 from graphsvc.model.product import product_data
 from graphsvc.model.references import reference_key
@@ -134,10 +135,10 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
     Neo4j or the ledger can't be had.
     """
     with ExitStack() as stack:
-        workers = Workers(_places(settings), INTAKE_WORKERS, nice=settings.intake_nice)
-        stack.callback(workers.close)
         opened = _opened(settings, neo4j, stack)
         transport = transport_of(settings, opened.shared)
+        workers = Workers(_places(settings, opened.digest_key), INTAKE_WORKERS, nice=settings.intake_nice)
+        stack.callback(workers.close)
         core, governing, witnessing = opened.core, opened.governing, opened.witnessing
         custody, membership = Custody(core, _retention(settings)), Membership(core)
         worker = CustodyWorker(custody, float(settings.purge_every), membership.finish)
@@ -216,11 +217,11 @@ class _Opened:
     witnessing: Witnessing | None
     reference_key: Callable[[str], bytes]
     shared: Shared
+    digest_key: bytes = field(repr=False)
 
 
 def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -> _Opened:
     """Open ledger, payloads, policies, graph and columns, and begin to follow the ledger."""
-    schema, places = load_schema(), _places(settings)
     ledger = Ledger.open(
         settings.data / "ledger",
         settings.origin,
@@ -229,10 +230,12 @@ def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -
         fast=settings.accelerator,
     )
     stack.callback(ledger.close)
-    store = open_payloads(places.payloads, places.s3_endpoint)
+    store = open_payloads(settings.payload_location, settings.s3_endpoint)
     _sweep(settings, store)
     secrets = _Secrets.open(settings.data / "keys", fresh=not ledger.head)
     stack.callback(secrets.rows.close)
+    digests = digest_key(secrets.handles)
+    schema = load_schema(digests=KeyedDigests(digests))
     governing = Governing(ledger, product_data("policies"))
     decider = Decider(governing.in_force(), governing.in_force)
     witnessing = _witnessing(settings, ledger, stack)
@@ -253,11 +256,11 @@ def _opened(settings: Settings, neo4j: tuple[str, str, str], stack: ExitStack) -
     handles, entitled = _handle_keys(secrets.handles, settings.accelerator), Entitled(ledger)
     core = Core(ledger, payloads, applier, reader, Holdings(graph), columns, decider, schema, handles, entitled)
     references = partial(reference_key, secrets.handles)
-    return _Opened(core, graph, governing, entitled, budget, witnessing, references, shared)
+    return _Opened(core, graph, governing, entitled, budget, witnessing, references, shared, digests)
 
 
-def _places(settings: Settings) -> Places:
-    return Places(product_data("schema"), settings.payload_location, settings.s3_endpoint)
+def _places(settings: Settings, digests: bytes) -> Places:
+    return Places(product_data("schema"), settings.payload_location, settings.s3_endpoint, digest_key=digests)
 
 
 def _graph(settings: Settings, neo4j: tuple[str, str, str], schema: Schema, stack: ExitStack) -> Graph:

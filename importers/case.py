@@ -38,7 +38,7 @@ _LINKS: dict[str, tuple[str, bool]] = {
 _ENDS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "USES": (
         frozenset(("Person", "Organisation", "Account", "Device")),
-        frozenset(("Phone", "Email", "Account", "Device", "Address")),
+        frozenset(("Phone", "Email", "Account", "Device", "Address", "IpAddress")),
     ),
     "CONTROLS": (
         frozenset(("Person", "Organisation", "Account")),
@@ -179,6 +179,9 @@ def _entities(found: CaseObject, losses: Counter[str] | None, prefix: str = "e")
         said = "DigitalAccountFacet"
         shown = filled(displayName=found.text("displayName", said), handle=found.text("accountLogin", said))
         made.append(("Account", {"site": site, "id": account}, shown))
+    for facet in ("IPv4AddressFacet", "IPv6AddressFacet", "IPAddressFacet"):
+        if address := found.text("addressValue", facet):
+            made.append(("IpAddress", {"address": address}, {}))
     made += _of_device(found)
     made += _of_place(found)
     if not made and losses is not None and not _SILENT & set(found.types):
@@ -365,7 +368,7 @@ FORMAT = Format(
     read=(
         "Person and Organization by `@id`; Investigation as Case with what it is about (INVOLVES)",
         "telephones, e-mail addresses, accounts with an issuer or application, places",
-        "devices by IMEI, SIM cards by ICCID and IMSI, hardware addresses; pictures by SHA-256",
+        "devices by IMEI, SIM cards by ICCID and IMSI, hardware addresses, IP addresses; pictures by SHA-256",
         "calls, short messages, e-mails and other messages as CONTACTED, with time and duration",
         "relationships Has_Account, Owns, Owned_By, Located_At, Member_Of, Contained_Within and the like",
         "objects of an export of graphsvc: all that its own namespace says",

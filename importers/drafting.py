@@ -10,6 +10,7 @@ from importers.proposing import Column, Proposal
 _IDENTIFIERS = {
     "phone": ("Phone", "value"), "email": ("Email", "value"), "imei": ("Device", "imei"),
     "iban": ("PaymentAccount", "iban"), "wallet": ("PaymentAccount", "wallet"),
+    "ip": ("IpAddress", "address"), "card": ("BankCard", "number"),
 }  # fmt: skip
 """Columns that become entities of their own: kind, and part of its key."""
 _ATTRIBUTES: Mapping[str, Mapping[str, str]] = {

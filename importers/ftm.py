@@ -23,7 +23,19 @@ from importers.rows import Readable, Row, iter_rows
 from importers.rules import Mapping
 
 _ORGANISATION = frozenset(("Organization", "Company", "LegalEntity", "PublicBody"))
-_KEYED = frozenset(("Vessel", "Vehicle", "Airplane", "BankAccount", "CryptoWallet", "UserAccount", "Address"))
+_KEYED = frozenset(
+    (
+        "Vessel",
+        "Vehicle",
+        "Airplane",
+        "BankAccount",
+        "CryptoWallet",
+        "UserAccount",
+        "Address",
+        "Passport",
+        "Identification",
+    )
+)
 _FROM_KINDS = {"Person": "Person", **dict.fromkeys(_ORGANISATION, "Organisation")}
 _MOST = 20
 
@@ -231,10 +243,16 @@ class _Maker:
                 kind, key = "PaymentAccount", filled(wallet=said.get("publicKey"))
             case "UserAccount":
                 kind, key = "Account", filled(site=said.get("service"), id=said.get("username"))
+            case "Passport" | "Identification":
+                type_ = "passport" if schema == "Passport" else said.get("type")
+                kind, key = (
+                    "IdentityDocument",
+                    filled(country=said.get("country"), type=type_, number=said.get("number")),
+                )
             case _:
                 country, text = said.get("country"), said.get("full") or said.get("street")
                 kind, key = "Address", filled(country=country, text=text) if country and text else {}
-        if not key or (kind == "Account" and len(key) < 2):
+        if len(key) < _PARTS_NEEDED.get(kind, 1):
             losses[f"{schema}: without the number by which the model knows it"] += 1
             return None
         attributes: dict[str, Any] = {}
@@ -247,7 +265,16 @@ class _Maker:
             )
         elif kind == "Vehicle":
             attributes = filled(make=said.get("name") or said.get("model"))
-        return Draft([DraftEntity("self", kind, key, attributes)], row=row, supersedes=_own(name))
+        draft = Draft([DraftEntity("self", kind, key, attributes)], row=row, supersedes=_own(name))
+        for holder in texts_of(given.get("holder"))[:_MOST] if kind == "IdentityDocument" else ():
+            if (party := _FROM_KINDS.get(self._schemas.get(holder, ""))) is not None:
+                draft.entities.append(DraftEntity(holder, party, {"ref": holder}))
+                draft.links.append(DraftLink("USES", holder, "self"))
+        return draft
+
+
+_PARTS_NEEDED = {"Account": 2, "IdentityDocument": 3}
+"""How many parts a key of a kind has, where that is more than one."""
 
 
 def _of_edge(kind: str, said: dict[str, list[str]]) -> dict[str, Any]:
@@ -341,7 +368,8 @@ FORMAT = Format(
         "their names, aliases, days, countries, websites; telephones and e-mail addresses, joined by USES",
         "Ownership as CONTROLS; Directorship, Membership and Employment as MEMBER_OF; Payment as PAID_TO",
         "an export of graphsvc: all its entities and links, by their keywords and roles",
-        "Address with a country, Vessel by IMO number, Vehicle by VIN, BankAccount by IBAN, CryptoWallet, UserAccount",
+        "Address with a country, Vessel by IMO number, Vehicle by VIN, BankAccount by IBAN, CryptoWallet, UserAccount,",
+        "Passport and Identification with country, type and number (kept as a digest), with their holders (USES)",
     ),
     lost=(
         "all other schemas (Sanction, Family, documents, …) and properties; they are counted by name",

@@ -31,6 +31,8 @@ _TYPES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("btc", "xmr"), ("PaymentAccount", "wallet")),
     "iban": ("PaymentAccount", "iban"),
     "mac-address": ("Device", "mac"),
+    **dict.fromkeys(("ip-src", "ip-dst"), ("IpAddress", "address")),
+    "cc-number": ("BankCard", "number"),
 }
 """Attribute type → kind and part of its key."""
 _SITES = {"twitter-id": "twitter", "github-username": "github"}
@@ -250,12 +252,13 @@ FORMAT = Format(
     read=(
         "an event as Case, by its uuid, with what it involves",
         "attributes: e-mail addresses, telephone numbers, btc, xmr, iban, mac-address, twitter-id, github-username",
+        "attributes ip-src and ip-dst, cc-number (kept as a digest)",
         "an event that graphsvc exported: its objects `graphsvc-entity` and `graphsvc-link`",
         "objects: person, phone, geolocation, vehicle; of others the attributes above",
         "`tlp:` tags as handling codes, the strictest one; `admiralty-scale:` tags as grading",
     ),
     lost=(
-        "attributes of other types (hashes, addresses of networks, links, files, texts); they are counted by type",
+        "attributes of other types (hashes, networks, links, files, texts); they are counted by type",
         "galaxies, other tags, sightings, proposals, related events, how objects refer to each other, deleted parts",
     ),
     rank=5,

@@ -22,7 +22,7 @@ LOOKED = 500
 """At most this many rows are looked at."""
 _ENOUGH = 0.8
 """This part of a column's filled cells must be of a type for the column to be of it."""
-_BY_FORM = ("email", "iban", "imei", "wallet")
+_BY_FORM = ("email", "iban", "imei", "wallet", "ip")
 """Types that cells alone can tell: they have a check digit or a form of their own."""
 _HEADINGS = Path(__file__).with_name("headings.yaml")
 _PUNCTUATION = re.compile(r"[\s._\-:/()]+")
@@ -99,6 +99,8 @@ def _header_of(rows: Sequence[Sequence[str]]) -> int | None:
 def _column(name: str, heading: str, cells: Sequence[str]) -> Column:
     role = _by_heading(heading)
     for kind in _BY_FORM:
+        if kind == "imei" and role == "card":
+            continue  # both have sixteen digits: here the heading tells
         if _share(cells, lambda cell, kind=kind: clean(kind, cell, CleanContext())) >= _ENOUGH:  # type: ignore[misc]
             return Column(name, kind)
     if role.endswith("phone") or (not role and _share(cells, _plain_number) >= _ENOUGH):

@@ -48,7 +48,9 @@ _LINKS: dict[str, tuple[str, frozenset[str], frozenset[str]]] = {
         ("owns", "controls"),
         ("CONTROLS", _ACTORS | {"Account"}, frozenset(("Organisation", "Account", "Email", "Device"))),
     ),
-    "uses": ("USES", _ACTORS | {"Account", "Device"}, frozenset(("Email", "Account", "Device", "Address"))),
+    "uses": (
+        "USES", _ACTORS | {"Account", "Device"}, frozenset(("Email", "Account", "Device", "Address", "IpAddress")),
+    ),
     "located-at": (
         "LOCATED_AT", _ACTORS | {"Account", "Email", "Device", "Event", "Case", "Image"}, frozenset(("Address",)),
     ),
@@ -248,6 +250,8 @@ def _entity(one: dict[str, Any], losses: Counter[str] | None) -> DraftEntity | N
             made = "Email", filled(value=text_of(one.get("value"))), {}
         case "mac-addr":
             made = "Device", filled(mac=text_of(one.get("value"))), {}
+        case "ipv4-addr" | "ipv6-addr":
+            made = "IpAddress", filled(address=text_of(one.get("value"))), {}
         case "user-account" if text_of(one.get("account_type")):
             login = text_of(one.get("account_login"))
             account = text_of(one.get("user_id")) or login
@@ -363,6 +367,7 @@ FORMAT = Format(
     read=(
         "identity and threat-actor as Person or Organisation, by the object's id",
         "report, grouping and campaign as Case, incident as Event, with what they are about (INVOLVES)",
+        "ipv4-addr and ipv6-addr, whose links need a time",
         "email-addr, mac-addr, user-account with an account type, pictures by SHA-256, places",
         "relationships owns, controls, uses, located-at, communicates-with, member-of, part-of, attributed-to, targets",
         "objects of an export of graphsvc: all that its extension says",

@@ -28,14 +28,14 @@ _MAX_TEXT = 500
 _MAX_SENDERS, _MAX_LINKED = 2_000, 90
 _WANTED = frozenset(
     ("Source", "SourceApplication", "Id", "Name", "Identifier", "Role", "IsPhoneOwner", "TimeStamp", "Direction",
-     "Duration", "Username", "ServiceType", "ServiceIdentifier", "UserID")
+     "Duration", "Username", "ServiceType", "ServiceIdentifier", "UserID", "CreditCardNumber", "NameOnCard", "Company")
 )  # fmt: skip
 """Fields that are read. ``Body`` is none of them."""
 _DEVICE = {
     "imei": "imei", "imei1": "imei", "imei2": "imei", "deviceinfoimei": "imei", "iccid": "iccid", "imsi": "imsi",
     "msisdn": "phone", "deviceinfodetectedphonemodel": "model", "deviceinfoselecteddevicename": "model",
 }  # fmt: skip
-_TOP = frozenset(("Chat", "Call", "SMS", "InstantMessage", "UserAccount"))
+_TOP = frozenset(("Chat", "Call", "SMS", "InstantMessage", "UserAccount", "CreditCard"))
 _WHATSAPP = re.compile(r"(\d{7,15})@(?:s\.whatsapp\.net|c\.us)")
 _NUMBER = re.compile(r"\+?[\d\s().\-]{6,25}")
 _CALLED = frozenset(("", "native", "phone", "cellular", "telephony", "recents", "call log"))
@@ -208,6 +208,8 @@ def _make(record: dict[str, Any], row: int, losses: Counter[str]) -> Draft | Row
         made.contact(str(kind), fields, parties)
     elif kind == "UserAccount":
         made.account(fields)
+    elif kind == "CreditCard":
+        made.card(fields)
     if record.get("more"):
         losses["participants or messages of a chat beyond the bound"] += int(record["more"])
     if not made.draft.entities:
@@ -320,6 +322,14 @@ class _Making:
         else:
             self._used({one.ref})
 
+    def card(self, fields: dict[str, Any]) -> None:
+        """A payment card that is kept on the device: only a whole number links it."""
+        if (number := text_of(fields.get("CreditCardNumber"))) is None:
+            self._losses["CreditCard: without its number"] += 1
+            return
+        said = filled(holder=text_of(fields.get("NameOnCard")), network=text_of(fields.get("Company")))
+        self._used({self._entity("BankCard", {"number": number}, said).ref})
+
     def _used(self, refs: set[str]) -> None:
         """Say that the device uses what is its owner's."""
         if refs and (own := self.own()) is not None:
@@ -382,7 +392,8 @@ FORMAT = Format(
     read=(
         "`report.xml`; a `.ufdr` is a zip: take it out of it",
         "chats: who wrote how often to whom, from when to when (CONTACTED); who else is in a group (MEMBER_OF)",
-        "calls and short messages, with time and duration; accounts; the device by IMEI, its cards and number (USES)",
+        "calls and short messages, with time and duration; accounts; payment cards",
+        "the device by IMEI, its SIM cards and number (USES)",
         "parties as telephones where the app or the network knows them by number, else as accounts of the app",
     ),
     lost=(

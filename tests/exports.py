@@ -37,6 +37,8 @@ VALUES = {
     "s10": "RR123456785CN", "iban": "GB82WEST12345698765432", "wallet": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
     "permit": "CITES No. ID-0012/24", "phone": "+8613800138000", "taxon": "Loxodonta africana",
     "vin": "1M8GDM9AXKP042788", "imo": "9319466", "plate": "KBA 123 X",
+    "public-ip": "41.90.1.2", "code:document-kinds": "passport", "document-number": "B7654321",
+    "card-number": "4539148803436467",
 }  # fmt: skip
 """A value of every type that a key is made of."""
 AWKWARD = (

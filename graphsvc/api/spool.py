@@ -22,7 +22,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from graphsvc.model.errors import InvalidInput, TooLarge
 
-SMALL = {"manifest": 64 << 10, "seed": 64, "mapping": 1 << 20}
+SMALL = {"manifest": 64 << 10, "seed": 64, "mapping": 1 << 20, "upload": 64}
 """The parts beside ``body`` and their largest sizes in bytes."""
 OVERHEAD = 2 << 20
 """At most this many bytes of a request besides its body: the other parts and the boundaries."""
@@ -34,7 +34,10 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A complete form: the body in the file ``path`` with its size in bytes and raw SHA-256, and the small parts."""
+    """A complete form: the body in the file ``path`` with its size in bytes and raw SHA-256, and the small parts.
+
+    ``upload`` names the upload that holds the body; then ``path`` is an empty file.
+    """
 
     path: Path
     size: int
@@ -43,6 +46,7 @@ class Received:
     manifest: str
     seed: bytes
     mapping: bytes | None
+    upload: str = ""
 
 
 def boundary_of(content_type: str) -> bytes:
@@ -101,13 +105,17 @@ class Receiver:
             if digest.digest() != stated:
                 message = "the content does not have the digest stated"
                 raise InvalidInput(message, code="content_digest", where="header content-digest")
-        for name in ("body", "manifest", "seed"):
+        one = "upload" if "upload" in self._seen else "body"
+        if {"body", "upload"} <= self._seen:
+            raise InvalidInput("give the body or its upload, not both", code="invalid_form", where="part upload")
+        for name in (one, "manifest", "seed"):
             if name not in self._seen:
                 raise InvalidInput("a part is missing", code="invalid_form", where=f"part {name}")
         self._file.close()
         mapping = bytes(self._small["mapping"]) if "mapping" in self._small else None
         seed, manifest = _seed(bytes(self._small["seed"])), _ascii(bytes(self._small["manifest"]))
-        return Received(self._path, self._size, self._sha256.digest(), self._media_type, manifest, seed, mapping)
+        digest, upload = self._sha256.digest(), _ascii(bytes(self._small.get("upload", b"")))
+        return Received(self._path, self._size, digest, self._media_type, manifest, seed, mapping, upload)
 
     def discard(self) -> None:
         """Close and remove the spool file; fine to call when it was moved away."""
@@ -138,14 +146,14 @@ class Receiver:
         kind, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         name = options.get(b"name", b"").decode("ascii", "replace")
         if kind != b"form-data" or (name not in SMALL and name != "body"):
-            known = "manifest, seed, mapping and body"
+            known = "manifest, seed, mapping, and body or upload"
             raise InvalidInput(f"the form's parts are {known}", code="invalid_form", where="body")
         if name in self._seen:
             raise InvalidInput("a part comes twice", code="invalid_form", where=f"part {name}")
         self._seen.add(name)
         self._part = name
         if name == "body":
-            self._media_type = _media_type(self._headers.get(b"content-type", b""))
+            self._media_type = media_type_of(self._headers.get(b"content-type", b""), "part body")
         else:
             self._small[name] = bytearray()
 
@@ -180,10 +188,11 @@ def _stated(header: str) -> list[tuple[hashlib._Hash, bytes]]:
     return found
 
 
-def _media_type(header: bytes) -> str:
+def media_type_of(header: bytes, where: str) -> str:
+    """A media type in lower case, without parameters. Raises InvalidInput."""
     essence = header.decode("ascii", "replace").split(";")[0].strip().lower()
     if len(essence) > 100 or not _MEDIA_TYPE.fullmatch(essence):
-        raise InvalidInput("the part needs a content type", code="invalid_form", where="part body")
+        raise InvalidInput("the body needs a content type", code="invalid_form", where=where)
     return essence
 
 

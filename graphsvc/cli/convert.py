@@ -121,6 +121,7 @@ def _write(made: Converted, file: Path, *, to_stderr: bool) -> None:
         "problems": made.problems,
         "unlinked": made.unlinked,
         "losses": made.losses,
+        "warnings": made.warnings,
         "drafts": made.drafts,
     }
     if to_stderr:
@@ -145,6 +146,8 @@ def tell_converted(made: Converted, file: Path, console: Console) -> None:
     console.print(f"{made.entities} entities, {made.links} links", markup=False)
     _tell_problems(console, "rejected", made.problems)
     _tell_problems(console, "kept, not linked", made.unlinked)
+    for warning in made.warnings:
+        console.print(f"warning  {warning.code}: {warning.message}", markup=False, soft_wrap=True)
     if made.losses:
         console.print("not held by the model, and so left out:", markup=False)
         for what, count in list(made.losses.items())[:ALIKE]:

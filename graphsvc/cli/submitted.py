@@ -23,7 +23,7 @@ def tell_check(console: Console, checked: Checked, *, as_json: bool) -> None:
     if as_json:
         numbers = {"rows": checked.rows, "accepted": checked.accepted, "rejected": checked.rejected}
         rows = {"marked": checked.marked, "problems": checked.problems, "unlinked": checked.unlinked}
-        read = {"charset": checked.charset, "losses": checked.losses}
+        read = {"charset": checked.charset, "losses": checked.losses, "warnings": checked.warnings}
         write_json({"dryRun": True, **numbers, **rows, **read})
         return
     console.print(f"{checked.rows} rows: {checked.accepted} would be accepted, {checked.rejected} rejected")
@@ -31,6 +31,7 @@ def tell_check(console: Console, checked: Checked, *, as_json: bool) -> None:
         console.print(f"{'1 row keeps' if count == 1 else f'{count} rows keep'} a value that can't be linked")
         _tell_rows(console, checked.unlinked, count)
     _tell_rows(console, checked.problems, checked.rejected)
+    _warn(console, checked.warnings)
 
 
 def tell_answer(console: Console, answer: Submitted, *, as_json: bool, dry_run: bool) -> None:
@@ -48,6 +49,7 @@ def tell_answer(console: Console, answer: Submitted, *, as_json: bool, dry_run: 
         console.print(f"{'1 value' if answer.unlinked == 1 else f'{answer.unlinked} values'} can't be linked")
         _tell_rows(console, answer.notes, len({note.row for note in answer.notes}))
     _tell_rows(console, answer.problems, answer.rejected)
+    _warn(console, answer.warnings)
     if answer.index >= 0:
         console.print(f"receipt: ledger index [bold]{answer.index}[/bold], inclusion proof checked")
     elif not dry_run:
@@ -61,6 +63,11 @@ def tell_sent(console: Console, before: Submitted, *, as_json: bool) -> None:
         write_json({"dryRun": False, "alreadySent": True, "index": before.index, **counts})
         return
     console.print(f"already sent as {before.index}: nothing was sent. --again sends it once more")
+
+
+def _warn(console: Console, warnings: Sequence[RowProblem]) -> None:
+    for warning in warnings:
+        console.print(f"warning  {warning.code}: {warning.message}", markup=False, soft_wrap=True)
 
 
 def _tell_rows(console: Console, problems: Sequence[RowProblem], count: int) -> None:

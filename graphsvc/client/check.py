@@ -10,6 +10,7 @@ from graphsvc.model.drafts import CleanDraft, RowProblem
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References
 from graphsvc.model.schema import Schema
+from graphsvc.model.sharedkeys import SharedKeys
 from importers.mapping import load_mapping
 from importers.reading import How, Reading
 
@@ -23,7 +24,7 @@ class Checked:
 
     ``refused`` are the rejected rows, and ``problems`` say why. ``marked`` rows are accepted with a value that can't be
     linked; ``unlinked`` says where the first such values stand, and why. ``charset`` is how the text was read;
-    ``losses`` counts what the file says and the model can't hold.
+    ``losses`` counts what the file says and the model can't hold; ``warnings`` tell of keys that very many rows share.
     """
 
     rows: int
@@ -36,6 +37,7 @@ class Checked:
     refused: tuple[int, ...] = ()
     charset: str = "utf-8"
     losses: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[RowProblem, ...] = ()
 
 
 def check_file(
@@ -51,6 +53,7 @@ def check_file(
     problems: list[RowProblem] = []
     kept: list[CleanDraft] = []
     unlinked: list[RowProblem] = []
+    shared = SharedKeys(schema.kinds)
     mapping = None if outgoing.mapping is None else load_mapping(outgoing.mapping, schema)
     how = How(outgoing.media_type, mapping, schema, outgoing.defaults, organisation)
     with outgoing.path.open("rb") as file:
@@ -66,10 +69,11 @@ def check_file(
                 problems += found[: max(0, KEPT - len(problems))]
                 continue
             accepted += 1
+            shared.take(found.clean)
             marked += [row.number] if found.clean.unlinked else []
             unlinked += found.notes[: max(0, KEPT - len(unlinked))]
             kept += [found.clean] if keep else []
     return Checked(
         rows, accepted, len(refused), tuple(marked), tuple(problems), tuple(kept), tuple(unlinked), tuple(refused),
-        reading.charset, dict(reading.losses),
+        reading.charset, dict(reading.losses), tuple(shared.warnings()),
     )  # fmt: skip

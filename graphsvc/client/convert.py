@@ -20,6 +20,7 @@ from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References
 from graphsvc.model.schema import Schema
+from graphsvc.model.sharedkeys import SharedKeys
 from importers.formats import HEAD, Format, format_of, recognise
 from importers.mapping import load_mapping
 from importers.provenance import place_of
@@ -63,7 +64,8 @@ class Converted:
     """What a file would become. ``assumed`` are the fields of all rows that nothing says yet; see :data:`ASSUMED`.
 
     ``drafts`` are the first clean ones. ``problems`` say why rows are rejected, ``unlinked`` which values are kept and
-    not linked, and why; ``losses`` count what the format says and the model can't hold.
+    not linked, and why; ``losses`` count what the format says and the model can't hold; ``warnings`` tell of keys that
+    very many rows share.
     """
 
     format: Format
@@ -78,6 +80,7 @@ class Converted:
     problems: list[Told] = field(default_factory=list)
     unlinked: list[Told] = field(default_factory=list)
     losses: dict[str, int] = field(default_factory=dict)
+    warnings: list[RowProblem] = field(default_factory=list)
 
 
 def convert(
@@ -101,6 +104,7 @@ def convert(
             how = How(kind.media_type, mapping, schema, defaults, given.organisation)
             reading = Reading(file, how, References(b""))
             made = Converted(kind, reading.charset, assumed=assumed)
+            shared = SharedKeys(schema.kinds)
             spoken = msgspec.structs.replace(reading.defaults, **dict.fromkeys(assumed))
 
             def told(problems: Sequence[RowProblem]) -> list[Told]:
@@ -121,6 +125,7 @@ def convert(
                     made.problems += told(found[: max(0, KEPT - len(made.problems))])
                     continue
                 made.accepted += 1
+                shared.take(found.clean)
                 made.entities += len(found.clean.entities)
                 made.links += len(found.clean.links)
                 made.unlinked += told(found.notes[: max(0, KEPT - len(made.unlinked))])
@@ -128,6 +133,7 @@ def convert(
                     made.drafts.append(found.clean)
                 if write is not None:
                     write(_line(found.draft, spoken))
+            made.warnings = shared.warnings()
             made.losses = dict(sorted(reading.losses.items(), key=lambda one: (-one[1], one[0])))
     except OSError as error:
         raise InvalidInput(f"can't be read: {error.strerror}", code="unreadable", where=str(given.path)) from None

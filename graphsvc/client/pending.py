@@ -28,6 +28,11 @@ def pending_path(file: Path) -> Path:
     return file.with_name(f".{file.name}.submitting")
 
 
+def upload_path(file: Path) -> Path:
+    """Where the name of an upload of ``file`` that is not finished is kept."""
+    return file.with_name(f".{file.name}.uploading")
+
+
 def prepare(outgoing: Outgoing, audience: str, org: str, key: SigningKey, progress: Progress | None = None) -> Signed:
     """The signed manifest to send: that of an unfinished attempt with the same content, or a new one, now kept."""
     path = pending_path(outgoing.path)
@@ -35,7 +40,8 @@ def prepare(outgoing: Outgoing, audience: str, org: str, key: SigningKey, progre
     if found is not None:
         return found
     signed = sign_manifest(outgoing, audience, org, key, progress)
-    path.unlink(missing_ok=True)
+    for old in (path, upload_path(outgoing.path)):
+        old.unlink(missing_ok=True)
     write_private(path, msgspec.json.encode({"manifest": signed.manifest, "seed": b64u(signed.seed)}))
     return signed
 
@@ -47,7 +53,8 @@ def is_unfinished(outgoing: Outgoing, audience: str, org: str, key: SigningKey) 
 
 def done(file: Path) -> None:
     """Forget the unfinished attempt: the service has acknowledged."""
-    pending_path(file).unlink(missing_ok=True)
+    for path in (pending_path(file), upload_path(file)):
+        path.unlink(missing_ok=True)
 
 
 def _resume(path: Path, outgoing: Outgoing, audience: str, org: str, key: SigningKey) -> Signed | None:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 import httpx2
 import msgspec
 
-from graphsvc.client import pending
+from graphsvc.client import pending, pieces
 from graphsvc.client.answers import (
     Answer,
     check_act,
@@ -23,7 +23,7 @@ from graphsvc.client.answers import (
     with_signature,
 )
 from graphsvc.client.errors import Refused
-from graphsvc.client.keys import HpkeKey, SigningKey
+from graphsvc.client.keys import HpkeKey, SigningKey, write_private
 from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
 from graphsvc.client.pins import Pins
 from graphsvc.client.questions import Question
@@ -325,7 +325,14 @@ class Client:
     def _upload(
         self, outgoing: Outgoing, signed: Signed, progress: Progress | None, dry_run: float = 0
     ) -> httpx2.Response:
-        """Send a body. With ``dry_run`` it is only checked, and that is how many seconds to wait for the answer."""
+        """Send a body. With ``dry_run`` it is only checked, and that is how many seconds to wait for the answer.
+
+        A large one goes out in pieces first; where it was once begun, what has not come yet.
+        """
+        upload = None
+        if signed.measured.size >= pieces.LARGE:
+            kept = pieces.Kept(None if dry_run else pending.upload_path(outgoing.path), write_private)
+            upload = pieces.Pieces(self._send, outgoing, kept, progress).run()
         with outgoing.path.open("rb") as file:
             parts: list[tuple[str, Any]] = [
                 ("manifest", (None, signed.manifest.encode())),
@@ -333,13 +340,19 @@ class Client:
             ]
             if outgoing.mapping is not None:
                 parts.append(("mapping", ("mapping.yaml", outgoing.mapping, "application/yaml")))
-            parts.append(("body", (outgoing.path.name, _Counting(file, progress), outgoing.media_type)))
+            if upload is not None:
+                parts.append(("upload", (None, upload.encode())))
+            else:
+                parts.append(("body", (outgoing.path.name, _Counting(file, progress), outgoing.media_type)))
             if not dry_run:
                 headers = {"idempotency-key": signed.idempotency_key}
                 return self._send("POST", "/v1/submissions", files=parts, headers=headers)
             usual = self._http.timeout
             timeout = httpx2.Timeout(connect=usual.connect, read=dry_run, write=usual.write, pool=usual.pool)
-            return self._send("POST", "/v1/submissions", files=parts, params={"dryRun": "true"}, timeout=timeout)
+            response = self._send("POST", "/v1/submissions", files=parts, params={"dryRun": "true"}, timeout=timeout)
+            if upload is not None:
+                pieces.forget(self._send, upload)
+            return response
 
     def _patiently(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         """Send, and retry when the service asks for it or can't be reached; all that is sent may be repeated."""

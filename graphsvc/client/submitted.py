@@ -21,7 +21,8 @@ class Submitted:
     """What became of a file; ``index`` is -1 where nothing was stored, ``receipt`` was checked.
 
     ``unlinked`` counts values of accepted rows that can't be linked; ``notes`` say of the first where and why.
-    ``superseded`` counts older records that the rows supersede.
+    ``superseded`` counts older records that the rows supersede. ``warnings``, of a dry run, tell of keys that very many
+    rows share.
     """
 
     index: int
@@ -33,6 +34,7 @@ class Submitted:
     unlinked: int = 0
     notes: tuple[RowProblem, ...] = ()
     superseded: int = 0
+    warnings: tuple[RowProblem, ...] = ()
 
 
 class NothingAccepted(Refused):
@@ -60,4 +62,5 @@ def read_submitted(response: bytes) -> Submitted:
         unlinked=taken.unlinked,
         notes=tuple(taken.notes),
         superseded=taken.superseded,
+        warnings=() if taken.warnings is msgspec.UNSET else tuple(taken.warnings),
     )

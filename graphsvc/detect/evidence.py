@@ -17,7 +17,10 @@ import numpy as np
 from graphsvc.detect.arrays import Codes, Flags, Ints
 
 ACTORS = ("Account", "Person", "Organisation")
-IDENTIFIERS = ("Phone", "Email", "Device", "PaymentAccount", "Address", "Parcel", "Vehicle")
+IDENTIFIERS = (
+    "Phone", "Email", "Device", "PaymentAccount", "Address", "Parcel", "Vehicle", "IdentityDocument", "BankCard",
+)  # fmt: skip
+"""Addresses of the internet are none: whole households, offices and networks have one."""
 JOINING = ("USES", "CONTROLS", "MEMBER_OF", "LOCATED_AT")
 """Kinds of link that join two identifiers."""
 CARRIED = ("SENT_BY", "SENT_TO", "PICKED_UP_BY", "HANDLED_BY")

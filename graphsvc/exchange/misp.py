@@ -24,6 +24,7 @@ _TYPES = {
     "Phone": ("phone-number", "Other"),
     "Email": ("email", "Network activity"),
     ("Device", "mac"): ("mac-address", "Network activity"),
+    "IpAddress": ("ip-dst", "Network activity"),
     ("PaymentAccount", "iban"): ("iban", "Financial fraud"),
     ("Image", "sha256"): ("sha256", "Payload delivery"),
 }

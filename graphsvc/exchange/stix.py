@@ -91,6 +91,8 @@ def _object(content: Content, node: Node) -> dict[str, Any]:
 _OBSERVABLES = {
     "email-addr": ("value",),
     "mac-addr": ("value",),
+    "ipv4-addr": ("value",),
+    "ipv6-addr": ("value",),
     "user-account": ("account_type", "user_id", "account_login"),
     "file": ("hashes",),
 }
@@ -111,6 +113,9 @@ def _native(node: Node, said: dict[str, list[str]]) -> dict[str, Any]:
             return {"type": "user-account", "user_id": parts["id"], "account_type": site, **more}
         case "Email" if parts:
             return {"type": "email-addr", "value": parts["value"]}
+        case "IpAddress" if parts:
+            kind = "ipv6-addr" if ":" in parts["address"] else "ipv4-addr"
+            return {"type": kind, "value": parts["address"]}
         case "Device" if "mac" in parts:
             return {"type": "mac-addr", "value": parts["mac"]}
         case "Image" if "sha256" in parts:

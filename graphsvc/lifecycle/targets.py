@@ -112,7 +112,7 @@ def _aside(core: Core, org: str, chosen: Selection, keys: list[str] | None) -> R
 def _keys(core: Core, org: str, chosen: Selection, where: str) -> list[str]:
     if chosen.entity is not None:
         try:
-            return [core.schema.key_of(chosen.entity.kind, chosen.entity.parts, org)]
+            return [core.schema.key_in_act(chosen.entity.kind, chosen.entity.parts, org)]
         except ValueProblem as problem:
             raise InvalidInput(problem.message, code=problem.code, where=f"{where} select entity") from None
     assert chosen.handle is not None

@@ -39,7 +39,7 @@ from graphsvc.model.scalars import MAX_TEXT, CleanContext, SeveralValues, ValueP
 from graphsvc.model.schema import Attribute, Kind, Schema, key_of
 from graphsvc.model.spreadsheets import restored, without_error
 
-CLEANER = 4
+CLEANER = 5
 """Version of the rules here, in :mod:`graphsvc.model.rowfields` and in the cleaners of values: kept with every clean
 draft, raised whenever a rule begins to give another result."""
 NUMBERING_PLAN = "9.0.43"
@@ -100,7 +100,7 @@ def clean_draft(
 def _cleaned(
     draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation, notes: list[RowProblem] | None
 ) -> CleanDraft | list[RowProblem]:
-    work = _Work(schema, CleanContext(defaults.region, organisation.org), draft.row)
+    work = _Work(schema, CleanContext(defaults.region, organisation.org), draft)
     if (many := too_many(len(draft.entities), len(draft.links))) is not None:
         return [RowProblem(draft.row, *many)]
     try:
@@ -110,6 +110,7 @@ def _cleaned(
         if expires is not None:
             expires = moment_of(expires, "/expires", first_moment)
         since, until = interval_of(draft.observed, "/observed")
+        work.dated = since is not None or until is not None
         origin = origin_of(draft.origin, defaults.origin, organisation)
         reference = reference_of(draft)
     except Rejected as rejected:
@@ -138,10 +139,12 @@ class _Work:
     There are several positions where one cell held several values, such as two telephone numbers.
     """
 
-    __slots__ = ("context", "notes", "of_all", "places", "problems", "row", "schema", "unlinked")
+    __slots__ = ("context", "dated", "notes", "of_all", "places", "problems", "row", "schema", "unlinked")
 
-    def __init__(self, schema: Schema, context: CleanContext, row: int) -> None:
-        self.schema, self.context, self.of_all, self.row = schema, context, context, row
+    def __init__(self, schema: Schema, context: CleanContext, draft: Draft) -> None:
+        self.schema, self.context, self.of_all, self.row = schema, context, context, draft.row
+        self.dated = False
+        """Whether the row as a whole says when it was observed."""
         self.places: dict[str, tuple[tuple[int, ...], str] | None] = {}
         self.unlinked: list[list[str]] = []
         self.notes: list[RowProblem] = []
@@ -173,6 +176,8 @@ class _Work:
                 self.context = self.context_of(entity)
                 keys = self.keys(entity, kind, pointer)
                 attributes = self.attributes(entity.attributes, kind.attributes, f"{pointer}/attributes")
+                if kind.secret:
+                    self.show(entity, kind, attributes)
                 if not keys:
                     self.places[entity.ref] = None
                     continue
@@ -204,8 +209,22 @@ class _Work:
         except ValueProblem as problem:
             if problem.rejects:
                 raise Rejected(problem.code, f"{pointer}/key", problem.message) from problem
-            self.keep(f"{pointer}/key", problem, *entity.key.values())
+            given = entity.key.values()
+            self.keep(f"{pointer}/key", problem, *(map(_hidden, given) if kind.secret else given))
             return []
+
+    def show(self, entity: DraftEntity, kind: Kind, attributes: dict[str, Values]) -> None:
+        """Add what may be shown of a number that the key has only a digest of, unless the row gives it itself."""
+        form = kind.forms.get(frozenset(name for name, value in entity.key.items() if value not in (None, "")))
+        for name, part in form.shows.items() if form is not None else ():
+            shown = kind.attributes[name]
+            if name in attributes.get(shown.group, {}):
+                continue
+            try:
+                value = shown.type.clean(restored(entity.key[part]), self.context)
+            except ValueProblem:
+                continue  # of a digest, or of what is no such number, nothing can be shown
+            attributes.setdefault(shown.group, {})[name] = value
 
     def several_keys(self, several: SeveralValues, entity: DraftEntity, kind: Kind, pointer: str) -> list[str]:
         """One key for each value of a cell; what else stands in the cell is kept."""
@@ -245,6 +264,10 @@ class _Work:
         if (source[1], target[1]) not in kind.pairs:
             ways = f"from {', '.join(kind.sources)} to {', '.join(kind.targets)}"
             raise Rejected("link_not_allowed", pointer, f"{link.kind} goes {ways}, not {source[1]} to {target[1]}")
+        if since is None and until is None and not self.dated and (self.passing(source[1]) or self.passing(target[1])):
+            message = "say when it was seen (observed): such an address is another's tomorrow; kept, not linked"
+            self.keep(pointer, ValueProblem("no_time", message), link.kind)
+            return []
         if len(source[0]) == len(target[0]) == 1:
             return [CleanLink(link.kind, source[0][0], target[0][0], attributes, since, until)]
         if any(kind.attributes[name].type.counts for group in attributes.values() for name in group):
@@ -256,6 +279,10 @@ class _Work:
             return []
         ends = [(a, b) for a in source[0] for b in target[0]]
         return [CleanLink(link.kind, a, b, attributes, since, until) for a, b in ends]
+
+    def passing(self, kind: str) -> bool:
+        """Whether things of a kind change hands."""
+        return self.schema.kinds[kind].dated
 
     def attributes(self, given: Mapping[str, Any], known: Mapping[str, Attribute], pointer: str) -> dict[str, Values]:
         """Attributes by field group; empty ones are left out, values without canonical form go to ``unlinked``."""
@@ -312,7 +339,10 @@ class _Work:
 
 def _hidden(value: Any) -> str:
     """A value that is never kept whole: its last four characters, of a long one."""
-    raw = as_text(value).strip()
+    try:
+        raw = as_text(value).strip()
+    except ValueProblem:
+        return ""
     return "*" * (len(raw) - 4) + raw[-4:] if len(raw) > 8 else "*" * len(raw)
 
 

@@ -72,7 +72,11 @@ def _split(names: list[str], value: str) -> Iterator[tuple[dict[str, str], str]]
 
 
 def _composed(form: KeyForm, names: list[str], scheme: str, value: str) -> Iterator[tuple[dict[str, str], str]]:
-    yield {names[0]: scheme, names[1]: value}, ""
+    pieces = value.split("/", len(names) - 2)
+    if len(pieces) == len(names) - 1:
+        yield dict(zip(names, [scheme, *pieces], strict=True)), ""
+    if len(names) != 2:
+        return
     # A site that nobody has listed may be a host with a port.
     port, colon, more = value.partition(":")
     if colon:

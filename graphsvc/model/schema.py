@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -22,8 +22,10 @@ from graphsvc.model.datafiles import read_yaml
 from graphsvc.model.errors import InvalidInput
 from graphsvc.model.gradings import Gradings, load_gradings
 from graphsvc.model.hints import hint
+from graphsvc.model.keyeddigests import KeyedDigests, is_digest
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.numbering import Numbering, load_numbering
+from graphsvc.model.papers import Papers
 from graphsvc.model.product import product_data
 from graphsvc.model.scalars import MAX_SHORT, CleanContext, ValueProblem
 from graphsvc.model.sites import Sites, load_sites
@@ -34,6 +36,9 @@ from graphsvc.model.values import TYPES, ValueType
 _WORD = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
 _KIND = re.compile(r"[A-Z][A-Za-z]{0,39}")
 _LINK = re.compile(r"[A-Z][A-Z_]{0,39}")
+
+Composers = Mapping[str, Callable[..., str]]
+"""What makes the rest of a key from its clean parts, by the word for it in a kind's file."""
 
 
 class _AttributeFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,7 +51,8 @@ class _AttributeFile(msgspec.Struct, forbid_unknown_fields=True):
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
     scheme: str
     parts: dict[str, str]
-    compose: Literal["", "waybill", "account", "advert"] = ""
+    compose: Literal["", "waybill", "account", "advert", "document"] = ""
+    shows: dict[str, str] = {}
 
 
 class _KindFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,6 +62,8 @@ class _KindFile(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     keys: list[_KeyFile]
     label: str | None = None
+    dated: bool = False
+    common: bool = False
     attributes: dict[str, _AttributeFile] = {}
 
 
@@ -87,12 +95,14 @@ class KeyForm:
     """One way to give an entity's key: its parts in order, and the scheme that the canonical key gets.
 
     ``scheme`` is a word (``e164``), ``<part>`` for that part's value, ``<org>`` for the contributor's slug, or ``*``
-    where the last part's canonical value is ``scheme:value`` itself.
+    where the last part's canonical value is ``scheme:value`` itself. ``shows`` maps attributes to the key parts that
+    they are taken from, where a row doesn't give them: what may be shown of a number that the key has only a digest of.
     """
 
     scheme: str
     parts: tuple[tuple[str, ValueType], ...]
-    compose: Callable[[str, str], str] | None = None
+    compose: Callable[..., str] | None = None
+    shows: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -102,7 +112,11 @@ class KeyForm:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of entity. ``number`` is the kind byte of handles, for ever; ``label`` names the attribute to show."""
+    """A kind of entity. ``number`` is the kind byte of handles, for ever; ``label`` names the attribute to show.
+
+    ``dated``: such a thing is another's tomorrow, so that a link of it says when it held, or is none. ``common``: it is
+    no wonder that very many rows of a file speak of one.
+    """
 
     name: str
     number: int
@@ -112,6 +126,10 @@ class Kind:
     forms: Mapping[frozenset[str], KeyForm]
     label: str | None
     attributes: Mapping[str, Attribute]
+    dated: bool = False
+    common: bool = False
+    secret: bool = False
+    """Whether a part of its keys is a number that is never kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +171,19 @@ class Schema:
             raise ValueProblem("unknown_kind", f"there is no such kind; {hint(kind, self.kinds)}", rejects=True)
         return key_of(found, parts, CleanContext(region, org))
 
+    def key_in_act(self, kind: str, parts: Mapping[str, Any], org: str) -> str:
+        """The canonical key of an entity that a signed act names.
+
+        Acts are kept verbatim, so raises ValueProblem ``number_in_act`` where one holds a number that is never kept; it
+        says the digest to name it by. Else raises as :meth:`key_of` does.
+        """
+        key = self.key_of(kind, parts, org)
+        if self.kinds[kind].secret and not any(is_digest(str(value).strip()) for value in parts.values()):
+            digest = re.split("[:/]", key)[-1]
+            message = f"an act is kept as it is signed: name the number by its digest, {digest}, and sign again"
+            raise ValueProblem("number_in_act", message, rejects=True)
+        return key
+
     def clean(self, type_name: str, value: Any, context: CleanContext) -> Any:
         """The canonical form of a value as any type of this schema, also of those that read its lists."""
         return self.types[type_name].clean(value, context)
@@ -169,7 +200,7 @@ def key_of(kind: Kind, parts: Mapping[str, Any], context: CleanContext) -> str:
         clean.append(type_.clean(restored(value), context))
     scheme = form.scheme
     if form.compose is not None:
-        rest = form.compose(clean[0], clean[1])
+        rest = form.compose(*clean)
     elif scheme == "*":
         rest = clean[-1]
     elif scheme == "<org>":
@@ -201,9 +232,10 @@ def _form(kind: Kind, parts: Mapping[str, Any]) -> KeyForm:
     raise ValueProblem(code, f"the key of {kind.name} is {ways}{meant}", rejects=True)
 
 
-def load_schema(directory: Path | None = None) -> Schema:
+def load_schema(directory: Path | None = None, digests: KeyedDigests | None = None) -> Schema:
     """Read and check ``entities/*.yaml``, ``codelists/*.yaml``, ``links.yaml`` and the lists beside it.
 
+    ``digests`` are the service's, for numbers that are never kept; clients have none.
     Raises InvalidInput naming the file and what is wrong in it.
     """
     root = directory or product_data("schema")
@@ -214,8 +246,14 @@ def load_schema(directory: Path | None = None) -> Schema:
     codelists = {path.stem: load_codelist(path) for path in files if path.parent.name == "codelists"}
     sites, couriers = load_sites(root / "sites.yaml"), load_couriers(root / "couriers.yaml")
     numbering, taxa = load_numbering(root / "numbering.yaml"), load_taxa(root / "taxa.yaml")
-    types = dict(TYPES) | _listed_types(codelists, sites, couriers, numbering, taxa)
-    composers = {"waybill": couriers.compose, "account": sites.account, "advert": sites.advert}
+    papers = Papers(digests or KeyedDigests())
+    types = dict(TYPES) | _listed_types(codelists, sites, couriers, numbering, taxa) | _secret_types(papers)
+    composers: Composers = {
+        "waybill": couriers.compose,
+        "account": sites.account,
+        "advert": sites.advert,
+        "document": papers.document,
+    }
     kinds = [_kind(path, types, composers) for path in files if path.parent.name == "entities"]
     if not kinds:
         raise InvalidInput(f"no entity files in {root.name}/entities", code="bad_file", where="entities")
@@ -251,7 +289,15 @@ def _listed_types(
     return {type_.name: type_ for type_ in found}
 
 
-def _kind(path: Path, types: Mapping[str, ValueType], composers: Mapping[str, Callable[[str, str], str]]) -> Kind:
+def _secret_types(papers: Papers) -> dict[str, ValueType]:
+    """The types of numbers that only keys have, as digests."""
+    shown: Mapping[str, Any] = MappingProxyType({"type": ["string", "integer"]})
+    card = ValueType("card-number", papers.card, shown, "A payment card's number, kept as a keyed digest")
+    number = ValueType("document-number", papers.number, shown, "A document's number, kept as a keyed digest")
+    return {card.name: card, number.name: number}
+
+
+def _kind(path: Path, types: Mapping[str, ValueType], composers: Composers) -> Kind:
     read = read_yaml(path, _KindFile)
     where = path.name
 
@@ -276,12 +322,15 @@ def _kind(path: Path, types: Mapping[str, ValueType], composers: Mapping[str, Ca
         if (key.scheme == "<org>") != (read.scope == "contributor"):
             raise refuse("kinds of scope contributor, and only they, have the scheme <org>")
         parts = tuple((name, types[type_]) for name, type_ in key.parts.items())
-        keys.append(KeyForm(key.scheme, parts, composers.get(key.compose)))
+        if not (key.shows.keys() <= attributes.keys() and set(key.shows.values()) <= key.parts.keys()):
+            raise refuse("shows maps attributes to key parts")
+        keys.append(KeyForm(key.scheme, parts, composers.get(key.compose), MappingProxyType(key.shows)))
     forms = {form.names: form for form in keys}
     if not keys or len(forms) != len(keys):
         raise refuse("keys must be given, and no two may have the same part names")
     frozen = MappingProxyType(forms), read.label, MappingProxyType(attributes)
-    return Kind(read.name, read.number, read.scope, read.title, tuple(keys), *frozen)
+    secret = any(type_.digested for form in keys for _, type_ in form.parts)
+    return Kind(read.name, read.number, read.scope, read.title, tuple(keys), *frozen, read.dated, read.common, secret)
 
 
 def _attributes(read: Mapping[str, _AttributeFile], types: Mapping[str, ValueType], where: str) -> dict[str, Attribute]:
@@ -295,6 +344,8 @@ def _attributes(read: Mapping[str, _AttributeFile], types: Mapping[str, ValueTyp
             raise refused("write it in camelCase")
         if attribute.type not in types:
             raise refused(f"unknown type {attribute.type}")
+        if types[attribute.type].digested:
+            raise refused(f"only keys have the type {attribute.type}: an attribute would keep the number")
         if attribute.group not in GROUPS:
             raise refused(f"group must be one of {', '.join(GROUPS)}")
         found[name] = Attribute(name, types[attribute.type], attribute.group, attribute.many, attribute.title)

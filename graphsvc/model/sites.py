@@ -52,6 +52,7 @@ class _SiteFile(msgspec.Struct, forbid_unknown_fields=True):
     user: str | list[str] = ""
     handle: str | list[str] = ""
     ids: str = ""
+    folds: bool = False
     ignores: str = ""
     pages: list[str] = []
     short: list[str] = []
@@ -74,7 +75,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One site. ``users`` keep their case, ``handles`` have none; ``ids`` are given ids that keep theirs."""
+    """One site. ``users`` keep their case, ``handles`` have none; ``ids`` are given ids that keep theirs.
+
+    ``folds``: its names have no case, though no address of the site shows them.
+    """
 
     name: str
     items: tuple[Form, ...]
@@ -83,10 +87,11 @@ class Site:
     ids: re.Pattern[str]
     ignores: str
     pages: frozenset[str]
+    folds: bool = False
 
     def folded(self, name: str) -> str:
         """A public name without case, and without what the site ignores in it."""
-        if not self.handles or self.ids.fullmatch(name):
+        if not (self.handles or self.folds) or self.ids.fullmatch(name):
             return name
         plain = fold(name.casefold())
         return user_id(plain.translate(dict.fromkeys(map(ord, self.ignores))) or plain)
@@ -245,7 +250,7 @@ def load_sites(path: Path) -> Sites:
                     raise bad_file(path, f"{word} names two sites")
         items, users, handles = (_forms(written, path) for written in (read.item, read.user, read.handle))
         own = frozenset(page.casefold() for page in read.pages)
-        sites[name] = Site(name, items, users, handles, re.compile(read.ids or "(?!)"), read.ignores, own)
+        sites[name] = Site(name, items, users, handles, re.compile(read.ids or "(?!)"), read.ignores, own, read.folds)
     return Sites(MappingProxyType(names), MappingProxyType(domains), MappingProxyType(sites), pages, short)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from graphsvc.model import documents, identifiers, scalars
+from graphsvc.model import addresses, documents, identifiers, papers, scalars
 from graphsvc.model.positions import coordinates
 from graphsvc.model.scalars import CleanContext, ValueProblem, as_text
 from graphsvc.model.wallets import wallet
@@ -43,7 +43,12 @@ class ValueType:
     @property
     def secret(self) -> bool:
         """Whether a value is never kept whole, not even where it is wrong."""
-        return self.name == "card"
+        return self.name in ("card", "document-ending") or self.digested
+
+    @property
+    def digested(self) -> bool:
+        """Whether a value stands in keys as a digest under the service's key, and nowhere else."""
+        return self.name in ("card-number", "document-number")
 
     @property
     def counts(self) -> bool:
@@ -96,6 +101,7 @@ def _types() -> dict[str, ValueType]:
         ("iccid", _plain(identifiers.iccid), _TEXT, "A SIM card number"),
         ("mac", _plain(identifiers.mac), _ONLY_TEXT, "A hardware address"),
         ("ip", _plain(identifiers.ip), _ONLY_TEXT, "An IP address"),
+        ("public-ip", _plain(addresses.public_ip), _ONLY_TEXT, "An IP address of the internet, with or without port"),
         ("iso6346", _plain(identifiers.ISO6346), _ONLY_TEXT, "A container number"),
         ("imo", _plain(identifiers.IMO), _TEXT, "An IMO ship number"),
         ("vin", _plain(identifiers.vin), _ONLY_TEXT, "A vehicle identification number"),
@@ -103,6 +109,7 @@ def _types() -> dict[str, ValueType]:
         ("uscc", _plain(identifiers.USCC), _ONLY_TEXT, "A Chinese unified social credit code"),
         ("wallet", _plain(wallet), _ONLY_TEXT, "A Bitcoin, EVM, TRON, Litecoin or Monero address"),
         ("card", _plain(documents.card), _TEXT, "A payment card, kept masked"),
+        ("document-ending", papers.ending, _TEXT, "A document's number, of which three characters are kept"),
         ("permit", _plain(documents.permit), _TEXT, "A permit number"),
         ("s10", _plain(identifiers.s10), _ONLY_TEXT, "A postal item number, UPU S10"),
         ("coordinates", _plain(coordinates), _ONLY_TEXT, "lat,lon in degrees"),

@@ -117,7 +117,7 @@ class Disclosures:
             "deadline": coming(form.deadline, "deadline"),
         }
         try:
-            keys = [(one.kind, schema.key_of(one.kind, one.parts, act.org)) for one in named]
+            keys = [(one.kind, schema.key_in_act(one.kind, one.parts, act.org)) for one in named]
         except ValueProblem as problem:
             raise InvalidInput(problem.message, code=problem.code, where="identifiers") from None
         return {**body, "identifiers": [{"kind": kind, "key": key} for kind, key in keys]}

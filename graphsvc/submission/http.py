@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,13 +20,15 @@ from starlette.routing import Route
 from graphsvc.api.ports import Authenticating
 from graphsvc.api.problems import Answer, Problem, details_response, log_masked
 from graphsvc.api.requests import caller, json_response, route, single_header, stated_length
-from graphsvc.api.spool import OVERHEAD, Receiver, boundary_of
+from graphsvc.api.resumable import sha256_of
+from graphsvc.api.spool import OVERHEAD, Received, Receiver, boundary_of
 from graphsvc.api.turns import SUBMISSIONS, Rate, Turns
 from graphsvc.api.uploads import UploadRoom, Uploads
 from graphsvc.model.errors import InvalidInput, NotFound, TooLarge
 from graphsvc.model.principals import Principal
 from graphsvc.settings import Settings
 from graphsvc.submission.manifest import Upload
+from graphsvc.submission.pieces import UploadRoutes
 from graphsvc.submission.submit import Result, Submitting
 
 GULP = 1 << 20
@@ -44,6 +48,7 @@ class SubmissionRoutes:
         self._uploads = Uploads(settings)
         self._turns = Turns(SUBMISSIONS)
         self._rate = Rate(settings.submissions_a_minute, time.monotonic)
+        self._pieces = UploadRoutes(authenticating, submitting, settings, self._uploads, self._rate)
 
     def routes(self) -> list[Route]:
         """All routes."""
@@ -52,6 +57,7 @@ class SubmissionRoutes:
             route("GET", "/v1/submissions/outcome", self.outcome),
             route("GET", "/v1/submissions/{index}/errors", self.errors),
             route("GET", "/v1/submissions/{index}/notes", self.notes),
+            *self._pieces.routes(),
         ]
 
     async def post(self, request: Request) -> Response:
@@ -82,23 +88,41 @@ class SubmissionRoutes:
         try:
             await _receive(request, receiver, room, self._settings.max_body + OVERHEAD)
             got = await run_in_threadpool(receiver.finish)
-            upload = Upload(
-                path=got.path,
-                size=got.size,
-                sha256=got.sha256,
-                manifest=got.manifest,
-                seed=got.seed,
-                mapping=got.mapping,
-                idempotency_key=asked.key,
-                media_type=got.media_type,
-                dry_run=asked.dry_run,
-            )
-            claim = nullcontext() if asked.dry_run else self._submitting.claim(asked.principal, asked.key)
-            with claim:
-                async with self._turns.turn(asked.principal.org):
-                    return await self._submitting.submit(asked.principal, upload)
+            return await (self._in_pieces(got, asked) if got.upload else self._handed_in(got, asked))
         finally:
             receiver.discard()
+
+    async def _in_pieces(self, got: Received, asked: _Asked) -> Result:
+        """Hand in a body that has come in pieces; it is removed once the service has decided about it."""
+        found, decided = await run_in_threadpool(self._pieces.open.use, asked.principal, got.upload), False
+        try:
+            sha256 = await run_in_threadpool(sha256_of, found.path)
+            body = replace(got, path=found.path, size=found.offset, sha256=sha256, media_type=found.told.media_type)
+            result = await self._handed_in(body, asked)
+            decided = not asked.dry_run
+            return result
+        except InvalidInput:
+            decided = not asked.dry_run  # this body and its manifest don't fit, and never will
+            raise
+        finally:
+            await run_in_threadpool(partial(self._pieces.open.used, got.upload, remove=decided))
+
+    async def _handed_in(self, got: Received, asked: _Asked) -> Result:
+        upload = Upload(
+            path=got.path,
+            size=got.size,
+            sha256=got.sha256,
+            manifest=got.manifest,
+            seed=got.seed,
+            mapping=got.mapping,
+            idempotency_key=asked.key,
+            media_type=got.media_type,
+            dry_run=asked.dry_run,
+        )
+        claim = nullcontext() if asked.dry_run else self._submitting.claim(asked.principal, asked.key)
+        with claim:
+            async with self._turns.turn(asked.principal.org):
+                return await self._submitting.submit(asked.principal, upload)
 
     async def outcome(self, request: Request) -> Response:
         """What became of the submission under an idempotency key, for a client that lost the answer or didn't wait."""

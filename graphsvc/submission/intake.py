@@ -20,6 +20,7 @@ from graphsvc.model.merkle import GrowingRoot
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import MAX_REFERENCES, References
 from graphsvc.model.schema import Schema
+from graphsvc.model.sharedkeys import SharedKeys
 from graphsvc_verify.keyed import row_salt
 from importers.reading import How, Reading, Ready
 from importers.rows import Row
@@ -78,6 +79,8 @@ class Intake:
     supersedes: list[tuple[int, int, int]] = field(default_factory=list)
     references: list[tuple[int, bytes]] = field(default_factory=list)
     claims: int = 0
+    warnings: list[RowProblem] = field(default_factory=list)
+    """Of a dry run: keys that very many rows share."""
 
 
 def take_in(order: Order, packer: Packer | None) -> Intake:
@@ -89,7 +92,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
     intake = Intake()
     rows_root, drafts_root = GrowingRoot(), GrowingRoot()
     how = How(order.media_type, order.mapping, order.schema, order.defaults, order.organisation)
-    allowing = _Allowing(order)
+    allowing, shared = _Allowing(order), SharedKeys(order.schema.kinds)
     with order.path.open("rb") as body:
         salt = partial(row_salt, order.seed)
         references = References(order.reference_key)
@@ -109,9 +112,12 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
                 _keep(intake.problems, ready)
                 continue
             _count(intake, row, ready)
-            if packer is not None:
+            if packer is None:
+                shared.take(ready.clean)
+            else:
                 for one in _seal(packer, row, ready, allowing.contents):
                     drafts_root.add(one)
+    intake.warnings = shared.warnings()
     intake.rows_root, intake.drafts_root = rows_root.root(), drafts_root.root()
     intake.draft_leaves = drafts_root.count
     return intake

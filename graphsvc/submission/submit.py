@@ -182,7 +182,8 @@ class Submitting:
             self._answered(manifest)
             checked = parts.workers.take_in(self._task(principal, upload, manifest, "")).intake
             superseded = self._superseded(principal.org, checked)
-            return Result(200, replace(answer_of(_agreeing(checked, manifest), superseded), dry_run=True))
+            answer = answer_of(_agreeing(checked, manifest), superseded)
+            return Result(200, replace(answer, dry_run=True, warnings=checked.warnings))
         with _disk_errors():
             for _ in range(ATTEMPTS):
                 try:

@@ -29,6 +29,7 @@ from graphsvc.ledger.opening import open_payloads
 from graphsvc.ledger.payload import Packer
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput, InvalidManifest, TooLarge, Unavailable
+from graphsvc.model.keyeddigests import KeyedDigests
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
@@ -52,6 +53,8 @@ class Places:
     schema: Path
     payloads: str
     s3_endpoint: str = ""
+    digest_key: bytes = field(default=b"", kw_only=True, repr=False)
+    """The key of numbers that are kept as digests only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,8 @@ def _work(pipe: Connection, places: Places, memory: int, nice: int) -> None:
     _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
     most = memory if hardest == resource.RLIM_INFINITY else min(memory, hardest)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hardest))
-    _serve(pipe, load_schema(places.schema), open_payloads(places.payloads, places.s3_endpoint))
+    schema = load_schema(places.schema, KeyedDigests(places.digest_key))
+    _serve(pipe, schema, open_payloads(places.payloads, places.s3_endpoint))
 
 
 def _serve(pipe: Connection, schema: Schema, store: PayloadStore) -> None:

@@ -12,6 +12,7 @@ class RowsTaken(msgspec.Struct, kw_only=True, rename="camel"):
     """What became of a file's rows: counts, and what is wrong with the first of them.
 
     ``unlinked`` counts values of accepted rows that can't be linked, ``superseded`` older records that rows supersede.
+    ``warnings``, of a dry run, tell of keys that very many rows share.
     ``index`` and ``receipt`` are there when something was stored, ``dry_run`` when it was only checked, ``code`` when
     no row was accepted.
     """
@@ -27,4 +28,5 @@ class RowsTaken(msgspec.Struct, kw_only=True, rename="camel"):
     index: int | UnsetType = UNSET
     receipt: msgspec.Raw | UnsetType = UNSET
     dry_run: bool | UnsetType = UNSET
+    warnings: list[RowProblem] | UnsetType = UNSET
     code: str | UnsetType = UNSET

@@ -230,6 +230,11 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
     ("GET", "/v1/submissions/{index}/notes"): lambda at: [
         Request("GET", f"/v1/submissions/{index}/notes", "police-ke.feed") for index in (at.own, at.secret, at.none)
     ],
+    ("OPTIONS", "/v1/uploads"): Untouched("says what of tus is spoken; the same for everybody"),
+    ("POST", "/v1/uploads"): Untouched("opens an upload of the caller's own; reads no record"),
+    ("HEAD", "/v1/uploads/{name}"): Untouched("how much of the caller's own upload is there; reads no record"),
+    ("PATCH", "/v1/uploads/{name}"): Untouched("takes in a piece of the caller's own upload; reads no record"),
+    ("DELETE", "/v1/uploads/{name}"): Untouched("removes the caller's own upload; reads no record"),
     ("GET", "/v1/submissions/outcome"): Untouched("answers by the submitter's own idempotency key alone"),
     ("POST", "/v1/organisations"): Untouched("admits an organisation; reads no record"),
     ("GET", "/v1/organisations"): lambda at: [Request("GET", "/v1/organisations", "police-ke.investigator")],

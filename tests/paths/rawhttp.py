@@ -52,15 +52,15 @@ class Line:
         with suppress(ConnectionError):
             self.socket.sendall(data)
 
-    def answer(self) -> Answer:
-        """The next answer."""
+    def answer(self, has_body: bool = True) -> Answer:
+        """The next answer; that to a HEAD has no body, whatever length it states."""
         while b"\r\n\r\n" not in self._read:
             if not self._more():
                 return Answer(0, {}, bytes(self._read))
         head, _, rest = bytes(self._read).partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        length = int(headers.get("content-length", "0"))
+        length = int(headers.get("content-length", "0")) if has_body else 0
         self._read = bytearray(rest)
         while len(self._read) < length and self._more():
             pass

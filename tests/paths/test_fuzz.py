@@ -20,15 +20,14 @@ from starlette.routing import Route
 
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
+from tests.paths.corpus import BUSY, keep, sent
+from tests.paths.described import Sent, description, requests_of
 from tests.paths.rawhttp import Answer, Line, ask, request
 from tests.paths.test_hostile import FEED, READER, graphql, works
 
 SEED = int(os.environ.get("GRAPHSVC_TEST_SEED") or secrets.randbits(31))
 MANY = int(os.environ.get("GRAPHSVC_TEST_FUZZ", "2000"))
 SDL = (Path(__file__).parents[2] / "schema" / "api.graphql").read_text()
-BUSY = frozenset({503, 507})
-"""What a service that is busy or full may say; it is no fault."""
-
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3_600)]
 
 texts = st.text(max_size=60) | st.sampled_from(
@@ -162,12 +161,32 @@ def test_routes(local_service: LocalService, members: Members) -> None:
 
     fuzz(
         st.tuples(
-            paths, st.sampled_from(["GET", "POST"]), letters, letters, st.sampled_from(names),
+            paths, st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]), letters, letters,
+            st.sampled_from(names),
             values.map(encoded) | st.dictionaries(st.sampled_from(["org", "act", "entry", "rows", "indexes", "reason"]),
                                                   values).map(encoded) | st.binary(max_size=200),
         ),
         check,
     )  # fmt: skip
+
+
+def test_described_requests(local_service: LocalService, members: Members) -> None:
+    """What the description of the routes allows, and what is near to it; a fault is kept in the corpus."""
+    assert local_service.parts is not None
+    described = description(local_service.parts.app.router.routes)
+    names = st.sampled_from((FEED, READER, "operator.operator"))
+
+    def check(example: tuple[Sent, str]) -> None:
+        one, who = example
+        answer = sent(local_service.url, members.token(who), one)
+        try:
+            if answer.status:
+                fine(answer, example)
+        except AssertionError:
+            keep(one)
+            raise
+
+    fuzz(st.tuples(requests_of(described), names), check)
 
 
 def test_tokens(local_service: LocalService, members: Members) -> None:

@@ -43,6 +43,8 @@ SAMPLES = {
     "phash": "ef" * 8, "integer": "-120", "decimal": "-0012.500", "date": "2025-03-01",
     "datetime": "2025-03-01T22:14:00.5+08:00",
     "country": "ke", "card": "4111 1111 1111 1111", "permit": "CITES No. ID-0012/24",
+    "public-ip": "[2001:4860:4860::8888]:443", "card-number": "4539 1488 0343 6467",
+    "document-number": "No. E 12345678", "document-ending": "E12345678",
 }  # fmt: skip
 WORDS = st.one_of(
     st.text(max_size=30),

@@ -19,6 +19,7 @@ NUMBERS = {
     "Person": 1, "Organisation": 2, "Account": 3, "Phone": 4, "Email": 5, "Device": 6, "PaymentAccount": 7,
     "Address": 8, "Vehicle": 9, "Container": 10, "Parcel": 11, "Listing": 12, "Image": 13, "Permit": 14,
     "Specimen": 15, "Taxon": 16, "Seizure": 17, "Case": 18, "Event": 19,
+    "IpAddress": 20, "IdentityDocument": 21, "BankCard": 22,
 }  # fmt: skip
 LINKS = (
     "CONTROLS USES POSTED DEPICTS OFFERS SENT_BY SENT_TO PICKED_UP_BY HANDLED_BY PAID_TO CONTACTED MEMBER_OF "
@@ -80,7 +81,7 @@ def copy(tmp_path):
         ("entities/Phone.yaml", '{value: "phone"}', '{value: "fon"}', "without a known type"),
         ("entities/Account.yaml", "label: displayName", "label: shown", "unknown attribute shown"),
         ("entities/Account.yaml", "<site>", "<id>", "must be <org> or the first part"),
-        ("links.yaml", "from: [actors, Phone, Email]", "from: [actors, Fone]", "unknown kind Fone"),
+        ("links.yaml", "from: [actors, Phone, Email, IpAddress]", "from: [actors, Fone]", "unknown kind Fone"),
         ("links.yaml", "  CONTROLS:", "  controls:", "in capitals"),
         ("codelists/genders.yaml", '"F":', "1:", "in quotes"),
         ("codelists/genders.yaml", '"F":', '"x":', "by case only"),
