@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import gc
 import multiprocessing
 import resource
 import statistics
@@ -193,6 +194,9 @@ def figures(folder: Path, rows: int = ROWS, turns: int = TURNS, large: int = LAR
 
 def main() -> None:
     """Run and report."""
+    # As in the service's intake workers, for both.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     with tempfile.TemporaryDirectory() as folder:
         found = figures(Path(folder))
     rows = [
