@@ -60,7 +60,8 @@ def _entity(content: Content, node: Node, name: str, losses: Losses) -> dict[str
     properties = {"name": [node.label], **dict(_native(node, said))}
     if schema == "UserAccount":
         # FollowTheMoney wants one of each: what the account is known by.
-        properties.setdefault("username", [node.label])
+        known_by = properties.get("phone") or properties.get("email") or [node.label]
+        properties.setdefault("username", known_by)
     keywords = [f"{KIND}{node.kind}"]
     if node.parts is not None:
         keywords.append(f"{IDENTIFIER}{msgspec.json.encode(node.parts).decode()}")
