@@ -21,7 +21,7 @@ from importers.documents import RecordImporter, broken, encoded, filled, text_of
 from importers.formats import Format, Salt
 from importers.rows import CHUNK, Readable, Row, records_as_rows
 from importers.rules import Mapping
-from importers.zipped import MAGIC, Unzipped
+from importers.zipped import MAGIC, Begun, Unzipped
 
 _WHAT = "UFED report"
 _MAX_DEPTH = 60
@@ -169,30 +169,14 @@ def _refuse(*_: Any) -> None:
 
 
 def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
-    yield from records_as_rows(map(encoded, _records(_Begun(body))), max_row, salt)
-
-
-class _Begun:
-    """A body of which the beginning was looked at."""
-
-    def __init__(self, body: Readable) -> None:
-        self._body = body
-        self.head = b""
-        while len(self.head) < len(MAGIC) and (more := body.read(CHUNK)):
-            self.head += more
-
-    def read(self, size: int, /) -> bytes:
-        if not self.head:
-            return self._body.read(size)
-        piece, self.head = self.head[:size], self.head[size:]
-        return piece
+    yield from records_as_rows(map(encoded, _records(Begun(body))), max_row, salt)
 
 
 def _is_report(name: str) -> bool:
     return name.replace("\\", "/").rpartition("/")[2].casefold() == "report.xml"
 
 
-def _records(begun: _Begun) -> Iterator[dict[str, Any]]:
+def _records(begun: Begun) -> Iterator[dict[str, Any]]:
     body: Readable = Unzipped(begun, _is_report, "report.xml") if begun.head.startswith(MAGIC) else begun
     parser, reader = expat.ParserCreate(namespace_separator=" "), _Reader()
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end

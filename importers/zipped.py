@@ -41,6 +41,23 @@ class _Member:
     """Bytes as packed, None where the member ends by itself."""
 
 
+class Begun:
+    """A body of which the beginning was looked at."""
+
+    def __init__(self, body: Readable) -> None:
+        self._body = body
+        self.head = b""
+        while len(self.head) < len(MAGIC) and (more := body.read(CHUNK)):
+            self.head += more
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes, from the beginning on."""
+        if not self.head:
+            return self._body.read(size)
+        piece, self.head = self.head[:size], self.head[size:]
+        return piece
+
+
 class Unzipped:
     """The first member that is wanted, by its name, as a stream of its bytes; ``what`` names the file in errors.
 

@@ -39,7 +39,7 @@ from graphsvc.model.scalars import MAX_TEXT, SeveralValues, ValueProblem, as_tex
 from graphsvc.model.schema import Kind, Schema, key_of
 from graphsvc.model.spreadsheets import restored, without_error
 
-CLEANER = 4
+CLEANER = 5
 """Version of the rules here, in :mod:`graphsvc.model.rowfields` and in the cleaners of values: kept with every clean
 draft, raised whenever a rule begins to give another result."""
 NUMBERING_PLAN = "9.0.43"
