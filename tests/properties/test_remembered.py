@@ -44,7 +44,7 @@ def told(found: CleanDraft | list[RowProblem], notes: list[RowProblem]) -> tuple
     return (encode_draft(found) if isinstance(found, CleanDraft) else found, notes)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(rows=files())
 def test_each_row_comes_out_as_it_would_alone(rows: list[Draft]) -> None:
     cleaner = Cleaner(SCHEMA, DEFAULTS, PASAR)
