@@ -12,7 +12,7 @@ import csv
 import functools
 import gc
 import multiprocessing
-import resource
+import re
 import statistics
 import tempfile
 import time
@@ -154,9 +154,21 @@ def others(folder: Path, count: int) -> Iterator[tuple[str, Path, bytes | None]]
 def peak(path: str, mapping: bytes | None) -> int:
     """The memory in bytes that reading a file takes beyond what there was before; run in a process of its own."""
     _schema()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = highest(anew=True)
     read(Path(path), mapping)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return highest() - before
+
+
+def highest(anew: bool = False) -> int:
+    """The most memory in bytes that this process has held; ``anew``: what was before is forgotten.
+
+    Not ``ru_maxrss``: a child's begins with its parent's, and loading modules takes more for a moment than they keep.
+    """
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1024
 
 
 def flat(write: Callable[[Path, int], Path], folder: Path, mapping: bytes | None, rows: tuple[int, int]) -> list[int]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-import resource
 from collections.abc import Callable, Iterator
 from typing import cast
 
 import pytest
 
-from bench.formats import HEADER, MAPPING, ORGANISATION, lines
+from bench.formats import HEADER, MAPPING, ORGANISATION, highest, lines
 from bench.ingest import DEFAULTS
 from graphsvc.model.references import References
 from graphsvc.model.schema import load_schema
@@ -73,10 +72,10 @@ def peak(name: str, size: int) -> tuple[int, int]:
     pieces, media_type, mapping = FORMS[name]
     schema = load_schema()
     how = How(media_type, load_mapping(mapping, schema) if mapping else None, schema, DEFAULTS, ORGANISATION)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = highest(anew=True)
     body = cast(io.BufferedReader, Made(lambda: pieces(size)))
     accepted = sum(isinstance(found, Ready) for _, found in Reading(body, how, References(b"soak")))
-    return accepted, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return accepted, highest() - before
 
 
 @pytest.mark.soak
