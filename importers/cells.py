@@ -17,7 +17,7 @@ Lookup = Callable[[str], Getter | None]
 """Gives the getter of a column, None where the table has no such column."""
 ROW = "#row"
 """The column that every table has: the row's number in its file, counted from 1."""
-_GUARDS = ("=", "'", "`", "’")
+_GUARDS = frozenset(("=", "'", "`", "’"))
 MAX_PIECES = 1_000
 """A cell is split into at most this many pieces, empty ones counted; a row with more is refused."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphsvc.model.bounds import MAX_DRAFT
+from graphsvc.model.bounds import MAX_DRAFT, MAX_ENTITIES, MAX_ROW_CLAIMS
 from graphsvc.model.cleaning import too_many
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem, Superseded
 from graphsvc.model.labels import Handling
@@ -41,6 +41,8 @@ class RulePlan:
     fields: Mapping[str, tuple[tuple[str, Getter], ...]]
     needs_reference: str
     """The columns of a row's own reference if every row must have one, else empty."""
+    says: bool
+    """Whether the rule says anything of the row as a whole."""
 
 
 def plan_of(mapping: TableMapping, lookup: Lookup) -> list[RulePlan]:
@@ -90,7 +92,7 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> RulePlan:
         reference = value_of(rule.supersedes.reference)
         needed = "" if reference.optional else ", ".join(reference.columns)
     tests = tuple(test_of(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
-    return RulePlan(rule.instead, tests, tuple(entities), links, fields, needed)
+    return RulePlan(rule.instead, tests, tuple(entities), links, fields, needed, any(fields.values()) or bool(needed))
 
 
 def draft_of(number: int, row: Any, plans: list[RulePlan], mapping: TableMapping) -> Draft | RowProblem | None:
@@ -120,47 +122,58 @@ class _Making:
     def add(self, row: Any, plan: RulePlan) -> None:
         """Add what one rule makes of the row."""
         self._entities(row, plan)
-        self._links(row, plan)
-        self._fields(row, plan)
+        if plan.links:
+            self._links(row, plan)
+        if plan.says:
+            self._fields(row, plan)
 
     def _entities(self, row: Any, plan: RulePlan) -> None:
-        draft = self.draft
+        entities = self.draft.entities
         for entity in plan.entities:
+            rule = entity.rule
             key: dict[str, Any] = {}
-            lacking = ""
+            lacking = several = False
             for name, getter, columns in entity.key:
                 value = getter(row)
                 if value is not None:
                     key[name] = value
-                elif not entity.rule.optional:
+                    several = several or type(value) is list
+                elif not rule.optional:
                     message = f"{columns or name} is empty: fill it in, or mark the entity optional in the mapping"
-                    raise Refused("missing_value", f"/entities/{len(draft.entities)}/key/{name}", message)
+                    raise Refused("missing_value", f"/entities/{len(entities)}/key/{name}", message)
                 else:
-                    lacking = name
+                    lacking = True
             if lacking:
-                self._refs[entity.rule.ref] = []
+                self._refs[rule.ref] = []
                 continue
             attributes = _some(entity.attributes, row)
             region = None if entity.region is None else entity.region(row)
-            refs = []
+            if region:
+                region = word_of(region)
+            if not several:
+                self._refs[rule.ref] = [rule.ref]
+                entities.append(DraftEntity(rule.ref, rule.kind, key, attributes, region))
+                self._grown(key, attributes)
+                continue
+            self._refs[rule.ref] = refs = []
             for nth, one in enumerate(_keys(key)):
-                refs.append(entity.rule.ref if nth == 0 else f"{entity.rule.ref}#{nth + 1}")
-                given = DraftEntity(refs[-1], entity.rule.kind, one, attributes, region and word_of(region))
-                draft.entities.append(given)
+                refs.append(rule.ref if nth == 0 else f"{rule.ref}#{nth + 1}")
+                entities.append(DraftEntity(refs[-1], rule.kind, one, attributes, region))
                 self._grown(one, attributes)
-            self._refs[entity.rule.ref] = refs
 
     def _links(self, row: Any, plan: RulePlan) -> None:
+        links = self.draft.links
         for link in plan.links:
             rule = link.rule
             sources, targets = self._refs.get(rule.source, [rule.source]), self._refs.get(rule.target, [rule.target])
             if not (sources and targets):
                 continue
-            attributes, observed = _some(link.attributes, row), _words(link.observed, row, "/observed")
+            attributes = _some(link.attributes, row)
+            observed = _words(link.observed, row, "/observed") if link.observed else {}
             seen = Observed(**observed) if observed else None
             for source in sources:
                 for target in targets:
-                    self.draft.links.append(DraftLink(rule.kind, source, target, attributes, seen))
+                    links.append(DraftLink(rule.kind, source, target, attributes, seen))
                     self._grown(attributes, observed)
 
     def _fields(self, row: Any, plan: RulePlan) -> None:
@@ -183,12 +196,17 @@ class _Making:
             message = f"{plan.needs_reference} is empty: fill it in, or mark the reference optional in the mapping"
             raise Refused("missing_value", "/supersedes/reference", message)
 
-    def _grown(self, *values: dict[str, Any]) -> None:
-        many = too_many(len(self.draft.entities), len(self.draft.links))
-        if many is not None:
-            raise Refused(*many)
-        self._size += sum(_length(value) for one in values for value in one.values())
-        if self._size > MAX_DRAFT:
+    def _grown(self, key: dict[str, Any], more: dict[str, Any]) -> None:
+        entities, links = len(self.draft.entities), len(self.draft.links)
+        if entities > MAX_ENTITIES or entities + links > MAX_ROW_CLAIMS:
+            raise Refused(*(too_many(entities, links) or ("", "", "")))
+        size = self._size
+        for value in key.values():
+            size += len(value) if type(value) is str else _length(value)
+        for value in more.values():
+            size += len(value) if type(value) is str else _length(value)
+        self._size = size
+        if size > MAX_DRAFT:
             message = f"the mapping makes more than {MAX_DRAFT} characters of this row: let it make less"
             raise Refused("draft_too_large", "", message)
 
@@ -212,10 +230,16 @@ def _words(getters: Iterable[tuple[str, Getter]], row: Any, pointer: str) -> dic
     """The values by name where each is one word; lists are refused."""
     found = _some(getters, row)
     for name, value in found.items():
-        if not isinstance(value, str | int):
-            raise Refused("wrong_type", f"{pointer}/{name}", "give one word here, not a list")
-    return {name: word_of(value) for name, value in found.items()}
+        if type(value) is not str:
+            if not isinstance(value, str | int):
+                raise Refused("wrong_type", f"{pointer}/{name}", "give one word here, not a list")
+            found[name] = word_of(value)
+    return found
 
 
 def _some(getters: Iterable[tuple[str, Getter]], row: Any) -> dict[str, Any]:
-    return {name: value for name, getter in getters if (value := getter(row)) is not None}
+    found = {}
+    for name, getter in getters:
+        if (value := getter(row)) is not None:
+            found[name] = value
+    return found

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import msgspec
+
 from graphsvc.model.bounds import MAX_DRAFT
 from graphsvc.model.claims import encode_draft
-from graphsvc.model.cleaning import clean_draft, merge_defaults
+from graphsvc.model.cleaning import Cleaner, merge_defaults
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References
@@ -39,8 +41,7 @@ class How:
     organisation: Organisation
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True, gc=False):
     """An accepted row: its draft as the importer made it and clean, the clean draft's bytes, the notes on its values.
 
     ``reference`` is the digest of its own reference, empty where it has none.
@@ -67,9 +68,10 @@ class Reading:
         self, body: BinaryIO, how: How, references: References, *, max_row: int = MAX_ROW, salt: Salt = None,
         may_keep: Keep | None = None,
     ) -> None:  # fmt: skip
-        self._how, self._references, self._may_keep = how, references, may_keep
+        self._references, self._may_keep = references, may_keep
         self._importer = importer_for(how.media_type, how.mapping, body)
         self._defaults = merge_defaults(how.defaults, self._importer.defaults)
+        self._cleaner = Cleaner(how.schema, self._defaults, how.organisation)
         self._rows = format_of(how.media_type).cut(body, max_row, salt)
         self._row: Row | None = None
         self.charset = self._importer.charset
@@ -102,8 +104,8 @@ class Reading:
             return None
         if isinstance(found, RowProblem):
             return [found]
-        how, notes = self._how, list[RowProblem]()
-        clean = clean_draft(found, how.schema, self._defaults, how.organisation, notes)
+        notes = list[RowProblem]()
+        clean = self._cleaner.clean(found, notes)
         if not isinstance(clean, CleanDraft):
             return clean
         data = encode_draft(clean)

@@ -1,5 +1,7 @@
 """Seized phones: the ``report.xml`` of Cellebrite's UFED Physical Analyzer, read as a stream in bounded memory.
 
+In a ``.ufdr``, which is a zip, it is the one file that is read; pictures and whatever else is in there are passed over.
+
 A chat, a call, a message and the device are records. Of a chat it is kept who wrote how often, from when to when, and
 who else is in it; what was said is not even read. Times, numbers and names are as the report has them.
 """
@@ -19,6 +21,7 @@ from importers.documents import RecordImporter, broken, encoded, filled, text_of
 from importers.formats import Format, Salt
 from importers.rows import CHUNK, Readable, Row, records_as_rows
 from importers.rules import Mapping
+from importers.zipped import MAGIC, Begun, Unzipped
 
 _WHAT = "UFED report"
 _MAX_DEPTH = 60
@@ -166,10 +169,15 @@ def _refuse(*_: Any) -> None:
 
 
 def _cut(body: Readable, max_row: int, salt: Salt) -> Iterator[Row]:
-    yield from records_as_rows(map(encoded, _records(body)), max_row, salt)
+    yield from records_as_rows(map(encoded, _records(Begun(body))), max_row, salt)
 
 
-def _records(body: Readable) -> Iterator[dict[str, Any]]:
+def _is_report(name: str) -> bool:
+    return name.replace("\\", "/").rpartition("/")[2].casefold() == "report.xml"
+
+
+def _records(begun: Begun) -> Iterator[dict[str, Any]]:
+    body: Readable = Unzipped(begun, _is_report, "report.xml") if begun.head.startswith(MAGIC) else begun
     parser, reader = expat.ParserCreate(namespace_separator=" "), _Reader()
     parser.StartElementHandler, parser.EndElementHandler = reader.start, reader.end
     parser.CharacterDataHandler = reader.text
@@ -379,18 +387,24 @@ def _open(mapping: Mapping | None, body: BinaryIO) -> RecordImporter:
     return RecordImporter(_make)
 
 
+def _recognises(head: bytes, ending: str) -> bool:
+    if head.startswith(MAGIC):
+        return ending == ".ufdr" or (ending == ".zip" and b"report.xml" in head)
+    return b"pa.cellebrite.com/report" in head
+
+
 FORMAT = Format(
     name="ufed",
-    title="UFED report (XML)",
+    title="UFED report (XML, or .ufdr)",
     media_type="application/x-ufed-report+xml",
-    endings=(),
+    endings=(".ufdr",),
     mapping="none",
-    recognises=lambda head, ending: b"pa.cellebrite.com/report" in head,
+    recognises=_recognises,
     cut=_cut,
     open=_open,
     row="a chat, a call, a message, an account or the device, as JSON with the device's numbers",
     read=(
-        "`report.xml`; a `.ufdr` is a zip: take it out of it",
+        "`report.xml`, by itself or in a `.ufdr` (a zip), of which nothing else is read",
         "chats: who wrote how often to whom, from when to when (CONTACTED); who else is in a group (MEMBER_OF)",
         "calls and short messages, with time and duration; accounts; payment cards",
         "the device by IMEI, its SIM cards and number (USES)",

@@ -43,7 +43,12 @@ def write_case(content: Content, losses: Losses) -> bytes:
         "uco-core:name": f"graphsvc export, {content.stamp.codes}",
         "uco-marking:definitionType": "statement",
         "uco-marking:definition": [
-            {"@id": model, "@type": "uco-marking:StatementMarking", "uco-marking:statement": content.stamp.text()}
+            {
+                "@id": model,
+                "@type": "uco-marking:StatementMarking",
+                "uco-marking:definitionType": "statement",
+                "uco-marking:statement": content.stamp.text(),
+            }
         ],
     }
     graph = {"@context": _CONTEXT, "@graph": [marking, *sites.values(), *objects]}

@@ -30,6 +30,7 @@ _SCHEMAS = {
     "Case": "Project",
 }
 """Kind → schema; what has none is an Asset, which FollowTheMoney allows to be anything."""
+_TITLE = "graphsvc export"
 
 
 def write_ftm(content: Content, losses: Losses) -> bytes:
@@ -42,7 +43,13 @@ def write_ftm(content: Content, losses: Losses) -> bytes:
 
 
 def _stamp(content: Content) -> dict[str, Any]:
-    said = {"title": ["graphsvc export"], "bodyText": [content.stamp.text()], "publishedAt": [content.stamp.at[:10]]}
+    said = {
+        "name": [_TITLE],
+        "fileName": [f"{_TITLE}.txt"],
+        "title": [_TITLE],
+        "bodyText": [content.stamp.text()],
+        "publishedAt": [content.stamp.at[:10]],
+    }
     return {"id": f"graphsvc-{content.uuid('stamp', *map(str, content.stamp.entries))}", "schema": "PlainText",
             "properties": said}  # fmt: skip
 
@@ -51,6 +58,10 @@ def _entity(content: Content, node: Node, name: str, losses: Losses) -> dict[str
     schema = _schema_of(node)
     said = content.attributes(node)
     properties = {"name": [node.label], **dict(_native(node, said))}
+    if schema == "UserAccount":
+        # FollowTheMoney wants one of each: what the account is known by.
+        known_by = properties.get("phone") or properties.get("email") or [node.label]
+        properties.setdefault("username", known_by)
     keywords = [f"{KIND}{node.kind}"]
     if node.parts is not None:
         keywords.append(f"{IDENTIFIER}{msgspec.json.encode(node.parts).decode()}")
@@ -91,7 +102,7 @@ def _native(node: Node, said: dict[str, list[str]]) -> Iterator[tuple[str, list[
 
 _PARTS = {
     "Account": {"site": "service", "id": "username"},
-    "Phone": {"value": "number"},
+    "Phone": {"value": "phone"},
     "Email": {"value": "email"},
     "PaymentAccount": {"iban": "iban", "wallet": "publicKey", "provider": "service", "account": "username"},
     "Address": {"country": "country", "text": "full"},

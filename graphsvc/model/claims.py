@@ -14,7 +14,7 @@ import msgspec
 
 from graphsvc.model.drafts import CleanDraft, Origin
 from graphsvc.model.errors import IntegrityError
-from graphsvc.model.labels import GROUPS, label_key
+from graphsvc.model.labels import GROUPS, Label, label_key
 from graphsvc.model.places import ROW_MASK
 from graphsvc.model.times import FOREVER, epoch
 
@@ -91,23 +91,41 @@ def check_applicable(draft: CleanDraft) -> None:
         same = False
     if not same:
         raise Unfit("", "the row does not stay what it is when it is stored")
-    if not 0 <= draft.row <= ROW_MASK:
-        raise Unfit("", f"a submission holds at most {ROW_MASK + 1} rows")
-    if not -_INT64 <= expiry(draft) < _INT64:
-        raise Unfit("/expires", "there is no such time")
-    if len(label_key(draft.label)) > MAX_LABEL:
-        raise Unfit("/groups", "the row names too many groups")
-    _times(draft.since, draft.until, "")
+    check_whole(draft)
+    check_label(draft.label)
     link_times(draft)
     for place, entity in enumerate(draft.entities):
         if not is_storable(entity.key):
             raise Unfit(f"/entities/{place}/key", "a key holds no control characters")
-        if len(entity.key.encode()) > MAX_INDEXED:
+        if not is_indexable(entity.key):
             raise Unfit(f"/entities/{place}/key", "the key is too long")
     entity_facts(draft)
     for place, (link, _) in enumerate(zip(draft.links, link_facts(draft), strict=True)):
         if not (0 <= link.source < len(draft.entities) and 0 <= link.target < len(draft.entities)):
             raise Unfit(f"/links/{place}", "the link has an end that is no entity of the row")
+
+
+def check_whole(draft: CleanDraft) -> None:
+    """What :func:`check_applicable` asks of a row as a whole; raises Unfit."""
+    if not 0 <= draft.row <= ROW_MASK:
+        raise Unfit("", f"a submission holds at most {ROW_MASK + 1} rows")
+    if draft.expires is not None and not -_INT64 <= expiry(draft) < _INT64:
+        raise Unfit("/expires", "there is no such time")
+    if draft.since is not None or draft.until is not None:
+        _times(draft.since, draft.until, "")
+
+
+def check_label(label: Label) -> None:
+    """Raises Unfit where a label is too long to travel with answers."""
+    if len(label_key(label)) > MAX_LABEL:
+        raise Unfit("/groups", "the row names too many groups")
+
+
+def is_indexable(key: str) -> bool:
+    """Whether a key can stand in files for import and in the graph's unique index."""
+    if key.isascii():
+        return key.isprintable() and len(key) <= MAX_INDEXED
+    return is_storable(key) and len(key.encode()) <= MAX_INDEXED
 
 
 def is_storable(key: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphsvc.model.bounds import MAX_ENTITIES, MAX_ROW_CLAIMS
-from graphsvc.model.claims import Unfit, check_applicable
+from graphsvc.model.claims import Unfit, check_applicable, check_label, check_whole
 from graphsvc.model.drafts import (
     CleanDraft,
     CleanEntity,
@@ -19,24 +19,24 @@ from graphsvc.model.drafts import (
     Draft,
     DraftEntity,
     DraftLink,
+    Observed,
     RowProblem,
     Values,
 )
+from graphsvc.model.labels import Label
 from graphsvc.model.principals import Organisation
+from graphsvc.model.remembered import FileMemory, KnownAttribute, KnownKind
 from graphsvc.model.rowfields import (
     MAX_VALUES,
-    NO_GRADING,
     Rejected,
-    grading_of,
     interval_of,
-    label_of,
     moment_of,
     origin_of,
     reference_of,
     suggested,
 )
-from graphsvc.model.scalars import MAX_TEXT, CleanContext, SeveralValues, ValueProblem, as_text, first_moment
-from graphsvc.model.schema import Attribute, Kind, Schema, key_of
+from graphsvc.model.scalars import MAX_TEXT, SeveralValues, ValueProblem, as_text, first_moment
+from graphsvc.model.schema import Kind, Schema, key_of
 from graphsvc.model.spreadsheets import restored, without_error
 
 CLEANER = 5
@@ -77,74 +77,63 @@ def clean_draft(
     organisation: Organisation,
     notes: list[RowProblem] | None = None,
 ) -> CleanDraft | list[RowProblem]:
-    """The clean draft of one row, or every problem that was found in it (never an empty list).
+    """One row by itself, as :meth:`Cleaner.clean` cleans it."""
+    return Cleaner(schema, defaults, organisation).clean(draft, notes)
 
-    Entities with the same canonical key become one; an entity whose key value has no canonical form is dropped with its
-    links and stays in ``unlinked`` as ``[pointer, code, raw]``. An attribute's value without canonical form goes there
-    too. For each unlinked value of an accepted row, ``notes`` gets a problem that says what to do about it.
-    A clean draft can be applied: all later steps were tried on it (:func:`graphsvc.model.claims.check_applicable`).
-    """
-    try:
-        clean = _cleaned(draft, schema, defaults, organisation, notes)
-        if isinstance(clean, CleanDraft):
+
+class Cleaner:
+    """Cleans the rows of one file, for one organisation, with what is said once for all of them."""
+
+    def __init__(self, schema: Schema, defaults: Defaults, organisation: Organisation) -> None:
+        self._known = FileMemory(schema, defaults, organisation)
+        self._fit: Label | None = None
+
+    def clean(self, draft: Draft, notes: list[RowProblem] | None = None) -> CleanDraft | list[RowProblem]:
+        """The clean draft of one row, or every problem that was found in it (never an empty list).
+
+        Entities with the same canonical key become one; an entity whose key value has no canonical form is dropped with
+        its links and stays in ``unlinked`` as ``[pointer, code, raw]``. An attribute's value without canonical form
+        goes there too. For each unlinked value of an accepted row, ``notes`` gets a problem that says what to do about
+        it. A clean draft can be applied: all later steps were tried on it
+        (:func:`graphsvc.model.claims.check_applicable`), or on the same values before.
+        """
+        try:
+            work = _Work(self._known, draft.row)
+            clean = work.cleaned(draft, notes)
+            if isinstance(clean, CleanDraft):
+                self._check(clean, work.fit)
+            return clean
+        except Unfit as unfit:
+            return [RowProblem(draft.row, unfit.code, unfit.where, f"{unfit.message}: correct it")]
+        except MemoryError:
+            raise
+        except Exception:  # a bug of ours costs this one row, not the whole file
+            return [RowProblem(draft.row, Unfit.code, "", "the row can't be taken in as it is: tell the operator")]
+
+    def _check(self, clean: CleanDraft, fit: bool) -> None:
+        if not fit:
             check_applicable(clean)
-        return clean
-    except Unfit as unfit:
-        return [RowProblem(draft.row, unfit.code, unfit.where, f"{unfit.message}: correct it")]
-    except MemoryError:
-        raise
-    except Exception:  # a bug of ours costs this one row, not the whole file
-        return [RowProblem(draft.row, Unfit.code, "", "the row can't be taken in as it is: tell the operator")]
-
-
-def _cleaned(
-    draft: Draft, schema: Schema, defaults: Defaults, organisation: Organisation, notes: list[RowProblem] | None
-) -> CleanDraft | list[RowProblem]:
-    work = _Work(schema, CleanContext(defaults.region, organisation.org), draft)
-    if (many := too_many(len(draft.entities), len(draft.links))) is not None:
-        return [RowProblem(draft.row, *many)]
-    try:
-        label = label_of(draft, schema, defaults, organisation)
-        grading = grading_of(draft.grading or defaults.grading or NO_GRADING, schema)
-        expires = draft.expires or defaults.expires
-        if expires is not None:
-            expires = moment_of(expires, "/expires", first_moment)
-        since, until = interval_of(draft.observed, "/observed")
-        work.dated = since is not None or until is not None
-        origin = origin_of(draft.origin, defaults.origin, organisation)
-        reference = reference_of(draft)
-    except Rejected as rejected:
-        work.refuse(rejected)
-    entities = work.entities(draft.entities)
-    links = work.links(draft.links)
-    if not draft.entities:
-        work.refuse(Rejected("no_entities", "/entities", "give at least one entity"))
-    elif not entities and not work.problems:
-        codes = ", ".join(sorted({code for _, code, _ in work.unlinked}))
-        work.refuse(Rejected("nothing_left", "/entities", f"no key of this row can be linked ({codes}): correct it"))
-    if (many := too_many(len(entities), len(links))) is not None:
-        work.refuse(Rejected(*many))
-    if work.problems:
-        return work.problems
-    if notes is not None:
-        notes += work.notes
-    facts = (grading, since, until, expires, work.unlinked, CLEANER, origin, reference)
-    return CleanDraft(draft.row, label, entities, links, *facts)
+            return
+        # Every key, value and interval of the row was found fit when it was remembered.
+        check_whole(clean)
+        if clean.label is not self._fit:
+            check_label(clean.label)
+            self._fit = clean.label
 
 
 class _Work:
     """The cleaning of one row: what is known of it so far.
 
     ``places`` maps ref → (positions among the clean entities, kind), or None where the entity could not be linked.
-    There are several positions where one cell held several values, such as two telephone numbers.
+    There are several positions where one cell held several values, such as two telephone numbers. ``fit`` says whether
+    all of the row so far was found fit to be stored, ``dated`` whether the row as a whole says when it was observed.
     """
 
-    __slots__ = ("context", "dated", "notes", "of_all", "places", "problems", "row", "schema", "unlinked")
+    __slots__ = ("context", "dated", "fit", "known", "notes", "places", "problems", "row", "unlinked")
 
-    def __init__(self, schema: Schema, context: CleanContext, draft: Draft) -> None:
-        self.schema, self.context, self.of_all, self.row = schema, context, context, draft.row
-        self.dated = False
-        """Whether the row as a whole says when it was observed."""
+    def __init__(self, known: FileMemory, row: int) -> None:
+        self.known, self.context, self.row = known, known.context, row
+        self.fit, self.dated = True, False
         self.places: dict[str, tuple[tuple[int, ...], str] | None] = {}
         self.unlinked: list[list[str]] = []
         self.notes: list[RowProblem] = []
@@ -153,65 +142,116 @@ class _Work:
     def refuse(self, rejected: Rejected) -> None:
         self.problems.append(RowProblem(self.row, *rejected.problem))
 
-    def context_of(self, entity: DraftEntity) -> CleanContext:
-        """How an entity's values are read: in its own region, if it says one. An unknown one is none, never another."""
-        if not entity.region:
-            return self.of_all
+    def cleaned(self, draft: Draft, notes: list[RowProblem] | None) -> CleanDraft | list[RowProblem]:
+        file = self.known
+        if (many := too_many(len(draft.entities), len(draft.links))) is not None:
+            return [RowProblem(draft.row, *many)]
         try:
-            return CleanContext(self.schema.codelists["countries"].clean(entity.region), self.of_all.org)
-        except (ValueProblem, LookupError):
-            return CleanContext(None, self.of_all.org)
+            label = file.label(draft)
+            grading = file.grading(draft)
+            expires = draft.expires or file.defaults.expires
+            if expires is not None:
+                expires = moment_of(expires, "/expires", first_moment)
+            since, until = (None, None) if draft.observed is None else self.interval(draft.observed, "/observed")
+            self.dated = since is not None or until is not None
+            origin = reference = None
+            if draft.origin is not None or file.defaults.origin is not None or draft.supersedes is not None:
+                self.fit = False
+                origin = origin_of(draft.origin, file.defaults.origin, file.organisation)
+                reference = reference_of(draft)
+        except Rejected as rejected:
+            self.refuse(rejected)
+        entities = self.entities(draft.entities)
+        links = self.links(draft.links) if draft.links else []
+        if not draft.entities:
+            self.refuse(Rejected("no_entities", "/entities", "give at least one entity"))
+        elif not entities and not self.problems:
+            codes = ", ".join(sorted({code for _, code, _ in self.unlinked}))
+            message = f"no key of this row can be linked ({codes}): correct it"
+            self.refuse(Rejected("nothing_left", "/entities", message))
+        if (many := too_many(len(entities), len(links))) is not None:
+            self.refuse(Rejected(*many))
+        if self.problems:
+            return self.problems
+        if notes is not None:
+            notes += self.notes
+        unlinked = self.unlinked
+        return CleanDraft(
+            draft.row, label, entities, links, grading, since, until, expires, unlinked, CLEANER, origin, reference
+        )
+
+    def interval(self, observed: Observed, pointer: str) -> tuple[str | None, str | None]:
+        """The ends of an interval. Raises Rejected."""
+        given = (observed.since, observed.until)
+        clean = self.known.intervals.get(given)
+        if clean is None:
+            clean = interval_of(observed, pointer)
+            self.fit &= self.known.keep_interval(given, clean)
+        return clean
 
     def entities(self, given: list[DraftEntity]) -> list[CleanEntity]:
         found: list[CleanEntity] = []
         by_key: dict[str, int] = {}
+        places = self.places
         for index, entity in enumerate(given):
-            pointer = f"/entities/{index}"
             try:
-                if entity.ref in self.places:
-                    raise Rejected("double_ref", f"{pointer}/ref", "another entity of this row has the same ref")
-                kind = self.schema.kinds.get(entity.kind)
-                if kind is None:
-                    raise Rejected("unknown_kind", f"{pointer}/kind", suggested("kind", entity.kind, self.schema.kinds))
-                self.context = self.context_of(entity)
-                keys = self.keys(entity, kind, pointer)
-                attributes = self.attributes(entity.attributes, kind.attributes, f"{pointer}/attributes")
-                if kind.secret:
-                    self.show(entity, kind, attributes)
+                if entity.ref in places:
+                    message = "another entity of this row has the same ref"
+                    raise Rejected("double_ref", f"/entities/{index}/ref", message)
+                known = self.known.kind(entity.kind, entity.region)
+                if known is None:
+                    message = suggested("kind", entity.kind, self.known.schema.kinds)
+                    raise Rejected("unknown_kind", f"/entities/{index}/kind", message)
+                self.context = known.context
+                keys = self.keys(entity, known, index)
+                attributes = (
+                    self.attributes(entity.attributes, known.attributes, "entities", index) if entity.attributes else {}
+                )
+                if known.kind.secret:
+                    self.show(entity, known.kind, attributes)
                 if not keys:
-                    self.places[entity.ref] = None
+                    places[entity.ref] = None
                     continue
                 if len(keys) == 1 and keys[0] not in by_key:
                     # The usual case, in few calls: a row is cleaned for every row that comes in.
                     by_key[keys[0]] = len(found)
-                    self.places[entity.ref] = ((len(found),), entity.kind)
+                    places[entity.ref] = ((len(found),), entity.kind)
                     found.append(CleanEntity(entity.kind, keys[0], attributes))
                     continue
+                pointer = f"/entities/{index}"
                 positions = tuple(
                     [
                         _placed(found, by_key, CleanEntity(entity.kind, key, _copied(attributes, len(keys))), pointer)
                         for key in keys
                     ]
                 )
-                self.places[entity.ref] = (positions, entity.kind)
+                places[entity.ref] = (positions, entity.kind)
             except Rejected as rejected:
-                self.places.setdefault(entity.ref, None)
+                places.setdefault(entity.ref, None)
                 self.refuse(rejected)
-        self.context = self.of_all
+        self.context = self.known.context
         return found
 
-    def keys(self, entity: DraftEntity, kind: Kind, pointer: str) -> list[str]:
+    def keys(self, entity: DraftEntity, known: KnownKind, index: int) -> list[str] | tuple[str]:
         """The canonical key, or several; none, and the raw key in ``unlinked``, where it has no canonical form."""
+        parts = tuple(entity.key.items())
         try:
-            return [key_of(kind, entity.key, self.context)]
+            if (remembered := known.keys.get(parts)) is not None:
+                return (remembered,)
+        except TypeError:
+            pass  # a part is a list or an object
+        try:
+            key = key_of(known.kind, entity.key, self.context)
         except SeveralValues as several:
-            return self.several_keys(several, entity, kind, pointer)
+            return self.several_keys(several, entity, known.kind, f"/entities/{index}")
         except ValueProblem as problem:
             if problem.rejects:
-                raise Rejected(problem.code, f"{pointer}/key", problem.message) from problem
+                raise Rejected(problem.code, f"/entities/{index}/key", problem.message) from problem
             given = entity.key.values()
-            self.keep(f"{pointer}/key", problem, *(map(_hidden, given) if kind.secret else given))
+            self.keep(f"/entities/{index}/key", problem, *(map(_hidden, given) if known.kind.secret else given))
             return []
+        self.fit &= self.known.keep_key(known, parts, key)
+        return [key]
 
     def show(self, entity: DraftEntity, kind: Kind, attributes: dict[str, Values]) -> None:
         """Add what may be shown of a number that the key has only a digest of, unless the row gives it itself."""
@@ -228,6 +268,7 @@ class _Work:
 
     def several_keys(self, several: SeveralValues, entity: DraftEntity, kind: Kind, pointer: str) -> list[str]:
         """One key for each value of a cell; what else stands in the cell is kept."""
+        self.fit = False
         parts = [name for name, value in entity.key.items() if value is not None and value != ""]
         if len(parts) != 1:
             self.keep(f"{pointer}/key", several, *entity.key.values())
@@ -240,33 +281,37 @@ class _Work:
         found: list[CleanLink] = []
         for index, link in enumerate(given):
             try:
-                clean = self.link(link, f"/links/{index}")
+                clean = self.link(link, index)
             except Rejected as rejected:
                 self.refuse(rejected)
             else:
                 found += clean
         return found
 
-    def link(self, link: DraftLink, pointer: str) -> list[CleanLink]:
+    def link(self, link: DraftLink, index: int) -> list[CleanLink]:
         """One clean link, or one for each value of an end; none where one of its ends could not be linked."""
-        kind = self.schema.links.get(link.kind)
-        if kind is None:
-            raise Rejected("unknown_link", f"{pointer}/kind", suggested("link", link.kind, self.schema.links))
-        places = self.places
+        known = self.known.link(link.kind)
+        if known is None:
+            message = suggested("link", link.kind, self.known.schema.links)
+            raise Rejected("unknown_link", f"/links/{index}/kind", message)
+        kind, places = known[0], self.places
         if link.source not in places or link.target not in places:
             side = "to" if link.source in places else "from"
-            raise Rejected("unknown_ref", f"{pointer}/{side}", "no entity of this row has this ref")
-        attributes = self.attributes(link.attributes, kind.attributes, f"{pointer}/attributes")
-        since, until = interval_of(link.observed, f"{pointer}/observed")
+            raise Rejected("unknown_ref", f"/links/{index}/{side}", "no entity of this row has this ref")
+        attributes = self.attributes(link.attributes, known[1], "links", index) if link.attributes else {}
+        since, until = (
+            (None, None) if link.observed is None else self.interval(link.observed, f"/links/{index}/observed")
+        )
         source, target = places[link.source], places[link.target]
         if source is None or target is None:
             return []
         if (source[1], target[1]) not in kind.pairs:
             ways = f"from {', '.join(kind.sources)} to {', '.join(kind.targets)}"
-            raise Rejected("link_not_allowed", pointer, f"{link.kind} goes {ways}, not {source[1]} to {target[1]}")
+            message = f"{link.kind} goes {ways}, not {source[1]} to {target[1]}"
+            raise Rejected("link_not_allowed", f"/links/{index}", message)
         if since is None and until is None and not self.dated and (self.passing(source[1]) or self.passing(target[1])):
             message = "say when it was seen (observed): such an address is another's tomorrow; kept, not linked"
-            self.keep(pointer, ValueProblem("no_time", message), link.kind)
+            self.keep(f"/links/{index}", ValueProblem("no_time", message), link.kind)
             return []
         if len(source[0]) == len(target[0]) == 1:
             return [CleanLink(link.kind, source[0][0], target[0][0], attributes, since, until)]
@@ -275,55 +320,70 @@ class _Work:
             problem = ValueProblem(
                 "several_values", "give each value of the cell its own link: the link has quantities"
             )
-            self.keep(pointer, problem, link.kind)
+            self.keep(f"/links/{index}", problem, link.kind)
             return []
         ends = [(a, b) for a in source[0] for b in target[0]]
         return [CleanLink(link.kind, a, b, attributes, since, until) for a, b in ends]
 
     def passing(self, kind: str) -> bool:
         """Whether things of a kind change hands."""
-        return self.schema.kinds[kind].dated
+        return self.known.schema.kinds[kind].dated
 
-    def attributes(self, given: Mapping[str, Any], known: Mapping[str, Attribute], pointer: str) -> dict[str, Values]:
-        """Attributes by field group; empty ones are left out, values without canonical form go to ``unlinked``."""
+    def attributes(
+        self, given: Mapping[str, Any], known: Mapping[str, KnownAttribute], of: str, index: int
+    ) -> dict[str, Values]:
+        """Attributes by field group; empty ones are left out, values without canonical form go to ``unlinked``.
+
+        ``of`` and ``index`` say whose they are: ``entities`` or ``links``, and which.
+        """
         grouped: dict[str, Values] = {}
         for name, value in given.items():
-            attribute = known.get(name)
-            if attribute is None:
-                raise Rejected("unknown_attribute", f"{pointer}/{_token(name)}", suggested("attribute", name, known))
-            if value is None or value == "" or (isinstance(value, str) and not value.strip()):
-                continue
-            if attribute.many:
-                clean = self.several(attribute, value, f"{pointer}/{name}")
-                if not clean:
+            one = known.get(name)
+            if one is None:
+                pointer = f"/{of}/{index}/attributes/{_token(name)}"
+                names = {name: one.attribute for name, one in known.items()}
+                raise Rejected("unknown_attribute", pointer, suggested("attribute", name, names))
+            clean = one.values.get(value) if type(value) is str else None
+            if clean is None:
+                if value is None or value == "" or (isinstance(value, str) and not value.strip()):
                     continue
-            elif (clean := self.one(attribute, value, f"{pointer}/{name}")) is None:
-                continue
-            group = grouped.get(attribute.group)
+                pointer = f"/{of}/{index}/attributes/{name}"
+                if one.attribute.many:
+                    clean = self.several(one, value, pointer)
+                    if not clean:
+                        continue
+                elif (clean := self.one(one, value, pointer)) is None:
+                    continue
+            elif one.attribute.many:
+                clean = [clean]
+            group = grouped.get(one.group)
             if group is None:
-                grouped[attribute.group] = {name: clean}
+                grouped[one.group] = {name: clean}
             else:
                 group[name] = clean
         return grouped
 
-    def one(self, attribute: Attribute, value: Any, pointer: str) -> Any:
+    def one(self, known: KnownAttribute, value: Any, pointer: str) -> Any:
         """The canonical value of an attribute; None where it has none: the value goes, the row stays."""
+        attribute = known.attribute
         try:
             given = restored(value) if attribute.type.identifies else without_error(value)
-            return attribute.type.clean(given, self.context)
+            clean = attribute.type.clean(given, self.context)
         except ValueProblem as problem:
             if problem.rejects:
                 raise Rejected(problem.code, pointer, problem.message) from problem
             self.keep(pointer, problem, _hidden(value) if attribute.type.secret else value)
             return None
+        self.fit &= self.known.keep_value(known, value, clean)
+        return clean
 
-    def several(self, attribute: Attribute, value: Any, pointer: str) -> list[Any]:
+    def several(self, known: KnownAttribute, value: Any, pointer: str) -> list[Any]:
         """The values of an attribute that may have several: in the order given, without duplicates."""
         values = value if isinstance(value, list) else [value]
         if len(values) > MAX_VALUES:
             raise Rejected("too_many", pointer, f"at most {MAX_VALUES} values")
         given = [(index, one) for index, one in enumerate(values) if one is not None and one != ""]
-        clean = [self.one(attribute, one, f"{pointer}/{index}") for index, one in given]
+        clean = [self.one(known, one, f"{pointer}/{index}") for index, one in given]
         return list(dict.fromkeys(one for one in clean if one is not None))
 
     def keep(self, pointer: str, problem: ValueProblem, *values: Any) -> None:

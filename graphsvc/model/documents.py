@@ -10,12 +10,19 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import stdnum.luhn
+from stdnum.at import vnr
 from stdnum.be import nn as be_nn
 from stdnum.bg import egn
 from stdnum.br import cnpj, cpf
+from stdnum.ca import sin
+from stdnum.ch import ssn as ch_ssn
 from stdnum.cl import rut
 from stdnum.cn import ric
+from stdnum.cu import ni
 from stdnum.cz import rc as cz_rc
+from stdnum.de import idnr as de_idnr
+from stdnum.dk import cpr
+from stdnum.do import cedula
 from stdnum.ec import ci as ec_ci
 from stdnum.ec import ruc as ec_ruc
 from stdnum.ee import ik
@@ -25,18 +32,25 @@ from stdnum.fr import nir
 from stdnum.gr import amka
 from stdnum.hr import oib
 from stdnum.id import nik
+from stdnum.ie import pps
 from stdnum.il import idnr as il_idnr
 from stdnum.in_ import aadhaar, pan
 from stdnum.it import codicefiscale
+from stdnum.jp import in_ as jp_in
 from stdnum.kr import rrn
 from stdnum.lt import asmens
+from stdnum.lv import pvn
+from stdnum.mu import nid
 from stdnum.mx import curp, rfc
 from stdnum.my import nric
 from stdnum.nl import bsn
 from stdnum.no import fodselsnummer
 from stdnum.pk import cnic
 from stdnum.pl import pesel
+from stdnum.pt import cc
+from stdnum.pt import nif as pt_nif
 from stdnum.ro import cnp
+from stdnum.si import emso
 from stdnum.th import pin
 from stdnum.tr import tckimlik
 from stdnum.tw import ubn
@@ -92,14 +106,19 @@ def _taiwan(number: str) -> str:
 _Rules = tuple[Callable[[str], str], ...]
 _RESIDENT: Mapping[str, _Rules] = MappingProxyType(
     {
-        "BE": (be_nn.validate,), "BG": (egn.validate,), "BR": (cpf.validate, cnpj.validate), "CL": (rut.validate,),
-        "CN": (ric.validate,), "CZ": (cz_rc.validate,), "EC": (ec_ci.validate, ec_ruc.validate), "EE": (ik.validate,),
+        "AT": (vnr.validate,), "BE": (be_nn.validate,), "BG": (egn.validate,), "BR": (cpf.validate, cnpj.validate),
+        "CA": (sin.validate,), "CH": (ch_ssn.validate,), "CL": (rut.validate,), "CN": (ric.validate,),
+        "CU": (ni.validate,), "CZ": (cz_rc.validate,), "DE": (de_idnr.validate,),
+        "DK": (cpr.validate,), "DO": (cedula.validate,), "EC": (ec_ci.validate, ec_ruc.validate), "EE": (ik.validate,),
         "ES": (dni.validate, nie.validate, nif.validate), "FR": (nir.validate,), "GR": (amka.validate,),
-        "HK": (_hong_kong,), "HR": (oib.validate,), "ID": (nik.validate,), "IL": (il_idnr.validate,),
-        "IN": (aadhaar.validate, pan.validate), "IT": (codicefiscale.validate,), "KR": (rrn.validate,),
-        "LT": (asmens.validate,), "MX": (curp.validate, rfc.validate), "MY": (nric.validate,), "NL": (bsn.validate,),
-        "NO": (fodselsnummer.validate,), "PK": (cnic.validate,), "PL": (pesel.validate,), "RO": (cnp.validate,),
-        "SG": (_singapore,), "SK": (cz_rc.validate,), "TH": (pin.validate,), "TR": (tckimlik.validate,),
+        "HK": (_hong_kong,), "HR": (oib.validate,), "ID": (nik.validate,), "IE": (pps.validate,),
+        "IL": (il_idnr.validate,),
+        "IN": (aadhaar.validate, pan.validate), "IT": (codicefiscale.validate,),
+        "JP": (jp_in.validate,), "KR": (rrn.validate,), "LT": (asmens.validate,), "LV": (pvn.validate,),
+        "MU": (nid.validate,), "MX": (curp.validate, rfc.validate), "MY": (nric.validate,), "NL": (bsn.validate,),
+        "NO": (fodselsnummer.validate,), "PK": (cnic.validate,), "PL": (pesel.validate,),
+        "PT": (cc.validate, pt_nif.validate), "RO": (cnp.validate,), "SG": (_singapore,), "SI": (emso.validate,),
+        "SK": (cz_rc.validate,), "TH": (pin.validate,), "TR": (tckimlik.validate,),
         "TW": (_taiwan, ubn.validate), "ZA": (idnr.validate,),
     }
 )  # fmt: skip

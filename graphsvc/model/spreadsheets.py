@@ -24,13 +24,17 @@ _NOTHING = re.compile(
     r"[<(\[]?(?:null|nan|none|nil|undefined|n/a|n\.a\.|nat)[>)\]]?|\\N|[-–—_.?*/]+|无|無|暂无|未知", re.I
 )
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:(?:[.,]\d+)?e[+-]\d{1,3}|[.,]\d+e\d{1,3})", re.I)
+_ERROR_HEADS = frozenset("#eE")
+_NOTHING_HEADS = frozenset(r"<([nNuU\-–—_.?*/无無暂未")
+_NUMBER_HEADS = frozenset("+-0123456789")
+"""With what each of the above begins, once it is folded: most cells are told by one character."""
 _ACTS, _SIGNS = frozenset("=@\t\r\n＝＠"), frozenset("+-＋－")
 _FLOAT = re.compile(r"(\d{6,})[.,]0{1,2}")
 
 
 def without_error(value: Any) -> Any:
     """The value, or ValueProblem ``error_cell`` where a cell holds a spreadsheet's error instead of one."""
-    if isinstance(value, str) and _ERROR_CELL.fullmatch(value.strip()):
+    if isinstance(value, str) and value.lstrip()[:1] in _ERROR_HEADS and _ERROR_CELL.fullmatch(value.strip()):
         raise ValueProblem("error_cell", "the cell holds a spreadsheet's error, not a value: correct it in the file")
     return value
 
@@ -45,8 +49,11 @@ def restored(value: Any) -> Any:
         return value
     without_error(value)
     word = fold(value)
-    if _NOTHING.fullmatch(word):
+    head = word[:1]
+    if head in _NOTHING_HEADS and _NOTHING.fullmatch(word):
         raise ValueProblem("no_value", "this is a word for nothing, not an identifier: leave the cell empty")
+    if head not in _NUMBER_HEADS:
+        return value
     whole = _FLOAT.fullmatch(word)
     if _SCIENTIFIC.fullmatch(word) or (whole is not None and len(whole[1]) > EXACT_DIGITS):
         raise ValueProblem("digits_lost", "a spreadsheet has cut digits off this number: export the column as text")

@@ -1,6 +1,7 @@
-"""Exports read by the field's own libraries, where those are installed: they are too heavy to come with the tests.
+"""Exports read and validated by the field's own libraries, and files of others as those libraries read them.
 
-Install what is to be tried: stix2, stix2-validator, pymisp, openpyxl, taxii2-client, followthemoney.
+``followthemoney`` is not among what the tests install, because it builds PyICU against a system library: where it is
+missing, ``tests/tables/ftm_schemata.tsv`` says what its schemata allow.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import uvicorn
 
+from graphsvc.client.convert import Converted, Input, convert
 from graphsvc.exchange.shelves import Shelf
 from graphsvc.exchange.taxii import taxii_app
-from tests.exports import everything, exported
+from graphsvc.model.drafts import Defaults
+from graphsvc.model.labels import Handling
+from graphsvc.model.principals import Organisation
+from tests.exports import SCHEMA, everything, exported
 
 PASSWORD = "a long enough password"
 
@@ -71,11 +77,118 @@ def test_openpyxl_reads_texts_alone() -> None:
     assert {cell.data_type for cell in cells} == {"s"} and not any(cell.hyperlink for cell in cells)
 
 
+def test_case_validates_without_errors(tmp_path: Path) -> None:
+    validate, shapes = library("case_utils.case_validate"), library("case_utils.case_validate.validate_types")
+    path = tmp_path / "x.jsonld"
+    path.write_bytes(exported(everything(), "case")[0])
+    done = validate.validate(str(path), allow_warnings=False)
+    assert isinstance(done, shapes.ValidationResult)
+    assert done.conforms and not done.undefined_concepts, done.text[:2_000]
+
+
+_Schemata = dict[str, tuple[list[str], list[str], dict[str, str]]]
+
+
+def schemata() -> _Schemata:
+    """FollowTheMoney's schemata: what each is, what it requires, its properties with their types."""
+    found: _Schemata = {}
+    for line in (Path(__file__).parent.parent / "tables" / "ftm_schemata.tsv").read_text().splitlines():
+        if not line.startswith("#"):
+            name, ancestors, required, properties = line.split("\t")
+            typed = dict(one.split("=", 1) for one in properties.split("; "))
+            found[name] = ancestors.split(), required.split(), typed
+    return found
+
+
+def faults_of(lines: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """What FollowTheMoney has not, or requires and does not find, by its published schemata."""
+    known = schemata()
+    by_id = {one["id"]: one for one in lines}
+    faults: list[tuple[str, ...]] = []
+    for one in lines:
+        name, said = one["schema"], one["properties"]
+        _, required, properties = known[name]
+        faults += [(name, word, "required") for word in required if not said.get(word)]
+        for word, values in said.items():
+            kind, _, longest = properties.get(word, "unknown").removeprefix("-> ").partition(" ")
+            if kind == "unknown":
+                faults.append((name, word, kind))
+            if longest and any(len(value) > int(longest) for value in values):
+                faults.append((name, word, "too long"))
+            if properties.get(word, "").startswith("-> "):
+                ends = [by_id.get(value, {}).get("schema", "none") for value in values]
+                faults += [(name, word, end) for end in ends if kind not in known.get(end, ([], [], {}))[0]]
+    return faults
+
+
+def test_followthemoneys_schemata_have_all_that_is_said() -> None:
+    lines = [msgspec.json.decode(line) for line in exported(everything(), "ftm")[0].splitlines()]
+    assert len({one["schema"] for one in lines}) > 12 and not faults_of(lines)
+    lines[1]["properties"]["shoeSize"] = ["44"]
+    lines[2]["properties"].pop("name")
+    assert sorted(fault[1:] for fault in faults_of(lines)) == [("name", "required"), ("shoeSize", "unknown")]
+
+
 def test_followthemoney_takes_every_entity() -> None:
     ftm = library("followthemoney")
     for line in exported(everything(), "ftm")[0].splitlines():
         entity = ftm.model.get_proxy(importlib.import_module("orjson").loads(line), cleaned=False)
         entity.schema.validate(entity.to_dict())
+
+
+def others(test_data: Path, pattern: str) -> list[Path]:
+    found = sorted((test_data / "exchange").glob(pattern))
+    if not found:
+        pytest.skip("no such test data")
+    return found
+
+
+def converted(path: Path) -> Converted:
+    defaults = Defaults(handling=Handling("tlp-2.0", "AMBER"), purposes=["investigation"], legal_basis="agreement")
+    return convert(Input(path, None, defaults, Organisation("pasar", "company", "ID", "Pasar")), SCHEMA)
+
+
+def test_misp_files_hold_what_pymisp_reads(test_data: Path) -> None:
+    pymisp, read = library("pymisp"), 0
+    for path in others(test_data, "misp/**/*.json"):
+        value = msgspec.json.decode(path.read_bytes())
+        if not isinstance(value, dict) or "Event" not in value or "uuid" not in value["Event"]:
+            continue
+        event = pymisp.MISPEvent()
+        event.load(value, validate=False)
+        found = converted(path)
+        assert (found.format.name, found.rows) == ("misp", 1 + len(event.attributes) + len(event.objects)), path.name
+        said = [one for one in event.attributes if not getattr(one, "deleted", False)]
+        said += [part for one in event.objects for part in one.attributes if not getattr(part, "deleted", False)]
+        phones = {one.value for one in said if one.type in ("phone-number", "whois-registrant-phone")}
+        mails = {one.value.strip().casefold() for one in said if one.type in ("email", "email-src", "email-dst")}
+        keys = [entity.key for draft in found.drafts for entity in draft.entities]
+        if found.accepted == len(found.drafts):
+            assert len({key for key in keys if key.startswith("email:")}) >= len(mails) - len(found.unlinked), path.name
+            assert sum(key.startswith("phone:") for key in set(keys)) <= len(phones), path.name
+        read += 1
+    assert read > 15
+
+
+def test_stix_files_hold_what_stix2_reads(test_data: Path) -> None:
+    stix2, read = library("stix2"), 0
+    for path in others(test_data, "stix_oasis_schemas/**/*.json"):
+        value = msgspec.json.decode(path.read_bytes())
+        if "schemas/schemas" in path.as_posix() or not isinstance(value, dict) or value.get("type") != "bundle":
+            continue
+        try:
+            objects = stix2.parse(value, allow_custom=True).objects
+        except stix2.exceptions.STIXError:
+            continue  # an example of what is wrong
+        found = converted(path)
+        assert (found.format.name, found.rows) == ("stix", len(objects)), path.name
+        newest = {one["id"]: one for one in objects}
+        keys = {entity.key for draft in found.drafts for entity in draft.entities}
+        people = [one["id"] for one in newest.values() if one["type"] == "threat-actor"]
+        if found.accepted == len(found.drafts):
+            assert all(any(key.endswith(name) for key in keys) for name in people), path.name
+        read += 1
+    assert read > 5
 
 
 def test_taxii2_client_fetches_a_collection(tmp_path: Path) -> None:

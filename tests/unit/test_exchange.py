@@ -197,8 +197,10 @@ def test_follow_the_money_has_its_own_properties_too() -> None:
     lines = [json.loads(line) for line in exported(everything(), "ftm")[0].splitlines()]
     ids = {one["id"] for one in lines}
     assert len(ids) == len(lines)
-    (phone,) = [one for one in lines if one["properties"].get("number")]
-    assert phone["schema"] == "UserAccount" and phone["properties"]["number"] == ["+8613800138000"]
+    (phone,) = [one for one in lines if one["properties"].get("phone")]
+    assert phone["schema"] == "UserAccount" and phone["properties"]["username"] == phone["properties"]["phone"] == [
+        "+8613800138000"
+    ]
     links = [one for one in lines if one["schema"] in ("UnknownLink", "Membership")]
     assert len(links) == 9
     for one in links:

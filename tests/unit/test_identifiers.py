@@ -277,3 +277,30 @@ def test_a_card_is_never_kept_whole() -> None:
 def test_examples_are_wrong_for_the_standard_s_own_code_too(rule: Callable[[str], str]) -> None:
     with pytest.raises(ValidationError):
         rule("GB83WEST12345698765432")
+
+
+RESIDENTS = {
+    "AT": ("1237010180", "1237 010180"), "CA": ("123456782", "123-456-782"),
+    "CH": ("7569217076985", "756.9217.0769.85"), "CU": ("91021027775",), "DE": ("36574261809", "36 574 261 809"),
+    "DK": ("2110625629", "211062-5629"), "DO": ("00113918205", "001-1391820-5"), "IE": ("6433435F", "6433435f"),
+    "JP": ("123456789018", "1234-5678-9018"), "LV": ("16117519997", "161175-19997"), "MU": ("J2906201304089",),
+    "PT": ("000000000ZZ4", "00000000 0 ZZ4"), "SI": ("0101006500006",),
+}  # fmt: skip
+"""Country → a number and other writings of it, from python-stdnum's own examples."""
+
+
+@pytest.mark.parametrize("country", sorted(RESIDENTS))
+def test_resident_numbers_of_more_countries(country: str) -> None:
+    plain, *others = RESIDENTS[country]
+    for written in (plain, *others, f"{country}:{plain}", f"{country.lower()}: {plain}"):
+        assert SCHEMA.clean("national-id", written, CleanContext(country)) == f"{country}:{plain}", written
+    wrong = 0
+    for at, char in enumerate(plain):
+        for other in "0123456789" if char.isdigit() else ():
+            try:
+                SCHEMA.clean("national-id", plain[:at] + other + plain[at + 1 :], CleanContext(country))
+            except ValueProblem as problem:
+                assert problem.code == "invalid_national_id" and plain not in problem.message
+                wrong += 1
+    # Numbers of Cuba have no check digit, those of Denmark since 2007 none that always holds: the day is checked.
+    assert wrong > (5 if country in ("CU", "DK") else 40), country
