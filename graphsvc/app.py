@@ -32,6 +32,7 @@ from graphsvc.api.transport import transport_of
 from graphsvc.api.turns import ActTurns
 from graphsvc.auth.gate import Identities, open_gate
 from graphsvc.columns.store import Columns
+from graphsvc.console import ConsoleRoutes, LogKey
 from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
@@ -169,8 +170,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
             registering=administering,
             log=ledger if witnessing is None else WitnessedLog(ledger, witnessing),
         )
-        late = float(settings.max_lag)
-        checkup = Checkup(ledger, applier, opened.graph, settings.data, late, witnessing=witnessing)
+        checkup = Checkup(ledger, applier, opened.graph, settings.data, settings.max_lag, witnessing=witnessing)
         acts, asked = ActTurns(settings.acts_a_minute), ports.authenticating
         routes = (
             SubmissionRoutes(asked, submitting, settings).routes(),
@@ -178,6 +178,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
             CustodyRoutes(asked, custody, acts).routes(),
             UpkeepRoutes(asked, checkup).routes(),
             gate.routes,
+            ConsoleRoutes(LogKey(settings.origin, ledger.log_vkey), schema).routes(),
         )
         _tell_receivers(settings, core, stack)
         _observe(settings, transport.observed, checkup, stack)

@@ -1,0 +1,74 @@
+/** What all screens share: who asks whom and on what footing, which answers held, and which handling codes are shown. */
+import { createContext, use, useCallback, useEffect, useId, useMemo, useState, type ReactNode } from "react";
+import { VerifyError } from "../evidence/errors";
+import { ask, NO_FOOTING, type Answer, type Asker, type Footing } from "../wire/ask";
+import type { Service } from "../wire/service";
+import type { Session } from "../wire/session";
+import type { Handling } from "../wire/shapes";
+
+interface Desk extends Asker {
+  stated: boolean;
+  state: (footing: Footing) => void;
+  /** Asks a document; the answer was checked. What does not hold also raises the banner. */
+  ask: <T>(document: string, variables: Record<string, unknown>) => Promise<Answer<T>>;
+  /** What did not hold: shown until the page is loaded anew. */
+  broken: VerifyError | null;
+  /** The last entry that an answer was checked against. */
+  checked: number | null;
+  shown: Map<string, Handling[]>;
+  show: (who: string, handlings: Handling[]) => void;
+}
+
+const Context = createContext<Desk | null>(null);
+
+export function DeskProvider(props: { session: Session; service: Service; children: ReactNode }) {
+  const { session, service, children } = props;
+  const [footing, state] = useState(NO_FOOTING);
+  const [broken, setBroken] = useState<VerifyError | null>(null);
+  const [checked, setChecked] = useState<number | null>(null);
+  const [shown, setShown] = useState(new Map<string, Handling[]>());
+  const asking = useCallback(
+    async <T,>(document: string, variables: Record<string, unknown>): Promise<Answer<T>> => {
+      try {
+        const answer = await ask<T>({ session, service, footing }, document, variables);
+        setChecked(answer.report.index);
+        return answer;
+      } catch (error) {
+        if (error instanceof VerifyError) setBroken(error);
+        throw error;
+      }
+    },
+    [session, service, footing],
+  );
+  const show = useCallback((who: string, handlings: Handling[]) => {
+    setShown((before) => {
+      const after = new Map(before);
+      if (handlings.length) after.set(who, handlings);
+      else after.delete(who);
+      return after;
+    });
+  }, []);
+  const stated = footing.purpose !== "" && footing.legalBasis !== "" && footing.case !== "";
+  const desk = useMemo(
+    () => ({ session, service, footing, stated, state, ask: asking, broken, checked, shown, show }),
+    [session, service, footing, stated, asking, broken, checked, shown, show],
+  );
+  return <Context value={desk}>{children}</Context>;
+}
+
+export function useDesk(): Desk {
+  const desk = use(Context);
+  if (desk === null) throw new Error("no desk");
+  return desk;
+}
+
+/** Tell the header which handling codes a part of the screen shows, as long as it is there. */
+export function useOnScreen(handlings: Handling[]): void {
+  const { show } = useDesk();
+  const who = useId();
+  const written = JSON.stringify([...new Map(handlings.map((one) => [`${one.scheme} ${one.code}`, one])).values()]);
+  useEffect(() => {
+    show(who, JSON.parse(written) as Handling[]);
+    return () => show(who, []);
+  }, [show, who, written]);
+}
