@@ -4,7 +4,8 @@ import type { Order, Place } from "./layout";
 
 cytoscape.use(fcose);
 
-const APART = 110;
+/** Nodes are as large here as they are with their labels, so that labels keep apart. */
+const APART = 90;
 
 self.onmessage = (event: MessageEvent<Order>) => {
   const { nodes, edges } = event.data;
@@ -12,7 +13,7 @@ self.onmessage = (event: MessageEvent<Order>) => {
   const cy = cytoscape({
     headless: true,
     styleEnabled: true,
-    style: [{ selector: "node", style: { width: 34, height: 34 } }],
+    style: [{ selector: "node", style: { width: 120, height: 60 } }],
     elements: [
       ...nodes.map(({ id, place }) => ({ data: { id }, position: { ...(place ?? near(id, event.data)) } })),
       ...edges.map(({ source, target }) => ({ data: { source, target } })),

@@ -5,8 +5,8 @@ import type { Entity, Link } from "../wire/shapes";
 export interface Twig {
   id: string;
   entity: Entity;
-  /** The link that leads here; null at a root. */
-  link: Link | null;
+  /** The claims of the link that leads here; none at a root. */
+  links: Link[];
   /** Whether the entity stands in full elsewhere. */
   again: boolean;
   twigs: Twig[];
@@ -24,7 +24,7 @@ export function outlineOf(chart: Chart): { roots: Twig[]; rows: Twig[] } {
   const placed = new Set<string>();
   const told = new Set<string>();
   const grow = (root: Entity): Twig => {
-    const first: Twig = { id: root.handle, entity: root, link: null, again: false, twigs: [] };
+    const first: Twig = { id: root.handle, entity: root, links: [], again: false, twigs: [] };
     placed.add(root.handle);
     // Breadth first, so that each entity stands as near to the start as it is.
     const queue = [first];
@@ -34,8 +34,13 @@ export function outlineOf(chart: Chart): { roots: Twig[]; rows: Twig[] } {
         told.add(linkId(link));
         const other = byHandle.get(link.source === twig.entity.handle ? link.target : link.source);
         if (!other) continue;
+        const there = twig.twigs.find((one) => one.entity === other && one.links[0]?.kind === link.kind);
+        if (there) {
+          there.links.push(link);
+          continue;
+        }
         const again = placed.has(other.handle);
-        const found: Twig = { id: again ? `${twig.id} ${linkId(link)}` : other.handle, entity: other, link, again, twigs: [] };
+        const found: Twig = { id: again ? `${twig.id} ${linkId(link)}` : other.handle, entity: other, links: [link], again, twigs: [] };
         twig.twigs.push(found);
         placed.add(other.handle);
         if (!again) queue.push(found);

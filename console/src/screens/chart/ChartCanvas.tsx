@@ -68,7 +68,7 @@ export function ChartCanvas({ chart, selected, onSelect, onExpand, lens }: Props
       const cy = core.current;
       const words = { withheld: t("withheldKey"), more: t("chart.moreLinks"), link: (kind: string) => word("link", kind) };
       cy.json({ elements: elementsOf(chart, places.current, words) } as never);
-      if (wasEmpty) cy.fit(undefined, 50);
+      if (wasEmpty) fit(cy);
       box.current?.setAttribute("data-drawn", String(cy.nodes().length));
     };
     if (isNew) void layOut(order).then(draw);
@@ -86,7 +86,7 @@ export function ChartCanvas({ chart, selected, onSelect, onExpand, lens }: Props
     if (selected) cy.getElementById(selected).select();
   }, [selected, chart]);
   useImperativeHandle(lens, () => ({
-    fit: () => core.current?.fit(undefined, 50),
+    fit: () => core.current && fit(core.current),
     zoom: (factor) => {
       const cy = core.current;
       if (cy) cy.zoom({ level: factor ? cy.zoom() * factor : 1, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
@@ -102,6 +102,15 @@ export function ChartCanvas({ chart, selected, onSelect, onExpand, lens }: Props
       </p>
     </>
   );
+}
+
+/** All of it on screen, but no larger than it was drawn for. */
+function fit(cy: Core): void {
+  cy.fit(undefined, 50);
+  if (cy.zoom() > 1.2) {
+    cy.zoom(1.2);
+    cy.center();
+  }
 }
 
 function nearest(cy: Core, handle: string, x: number, y: number): string | null {

@@ -56,10 +56,11 @@ export function Outline({ chart, selected, onSelect, onOpen, keys }: Props) {
 function Row({ twig, chart }: { twig: Twig; chart: Chart }) {
   const t = useText();
   const word = useWord();
-  const { entity, link, id, twigs } = twig;
+  const { entity, links, id, twigs } = twig;
+  const [link] = links;
   const name = nameOf(entity) ?? t("withheldKey");
   const codes = highest(entity.records.map((one) => one.handling));
-  const said = link ? `${word("link", link.kind)} · ${link.record.owner}` : t("outline.start");
+  const said = link ? `${word("link", link.kind)} · ${[...new Set(links.map((one) => one.record.owner))].join(", ")}` : t("outline.start");
   return (
     <TreeItem id={id} textValue={`${word("kind", entity.kind)} ${name}`}>
       <TreeItemContent>

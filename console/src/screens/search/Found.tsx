@@ -82,7 +82,7 @@ function Results({ entities, match, problems }: { entities: Entity[]; match: Mat
           {one.message} <code>{one.code}</code>
         </p>
       ))}
-      {match && <MatchMark match={match} shown={entities.length > 0} />}
+      {match && <MatchMark match={match} shown={new Set(entities.flatMap((one) => one.records.map((record) => record.owner)))} />}
       {!match && entities.length === 0 && problems.length === 0 && <p role="status">{t("search.noName")}</p>}
       <Group title={t("search.own")} entities={own} />
       <Group title={t("search.visible")} entities={others} />

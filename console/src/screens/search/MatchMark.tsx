@@ -1,8 +1,11 @@
 import { useText } from "../../i18n/texts";
 import type { Match } from "../../wire/shapes";
 
-/** Hit, no hit and not asked: three marks that can't be taken for one another, and none of them says more than it knows. */
-export function MatchMark({ match, shown }: { match: Match; shown: boolean }) {
+/**
+ * Hit, no hit and not asked: three marks that can't be taken for one another, and none of them says more than it knows.
+ * `shown` are the owners of the records that stand below.
+ */
+export function MatchMark({ match, shown }: { match: Match; shown: Set<string> }) {
   const t = useText();
   if (match.outcome === "NOT_ASKED") {
     return (
@@ -18,7 +21,16 @@ export function MatchMark({ match, shown }: { match: Match; shown: boolean }) {
     return (
       <div className="mark no-hit" role="status">
         <strong>{t("match.noHit")}</strong>
-        <p>{t(shown ? "match.noHit.shown" : "match.noHit.text")}</p>
+        <p>{t(shown.size ? "match.noHit.shown" : "match.noHit.text")}</p>
+      </div>
+    );
+  }
+  const hidden = match.contacts.filter((one) => !shown.has(one.org));
+  if (hidden.length === 0) {
+    return (
+      <div className="mark" role="status">
+        <strong>{t("match.allShown")}</strong>
+        <p>{t("match.allShown.text")}</p>
       </div>
     );
   }
@@ -27,7 +39,7 @@ export function MatchMark({ match, shown }: { match: Match; shown: boolean }) {
       <strong>{t("match.hit")}</strong>
       <p>{t("match.hit.text")}</p>
       <ul>
-        {match.contacts.map((one) => (
+        {hidden.map((one) => (
           <li key={one.org}>
             {one.name} <span className="small">({one.org})</span> · {one.contact}
           </li>
