@@ -1,7 +1,7 @@
 /** What all screens share: who asks whom and on what footing, which answers held, and which handling codes are shown. */
 import { createContext, use, useCallback, useEffect, useId, useMemo, useState, type ReactNode } from "react";
 import { VerifyError } from "../evidence/errors";
-import { ask, NO_FOOTING, type Answer, type Asker, type Footing } from "../wire/ask";
+import { act, ask, NO_FOOTING, type Acted, type Answer, type Asker, type Footing } from "../wire/ask";
 import type { Service } from "../wire/service";
 import type { Session } from "../wire/session";
 import type { Handling } from "../wire/shapes";
@@ -11,6 +11,10 @@ interface Desk extends Asker {
   state: (footing: Footing) => void;
   /** Asks a document; the answer was checked. What does not hold also raises the banner. */
   ask: <T>(document: string, variables: Record<string, unknown>) => Promise<Answer<T>>;
+  /** Hands a signed act in; its receipt was checked. */
+  act: <T>(document: string, compact: string) => Promise<Acted<T>>;
+  /** Raises the banner where an error says that something does not hold. */
+  alarm: (error: unknown) => void;
   /** What did not hold: shown until the page is loaded anew. */
   broken: VerifyError | null;
   /** The last entry that an answer was checked against. */
@@ -27,6 +31,9 @@ export function DeskProvider(props: { session: Session; service: Service; childr
   const [broken, setBroken] = useState<VerifyError | null>(null);
   const [checked, setChecked] = useState<number | null>(null);
   const [shown, setShown] = useState(new Map<string, Handling[]>());
+  const alarm = useCallback((error: unknown) => {
+    if (error instanceof VerifyError) setBroken(error);
+  }, []);
   const asking = useCallback(
     async <T,>(document: string, variables: Record<string, unknown>): Promise<Answer<T>> => {
       try {
@@ -34,11 +41,24 @@ export function DeskProvider(props: { session: Session; service: Service; childr
         setChecked(answer.report.index);
         return answer;
       } catch (error) {
-        if (error instanceof VerifyError) setBroken(error);
+        alarm(error);
         throw error;
       }
     },
-    [session, service, footing],
+    [session, service, footing, alarm],
+  );
+  const acting = useCallback(
+    async <T,>(document: string, compact: string): Promise<Acted<T>> => {
+      try {
+        const acted = await act<T>({ session, service, footing }, document, compact);
+        setChecked(acted.index);
+        return acted;
+      } catch (error) {
+        alarm(error);
+        throw error;
+      }
+    },
+    [session, service, footing, alarm],
   );
   const show = useCallback((who: string, handlings: Handling[]) => {
     setShown((before) => {
@@ -50,8 +70,8 @@ export function DeskProvider(props: { session: Session; service: Service; childr
   }, []);
   const stated = footing.purpose !== "" && footing.legalBasis !== "" && footing.case !== "";
   const desk = useMemo(
-    () => ({ session, service, footing, stated, state, ask: asking, broken, checked, shown, show }),
-    [session, service, footing, stated, asking, broken, checked, shown, show],
+    () => ({ session, service, footing, stated, state, ask: asking, act: acting, alarm, broken, checked, shown, show }),
+    [session, service, footing, stated, asking, acting, alarm, broken, checked, shown, show],
   );
   return <Context value={desk}>{children}</Context>;
 }

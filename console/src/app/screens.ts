@@ -12,5 +12,7 @@ export interface Screen {
 export const SCREENS: Screen[] = [
   { path: "search", title: "nav.search", nav: true, Page: lazy(() => import("../screens/search/SearchScreen")) },
   { path: "chart", title: "nav.chart", nav: true, Page: lazy(() => import("../screens/chart/ChartScreen")) },
+  { path: "rings", title: "nav.rings", nav: true, Page: lazy(() => import("../screens/rings/RingsScreen")) },
+  { path: "key", title: "signing.key", nav: true, Page: lazy(() => import("../screens/keys/KeysScreen")) },
   { path: "help", title: "nav.help", nav: true, Page: lazy(() => import("../screens/help/HelpScreen")) },
 ];

@@ -4,8 +4,8 @@
  * A receipt proves that an entry is in the log, that the entry commits to these very bytes of `data`, and that each
  * owner will be told of each record shown, by whom it was asked for and on what footing.
  */
-import { b64u, textOf, unb64u, type Bytes } from "./bytes";
-import { list, members, parse, text, type Json, type Members } from "./canonical";
+import { b64u, textOf, unb64u, utf8, type Bytes } from "./bytes";
+import { digest, list, members, parse, text, type Json, type Members } from "./canonical";
 import { answerDigest, disclosuresRoot, factsRoot, HIT, ownerLine, queryDigest } from "./disclosures";
 import { factsSalt, openHeader, otherLine, parseLeaf, sectionLines, type Leaf, type Objects } from "./entry";
 import { VerifyError } from "./errors";
@@ -15,7 +15,7 @@ const READ = "read";
 const MOST_DAYS = 366;
 const DAY = 86_400_000;
 
-type Shown = Map<string, Map<string, Set<string>>>;
+export type Shown = Map<string, Map<string, Set<string>>>;
 type Late = { rule: string; law: string; due: string | null };
 
 /** What a question stated, and whose it was. */
@@ -34,19 +34,43 @@ export interface Report {
   checkpoint: Checkpoint;
   /** How many records were found in the answer. */
   records: number;
+  /** Of each owner the records that it is told of, by handle, with their field groups. */
+  shown: Shown;
+}
+
+/** What the receipt of an act proves: the entry that carries it. */
+export interface ActReport {
+  index: number;
+  checkpoint: Checkpoint;
 }
 
 /** Check a receipt, the bytes of the answer's `data` exactly as they were sent, and what was asked. Throws VerifyError. */
-export async function checkReceipt(receipt: unknown, key: NoteKey, data: Bytes, asked?: Asked): Promise<Report> {
+export function checkReceipt(receipt: unknown, key: NoteKey, data: Bytes, asked?: Asked): Promise<Report> {
+  return wellFormed(() => check(members(receipt as Json, "bad_receipt"), key, data, asked));
+}
+
+/** Check the receipt of an act: its entry is in the log, and carries what was sent. Throws VerifyError. */
+export function checkActReceipt(receipt: unknown, key: NoteKey, act: string): Promise<ActReport> {
+  return wellFormed(async () => {
+    const { index, leaf, checkpoint } = await opened(members(receipt as Json, "bad_receipt"), key);
+    if (!leaf.acts.includes(digest(utf8(act)))) {
+      throw new VerifyError("wrong_entry", "the receipt is of an entry that does not carry what was sent");
+    }
+    return { index, checkpoint };
+  });
+}
+
+async function wellFormed<T>(run: () => Promise<T>): Promise<T> {
   try {
-    return await check(members(receipt as Json, "bad_receipt"), key, data, asked);
+    return await run();
   } catch (error) {
     if (error instanceof VerifyError) throw error;
     throw new VerifyError("bad_receipt", "a receipt is malformed");
   }
 }
 
-async function check(receipt: Members, key: NoteKey, data: Bytes, asked?: Asked): Promise<Report> {
+/** Steps 1 to 3: an entry of the log, opened, with what its owners are told. */
+async function opened(receipt: Members, key: NoteKey) {
   // 1. The proof holds under the pinned log key; index and checkpoint are those of the proof.
   const raw = unb64u(receipt.leaf);
   const [index, checkpoint] = verifyProof(text(receipt.proof, "bad_receipt"), raw, key);
@@ -63,8 +87,13 @@ async function check(receipt: Members, key: NoteKey, data: Bytes, asked?: Asked)
   const later = leaf.type === READ ? laterOf(header) : [];
   checkLines(leaf, header, headerKey, objects, later);
   const [shown, hits] = checkOwners(list(header.owners, "bad_leaf"), openings.owners);
-  if (leaf.type !== READ) throw new VerifyError("wrong_entry", "an answer's receipt is of an entry that is no read");
   for (const owner of checkLater(later, openings.later ?? [], leaf)) hits.add(owner);
+  return { index, leaf, header, checkpoint, shown, hits };
+}
+
+async function check(receipt: Members, key: NoteKey, data: Bytes, asked?: Asked): Promise<Report> {
+  const { index, leaf, header, checkpoint, shown, hits } = await opened(receipt, key);
+  if (leaf.type !== READ) throw new VerifyError("wrong_entry", "an answer's receipt is of an entry that is no read");
   // 4. The very bytes of the answer, and of the request.
   const salt = unb64u(header.answerSalt, 32);
   if (answerDigest(data, salt) !== header.answer) {
@@ -72,7 +101,7 @@ async function check(receipt: Members, key: NoteKey, data: Bytes, asked?: Asked)
   }
   if (asked) checkAsked(header, asked, salt);
   // 6. Every record of the answer is one that its owner is told of.
-  return { index, leaf, header, checkpoint, records: checkAnswer(parse(textOf(data)), shown, hits) };
+  return { index, leaf, header, checkpoint, records: checkAnswer(parse(textOf(data)), shown, hits), shown };
 }
 
 /** What was asked, by whom and on what footing, is what the entry says. Throws VerifyError `wrong_question`. */

@@ -6,7 +6,7 @@ import { dataBytes } from "../evidence/answer";
 import { textOf, utf8, type Bytes } from "../evidence/bytes";
 import { VerifyError } from "../evidence/errors";
 import { pinned, seen } from "../evidence/pin";
-import { checkReceipt, type Report } from "../evidence/receipt";
+import { checkActReceipt, checkReceipt, type Report } from "../evidence/receipt";
 import type { Service } from "./service";
 import type { Session } from "./session";
 
@@ -62,6 +62,36 @@ export interface Asker {
 /** Asks one document. Throws AskError, VerifyError (the answer does not hold) or TypeError (no connection). */
 export async function ask<T>(asker: Asker, document: string, variables: Record<string, unknown>): Promise<Answer<T>> {
   const { session, service, footing } = asker;
+  const { request, raw, envelope, problems } = await send(asker, document, variables);
+  const data = dataBytes(raw);
+  const key = await pinned(service.origin, service.logKey);
+  const asked = { request, org: session.org, ...footing };
+  const report = await checkReceipt(envelope.extensions?.receipt, key, data, asked);
+  await seen(service.origin, report.checkpoint);
+  // What is shown is read from the very bytes that were checked.
+  const answer = JSON.parse(textOf(data)) as T;
+  return { data: answer, problems, onlyOwn: envelope.extensions?.onlyOwn ?? false, report };
+}
+
+/** What an act made, and the entry that carries it. */
+export interface Acted<T> {
+  data: T;
+  index: number;
+}
+
+/** Hands a signed act in. Throws as {@link ask} does: what the service says was done counts with its receipt alone. */
+export async function act<T>(asker: Asker, document: string, compact: string): Promise<Acted<T>> {
+  const { service } = asker;
+  const { envelope, problems } = await send({ ...asker, footing: NO_FOOTING }, document, { act: compact });
+  const [problem] = problems;
+  if (problem) throw new AskError(problem.code, problem.message, problem.where);
+  const key = await pinned(service.origin, service.logKey);
+  const report = await checkActReceipt(envelope.extensions?.receipt, key, compact);
+  await seen(service.origin, report.checkpoint);
+  return { data: envelope.data as T, index: report.index };
+}
+
+async function send({ session, footing }: Asker, document: string, variables: Record<string, unknown>) {
   const request = utf8(JSON.stringify({ query: document, variables }));
   const response = await fetch("/graphql", {
     method: "POST",
@@ -80,14 +110,7 @@ export async function ask<T>(asker: Asker, document: string, variables: Record<s
     const first = problems[0] ?? { code: `http_${response.status}`, message: response.statusText, where: "" };
     throw new AskError(first.code, first.message, first.where);
   }
-  const data = dataBytes(raw);
-  const key = await pinned(service.origin, service.logKey);
-  const asked = { request, org: session.org, ...footing };
-  const report = await checkReceipt(envelope.extensions?.receipt, key, data, asked);
-  await seen(service.origin, report.checkpoint);
-  // What is shown is read from the very bytes that were checked.
-  const answer = JSON.parse(textOf(data)) as T;
-  return { data: answer, problems, onlyOwn: envelope.extensions?.onlyOwn ?? false, report };
+  return { request, raw, envelope, problems };
 }
 
 function headersOf(session: Session, footing: Footing): Record<string, string> {
