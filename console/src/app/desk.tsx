@@ -1,7 +1,8 @@
 /** What all screens share: who asks whom and on what footing, which answers held, and which handling codes are shown. */
+import { useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useEffect, useId, useMemo, useState, type ReactNode } from "react";
 import { VerifyError } from "../evidence/errors";
-import { ask, NO_FOOTING, type Answer, type Asker, type Footing } from "../wire/ask";
+import { ask, AskError, NO_FOOTING, type Answer, type Asker, type Footing } from "../wire/ask";
 import type { Service } from "../wire/service";
 import type { Session } from "../wire/session";
 import type { Handling } from "../wire/shapes";
@@ -23,6 +24,7 @@ const Context = createContext<Desk | null>(null);
 
 export function DeskProvider(props: { session: Session; service: Service; children: ReactNode }) {
   const { session, service, children } = props;
+  const queries = useQueryClient();
   const [footing, state] = useState(NO_FOOTING);
   const [broken, setBroken] = useState<VerifyError | null>(null);
   const [checked, setChecked] = useState<number | null>(null);
@@ -35,10 +37,12 @@ export function DeskProvider(props: { session: Session; service: Service; childr
         return answer;
       } catch (error) {
         if (error instanceof VerifyError) setBroken(error);
+        // The session has ended: the entrance finds that out, and nothing stays on screen.
+        if (error instanceof AskError && error.code === "no_session") void queries.invalidateQueries({ queryKey: ["session"] });
         throw error;
       }
     },
-    [session, service, footing],
+    [session, service, footing, queries],
   );
   const show = useCallback((who: string, handlings: Handling[]) => {
     setShown((before) => {
