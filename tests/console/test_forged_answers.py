@@ -6,42 +6,35 @@ import json
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import expect
 
 from tests.console.desk import PATIENCE, Desk
 
 START = "+84904058501"
 OTHER_KEY = "graphsvc.local/log+b5a6b1f2+AYB76ilmdnUY4Z/EesdrkJCwU00AvTWM10TlmI/8NNRx"
-Forge = Callable[[str], str]
+ANOTHER_VALUE = """(text) => text.replace('"owner":"swiftline"', '"owner":"swiftlime"')"""
+LEFT_OUT = """(text) => {
+  const answer = JSON.parse(text);
+  if (!answer.data.search) return text;
+  answer.data.search[0].records.pop();
+  return JSON.stringify(answer);
+}"""
+NO_RECEIPT = """(text) => {
+  const answer = JSON.parse(text);
+  if (!answer.data.search) return text;
+  delete answer.extensions.receipt;
+  return JSON.stringify(answer);
+}"""
+SAME_AGAIN = """(text) => {
+  if (!text.includes('"search":')) return text;
+  window.first ??= text;
+  return window.first;
+}"""
 
 
-def another_value(answer: str) -> str:
-    assert '"swiftline"' in answer
-    return answer.replace('"swiftline"', '"swiftlime"', 1)
-
-
-def a_record_left_out(answer: str) -> str:
-    envelope = json.loads(answer)
-    envelope["data"]["search"][0]["records"].pop()
-    return json.dumps(envelope, separators=(",", ":"), ensure_ascii=False)
-
-
-def no_receipt(answer: str) -> str:
-    envelope = json.loads(answer)
-    del envelope["extensions"]["receipt"]
-    return json.dumps(envelope, separators=(",", ":"), ensure_ascii=False)
-
-
-def forge(page: Page, change: Forge) -> None:
-    """From now on every answer to a search is changed on its way."""
-
-    def change_it(route: Route) -> None:
-        response = route.fetch()
-        text = response.text()
-        changed = change(text) if '"search":' in text else text
-        route.fulfill(response=response, body=changed)
-
-    page.route("**/graphql", change_it)
+def pin_as(desk: Desk, pin: dict[str, object]) -> None:
+    """The log as this device shall have pinned it."""
+    desk.run(f"localStorage.setItem('graphsvc.log', {json.dumps(json.dumps(pin))})")
 
 
 def refused(desk: Desk, code: str) -> None:
@@ -56,13 +49,12 @@ def refused(desk: Desk, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
-    [(another_value, "altered_answer"), (a_record_left_out, "altered_answer"), (no_receipt, "bad_receipt")],
+    ("change", "code"), [(ANOTHER_VALUE, "altered_answer"), (LEFT_OUT, "altered_answer"), (NO_RECEIPT, "bad_receipt")]
 )
-def test_a_changed_answer_is_not_shown(window: Callable[..., Desk], change: Forge, code: str) -> None:
+def test_a_changed_answer_is_not_shown(window: Callable[..., Desk], change: str, code: str) -> None:
     desk = window()
     desk.login()
-    forge(desk.page, change)
+    desk.forge(change)
     desk.investigate(START)
     refused(desk, code)
 
@@ -70,13 +62,7 @@ def test_a_changed_answer_is_not_shown(window: Callable[..., Desk], change: Forg
 def test_a_good_receipt_of_another_answer_is_refused(window: Callable[..., Desk]) -> None:
     desk = window()
     desk.login()
-    kept: list[str] = []
-
-    def same_again(answer: str) -> str:
-        kept.append(answer)
-        return kept[0]
-
-    forge(desk.page, same_again)
+    desk.forge(SAME_AGAIN)
     desk.investigate(START)
     expect(desk.page.get_by_role("article").first).to_be_visible(timeout=PATIENCE)
     # The first answer, whole and with its own receipt, comes once more for another question.
@@ -89,9 +75,9 @@ def test_another_log_than_the_pinned_one_is_refused(window: Callable[..., Desk])
     desk.login()
     desk.investigate(START)
     expect(desk.page.get_by_role("article").first).to_be_visible(timeout=PATIENCE)
-    pin = json.loads(desk.page.evaluate("localStorage.getItem('graphsvc.log')"))
+    pin = json.loads(desk.run("localStorage.getItem('graphsvc.log')"))
     assert pin["size"] > 50
-    desk.page.evaluate("(pin) => localStorage.setItem('graphsvc.log', pin)", json.dumps({**pin, "key": OTHER_KEY}))
+    pin_as(desk, {**pin, "key": OTHER_KEY})
     desk.search("+254712240912")
     refused(desk, "other_log")
 
@@ -101,8 +87,8 @@ def test_a_log_that_was_rewritten_is_refused(window: Callable[..., Desk]) -> Non
     desk.login()
     desk.investigate(START)
     expect(desk.page.get_by_role("article").first).to_be_visible(timeout=PATIENCE)
-    pin = json.loads(desk.page.evaluate("localStorage.getItem('graphsvc.log')"))
+    pin = json.loads(desk.run("localStorage.getItem('graphsvc.log')"))
     forked = {**pin, "root": "A" * 43}
-    desk.page.evaluate("(pin) => localStorage.setItem('graphsvc.log', pin)", json.dumps(forked))
+    pin_as(desk, forked)
     desk.search("+254712240912")
     refused(desk, "bad_consistency")
