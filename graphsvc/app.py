@@ -32,7 +32,7 @@ from graphsvc.api.transport import transport_of
 from graphsvc.api.turns import ActTurns
 from graphsvc.auth.gate import Identities, open_gate
 from graphsvc.columns.store import Columns
-from graphsvc.console import ConsoleRoutes, LogKey
+from graphsvc.console import DOCUMENTS, ConsoleRoutes, LogKey
 from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
@@ -130,7 +130,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
     ``neo4j`` is address, user and password. Raises InvalidInput when schema or policies don't load, Unavailable when
     Neo4j or the ledger can't be had.
     """
-    transport = transport_of(settings)
+    transport = transport_of(settings, DOCUMENTS)
     with ExitStack() as stack:
         workers = Workers(_places(settings), INTAKE_WORKERS, nice=settings.intake_nice)
         stack.callback(workers.close)

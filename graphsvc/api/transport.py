@@ -26,9 +26,13 @@ class Transport:
     observed: Observed = field(default_factory=Observed)
 
 
-def transport_of(settings: Settings) -> Transport:
-    """What the settings say. Raises InvalidInput when the list of documents is none."""
-    documents = read_persisted(Path(settings.documents)) if settings.documents else {}
+def transport_of(settings: Settings, pages: Path | None = None) -> Transport:
+    """What the settings say; ``pages`` lists the documents of the service's own pages, which are always known.
+
+    Raises InvalidInput when a list of documents is none.
+    """
+    documents = dict(read_persisted(pages)) if pages is not None and pages.is_file() else {}
+    documents |= read_persisted(Path(settings.documents)) if settings.documents else {}
     return Transport(
         Persisted(documents, only=settings.documents_only == "on"),
         min(settings.batch, MOST_IN_BATCH),

@@ -25,6 +25,8 @@ from graphsvc.model.schema import Schema
 
 FILES = Path(__file__).parent / "files"
 """What ``console/build.py`` makes."""
+DOCUMENTS = FILES / "documents.json"
+"""What the pages ask, so that a service which answers known documents alone knows these."""
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

@@ -1,5 +1,5 @@
-import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { I18nProvider } from "react-aria-components";
 import { ChartProvider } from "../chart/document";
 import { useLanguage } from "../i18n/texts";
@@ -9,6 +9,7 @@ import { readService } from "../wire/service";
 import { readSession } from "../wire/session";
 import { DeskProvider } from "./desk";
 import { Frame } from "./Frame";
+import { useWatch } from "./watch";
 
 const HOLD = 10 * 60_000;
 
@@ -26,8 +27,15 @@ export function App() {
 }
 
 function Entrance() {
-  const session = useQuery({ queryKey: ["session"], queryFn: readSession, refetchInterval: HOLD });
+  const session = useQuery({ queryKey: ["session"], queryFn: readSession });
+  useWatch(session.data?.idleSeconds ?? 0, session.dataUpdatedAt, () => void session.refetch());
   const service = useQuery({ queryKey: ["service"], queryFn: readService });
+  const queries = useQueryClient();
+  const nobody = session.data === null;
+  useEffect(() => {
+    // Answers to somebody who is not there any more.
+    if (nobody) queries.removeQueries({ predicate: (one) => one.queryKey[0] !== "session" && one.queryKey[0] !== "service" });
+  }, [nobody, queries]);
   const error = session.error ?? service.error;
   if (error) return <Failure error={error} />;
   if (session.data === undefined || service.data === undefined) return null;

@@ -1,7 +1,8 @@
 /** What all screens share: who asks whom and on what footing, which answers held, and which handling codes are shown. */
+import { useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useEffect, useId, useMemo, useState, type ReactNode } from "react";
 import { VerifyError } from "../evidence/errors";
-import { act, ask, NO_FOOTING, type Acted, type Answer, type Asker, type Footing } from "../wire/ask";
+import { act, ask, AskError, NO_FOOTING, type Acted, type Answer, type Asker, type Footing } from "../wire/ask";
 import type { Service } from "../wire/service";
 import type { Session } from "../wire/session";
 import type { Handling } from "../wire/shapes";
@@ -13,7 +14,7 @@ interface Desk extends Asker {
   ask: <T>(document: string, variables: Record<string, unknown>) => Promise<Answer<T>>;
   /** Hands a signed act in; its receipt was checked. */
   act: <T>(document: string, compact: string) => Promise<Acted<T>>;
-  /** Raises the banner where an error says that something does not hold. */
+  /** Raises the banner where an error says that something does not hold, and leaves where it says that nobody is logged in. */
   alarm: (error: unknown) => void;
   /** What did not hold: shown until the page is loaded anew. */
   broken: VerifyError | null;
@@ -27,13 +28,19 @@ const Context = createContext<Desk | null>(null);
 
 export function DeskProvider(props: { session: Session; service: Service; children: ReactNode }) {
   const { session, service, children } = props;
+  const queries = useQueryClient();
   const [footing, state] = useState(NO_FOOTING);
   const [broken, setBroken] = useState<VerifyError | null>(null);
   const [checked, setChecked] = useState<number | null>(null);
   const [shown, setShown] = useState(new Map<string, Handling[]>());
-  const alarm = useCallback((error: unknown) => {
-    if (error instanceof VerifyError) setBroken(error);
-  }, []);
+  const alarm = useCallback(
+    (error: unknown) => {
+      if (error instanceof VerifyError) setBroken(error);
+      // The session has ended: the entrance finds that out, and nothing stays on screen.
+      if (error instanceof AskError && error.code === "no_session") void queries.invalidateQueries({ queryKey: ["session"] });
+    },
+    [queries],
+  );
   const asking = useCallback(
     async <T,>(document: string, variables: Record<string, unknown>): Promise<Answer<T>> => {
       try {

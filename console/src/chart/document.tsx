@@ -2,8 +2,9 @@
  * The chart's document: what was expanded, what is hidden, selected and highlighted. Every change makes a new state, so
  * each can be undone. Hiding removes nothing, and nothing moves unless the person asks.
  */
-import { createContext, use, useMemo, useReducer, type Dispatch, type ReactNode } from "react";
+import { createContext, use, useMemo, useReducer, useRef, type Dispatch, type ReactNode, type RefObject } from "react";
 import type { Entity, Link, Path } from "../wire/shapes";
+import type { Place } from "./layout";
 
 export interface Chart {
   start: string;
@@ -109,6 +110,8 @@ interface Held {
   canUndo: boolean;
   canRedo: boolean;
   act: Dispatch<Act>;
+  /** Where entities lie, as long as the chart lasts: what has a place keeps it. */
+  places: RefObject<Record<string, Place>>;
 }
 
 const Context = createContext<Held | null>(null);
@@ -116,8 +119,9 @@ const Context = createContext<Held | null>(null);
 /** Keeps the chart while other screens are looked at. */
 export function ChartProvider({ children }: { children: ReactNode }) {
   const [history, act] = useReducer(reduce, { past: [], now: null, future: [] });
+  const places = useRef<Record<string, Place>>({});
   const held = useMemo(
-    () => ({ chart: history.now, canUndo: history.past.length > 0, canRedo: history.future.length > 0, act }),
+    () => ({ chart: history.now, canUndo: history.past.length > 0, canRedo: history.future.length > 0, act, places }),
     [history],
   );
   return <Context value={held}>{children}</Context>;

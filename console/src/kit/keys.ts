@@ -25,7 +25,7 @@ export type Keys = Record<string, () => void>;
 export function press(keys: Keys, event: KeyboardEvent | React.KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
   if (!on || event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (target.matches("input, textarea, select, [contenteditable]")) return false;
+  if (target.closest("input, textarea, select, [contenteditable], [role=dialog]")) return false;
   const act = keys[event.key] ?? keys[event.key.toLowerCase()];
   if (!act) return false;
   event.preventDefault();

@@ -2,7 +2,7 @@ import cytoscape, { type Core } from "cytoscape";
 import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 import { elementsOf, styleOf } from "../../chart/canvas";
 import type { Chart } from "../../chart/document";
-import { visible } from "../../chart/document";
+import { useChart, visible } from "../../chart/document";
 import { layOut, type Place } from "../../chart/layout";
 import { useLanguage, useText, useWord } from "../../i18n/texts";
 import { nameOf } from "../../kit/names";
@@ -29,7 +29,8 @@ export function ChartCanvas({ chart, selected, onSelect, onExpand, lens }: Props
   const language = useLanguage();
   const box = useRef<HTMLDivElement>(null);
   const core = useRef<Core | null>(null);
-  const places = useRef<Record<string, Place>>({});
+  const { places } = useChart();
+  const unseen = useRef(true);
   const handlers = useRef({ onSelect, onExpand });
   useEffect(() => {
     handlers.current = { onSelect, onExpand };
@@ -37,6 +38,7 @@ export function ChartCanvas({ chart, selected, onSelect, onExpand, lens }: Props
   useEffect(() => {
     const cy = cytoscape({ container: box.current, style: [], boxSelectionEnabled: false, selectionType: "single", minZoom: 0.1, maxZoom: 4 });
     core.current = cy;
+    unseen.current = true;
     const dress = () => box.current && cy.style(styleOf(box.current));
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
     dress();
@@ -57,7 +59,6 @@ export function ChartCanvas({ chart, selected, onSelect, onExpand, lens }: Props
     const { entities, links } = visible(chart);
     const kept = places.current;
     const isNew = entities.some((one) => !kept[one.handle]);
-    const wasEmpty = Object.keys(kept).length === 0 || !entities.some((one) => kept[one.handle]);
     const order = {
       nodes: entities.map(({ handle }) => ({ id: handle, ...(kept[handle] ? { place: kept[handle] } : {}) })),
       edges: links.map(({ source, target }) => ({ source, target })),
@@ -68,7 +69,8 @@ export function ChartCanvas({ chart, selected, onSelect, onExpand, lens }: Props
       const cy = core.current;
       const words = { withheld: t("withheldKey"), more: t("chart.moreLinks"), link: (kind: string) => word("link", kind) };
       cy.json({ elements: elementsOf(chart, places.current, words) } as never);
-      if (wasEmpty) fit(cy);
+      if (unseen.current) fit(cy);
+      unseen.current = false;
       box.current?.setAttribute("data-drawn", String(cy.nodes().length));
     };
     if (isNew) void layOut(order).then(draw);

@@ -21,7 +21,7 @@ import { useUndoKeys } from "./useUndoKeys";
 export default function ChartScreen({ id }: { id: string }) {
   const t = useText();
   const { stated } = useDesk();
-  const { chart, act } = useChart();
+  const { chart, act, places } = useChart();
   const { expand, error, pending } = useExpanding();
   const [stating, setStating] = useState(!stated);
   const wanted = id || chart?.start || "";
@@ -30,8 +30,12 @@ export default function ChartScreen({ id }: { id: string }) {
   }, [id, chart?.start]);
   useEffect(() => {
     if (!wanted || !stated || chart?.start === wanted) return;
-    void expand(wanted).then((expansion) => expansion && act({ type: "begin", expansion }));
-  }, [wanted, stated, chart?.start, expand, act]);
+    void expand(wanted).then((expansion) => {
+      if (!expansion) return;
+      places.current = {};
+      act({ type: "begin", expansion });
+    });
+  }, [wanted, stated, chart?.start, expand, act, places]);
   return (
     <>
       <h1 className="unseen">{t("nav.chart")}</h1>
@@ -59,6 +63,7 @@ function Desk({ chart, expand }: { chart: Chart; expand: ReturnType<typeof useEx
   const [from, setFrom] = useState<string | null>(null);
   const [ends, setEnds] = useState<[string, string] | null>(null);
   const drawer = useRef<HTMLElement>(null);
+  const tabs = useRef<HTMLDivElement>(null);
   const { entities, links } = visible(chart);
   useOnScreen([...entities.flatMap((one) => one.records), ...links.map((one) => one.record)].map((one) => one.handling));
   const more = async (handle: string) => {
@@ -86,7 +91,11 @@ function Desk({ chart, expand }: { chart: Chart; expand: ReturnType<typeof useEx
     e: ofSelected((handle) => void more(handle)),
     p: ofSelected(path),
     h: ofSelected(hide),
-    t: () => setTab(tab === "picture" ? "outline" : "picture"),
+    t: () => {
+      setTab(tab === "picture" ? "outline" : "picture");
+      // The view that had the focus goes; the tab that is chosen now takes it.
+      requestAnimationFrame(() => tabs.current?.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus());
+    },
     Escape: () => {
       setFrom(null);
       setEnds(null);
@@ -111,7 +120,7 @@ function Desk({ chart, expand }: { chart: Chart; expand: ReturnType<typeof useEx
   useUndoKeys(act);
   return (
     <div className="desk">
-      <Tabs className="tabs" selectedKey={tab} onSelectionChange={(key) => setTab(String(key))}>
+      <Tabs ref={tabs} className="tabs" selectedKey={tab} onSelectionChange={(key) => setTab(String(key))}>
         <div className="row">
           <TabList aria-label={t("chart.tabs")}>
             <Tab id="picture">{t("chart.picture")}</Tab>

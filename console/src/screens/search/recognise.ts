@@ -28,7 +28,9 @@ export function recognise(written: string, couriers: string[]): Reading[] {
   const certain = addressed(text) ?? numbered(text);
   if (certain) return [certain];
   const readings = [...shipped(text, couriers), ...called(text)];
-  return /\p{L}/u.test(text) ? [...readings, { kind: null, parts: [{ name: "text", value: text }] }] : readings;
+  // What has as many digits as a number is no name.
+  const isName = /\p{L}/u.test(text) && (text.match(/\p{Nd}/gu) ?? []).length < 6;
+  return isName ? [...readings, { kind: null, parts: [{ name: "text", value: text }] }] : readings;
 }
 
 /** What has a form that nothing else has: addresses and pairs. */
