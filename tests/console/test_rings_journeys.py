@@ -165,8 +165,7 @@ def test_a_ring_is_judged_with_a_key_that_never_leaves_the_browser(
     assert set(desk.run("Object.keys(localStorage)")) == {"graphsvc.log"}
     desk.is_well()
     # 5. It is there after the page was left, and an answer that proves no act is none.
-    desk.page.reload()
-    desk.page.get_by_role("navigation").get_by_role("link", name="Signing key").click()
+    desk.page.goto(f"{desk.url}/console/key")
     expect(desk.page.get_by_text("The key of this device")).to_be_visible(timeout=PATIENCE)
     desk.is_well()
     to_rings(desk)

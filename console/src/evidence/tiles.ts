@@ -1,5 +1,5 @@
 /** The log's tiles (C2SP tlog-tiles): one entry, and the proof computed here that it is in a tree of the log. */
-import { concat, type Bytes } from "./bytes";
+import type { Bytes } from "./bytes";
 import { VerifyError } from "./errors";
 import { leafHash, nodeHash, root, verifyInclusion } from "./merkle";
 import type { Checkpoint } from "./note";
@@ -86,7 +86,7 @@ async function tile(read: Read, level: string, nth: number, nodes: number): Prom
   const width = Math.min(WIDTH, nodes - nth * WIDTH);
   const found = (width < WIDTH ? await read(`${path}.p/${width}`) : null) ?? (await read(path));
   if (found === null) throw new VerifyError("bad_tile", "the log does not give a tile that its tree has");
-  return concat(found);
+  return found;
 }
 
 /** 1234067 as `x001/x234/067`. */

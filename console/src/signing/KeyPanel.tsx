@@ -17,13 +17,17 @@ export function KeyPanel() {
     setFailed(null);
     void work.catch(setFailed);
   };
+  const chosen = (files: FileList | null) => {
+    const [file] = files ?? [];
+    if (file) trying(choose(file));
+  };
   const problem = failed ?? error;
   return (
     <section className="note" aria-label={t("signing.key")}>
       {key ? <Shown held={key} onFailed={setFailed} /> : <p>{t("signing.none")}</p>}
       <div className="row">
         {!key && <Button onPress={() => trying(make())}>{t("signing.make")}</Button>}
-        <FileTrigger acceptedFileTypes={[".pem"]} onSelect={(files) => files?.[0] && trying(choose(files[0]))}>
+        <FileTrigger acceptedFileTypes={[".pem"]} onSelect={chosen}>
           <Button className="quiet">{t("signing.choose")}</Button>
         </FileTrigger>
       </div>

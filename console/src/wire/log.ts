@@ -1,6 +1,5 @@
 /** The log's public side, held against what this device knows of it. */
-import type { Bytes } from "../evidence/bytes";
-import { textOf } from "../evidence/bytes";
+import { textOf, type Bytes } from "../evidence/bytes";
 import { parseLeaf, type Leaf } from "../evidence/entry";
 import { verifyCheckpoint, type Checkpoint } from "../evidence/note";
 import { pinned, readPin, seen } from "../evidence/pin";

@@ -4,6 +4,7 @@ import { useDesk } from "../../app/desk";
 import ACCESS from "../../documents/accessLog.graphql?raw";
 import { moment, useLanguage, useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
+import { Problems } from "../../kit/Problems";
 import { Scroll } from "../../kit/Scroll";
 import type { Access, AccessData } from "../../wire/audit";
 
@@ -24,11 +25,7 @@ export function AccessTable({ onAsk }: { onAsk: (entry: number) => void }) {
     <>
       <h2>{t("audit.access", { org: session.org })}</h2>
       {error && <Failure error={error} />}
-      {problems.map((one) => (
-        <p key={one.code} className="failure" role="alert">
-          {one.message} <code>{one.code}</code>
-        </p>
-      ))}
+      <Problems problems={problems} />
       {!data && !error && <p role="status">{t("loading")}</p>}
       {data && problems.length === 0 && entries.length === 0 && <p className="empty">{t("audit.nobody")}</p>}
       {entries.length > 0 && (

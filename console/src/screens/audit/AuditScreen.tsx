@@ -25,18 +25,23 @@ export default function AuditScreen() {
     },
     staleTime: 0,
   });
+  const check = (index: number) => {
+    // It may have been entered after the head was read.
+    if (data && index >= data.checkpoint.size) void refetch();
+    setEntry(index);
+  };
   return (
     <>
       <h1>{t("nav.audit")}</h1>
       {error && <Failure error={error} />}
       {!data && !error && <p role="status">{t("loading")}</p>}
-      {data && (
+      {data && !error && (
         <>
           <TreeHead head={data} onAgain={() => void refetch()} />
-          <EntryCheck head={data} asked={entry} onAsk={setEntry} onStale={() => void refetch()} />
+          <EntryCheck head={data} asked={entry} onAsk={check} />
         </>
       )}
-      {!error && <AccessTable onAsk={setEntry} />}
+      {!error && <AccessTable onAsk={check} />}
     </>
   );
 }

@@ -10,12 +10,10 @@ interface Props {
   head: Head;
   asked: number | null;
   onAsk: (entry: number) => void;
-  /** Runs where an entry is asked for that the head does not have yet. */
-  onStale: () => void;
 }
 
 /** Whether an entry is in the log: computed here from the log's tiles, up to the root that the head signs. */
-export function EntryCheck({ head, asked, onAsk, onStale }: Props) {
+export function EntryCheck({ head, asked, onAsk }: Props) {
   const t = useText();
   const language = useLanguage();
   const id = useId();
@@ -45,9 +43,7 @@ export function EntryCheck({ head, asked, onAsk, onStale }: Props) {
         className="row"
         onSubmit={(event) => {
           event.preventDefault();
-          if (!/^\d{1,15}$/.test(text)) return;
-          if (Number(text) >= head.checkpoint.size) onStale();
-          onAsk(Number(text));
+          if (/^\d{1,15}$/.test(text)) onAsk(Number(text));
         }}
       >
         <label htmlFor={id}>{t("audit.number")}</label>

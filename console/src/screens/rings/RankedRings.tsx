@@ -5,6 +5,7 @@ import { useDesk } from "../../app/desk";
 import RINGS from "../../documents/rings.graphql?raw";
 import { useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
+import { Problems } from "../../kit/Problems";
 import type { RingsData } from "../../wire/rings";
 import { NO_FILTER, RingFilters, variablesOf, type Filter } from "./RingFilters";
 import { RingTable } from "./RingTable";
@@ -22,11 +23,7 @@ export function RankedRings({ run }: { run: string }) {
     <>
       <RingFilters filter={filter} agencies={[...agencies].sort()} onChange={setFilter} />
       {error && <Failure error={error} />}
-      {problems.map((one) => (
-        <p key={one.code} className="failure" role="alert">
-          {one.message} <code>{one.code}</code>
-        </p>
-      ))}
+      <Problems problems={problems} />
       {!data && !error && <p role="status">{t("loading")}</p>}
       {data && <p role="status">{t("rings.listed", { count: rings.length })}</p>}
       {rings.length > 0 && <RingTable rings={rings} label={t("nav.rings")} />}

@@ -4,6 +4,7 @@ import RING from "../../documents/ring.graphql?raw";
 import { useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Link } from "../../kit/Link";
+import { Problems } from "../../kit/Problems";
 import type { KnownRecords } from "../../kit/Sources";
 import type { Answer } from "../../wire/ask";
 import type { RingData, RingFile } from "../../wire/rings";
@@ -39,11 +40,7 @@ export function RingPage({ ring, run }: { ring: string; run: string | null }) {
         <>
           <h1>{t("ring.absent")}</h1>
           <p>{t("ring.absent.text")}</p>
-          {data.problems.map((one) => (
-            <p key={one.code} className="failure" role="alert">
-              {one.message} <code>{one.code}</code>
-            </p>
-          ))}
+          <Problems problems={data.problems} />
         </>
       )}
       {data?.data.ring && <Report file={data.data.ring} answer={data} onJudged={() => void looked()} />}

@@ -15,14 +15,14 @@ export default function RingsScreen({ id }: { id: string }) {
   return (
     <>
       <FootingDialog isOpen={stating && !stated} onOpenChange={setStating} />
+      {!(ring && stated) && <h1>{t("nav.rings")}</h1>}
       {!stated && (
         <div className="note">
           <p>{t("rings.unstated")}</p>
           <Button onPress={() => setStating(true)}>{t("footing.unstated")}</Button>
         </div>
       )}
-      {ring ? stated && <RingPage ring={ring} run={run || null} /> : <h1>{t("nav.rings")}</h1>}
-      {!ring && stated && <Searches />}
+      {stated && (ring ? <RingPage ring={ring} run={run || null} /> : <Searches />)}
     </>
   );
 }

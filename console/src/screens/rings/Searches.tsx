@@ -4,6 +4,7 @@ import { useDesk } from "../../app/desk";
 import RUNS from "../../documents/runs.graphql?raw";
 import { useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
+import { Problems } from "../../kit/Problems";
 import type { Run, RunsData } from "../../wire/rings";
 import { Progress } from "./Progress";
 import { RankedRings } from "./RankedRings";
@@ -27,6 +28,7 @@ export function Searches() {
   });
   if (error) return <Failure error={error} />;
   if (!data) return <p role="status">{t("loading")}</p>;
+  if (data.problems.length) return <Problems problems={data.problems} />;
   const runs = data.data.ringRuns ?? [];
   const known = data.report.index;
   const ended = runs.filter((one) => one.state === "done");
