@@ -73,7 +73,7 @@ def _submit_withheld(desk: Path, url: str, identity: str) -> None:
 
 @pytest.fixture(scope="package")
 def browser(built: None) -> Iterator[Browser]:
-    """A browser, as long as journeys last: its event loop runs in this thread, and other tests run loops of their own."""
+    """A browser, as long as journeys last: its loop runs in this thread, and other tests run loops of their own."""
     with sync_playwright() as run:
         opened = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened
