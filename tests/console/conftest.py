@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from graphsvc.console import FILES
+from tests.console.desk import AXE, CHROMIUM, Desk
 from tests.paths.process import Up, environment, wait_ready
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: journeys skip")
-
-from tests.console.desk import AXE, CHROMIUM, Desk  # noqa: E402 -- needs Playwright
 
 WITHHELD = "+8613792190461"
 """A phone that customs tell of by a hit alone; no other test has it."""
@@ -42,7 +40,7 @@ def built() -> None:
         pytest.skip("axe-core is not here: make console")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(built: None, demo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The addresses of a service with a copy of the demo's data, and of its identity provider."""
     data = Path(shutil.copytree(demo_data, tmp_path_factory.mktemp("console") / "data"))
@@ -73,16 +71,17 @@ def _submit_withheld(desk: Path, url: str, identity: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture(scope="session")
-def browser(built: None) -> Iterator[Any]:
-    with playwright.sync_playwright() as run:
+@pytest.fixture(scope="package")
+def browser(built: None) -> Iterator[Browser]:
+    """A browser, as long as journeys last: its loop runs in this thread, and other tests run loops of their own."""
+    with sync_playwright() as run:
         opened = run.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield opened
         opened.close()
 
 
 @pytest.fixture
-def window(console: tuple[str, str], browser: Any) -> Iterator[Callable[..., Desk]]:
+def window(console: tuple[str, str], browser: Browser) -> Iterator[Callable[..., Desk]]:
     """Opens windows, of which all are closed at the end."""
     desks: list[Desk] = []
 

@@ -50,12 +50,12 @@ export function useText(): Translate {
   return (key, values) => i18next.t(key, values ?? {});
 }
 
-/** A code of a list (a kind, a link, a field group) in words, or as it is where no text knows it. */
+/** A code of a list (a kind, a link, a field group) in words, or in the words that it is made of where no text knows it. */
 export function useWord(): (family: string, code: string) => string {
   useLanguage();
   return (family, code) => {
     const key = `${family}.${code}`;
-    return i18next.exists(key) ? i18next.t(key) : code;
+    return i18next.exists(key) ? i18next.t(key) : code.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
   };
 }
 

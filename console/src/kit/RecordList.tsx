@@ -1,5 +1,5 @@
 import { moment, useLanguage, useText, useWord } from "../i18n/texts";
-import type { Entity, Grading, ShownRecord } from "../wire/shapes";
+import type { Attribute, Entity, Grading, ShownRecord } from "../wire/shapes";
 import { HandlingChip } from "./HandlingChip";
 import { Redaction } from "./Redaction";
 
@@ -23,7 +23,6 @@ export function RecordList({ entity }: { entity: Entity }) {
 
 function RecordView({ record }: { record: ShownRecord }) {
   const t = useText();
-  const word = useWord();
   const language = useLanguage();
   const since = moment(language, record.since);
   const until = moment(language, record.until);
@@ -37,20 +36,29 @@ function RecordView({ record }: { record: ShownRecord }) {
         {record.circular && <span className="small">{t("records.circular")}</span>}
         {record.submission !== null && <span className="small">{t("records.row", { submission: record.submission, row: record.row ?? 0 })}</span>}
       </p>
-      <dl>
-        {record.attributes.map((one, at) => (
-          <div key={`${one.name} ${at}`}>
-            <dt>{word("attribute", one.name)}</dt>
-            <dd>{one.value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Attributes attributes={record.attributes} />
       {record.withheld.map((one) => (
         <p key={one.fieldGroup}>
           <Redaction withheld={one} />
         </p>
       ))}
     </div>
+  );
+}
+
+/** What is claimed, name by name. */
+export function Attributes({ attributes }: { attributes: Attribute[] }) {
+  const word = useWord();
+  if (attributes.length === 0) return null;
+  return (
+    <dl>
+      {attributes.map((one, at) => (
+        <div key={`${one.name} ${at}`}>
+          <dt>{word("attribute", one.name)}</dt>
+          <dd>{one.value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 

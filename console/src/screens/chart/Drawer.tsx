@@ -3,7 +3,7 @@ import { KindMark } from "../../chart/KindMark";
 import { visible, type Chart } from "../../chart/document";
 import { moment, useLanguage, useText, useWord } from "../../i18n/texts";
 import { HandlingChip } from "../../kit/HandlingChip";
-import { GradingText, RecordList } from "../../kit/RecordList";
+import { Attributes, GradingText, RecordList } from "../../kit/RecordList";
 import { Redaction } from "../../kit/Redaction";
 import { nameOf } from "../../kit/names";
 import type { Entity, Link } from "../../wire/shapes";
@@ -87,16 +87,7 @@ export function LinkSource({ link }: { link: Link }) {
         {(since || until) && <span className="small">{since === until ? since : `${since} – ${until}`}</span>}
         {link.claimCount > 1 && <span className="small">{t("link.claims", { claims: link.claimCount, sources: link.independentSources })}</span>}
       </p>
-      {link.attributes.length > 0 && (
-        <dl>
-          {link.attributes.map((one, at) => (
-            <div key={`${one.name} ${at}`}>
-              <dt>{word("attribute", one.name)}</dt>
-              <dd>{one.value}</dd>
-            </div>
-          ))}
-        </dl>
-      )}
+      <Attributes attributes={link.attributes} />
       {link.withheld.map((one) => (
         <p key={one.fieldGroup}>
           <Redaction withheld={one} />
