@@ -10,8 +10,8 @@ export function Reasons({ file, known }: { file: RingFile; known: KnownRecords }
     <>
       <h2>{t("ring.why")}</h2>
       <ul className="records">
-        {file.reasons.map((one) => (
-          <li key={one.text} className="record">
+        {file.reasons.map((one, at) => (
+          <li key={at} className="record">
             <p lang="en" dir="ltr">
               {one.text}
             </p>
