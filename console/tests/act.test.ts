@@ -4,6 +4,8 @@ import { keyRequest, kidOf, payloadOf, signAct, typOf, type Decision } from "../
 import { b64u, unb64u } from "../src/evidence/bytes";
 import { canonicalText, type Members } from "../src/evidence/canonical";
 import { keyOfFile, nameOf } from "../src/evidence/keyring";
+import { parseVkey } from "../src/evidence/note";
+import { checkActReceipt } from "../src/evidence/receipt";
 
 interface Case extends Decision {
   body: Members;
@@ -33,6 +35,20 @@ describe("acts", () => {
     const signer = await keyOfFile(VECTOR.key.pem);
     const long = { kind: "annotate-ring", sub: "r1", body: { text: "x".repeat(60_000) }, after: 1 };
     await expect(signAct(signer, typOf(long), payloadOf(place, long, new Date(), "j"))).rejects.toThrow(RangeError);
+  });
+});
+
+describe("receipts of acts", () => {
+  const { receipt, logKey, otherLogKey } = JSON.parse(readFileSync(new URL("../../tests/vectors/receipt.json", import.meta.url), "utf8"));
+  const act = VECTOR.acts[0]!.act;
+
+  it("are refused where the entry, though it is in the log, does not carry the act", async () => {
+    await expect(checkActReceipt(receipt, parseVkey(logKey), act)).rejects.toMatchObject({ code: "wrong_entry" });
+  });
+
+  it("are refused where the log is another, or there is none", async () => {
+    await expect(checkActReceipt(receipt, parseVkey(otherLogKey), act)).rejects.toMatchObject({ code: expect.stringMatching(/^bad_/) });
+    for (const none of [undefined, null, {}, []]) await expect(checkActReceipt(none, parseVkey(logKey), act)).rejects.toMatchObject({ code: expect.stringMatching(/^bad_/) });
   });
 });
 
