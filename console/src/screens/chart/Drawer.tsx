@@ -75,7 +75,6 @@ function LinkView({ chart, link, of, onSelect }: { chart: Chart; link: Link; of:
 /** Who says that two are linked. */
 export function LinkSource({ link }: { link: Link }) {
   const t = useText();
-  const word = useWord();
   const language = useLanguage();
   const [since, until] = [moment(language, link.since), moment(language, link.until)];
   return (
