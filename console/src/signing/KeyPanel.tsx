@@ -52,7 +52,7 @@ function Shown({ held, onFailed }: { held: Held; onFailed: (error: Error) => voi
         <>
           <p>{t("signing.enrol")}</p>
           <pre className="command" dir="ltr" tabIndex={0}>
-            {`graphsvc keys enrol ${file} --root root.pem ${session.roles.map((role) => `--role ${role}`).join(" ")} --profile profile.json --out ${kid}.jws\ngraphsvc keys send ${kid}.jws --profile profile.json`}
+            {enrolling(kid, session.roles)}
           </pre>
           <Button className="quiet" onPress={() => void save().catch(onFailed)}>
             {t("signing.request")}
@@ -61,4 +61,12 @@ function Shown({ held, onFailed }: { held: Held; onFailed: (error: Error) => voi
       )}
     </>
   );
+}
+
+/** What the officer types who keeps the root key, with the roles that the person has at the service. */
+function enrolling(kid: string, roles: string[]): string {
+  // A key's id may begin with a dash: no file is named by it alone.
+  const granted = roles.map((role) => `--role ${role}`).join(" ");
+  const made = `graphsvc keys enrol key-${kid}.json --root root.pem ${granted} --profile profile.json --out key-${kid}.jws`;
+  return `${made}\ngraphsvc keys send key-${kid}.jws --profile profile.json`;
 }

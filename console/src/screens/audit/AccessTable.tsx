@@ -77,7 +77,9 @@ function Row({ access, onAsk }: { access: Access; onAsk: (entry: number) => void
       </th>
       <td>{moment(language, access.at)}</td>
       <td>
-        {access.reader} {access.person && <span className="small">{access.person}</span>} {access.signed && <span className="small">{t("audit.signed")}</span>} {access.export && <strong className="small">{t("audit.export")}</strong>}
+        {access.reader} <span className="small">{access.person}</span>{" "}
+        {access.signed && <span className="small">{t("audit.signed")}</span>}{" "}
+        {access.export && <strong className="small">{t("audit.export")}</strong>}
       </td>
       <td>{access.purpose}</td>
       <td>{access.legalBasis}</td>
