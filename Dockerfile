@@ -10,6 +10,9 @@ COPY graphsvc graphsvc
 COPY importers importers
 COPY schema schema
 COPY policies policies
+COPY identity identity
+COPY console console
+RUN /opt/graphsvc/bin/python console/build.py
 RUN /opt/graphsvc/bin/pip install --no-cache-dir --no-deps --no-build-isolation ./verifier .
 
 FROM python:3.13.9-slim-bookworm AS graphsvc

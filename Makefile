@@ -8,10 +8,14 @@ LANES ?= 2
 # The optional accelerator (Rust): built where cargo is found, unless this says off.
 ACCELERATOR ?= auto
 FAST := .venv/.accelerator
+# The console (TypeScript): built where Node can be had, unless this says off.
+CONSOLE ?= auto
+PAGES := .venv/.console
+PAGES_SOURCES := $(shell find console -name node_modules -prune -o -type f -print)
 FAST_SOURCES := $(wildcard native/src/*.rs) native/Cargo.toml native/pyproject.toml native/build.py native/crates.lock \
   native/requirements.lock
 
-.PHONY: help setup accelerator demo test check bench soak lock generate clean
+.PHONY: help setup accelerator console demo test check bench soak lock generate clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -19,6 +23,9 @@ help:  ## this list
 setup: $(STAMP)  ## build the environment in .venv, every package pinned by hash
 ifneq ($(ACCELERATOR),off)
 setup: $(FAST)
+endif
+ifneq ($(CONSOLE),off)
+setup: $(PAGES)
 endif
 
 $(STAMP): requirements.lock pyproject.toml verifier/pyproject.toml
@@ -36,6 +43,15 @@ $(FAST): $(STAMP) $(FAST_SOURCES)
 accelerator: $(STAMP)  ## build the optional accelerator (needs cargo), and fail if it can't be built
 	$(BIN)/python native/build.py --strict
 	@touch $(FAST)
+
+# Tried once for each state of the sources, as the accelerator is.
+$(PAGES): $(STAMP) $(PAGES_SOURCES)
+	@$(BIN)/python console/build.py
+	@touch $@
+
+console: $(STAMP)  ## build the console, and fail if it can't be built
+	$(BIN)/python console/build.py --strict
+	@touch $(PAGES)
 
 demo: setup  ## start everything on this machine and tell the story
 	$(BIN)/graphsvc demo
@@ -68,4 +84,4 @@ lock: setup  ## resolve the dependencies anew into requirements.lock
 	  --all-extras --no-emit-package graphsvc-verify --no-emit-package graphsvc-native pyproject.toml --output-file requirements.lock
 
 clean:  ## remove the environment and what was built
-	rm -rf .venv dist build native/target native/Cargo.lock .mypy_cache .ruff_cache
+	rm -rf .venv dist build native/target native/Cargo.lock .mypy_cache .ruff_cache graphsvc/console/files console/node_modules

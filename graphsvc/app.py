@@ -35,6 +35,7 @@ from graphsvc.api.turns import ActTurns
 from graphsvc.auth.gate import Identities, open_gate
 from graphsvc.auth.shared import Shared
 from graphsvc.columns.store import Columns
+from graphsvc.console import DOCUMENTS, ConsoleRoutes, LogKey
 from graphsvc.core import Core
 from graphsvc.graph.driver import Graph
 from graphsvc.graph.handles import Handles
@@ -136,7 +137,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
     """
     with ExitStack() as stack:
         opened = _opened(settings, neo4j, stack)
-        transport = transport_of(settings, opened.shared)
+        transport = transport_of(settings, opened.shared, DOCUMENTS)
         workers = Workers(_places(settings, opened.digest_key), INTAKE_WORKERS, nice=settings.intake_nice)
         stack.callback(workers.close)
         core, governing, witnessing = opened.core, opened.governing, opened.witnessing
@@ -181,6 +182,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
             CustodyRoutes(asked, custody, acts).routes(),
             UpkeepRoutes(asked, checkup).routes(),
             gate.routes,
+            ConsoleRoutes(LogKey(settings.origin, ledger.log_vkey), schema).routes(),
         )
         _tell_receivers(settings, core, stack)
         _observe(settings, transport.observed, checkup, stack)

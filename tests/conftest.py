@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import settings
 
@@ -118,3 +123,33 @@ def _wipe(graph: Graph) -> None:
     with graph.session() as session:
         session.run(WIPE).consume()
     graph.constrain(sorted(graph.kinds))
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state directory of a demo that was told and has ended.
+
+    Beside it what it said: ``.json`` and ``.log``, and ``.metrics``, what a scraper saw of it last. Where
+    ``GRAPHSVC_TEST_DEMO`` names one that was told before, that is taken: whoever mends a page need not wait.
+    """
+    from tests.paths.process import environment
+
+    if told_before := os.environ.get("GRAPHSVC_TEST_DEMO"):
+        return Path(told_before)
+    data = tmp_path_factory.mktemp("demo") / "data"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        metrics = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "graphsvc", "demo", "--once", "--json", "--data", str(data)]
+    variables = {**environment(), "GRAPHSVC_METRICS": metrics, "GRAPHSVC_LOG_FORM": "json"}
+    with data.with_suffix(".json").open("w") as said, data.with_suffix(".log").open("w") as log:
+        process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=log)
+        seen = ""
+        while process.poll() is None:
+            with suppress(httpx2.HTTPError):
+                seen = httpx2.get(f"http://{metrics}/metrics").text
+            time.sleep(0.3)
+    data.with_suffix(".metrics").write_text(seen)
+    told = data.with_suffix(".json").read_text() + data.with_suffix(".log").read_text()
+    assert process.returncode == 0, told
+    return data

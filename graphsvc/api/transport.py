@@ -26,9 +26,14 @@ class Transport:
     observed: Observed = field(default_factory=Observed)
 
 
-def transport_of(settings: Settings, shared: Counting | None = None) -> Transport:
-    """What the settings say; ``shared`` counts rates. Raises InvalidInput when the list of documents is none."""
-    documents = read_persisted(Path(settings.documents)) if settings.documents else {}
+def transport_of(settings: Settings, shared: Counting | None = None, pages: Path | None = None) -> Transport:
+    """What the settings say; ``shared`` counts rates.
+
+    ``pages`` lists the documents of the service's own pages, which are always known. Raises InvalidInput when a list of
+    documents is none.
+    """
+    documents = dict(read_persisted(pages)) if pages is not None and pages.is_file() else {}
+    documents |= read_persisted(Path(settings.documents)) if settings.documents else {}
     return Transport(
         Persisted(documents, only=settings.documents_only == "on"),
         min(settings.batch, MOST_IN_BATCH),

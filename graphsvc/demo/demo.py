@@ -80,6 +80,7 @@ def _invite(console: Console, service: LocalService, members: Members, piece: Sl
         console.print(text, soft_wrap=True, markup=False)
 
     line("\nServing until Ctrl-C")
+    line(f"  console     {service.url}/console")
     line(f"  GraphQL     {service.url}/graphql")
     line(f"  log         {service.url}/log/checkpoint")
     line(f"  identities  {service.identity_url}")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
-import httpx2
 import pytest
 from sqlalchemy import Engine, event
 
@@ -22,7 +17,6 @@ from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.local.identity import DevelopmentClient, IdentityServer
 from graphsvc.local.run import OPERATOR_CLIENT, LocalService, run_local
 from graphsvc.model.principals import Footing
-from tests.paths.process import environment
 from tests.paths.wire import MintingIdentity
 
 CASE = "PATH/2026-1"
@@ -85,31 +79,6 @@ def members(
             client.query(register, {"r": CASE})
     yield members
     members.close()
-
-
-@pytest.fixture(scope="session")
-def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state directory of a demo that was told and has ended.
-
-    Beside it what it said: ``.json`` and ``.log``, and ``.metrics``, what a scraper saw of it last.
-    """
-    data = tmp_path_factory.mktemp("demo") / "data"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        metrics = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "graphsvc", "demo", "--once", "--json", "--data", str(data)]
-    variables = {**environment(), "GRAPHSVC_METRICS": metrics, "GRAPHSVC_LOG_FORM": "json"}
-    with data.with_suffix(".json").open("w") as said, data.with_suffix(".log").open("w") as log:
-        process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=said, stderr=log)
-        seen = ""
-        while process.poll() is None:
-            with suppress(httpx2.HTTPError):
-                seen = httpx2.get(f"http://{metrics}/metrics").text
-            time.sleep(0.3)
-    data.with_suffix(".metrics").write_text(seen)
-    told = data.with_suffix(".json").read_text() + data.with_suffix(".log").read_text()
-    assert process.returncode == 0, told
-    return data
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"model"},
     "api": {"model", "settings", "wire"},
     "auth": {"api", "model", "settings", "wire"},
+    "console": {"api", "model"},
     # The paths, and the powers over records, rules and members.
     "acts": {"ledger", "model", "wire"},
     "answers": PARTS | {"anchoring", "api", "columns", "core", "detect", "projection", "wire"},
@@ -51,8 +52,8 @@ ARROWS: dict[str, set[str]] = {
     # Put together, and run on one machine.
     "app": {
         *PARTS,
-        *("acts", "anchoring", "answers", "api", "auth", "columns", "core", "lifecycle", "members", "projection"),
-        *("rings", "rulebooks", "settings", "sharing", "submission", "upkeep", "webhooks"),
+        *("acts", "anchoring", "answers", "api", "auth", "columns", "console", "core", "lifecycle", "members"),
+        *("projection", "rings", "rulebooks", "settings", "sharing", "submission", "upkeep", "webhooks"),
     },
     "local": {"api", "app", "auth", "graph", "ledger", "lifecycle", "model", "projection", "settings", "upkeep"},
     # What an organisation runs on its own machines, and the command line of all.

@@ -1,0 +1,19 @@
+/** The screens: one line each. `nav: false`: reached from other screens only. */
+import { lazy, type ComponentType, type LazyExoticComponent } from "react";
+import type { TextKey } from "../i18n/texts";
+
+export interface Screen {
+  path: string;
+  title: TextKey;
+  nav: boolean;
+  Page: LazyExoticComponent<ComponentType<{ id: string }>>;
+}
+
+export const SCREENS: Screen[] = [
+  { path: "search", title: "nav.search", nav: true, Page: lazy(() => import("../screens/search/SearchScreen")) },
+  { path: "chart", title: "nav.chart", nav: true, Page: lazy(() => import("../screens/chart/ChartScreen")) },
+  { path: "rings", title: "nav.rings", nav: true, Page: lazy(() => import("../screens/rings/RingsScreen")) },
+  { path: "audit", title: "nav.audit", nav: true, Page: lazy(() => import("../screens/audit/AuditScreen")) },
+  { path: "key", title: "signing.key", nav: true, Page: lazy(() => import("../screens/keys/KeysScreen")) },
+  { path: "help", title: "nav.help", nav: true, Page: lazy(() => import("../screens/help/HelpScreen")) },
+];
