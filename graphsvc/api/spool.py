@@ -114,8 +114,8 @@ class Receiver:
         self._file.close()
         mapping = bytes(self._small["mapping"]) if "mapping" in self._small else None
         seed, manifest = _seed(bytes(self._small["seed"])), _ascii(bytes(self._small["manifest"]))
-        digest, upload = self._sha256.digest(), _ascii(bytes(self._small.get("upload", b"")))
-        return Received(self._path, self._size, digest, self._media_type, manifest, seed, mapping, upload)
+        sha256, upload = self._sha256.digest(), _ascii(bytes(self._small.get("upload", b"")))
+        return Received(self._path, self._size, sha256, self._media_type, manifest, seed, mapping, upload)
 
     def discard(self) -> None:
         """Close and remove the spool file; fine to call when it was moved away."""
