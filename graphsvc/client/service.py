@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import msgspec
@@ -22,6 +22,7 @@ from graphsvc.client.answers import (
     problem,
     with_signature,
 )
+from graphsvc.client.counted import Counted
 from graphsvc.client.errors import Refused
 from graphsvc.client.keys import HpkeKey, SigningKey, write_private
 from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
@@ -343,7 +344,7 @@ class Client:
             if upload is not None:
                 parts.append(("upload", (None, upload.encode())))
             else:
-                parts.append(("body", (outgoing.path.name, _Counting(file, progress), outgoing.media_type)))
+                parts.append(("body", (outgoing.path.name, Counted(file, progress), outgoing.media_type)))
             if not dry_run:
                 headers = {"idempotency-key": signed.idempotency_key}
                 return self._send("POST", "/v1/submissions", files=parts, headers=headers)
@@ -396,26 +397,3 @@ def footing_headers(footing: Footing) -> dict[str, str]:
         "graphsvc-case": footing.case,
     }
     return {name: value for name, value in named.items() if value}
-
-
-class _Counting:
-    """A file that tells ``progress`` how many bytes were read from it."""
-
-    def __init__(self, file: BinaryIO, progress: Progress | None) -> None:
-        self._file = file
-        self._progress = progress
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._file.read(size)
-        if self._progress is not None:
-            self._progress(len(chunk))
-        return chunk
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()

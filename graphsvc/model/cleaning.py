@@ -38,6 +38,7 @@ from graphsvc.model.rowfields import (
 from graphsvc.model.scalars import MAX_TEXT, SeveralValues, ValueProblem, as_text, first_moment
 from graphsvc.model.schema import Kind, Schema, key_of
 from graphsvc.model.spreadsheets import restored, without_error
+from graphsvc.model.uniting import copied, placed
 
 CLEANER = 5
 """Version of the rules here, in :mod:`graphsvc.model.rowfields` and in the cleaners of values: kept with every clean
@@ -221,7 +222,7 @@ class _Work:
                 pointer = f"/entities/{index}"
                 positions = tuple(
                     [
-                        _placed(found, by_key, CleanEntity(entity.kind, key, _copied(attributes, len(keys))), pointer)
+                        placed(found, by_key, CleanEntity(entity.kind, key, copied(attributes, len(keys))), pointer)
                         for key in keys
                     ]
                 )
@@ -404,38 +405,6 @@ def _hidden(value: Any) -> str:
     except ValueProblem:
         return ""
     return "*" * (len(raw) - 4) + raw[-4:] if len(raw) > 8 else "*" * len(raw)
-
-
-def _placed(found: list[CleanEntity], by_key: dict[str, int], entity: CleanEntity, pointer: str) -> int:
-    """The position of an entity: a new one, or that of the entity with the same key."""
-    position = by_key.get(entity.key)
-    if position is None:
-        position = by_key[entity.key] = len(found)
-        found.append(entity)
-    else:
-        _unite(found[position], entity.attributes, pointer)
-    return position
-
-
-def _copied(attributes: dict[str, Values], owners: int) -> dict[str, Values]:
-    """The attributes for one of ``owners`` entities: a copy where there are several, since uniting changes them."""
-    return attributes if owners == 1 else {group: dict(values) for group, values in attributes.items()}
-
-
-def _unite(entity: CleanEntity, more: dict[str, Values], pointer: str) -> None:
-    """Add the attributes of a second entity with the same key; contradicting single values refuse the row."""
-    for group, values in more.items():
-        mine = entity.attributes.setdefault(group, {})
-        for name, value in values.items():
-            if name not in mine:
-                mine[name] = value
-            elif isinstance(value, list):
-                mine[name] = list(dict.fromkeys([*mine[name], *value]))
-                if len(mine[name]) > MAX_VALUES:
-                    raise Rejected("too_many", f"{pointer}/attributes/{name}", f"at most {MAX_VALUES} values")
-            elif mine[name] != value:
-                message = "this row gives two values for one thing: it names the same key twice"
-                raise Rejected("contradiction", f"{pointer}/attributes/{name}", message)
 
 
 def _token(name: str) -> str:
