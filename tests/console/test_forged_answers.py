@@ -44,6 +44,7 @@ def refused(desk: Desk, code: str) -> None:
     expect(banner).to_contain_text(code)
     expect(desk.page.get_by_role("article")).to_have_count(0)
     desk.page.get_by_role("navigation").get_by_role("link", name="Help").click()
+    expect(desk.page.get_by_role("heading", level=1)).to_be_visible()
     expect(banner).to_be_visible()
     assert desk.faults() == []
 

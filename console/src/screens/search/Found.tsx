@@ -42,7 +42,7 @@ function Identified({ kind, parts }: { kind: string; parts: Part[] }) {
   if (error) return <Failure error={error} />;
   if (isPending) return <Waiting />;
   const [match] = data.data.match ?? [];
-  return <Results entities={data.data.search ?? []} match={match ?? null} problems={data.problems} />;
+  return <Results entities={data.data.search ?? []} match={match ?? null} problems={data.problems} onlyOwn={data.onlyOwn} />;
 }
 
 function Named({ text }: { text: string }) {
@@ -58,7 +58,7 @@ function Named({ text }: { text: string }) {
   return (
     <>
       {found && found.entityCount > found.entities.length && <p role="status">{t("search.moreNames", { shown: found.entities.length, all: found.entityCount })}</p>}
-      <Results entities={found?.entities ?? []} match={null} problems={data.problems} />
+      <Results entities={found?.entities ?? []} match={null} problems={data.problems} onlyOwn={data.onlyOwn} />
     </>
   );
 }
@@ -68,7 +68,14 @@ function Waiting() {
   return <p role="status">{t("loading")}</p>;
 }
 
-function Results({ entities, match, problems }: { entities: Entity[]; match: Match | null; problems: Problem[] }) {
+interface Resulting {
+  entities: Entity[];
+  match: Match | null;
+  problems: Problem[];
+  onlyOwn: boolean;
+}
+
+function Results({ entities, match, problems, onlyOwn }: Resulting) {
   const t = useText();
   const { session } = useDesk();
   useOnScreen(entities.flatMap((one) => one.records.map((record) => record.handling)));
@@ -82,7 +89,7 @@ function Results({ entities, match, problems }: { entities: Entity[]; match: Mat
           {one.message} <code>{one.code}</code>
         </p>
       ))}
-      {match && <MatchMark match={match} shown={new Set(entities.flatMap((one) => one.records.map((record) => record.owner)))} />}
+      {match && <MatchMark match={match} shown={new Set(entities.flatMap((one) => one.records.map((record) => record.owner)))} onlyOwn={onlyOwn} />}
       {!match && entities.length === 0 && problems.length === 0 && <p role="status">{t("search.noName")}</p>}
       <Group title={t("search.own")} entities={own} />
       <Group title={t("search.visible")} entities={others} />

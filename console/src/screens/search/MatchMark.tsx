@@ -1,18 +1,21 @@
+import { useDesk } from "../../app/desk";
 import { useText } from "../../i18n/texts";
 import type { Match } from "../../wire/shapes";
 
 /**
  * Hit, no hit and not asked: three marks that can't be taken for one another, and none of them says more than it knows.
- * `shown` are the owners of the records that stand below.
+ * `shown` are the owners of the records that stand below; `onlyOwn` says that nobody else was asked, whatever came of it.
  */
-export function MatchMark({ match, shown }: { match: Match; shown: Set<string> }) {
+export function MatchMark({ match, shown, onlyOwn }: { match: Match; shown: Set<string>; onlyOwn: boolean }) {
   const t = useText();
-  if (match.outcome === "NOT_ASKED") {
+  const { stated } = useDesk();
+  const hidden = match.contacts.filter((one) => !shown.has(one.org));
+  if (match.outcome === "NOT_ASKED" || (onlyOwn && hidden.length === 0)) {
     return (
       <div className="mark not-asked" role="status">
         <strong>{t("match.notAsked")}</strong>
         <p>
-          {match.problem?.message} <code>{match.problem?.code}</code>
+          {match.problem?.message ?? t("match.onlyOwn")} <code>{match.problem?.code ?? (stated ? "nobody_to_ask" : "no_footing")}</code>
         </p>
       </div>
     );
@@ -25,7 +28,6 @@ export function MatchMark({ match, shown }: { match: Match; shown: Set<string> }
       </div>
     );
   }
-  const hidden = match.contacts.filter((one) => !shown.has(one.org));
   if (hidden.length === 0) {
     return (
       <div className="mark" role="status">
