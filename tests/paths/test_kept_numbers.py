@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from graphsvc.client import Client, fixed_token
@@ -17,6 +18,7 @@ from graphsvc.exchange.forms import FORMS
 from graphsvc.local.run import LocalService
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.labels import Handling
+from graphsvc.model.principals import Footing
 from tests.commands import Desk, running
 from tests.paths.conftest import FOOTING
 from tests.paths.wire import DEFAULTS, MintingIdentity, file_of, phone
@@ -82,8 +84,10 @@ def silent(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not any(word in caplog.text for word in (CARD, PASSPORT, *WRITINGS))
 
 
-def found(client: Client, kind: str, said: list[dict[str, str]], after: int) -> list[dict[str, Any]]:
-    answer = client.query(SEARCH, {"kind": kind, "parts": said}, FOOTING, after)
+def found(
+    client: Client, kind: str, said: list[dict[str, str]], after: int, footing: Footing = FOOTING
+) -> list[dict[str, Any]]:
+    answer = client.query(SEARCH, {"kind": kind, "parts": said}, footing, after)
     assert CARD not in answer.raw.decode() and PASSPORT not in answer.raw.decode()
     entities: list[dict[str, Any]] = answer.data["search"]
     return entities
@@ -96,7 +100,12 @@ def test_a_card_in_any_writing_is_found_and_shown_masked(members: Members, held:
     (card,) = one[0]
     assert card["key"].startswith("bankcard:pan:k1.")
     assert {record["owner"] for record in card["records"]} == {"pasar"} and len(card["records"]) == 2
-    said = {one["name"]: one["value"] for one in card["records"][0]["attributes"]}
+    # Pasar shows payment data on a court's order only.
+    assert card["records"][0]["attributes"] == []
+    assert {"fieldGroup": "financial"} in card["records"][0]["withheld"]
+    ordered = msgspec.structs.replace(FOOTING, legal_basis="court-order")
+    (shown,) = found(client, "BankCard", parts(number=CARD), after, ordered)
+    said = {one["name"]: one["value"] for one in shown["records"][0]["attributes"]}
     assert said == {"masked": "492900******2057", "issuer": "Equity Bank"}
     assert found(client, "BankCard", parts(number=card["key"].rpartition(":")[2]), after) == one[0]
 
