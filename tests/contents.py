@@ -13,3 +13,8 @@ def contents_of(folder: Path) -> Iterator[tuple[Path, bytes]]:
         if path.is_file():
             with suppress(FileNotFoundError):
                 yield path, path.read_bytes()
+
+
+def spooled(data: Path) -> list[Path]:
+    """The files that lie in a service's spool: what is received, or comes in pieces."""
+    return [path for path in (data / "spool").rglob("*") if path.is_file()]

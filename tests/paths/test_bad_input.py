@@ -22,6 +22,7 @@ from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from graphsvc.settings import read_settings
 from graphsvc_verify.deeds import DRY_RUN, SUBMISSION
+from tests.contents import spooled
 from tests.disks import mounted
 from tests.paths.conftest import STRANGER
 from tests.paths.process import wait_ready
@@ -141,7 +142,7 @@ def test_a_very_long_line_is_one_rejected_row(sender: Sender, local_service: Loc
     said = sender.post(outgoing, sender.sign(outgoing)).json()
     assert (said["rows"], said["accepted"], said["rejected"]) == (4, 2, 2)
     assert [(one["row"], one["code"]) for one in said["errors"]] == [(1, "row_too_long"), (3, "row_too_long")]
-    assert not list((local_service.data / "spool").iterdir())
+    assert not spooled(local_service.data)
 
 
 def _other_body(sender: Sender, outgoing: Outgoing) -> Signed:

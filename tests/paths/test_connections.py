@@ -15,6 +15,7 @@ from graphsvc.api.serving import serve
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from graphsvc.settings import read_settings
+from tests.contents import spooled
 from tests.paths.process import until
 from tests.paths.rawhttp import Line, ask, request
 from tests.paths.test_hostile import FEED, READER, graphql
@@ -100,7 +101,7 @@ def test_a_body_must_move_on(local_service: LocalService, members: Members, path
         answer = line.answer()
         assert (answer.status, answer.code) == (408, "request_timeout") and line.ended()
         assert ask(url, LIVE).status == 200
-    assert not list((local_service.data / "spool").iterdir())
+    assert not spooled(local_service.data)
 
 
 def test_no_body_takes_longer_than_the_longest(local_service: LocalService, members: Members) -> None:

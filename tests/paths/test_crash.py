@@ -27,6 +27,7 @@ from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc_verify.merkle import verify_consistency
 from graphsvc_verify.note import Checkpoint, verify_checkpoint
 from graphsvc_verify.receipt import check_receipt
+from tests.contents import spooled
 from tests.paths import process
 from tests.paths.process import Up, until, wait_ready
 from tests.paths.wire import SEARCH, account_key, file_of, post, row
@@ -181,7 +182,7 @@ def test_what_was_there_before_is_there_after(world: World) -> None:
         )
     listed = [(one["index"], one["accepted"], one["applied"]) for one in answer.data["submissions"]]
     assert listed == [(sent.index, sent.rows, True) for sent in reversed(world.sent)]
-    assert not list((world.data / "spool").iterdir())
+    assert not spooled(world.data)
     wait_ready(world.up.service.url)
 
 

@@ -21,6 +21,7 @@ from graphsvc.demo.scenario import ORGANISATIONS
 from graphsvc.graph.driver import Graph
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc_verify.note import verify_checkpoint
+from tests.contents import spooled
 from tests.disks import fill, mounted
 from tests.paths.process import ROOT, Up, environment, until, wait_ready
 from tests.paths.rawhttp import Line, ask, request
@@ -131,7 +132,7 @@ def test_half_sent_uploads_fill_neither_the_disk_nor_others_turns(small: Small) 
         assert small.send("swiftline.feed").status_code == 201, "another organisation has its own room"
         too_large = ask(small.up.service.url, small.half("swiftline.feed", 99, 60 << 20))
         assert (too_large.status, too_large.code) == (507, "storage_full")
-    until(lambda: not list((small.disk / "spool").iterdir()), "the spool is not emptied")
+    until(lambda: not spooled(small.disk), "the spool is not emptied")
     until(lambda: small.send("pasar.feed").status_code == 201, "what ended has not given its room back")
 
 

@@ -20,6 +20,7 @@ from graphsvc.client.package import take_package
 from graphsvc.model.files import is_temporary
 from graphsvc_verify.package import check_package
 from graphsvc_verify.scan import scan_log
+from tests.contents import spooled
 from tests.paths.kill_load import Load
 from tests.paths.kill_world import KillWorld
 from tests.paths.process import until
@@ -105,7 +106,7 @@ def finish(world: KillWorld, load: Load, rng: random.Random) -> None:
     world.check_columns()
     world.up.stop()
     left = [path for path in world.data.rglob("*") if is_temporary(path.name)]
-    assert not left and not list((world.data / "spool").iterdir())
+    assert not left and not spooled(world.data)
     assert [path for path in world.data.rglob("*.p") if path.with_suffix("").exists()] == []
     rebuilt = world.rebuilt()
     assert rebuilt["equal"], rebuilt
