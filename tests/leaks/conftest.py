@@ -53,3 +53,10 @@ def twins(pair: tuple[Twins, Placed]) -> Twins:
 @pytest.fixture(scope="package")
 def known(pair: tuple[Twins, Placed]) -> Placed:
     return pair[1]
+
+
+@pytest.fixture(autouse=True)
+def spending_alike(twins: Twins) -> None:
+    """Each test finds both sides alike: another may have asked one of them alone, or more of one than of the other."""
+    for one in twins.sides:
+        one.forget_spending()

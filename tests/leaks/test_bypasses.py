@@ -328,14 +328,6 @@ BYPASSES: tuple[Callable[[Patch], None], ...] = (
 )
 
 
-@pytest.fixture(autouse=True)
-def spending_as_before(twins: Twins) -> Iterator[None]:
-    """When a bypass is caught, one side may have answered what the other did not: the next test finds both alike."""
-    yield
-    for side in twins.sides:
-        side.forget_spending()
-
-
 def test_the_known_worlds_do_not_leak(twins: Twins, known: Placed) -> None:
     twins.warm(PROSECUTION)
     assert not "\n".join(map(str, twins.ask(known)))
