@@ -72,8 +72,7 @@ class OpenUploads:
         self._used: set[str] = set()
 
     def open(self) -> None:
-        """Make the folder; remove what has expired and what a killed process left without its other half."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Remove what has expired and what a killed process left without its other half."""
         with self._lock:
             self._sweep()
 
@@ -91,6 +90,7 @@ class OpenUploads:
                 raise TooMany("your organisation's uploads take too much room: finish or delete one", retry_after=30)
             if free_bytes(self._settings.data) - 2 * length < self._settings.disk_reserve:
                 raise NoRoom("the service has too little room left for it; nothing was stored")
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             name = secrets.token_urlsafe(16)
             told = Told(principal.org, principal.person, principal.client, length, media_type, self._clock() + KEPT)
             path = self._path(name, _BYTES)
@@ -169,7 +169,7 @@ class OpenUploads:
         """Remove what has expired or is half; returns what is open. The caller holds the lock."""
         found: dict[str, Told] = {}
         now = self._clock()
-        for path in self._folder.iterdir():
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
             name = path.name.partition(".")[0]
             if name in found or name in self._used:
                 continue

@@ -19,6 +19,7 @@ from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.deeds import SUBMISSION
+from tests.contents import spooled
 from tests.paths.conftest import CASE
 from tests.paths.rawhttp import Answer, Line, ask, request
 from tests.paths.wire import DEFAULTS, NDJSON, file_of, post, row
@@ -181,7 +182,7 @@ def test_forms(
     }
     path = f"/v1/submissions{case.get('query', '')}"
     holds(case, ask(local_service.url, request("POST", path, headers, filled(case["body"]).encode("latin-1"))))
-    assert not list((local_service.data / "spool").iterdir())
+    assert not spooled(local_service.data)
 
 
 @cases("submissions")

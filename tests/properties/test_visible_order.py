@@ -56,4 +56,4 @@ def test_links_go_by_kind_and_ends_then_their_own_texts(links: list[LinkClaim], 
         ends = keys.get(link.source, ""), keys.get(link.target, "")
         return link.kind, *ends, _said(link), link.exp, SHUFFLE.claim(link)
 
-    assert read.links_of(list(map(list, links)), facts, SHUFFLE) == sorted(links, key=whole)
+    assert read.links_of(links, facts, SHUFFLE) == sorted(links, key=whole)

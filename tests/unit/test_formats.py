@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -305,7 +306,9 @@ def test_real_stix_bundles_give_what_an_independent_reading_finds(test_data: Pat
         objects = json.loads(path.read_text()).get("objects")
         found = convert(Input(path, None, DEFAULTS, PASAR), SCHEMA)
         objects = objects or [json.loads(path.read_text())]
-        assert (found.format.name, found.rows, found.rejected) == ("stix", len(objects), 0)
+        # An address that is nobody's, alone in its row, leaves nothing to link.
+        nobody = sum(one["type"] == "ipv4-addr" and not ip_address(one["value"]).is_global for one in objects)
+        assert (found.format.name, found.rows, found.rejected) == ("stix", len(objects), nobody)
         by_id = {one["id"]: one for one in objects}
         held = {name for name, one in by_id.items() if _held_of_stix(one)}
         links = 0
@@ -321,12 +324,14 @@ def test_real_stix_bundles_give_what_an_independent_reading_finds(test_data: Pat
         told = sum(
             count for what, count in found.losses.items() if "no kind for it" in what or what.startswith("relationship")
         )
-        assert told == len(objects) - len(held), path.name
+        assert told == len(objects) - len(held) - nobody, path.name
 
 
 def _held_of_stix(one: dict[str, Any]) -> bool:
     if one["type"] == "identity":
         return one.get("identity_class") in ("individual", "organization", "group")
+    if one["type"] == "ipv4-addr":
+        return ip_address(one["value"]).is_global
     return one["type"] in ("threat-actor", *_KINDS_OF_STIX)
 
 
@@ -369,6 +374,8 @@ def test_real_misp_events_give_what_an_independent_reading_finds(test_data: Path
     read = 0
     emails = {"email", "email-src", "email-dst", "email-reply-to", "target-email", "whois-registrant-email"}
     held = emails | {
+        "ip-src",
+        "ip-dst",
         "phone-number",
         "whois-registrant-phone",
         "btc",
