@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import httpx2
@@ -90,4 +91,7 @@ def test_the_pages_are_told_the_log_and_the_code_lists(files: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((SOURCE / "documents").glob("*.graphql")), ids=lambda path: path.stem)
 def test_what_the_pages_ask_fits_schema_and_limits(path: Path) -> None:
-    Documents(api_schema()).check(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    spread = dict.fromkeys(re.findall(r"\.\.\.(\w+)", text))
+    fragments = [(path.parent / "fragments" / f"{name}.graphql").read_text(encoding="utf-8") for name in spread]
+    Documents(api_schema()).check("".join([text, *fragments]))

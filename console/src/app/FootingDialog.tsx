@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
-import CASES from "../documents/cases.graphql?raw";
+import CASES from "../documents/cases.graphql";
 import { useText } from "../i18n/texts";
 import { Choice } from "../kit/Choice";
 import { Failure } from "../kit/Failure";

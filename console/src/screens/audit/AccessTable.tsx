@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button } from "react-aria-components";
 import { useDesk } from "../../app/desk";
-import ACCESS from "../../documents/accessLog.graphql?raw";
+import ACCESS from "../../documents/accessLog.graphql";
 import { moment, useLanguage, useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Problems } from "../../kit/Problems";

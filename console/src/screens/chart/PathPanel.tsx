@@ -3,7 +3,7 @@ import { Button } from "react-aria-components";
 import { useDesk } from "../../app/desk";
 import { KindMark } from "../../chart/KindMark";
 import { useChart } from "../../chart/document";
-import PATHS from "../../documents/paths.graphql?raw";
+import PATHS from "../../documents/paths.graphql";
 import { useText, useWord } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { nameOf } from "../../kit/names";

@@ -1,7 +1,7 @@
 import { useCallback, useState } from "react";
 import { useDesk } from "../../app/desk";
 import type { Expansion } from "../../chart/document";
-import EXPAND from "../../documents/expand.graphql?raw";
+import EXPAND from "../../documents/expand.graphql";
 import type { ExpandData } from "../../wire/shapes";
 
 /** At most this many links an expansion, so at most one more of entities with the one in the middle. */

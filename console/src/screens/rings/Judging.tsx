@@ -1,9 +1,9 @@
 import { useId, useState } from "react";
 import { Button } from "react-aria-components";
-import ACCEPT from "../../documents/acceptRing.graphql?raw";
-import ANNOTATE from "../../documents/annotateRing.graphql?raw";
-import DISMISS from "../../documents/dismissRing.graphql?raw";
-import REOPEN from "../../documents/reopenRing.graphql?raw";
+import ACCEPT from "../../documents/acceptRing.graphql";
+import ANNOTATE from "../../documents/annotateRing.graphql";
+import DISMISS from "../../documents/dismissRing.graphql";
+import REOPEN from "../../documents/reopenRing.graphql";
 import type { Members } from "../../evidence/canonical";
 import { moment, useLanguage, useText, type TextKey } from "../../i18n/texts";
 import { SignDialog, type Proposed } from "../../signing/SignDialog";

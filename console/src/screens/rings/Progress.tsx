@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { Button } from "react-aria-components";
-import CANCEL from "../../documents/cancelDetection.graphql?raw";
+import CANCEL from "../../documents/cancelDetection.graphql";
 import { moment, useLanguage, useText } from "../../i18n/texts";
 import { SignDialog, type Proposed } from "../../signing/SignDialog";
 import type { Run } from "../../wire/rings";

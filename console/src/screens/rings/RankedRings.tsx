@@ -2,7 +2,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { useDesk } from "../../app/desk";
-import RINGS from "../../documents/rings.graphql?raw";
+import RINGS from "../../documents/rings.graphql";
 import { useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Problems } from "../../kit/Problems";

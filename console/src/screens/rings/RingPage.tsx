@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useDesk, useOnScreen } from "../../app/desk";
-import RING from "../../documents/ring.graphql?raw";
+import RING from "../../documents/ring.graphql";
 import { useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Link } from "../../kit/Link";

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { useDesk } from "../../app/desk";
-import DETECT from "../../documents/detectRings.graphql?raw";
+import DETECT from "../../documents/detectRings.graphql";
 import type { Members } from "../../evidence/canonical";
 import { useText } from "../../i18n/texts";
 import { Choice } from "../../kit/Choice";

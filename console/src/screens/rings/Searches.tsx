@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useDesk } from "../../app/desk";
-import RUNS from "../../documents/runs.graphql?raw";
+import RUNS from "../../documents/runs.graphql";
 import { useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Problems } from "../../kit/Problems";

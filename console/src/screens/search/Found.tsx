@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useDesk, useOnScreen } from "../../app/desk";
-import NAMES from "../../documents/names.graphql?raw";
-import SEARCH from "../../documents/search.graphql?raw";
+import NAMES from "../../documents/names.graphql";
+import SEARCH from "../../documents/search.graphql";
 import { useText, useWord } from "../../i18n/texts";
 import { Choice } from "../../kit/Choice";
 import { Failure } from "../../kit/Failure";
