@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphsvc.model.bounds import MAX_DRAFT, MAX_ENTITIES, MAX_ROW_CLAIMS
+from graphsvc.model.bounds import MAX_DRAFT
 from graphsvc.model.cleaning import too_many
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem, Superseded
 from graphsvc.model.labels import Handling
@@ -197,14 +197,13 @@ class _Making:
             raise Refused("missing_value", "/supersedes/reference", message)
 
     def _grown(self, key: dict[str, Any], more: dict[str, Any]) -> None:
-        entities, links = len(self.draft.entities), len(self.draft.links)
-        if entities > MAX_ENTITIES or entities + links > MAX_ROW_CLAIMS:
-            raise Refused(*(too_many(entities, links) or ("", "", "")))
+        many = too_many(len(self.draft.entities), len(self.draft.links))
+        if many is not None:
+            raise Refused(*many)
         size = self._size
-        for value in key.values():
-            size += len(value) if type(value) is str else _length(value)
-        for value in more.values():
-            size += len(value) if type(value) is str else _length(value)
+        for values in (key, more):
+            for value in values.values():
+                size += len(value) if type(value) is str else _length(value)
         self._size = size
         if size > MAX_DRAFT:
             message = f"the mapping makes more than {MAX_DRAFT} characters of this row: let it make less"

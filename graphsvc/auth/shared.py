@@ -31,6 +31,7 @@ from sqlalchemy import (
     Table,
     case,
     create_engine,
+    func,
     insert,
     select,
     update,
@@ -111,6 +112,7 @@ class Shared:
     def __init__(self, engine: Engine, secret: bytes) -> None:
         self._engine = engine
         self._secret = secret
+        self._rate_key, self._person_key = self.derived(b"rate"), self.derived(b"person")
         self._lock = threading.Lock()
         self._swept = float("-inf")
         try:
@@ -149,7 +151,7 @@ class Shared:
 
     async def take(self, who: str, a_minute: int, /) -> float:
         """As :meth:`graphsvc.api.turns.Counting.take` says: a bucket of ``a_minute`` that fills up within a minute."""
-        now, name = time.time(), hmac.digest(self.derived(b"rate"), who.encode(), "sha256")
+        now, name = time.time(), hmac.digest(self._rate_key, who.encode(), "sha256")
         filled = rates.c.left_over + (now - rates.c.at) * a_minute / 60.0
         mine, filled = rates.c.who == name, case((filled > a_minute, float(a_minute)), else_=filled)
         taken = update(rates).where(mine, filled >= 1.0).values(left_over=filled - 1.0, at=now)
@@ -263,7 +265,7 @@ class Shared:
             with self._engine.begin() as connection:
                 connection.execute(deleting(names).where(names.c.session.in_(select(sessions.c.id).where(late))))
                 connection.execute(deleting(sessions).where(late))
-                return len(connection.execute(select(sessions.c.id)).all())
+                return int(connection.execute(select(func.count()).select_from(sessions)).scalar_one())
 
         return await self._soon(write)
 
@@ -282,7 +284,7 @@ class Shared:
         return self.derived(b"session|" + name.encode())
 
     def _person(self, content: Sealed) -> bytes:
-        return hmac.digest(self.derived(b"person"), f"{content.org}|{content.person}".encode(), "sha256")
+        return hmac.digest(self._person_key, f"{content.org}|{content.person}".encode(), "sha256")
 
     async def _run(self, statement: Any) -> int:
         def write() -> int:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from graphsvc.cli.flat import Flat, show, write_csv
-from graphsvc.cli.options import FootingOptions, grouped, identifier
+from graphsvc.cli.options import CursorOption, FootingOptions, grouped, identifier
 from graphsvc.cli.output import looked, warn, write_json
 from graphsvc.client.profile import read_profile
 
@@ -35,7 +35,7 @@ class Reach:
         None
     )
     limit: Annotated[int, typer.Option("--limit", help="How many links at most, in one part.", min=1, max=2_000)] = 300
-    cursor: Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")] = ""
+    cursor: CursorOption = ""
     every: Annotated[bool, typer.Option("--all", help="Go on until the end, and show all parts as one.")] = False
 
     @property

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
-from graphsvc.cli.options import FootingOptions, grouped, identifier
+from graphsvc.cli.options import CursorOption, FootingOptions, grouped, identifier
 from graphsvc.cli.output import looked, table, warn, write_json
 from graphsvc.cli.sharing import JsonFlag, ProfileOption
 from graphsvc.client import Answer, Client
@@ -23,6 +23,9 @@ app = typer.Typer(no_args_is_help=True, help="Find entities by name; see them in
 T = TypeVar("T")
 
 Entities = Annotated[list[str], typer.Argument(help="Entities, each by its handle, or as Account:site=shopee,id=u17.")]
+EveryOption = Annotated[bool, typer.Option("--all", help="Go on until the end, part by part.")]
+MOST_NAMED = 50
+"""At most this many entities in one part of what is found by names or identifiers."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,18 @@ class PartOptions:
     """A part of a list, or all of them."""
 
     first: Annotated[int, typer.Option("--first", help="How many at most, in one part.", min=1, max=500)] = 50
-    cursor: Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")] = ""
-    every: Annotated[bool, typer.Option("--all", help="Go on until the end, part by part.")] = False
+    cursor: CursorOption = ""
+    every: EveryOption = False
 
     @property
     def asked(self) -> dict[str, Any]:
         """The arguments of the question."""
         return {"first": self.first, "cursor": self.cursor or None}
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The same for what is found by names or identifiers, whose parts are smaller."""
+        return {**self.asked, "first": min(self.first, MOST_NAMED)}
 
 
 @dataclass(frozen=True)
@@ -72,8 +80,8 @@ class LinkPartOptions:
     limit: Annotated[
         int, typer.Option("--limit", help="At most this many link claims, in one part.", min=1, max=2_000)
     ] = 300
-    cursor: Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")] = ""
-    every: Annotated[bool, typer.Option("--all", help="Go on until the end, part by part.")] = False
+    cursor: CursorOption = ""
+    every: EveryOption = False
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -97,8 +105,7 @@ def name(
 
     Case and accents don't matter; all words must be there.
     """
-    page = {**part.asked, "first": min(part.first, 50)}
-    asked = {"text": text, "beginning": how.beginning, "kinds": how.kind or None, **page, **only.asked}
+    asked = {"text": text, "beginning": how.beginning, "kinds": how.kind or None, **part.named, **only.asked}
     with read_profile(profile).client(signed=footing.signed) as client:
         found = _parts(client, NAMES, asked, footing.footing, part.every)
         _list_entities(found, "searchNames", json)
@@ -122,7 +129,7 @@ def identifier_(
     """
     kind, parts = identifier(begins, where="BEGINS")
     stated = {"kind": kind, "parts": [{"name": name, "value": value} for name, value in parts.items()]}
-    asked = {**stated, **part.asked, "first": min(part.first, 50), **only.asked}
+    asked = {**stated, **part.named, **only.asked}
     with read_profile(profile).client(signed=footing.signed) as client:
         found = _parts(client, IDENTIFIERS, asked, footing.footing, part.every)
         _list_entities(found, "searchIdentifiers", json)

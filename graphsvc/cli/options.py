@@ -53,6 +53,9 @@ class Page:
             typer.echo(f"there may be more: go on with --before {following}")
 
 
+CursorOption = Annotated[str, typer.Option("--cursor", help="Go on after the part that ended with this cursor.")]
+
+
 def identifier(text: str, where: str = "--id") -> tuple[str, dict[str, str]]:
     """Kind and key parts of an identifier written as ``Account:site=shopee,id=u17``. Raises InvalidInput."""
     kind, colon, rest = text.partition(":")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graphsvc.client.manifest import Outgoing, Progress
+from graphsvc.client.counted import Progress
+from graphsvc.client.manifest import Outgoing
 from graphsvc.model.drafts import CleanDraft, RowProblem
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References

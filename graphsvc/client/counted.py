@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO
 
-from graphsvc.client.manifest import Progress
+Progress = Callable[[int], None]
+"""Called with the number of bytes that were read or sent since the last call."""
 
 
 class Counted:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from graphsvc.client.counted import Counted, Progress
 from graphsvc.client.keys import SigningKey
 from graphsvc.model.bounds import MAX_ROWS
 from graphsvc.model.drafts import Defaults
@@ -38,9 +38,6 @@ GOOD_FOR = timedelta(days=7)
 """How long a manifest is valid; services refuse one that is valid for longer."""
 CHECKED_FOR = timedelta(hours=1)
 """How long the manifest of a dry run is valid."""
-
-Progress = Callable[[int], None]
-"""Called with the number of bytes that were read or sent since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +154,16 @@ def payload(
     }
 
 
-class _Hashing:
+class _Hashing(Counted):
     """Passes a file's bytes on and keeps their digest and number."""
 
     def __init__(self, file: BinaryIO, progress: Progress | None) -> None:
-        self._file = file
-        self._progress = progress
+        super().__init__(file, progress)
         self.hash = hashlib.sha256()
         self.bytes = 0
 
-    def read(self, size: int, /) -> bytes:
-        chunk = self._file.read(size)
+    def read(self, size: int = -1) -> bytes:
+        chunk = super().read(size)
         self.hash.update(chunk)
         self.bytes += len(chunk)
-        if self._progress is not None:
-            self._progress(len(chunk))
         return chunk

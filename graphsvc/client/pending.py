@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from graphsvc.client.counted import Progress
 from graphsvc.client.keys import SigningKey, write_private
-from graphsvc.client.manifest import Outgoing, Progress, Signed, measure, payload, sign_manifest
+from graphsvc.client.manifest import Outgoing, Signed, measure, payload, sign_manifest
 from graphsvc_verify.canonical import b64u, unb64u
 from graphsvc_verify.deeds import SUBMISSION
 from graphsvc_verify.errors import VerifyError

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import httpx2
 
 from graphsvc.client.answers import problem
+from graphsvc.client.counted import Progress
 from graphsvc.client.errors import Unreachable
-from graphsvc.client.manifest import Outgoing, Progress
+from graphsvc.client.manifest import Outgoing
 from graphsvc.client.sending import PATIENCE
 
 LARGE = 32 << 20

@@ -22,10 +22,10 @@ from graphsvc.client.answers import (
     problem,
     with_signature,
 )
-from graphsvc.client.counted import Counted
+from graphsvc.client.counted import Counted, Progress
 from graphsvc.client.errors import Refused
 from graphsvc.client.keys import HpkeKey, SigningKey, write_private
-from graphsvc.client.manifest import Outgoing, Progress, Signed, sign_manifest
+from graphsvc.client.manifest import Outgoing, Signed, sign_manifest
 from graphsvc.client.pins import Pins
 from graphsvc.client.questions import Question
 from graphsvc.client.sending import PATIENT, Waiting, settled

@@ -8,6 +8,7 @@ parts go.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from graphsvc.graph import queries
@@ -41,6 +42,17 @@ WITH entities, following OR ended AS truncated, [e IN inner | e.id] AS inner, [e
   CASE WHEN following THEN kept[-1][1..] END AS last, [one IN kept | one[0]] AS claims
 WITH entities, truncated, inner, barred, last, [c IN claims | [c.src, c.dst, c.kind, {queries.columns("c")}]] AS claims
 RETURN CASE WHEN {queries.held("claims", 3)} <= $room THEN claims END, entities, truncated, inner, barred, last"""
+
+
+def last_place(owners: Sequence[str], levels: Sequence[int], number: Callable[[str], int]) -> Place:
+    """The place of the last of a network's first claims.
+
+    ``owners`` has whose they are, in the order of the walk, ``levels`` how many there were after each level, ``number``
+    what an owner is ordered by.
+    """
+    level = next(at for at, size in enumerate(levels, 1) if size >= len(owners))
+    begins = levels[level - 2] if level > 1 else 0
+    return level, owners[begins:].count(owners[-1]) - 1, number(owners[-1])
 
 
 def _level(level: int) -> str:

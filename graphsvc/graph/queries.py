@@ -269,7 +269,7 @@ CALL (met, inner) {{
   {_FRESH}
 }}
 WITH begun, inner + [one IN met WHERE one[1] IS NOT NULL | one[0]] AS inner, claims + fresh AS claims, hubs, fresh,
-  levels + size(claims + fresh) AS levels
+  levels + (levels[-1] + size(fresh)) AS levels
 {_FRONT}"""
 
 

@@ -42,7 +42,7 @@ from graphsvc.graph.facts import (
     shuffle_of,
     tell,
 )
-from graphsvc.graph.farther import REACH, Place, farther
+from graphsvc.graph.farther import REACH, farther, last_place
 from graphsvc.graph.paths import MOST, Search, trace
 from graphsvc.graph.sieve import ALL, Sieve
 from graphsvc.graph.statements import Parameters
@@ -168,7 +168,8 @@ class Reader:
             if walk.after is not None:
                 last = None if row[5] is None else (row[5][0], row[5][1], row[5][2])
             else:
-                last = self._last_place(claims, row[5], scope) if row[2] else None
+                owners = [scope.labels[claim.lid].owner for claim in claims]
+                last = last_place(owners, row[5], self._places_of(scope)) if row[2] else None
             return Neighbourhood(entities, links_of(claims, entities, shuffle), row[2], {}, met, last), row[3]
 
         found = await ask(statement, near, **asked)
@@ -310,13 +311,6 @@ class Reader:
         if org not in self._shuffles:
             self._shuffles[org] = shuffle_of(self._secret, org)
         return self._shuffles[org]
-
-    def _last_place(self, claims: Sequence[LinkClaim], levels: Sequence[int], scope: Scope) -> Place:
-        """The place of the last of ``claims``, in the order of the walk; ``levels``: how many there were after each."""
-        level = next(number for number, size in enumerate(levels, 1) if size >= len(claims))
-        begins = levels[level - 2] if level > 1 else 0
-        owners = [scope.labels[claim.lid].owner for claim in claims[begins:]]
-        return level, owners.count(owners[-1]) - 1, self._places_of(scope)(owners[-1])
 
     def _places_of(self, scope: Scope) -> Places:
         org = scope.principal.org

@@ -31,11 +31,11 @@ def run(work: Any) -> Any:
     return asyncio.run(work)
 
 
-def networks(reader: Reader, of: Scope, starts: Sequence[Node], walk: Walk) -> list[Neighbourhood]:
-    """Every part of a network."""
+def followed(ask: Callable[[Any], Any]) -> list[Any]:
+    """Every part of a list; ``ask`` gives the one after a place, None where there is nothing."""
     found, after = [], None
     while len(found) < FOLLOWED:
-        part = run(reader.expand(of, starts, walk._replace(after=after), NOW))
+        part = run(ask(after))
         if part is None:
             return found
         found.append(part)
@@ -43,20 +43,16 @@ def networks(reader: Reader, of: Scope, starts: Sequence[Node], walk: Walk) -> l
         if after is None:
             return found
     pytest.fail("the parts don't end")
+
+
+def networks(reader: Reader, of: Scope, starts: Sequence[Node], walk: Walk) -> list[Neighbourhood]:
+    """Every part of a network."""
+    return followed(lambda after: reader.expand(of, starts, walk._replace(after=after), NOW))
 
 
 def commons(reader: Reader, of: Scope, nodes: Sequence[Node], limit: int) -> list[Common]:
     """Every part of what is common."""
-    found, after = [], None
-    while len(found) < FOLLOWED:
-        part = run(common(reader, of, nodes, Part(limit, after), NOW))
-        if part is None:
-            return found
-        found.append(part)
-        after = part.last
-        if after is None:
-            return found
-    pytest.fail("the parts don't end")
+    return followed(lambda after: common(reader, of, nodes, Part(limit, after), NOW))
 
 
 @given(
