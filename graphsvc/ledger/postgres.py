@@ -4,7 +4,8 @@ The leader holds a *lease*: a row with a token, which grows by one with every ne
 clock at which it expires, which the leader puts off every few seconds. Every writing transaction first locks that row
 and compares the token (:meth:`PostgresStore.fence`): a leader that was suspended for longer than its lease finds
 another token and writes nothing. Taking the lease locks the same row, so a transaction of the old leader is either
-committed before the new one reads, or refused.
+committed before the new one reads, or refused. A leader that was suspended in the middle of a message holds that row
+locked without end, and no timeout of the server ends it: whoever finds its lease run out ends its connections.
 """
 
 from __future__ import annotations
@@ -16,8 +17,23 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select, text, update
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    column,
+    create_engine,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+    table,
+    text,
+    update,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from graphsvc.ledger.database import copy_database
@@ -29,6 +45,11 @@ from graphsvc.model.errors import Conflict, InvalidInput, Unavailable
 LEASE = "sequencer"
 _TABLES_LOCK = 0x6772617068
 """Key of the advisory lock under which tables are made."""
+_ANSWER_SECONDS = 10.0
+"""Seconds that the database may take to answer a statement."""
+_LOCK_SECONDS = 1.0
+"""Seconds that a standby waits for the lease's row before it asks who holds it."""
+_LOCK_NOT_AVAILABLE = "55P03"
 
 _log = logging.getLogger("graphsvc.ledger")
 
@@ -41,8 +62,9 @@ class PostgresStore(Store):
 
     def __init__(self, url: str, standby: float) -> None:
         address = _address(url)
-        super().__init__(_engine(address, False, self.lease_seconds), _engine(address, True))
-        self._holder = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(4).hex()}"
+        # The server shows at most 63 characters of it as the name of each connection.
+        self._holder = f"{os.getpid()}:{os.urandom(4).hex()}:{os.uname().nodename}"[:63]
+        super().__init__(_engine(address, False, self.lease_seconds, self._holder), _engine(address, True))
         self._stop = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
         try:
@@ -91,25 +113,40 @@ class PostgresStore(Store):
         return token
 
     def _try(self) -> int | None:
+        """The token, if the lease is to be had now. 1. Lock its row, 2. or end who keeps it locked beyond its lease."""
         until = func.now() + text(f"interval '{self.lease_seconds:.3f} seconds'")
-        with self.writer.begin() as connection:
-            row = connection.execute(
-                select(leases.c.token, (leases.c.until > func.now()).label("held"))
-                .where(leases.c.name == LEASE)
-                .with_for_update()
-            ).first()
-            if row is not None:
-                if row.held:
-                    return None
-                values = {"token": row.token + 1, "holder": self._holder, "until": until}
-                connection.execute(update(leases).where(leases.c.name == LEASE).values(**values))
-                return int(row.token) + 1
+        try:
+            with self.writer.begin() as connection:
+                connection.execute(text(f"SET LOCAL lock_timeout = {int(_LOCK_SECONDS * 1000)}"))
+                row = connection.execute(_LEASE_ROW.with_for_update()).first()
+                if row is not None:
+                    if row.held:
+                        return None
+                    values = {"token": row.token + 1, "holder": self._holder, "until": until}
+                    connection.execute(update(leases).where(leases.c.name == LEASE).values(**values))
+                    return int(row.token) + 1
+        except DBAPIError as error:
+            if _sqlstate(error) != _LOCK_NOT_AVAILABLE:
+                raise
+            self._end_who_outstayed()
+            return None
         try:
             with self.writer.begin() as connection:
                 connection.execute(insert(leases).values(name=LEASE, token=1, holder=self._holder, until=until))
         except IntegrityError:
             return None  # another was quicker
         return 1
+
+    def _end_who_outstayed(self) -> None:
+        """End the connections of a leader whose lease has run out; it can do nothing more with them than be refused."""
+        with self.writer.begin() as connection:
+            row = connection.execute(_LEASE_ROW).first()
+            if row is None or row.held:
+                return
+            activity = table("pg_stat_activity", column("pid"), column("application_name"), column("datname"))
+            theirs = (activity.c.application_name == row.holder) & (activity.c.datname == func.current_database())
+            ended = connection.execute(select(func.pg_terminate_backend(activity.c.pid)).where(theirs)).all()
+        _log.warning("ended %d connections of a leader whose lease had run out", len(ended))
 
     def _beat(self) -> None:
         mine = (leases.c.name == LEASE) & (leases.c.token == self.token)
@@ -124,7 +161,17 @@ class PostgresStore(Store):
                 _log.warning("the lease could not be renewed; trying again")
 
 
-def _engine(address: URL, reading: bool, idle_seconds: float = 600.0) -> Engine:
+_LEASE_ROW = select(leases.c.token, leases.c.holder, (leases.c.until > func.now()).label("held")).where(
+    leases.c.name == LEASE
+)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    found = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return str(found.get("C", "")) if isinstance(found, dict) else ""
+
+
+def _engine(address: URL, reading: bool, idle_seconds: float = 600.0, name: str = "graphsvc") -> Engine:
     engine = create_engine(
         address,
         isolation_level="REPEATABLE READ" if reading else "READ COMMITTED",
@@ -132,7 +179,7 @@ def _engine(address: URL, reading: bool, idle_seconds: float = 600.0) -> Engine:
         pool_size=8 if reading else 2,
         max_overflow=56 if reading else 0,
         pool_pre_ping=True,
-        connect_args={"timeout": 10, "tcp_keepalive": True},
+        connect_args={"timeout": _ANSWER_SECONDS, "tcp_keepalive": True, "application_name": name},
         execution_options={"postgresql_readonly": True} if reading else {},
     )
     # Many rows in one statement: the driver would send them one by one.
@@ -146,6 +193,14 @@ def _engine(address: URL, reading: bool, idle_seconds: float = 600.0) -> Engine:
         cursor.execute("SET synchronous_commit = on")
         cursor.close()
         connection.commit()
+
+    @event.listens_for(engine, "handle_error", retval=True)
+    def _unanswered(context: ExceptionContext) -> BaseException | None:
+        # The driver lets errors of its socket through as they are: nobody who expects the database's would see them.
+        if not isinstance(context.original_exception, OSError):
+            return None
+        context.is_disconnect = True
+        return OperationalError(context.statement or "", None, context.original_exception, connection_invalidated=True)
 
     return engine
 

@@ -16,7 +16,9 @@ import pytest
 from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
+from graphsvc.ledger import postgres
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import FilePayloadStore
@@ -138,6 +140,47 @@ def test_a_killed_leader_is_followed_and_a_closed_one_at_once(tmp_path: Path, po
     assert time.monotonic() - begun < LEASE or again.head
     check_whole(again, tmp_path)
     again.close()
+
+
+def test_a_leader_that_stopped_within_a_statement_is_followed(tmp_path: Path, postgres_database: str) -> None:
+    """Its transaction is at work, not idle: no timeout of the server gives the lease's row back."""
+    stopped = open_store(tmp_path, postgres_database)
+    assert isinstance(stopped, PostgresStore)
+    failed: list[BaseException] = []
+
+    def stop_within() -> None:
+        try:
+            with stopped.writer.begin() as connection:
+                stopped.fence(connection)
+                holding.set()
+                connection.execute(text("SELECT pg_sleep(120)"))
+        except BaseException as error:
+            failed.append(error)
+
+    holding = threading.Event()
+    thread = threading.Thread(target=stop_within, daemon=True)
+    thread.start()
+    assert holding.wait(30)
+    follower = open_store(tmp_path, postgres_database, 30)
+    thread.join(30)
+    assert isinstance(follower, PostgresStore) and follower.token == stopped.token + 1
+    assert len(failed) == 1 and isinstance(failed[0], DBAPIError), "its connection was ended"
+    assert follower.leads() and not stopped.leads()
+    follower.close()
+    stopped.close()
+
+
+def test_a_database_that_does_not_answer_is_an_error_of_the_database(
+    monkeypatch: pytest.MonkeyPatch, postgres_database: str
+) -> None:
+    monkeypatch.setattr(postgres, "_ANSWER_SECONDS", 0.5)
+    engine = postgres.engine_of(postgres_database)
+    with pytest.raises(DBAPIError) as caught, engine.begin() as connection:
+        connection.execute(text("SELECT pg_sleep(5)"))
+    assert caught.value.connection_invalidated
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    engine.dispose()
 
 
 def test_two_at_once_and_only_one_gets_it(tmp_path: Path, postgres_database: str) -> None:
