@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import tempfile
 from pathlib import Path
@@ -36,15 +35,13 @@ def up(
 
     An external Neo4j: set GRAPHSVC_NEO4J_URI, GRAPHSVC_NEO4J_USER, GRAPHSVC_NEO4J_PASSWORD and GRAPHSVC_NEO4J_DATABASE.
     """
+    from graphsvc.local.process import bound_arenas, settle
     from graphsvc.local.run import run_local, until_stopped
 
+    bound_arenas()
     console = Console(stderr=True, highlight=False)
     with run_local(data, port, host=host) as service:
-        # The garbage collector skips what start-up made, which stays, and runs less often: batches make many objects.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
-        # The threads that read, seal and talk to Neo4j should not wait long for each other; but each switch costs time.
-        sys.setswitchinterval(0.003)
+        settle()
         if json:
             said = {"url": service.url, "identity": service.identity_url, "data": str(data)}
             write_json({**said, "origin": service.origin, "log": service.log_vkey})
