@@ -32,7 +32,7 @@ from tests.paths.wire import SEARCH, account_key, file_of, phone, post, row
 
 FOOTING = Footing("investigation", "statutory-duty", CASE)
 OFFICER, ASKER = "pasar.officer", "police-ke.investigator"
-SETTLED = {"act_replayed", "already_exists", "object_changed", "wrong_state"}
+SETTLED = {"act_replayed", "already_exists", "not_asked_for", "object_changed", "wrong_state"}
 """What an act is refused with that came again, or too late: whether it was taken the log says."""
 OWN = "orgs/pasar.cedar"
 RULE = """@id("pasar-no-%s")
