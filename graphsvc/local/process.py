@@ -13,8 +13,9 @@ _ARENAS = 2
 def bound_arenas() -> None:
     """Have the C library keep few pools of free memory, whatever the number of threads; call it before any starts.
 
-    By default it makes up to eight for each processor, and what is free in one serves no other: under mixed load as much
-    lay idle as was in use (ADR 0334). A C library without the setting (macOS, musl) is left as it is. Source: mallopt(3).
+    By default it makes up to eight for each processor, and what is free in one serves no other: under mixed load as
+    much lay idle as was in use (ADR 0334). A C library without the setting (macOS, musl) is left as it is. Source:
+    mallopt(3).
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

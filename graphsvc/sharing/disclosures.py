@@ -148,7 +148,8 @@ class Disclosures:
         self._desk.check(act, request, f"{DECISION}:full")
         all_meant, more = await meant(self._mover.core.reader, moment.scope, request, time.time())
         if not set(records) <= set(all_meant):
-            raise InvalidInput("a record is not, or no longer, among those that the request means", code="not_asked_for")
+            message = "a record is not, or no longer, among those that the request means"
+            raise InvalidInput(message, code="not_asked_for")
         # 2. Where the records go: the same labels with the grant's id added.
         grant = grant_id(act.deed)
         moves = await self._mover.moves(moment, records, lambda label: with_grant(label, grant))
