@@ -22,10 +22,13 @@ from graphsvc.detect.evidence import Kinds
 from graphsvc.detect.recipe import Found, Parameters, detect
 from graphsvc.graph.facts import IDENTIFIED, Node
 from graphsvc.graph.handles import RECORD
+from graphsvc.model.errors import TooLarge
 from graphsvc.policy.scope import Scope
 
 LIMIT = 100
 """So many rings are shown unless more are asked for: households and the like come last."""
+DIRECT = 250_000
+"""At most this many claims are analysed while the caller waits; more are a job's, which is kept (``detectRings``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ async def find_rings(
     """Find the rings in exactly the claims that ``scope`` may analyse.
 
     ``asked`` holds the parameters that were given, as the API names them; ``names`` gives visible names of nodes, by
-    which ties are broken. Raises InvalidInput when a parameter can't be used.
+    which ties are broken. Raises InvalidInput when a parameter can't be used, TooLarge for more than ``DIRECT`` claims.
     """
     parameters = _parameters(asked)
     loop = asyncio.get_running_loop()
@@ -84,6 +87,9 @@ def _find(
 ) -> Detected:
     # 1. Select by label, expiry and withdrawal, without a round trip through the graph (columns).
     claims = columns.select(scope, int(time.time()))
+    if len(claims) > DIRECT:
+        message = f"you may analyse more than {DIRECT:,} claims: start a search that is kept, with detectRings"
+        raise TooLarge(message, code="too_many_claims", where="rings")
     # 2. Make each entity a separate node in each world.
     claims, apart = take_apart(claims, scope)
     # 3. Search, let each stand alone, judge, rank, explain (detect).

@@ -304,8 +304,8 @@ class KillWorld:
         answer = httpx2.get(f"{self.up.service.url}/log/{path}", timeout=60)
         return answer.content if answer.status_code == 200 else None
 
-    def client(self, name: str) -> Client:
-        return self.up.client(name)
+    def client(self, name: str, timeout: float = 60.0) -> Client:
+        return self.up.client(name, timeout)
 
     def rebuilt(self) -> dict[str, Any]:
         """What ``graphsvc rebuild --compare`` says of the stopped service."""

@@ -127,8 +127,8 @@ class Up:
     def token(self, name: str) -> str:
         return self._tokens(name)()
 
-    def client(self, name: str) -> Client:
-        return Client(self.service.url, self._tokens(name), self.trust())
+    def client(self, name: str, timeout: float = 60.0) -> Client:
+        return Client(self.service.url, self._tokens(name), self.trust(), timeout=timeout)
 
     def get(self, path: str) -> httpx2.Response:
         return httpx2.get(f"{self.service.url}{path}", timeout=30).raise_for_status()

@@ -54,9 +54,13 @@ GROWN = 48 << 20
 LONG = 900.0
 """Seconds below which a growth says nothing."""
 EVERY = 1.0
+PATIENCE = 600.0
+"""Seconds that a reader waits: a busy machine is no error."""
 PARTS = 3
 MATCH = "query($i: [IdentifierInput!]!) { match(identifiers: $i) { outcome } }"
-CHANGED = {"list_changed", "not_applied_yet", "too_many_names", "too_many_identifiers", "answer_too_large"}
+CHANGED = {
+    "list_changed", "not_applied_yet", "too_many_claims", "too_many_names", "too_many_identifiers", "answer_too_large",
+}  # fmt: skip
 """What a read may be refused with while others write."""
 
 
@@ -80,7 +84,7 @@ class Readers:
             thread.join()
 
     def _run(self, rng: random.Random) -> None:
-        clients = {name: self.world.client(name) for name in (ASKER, ANALYST, OFFICER)}
+        clients = {name: self.world.client(name, PATIENCE) for name in (ASKER, ANALYST, OFFICER)}
         while not self._ended.is_set():
             name, ask = rng.choice(ASKS)
             try:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from graphsvc.answers import rings
 from graphsvc.answers.rings import Apart, take_apart
 from graphsvc.columns.claims import ClaimArrays
 from graphsvc.columns.store import Columns, Watermark
 from graphsvc.model.claims import UNKNOWN
 from graphsvc.model.drafts import CleanDraft, CleanEntity, CleanLink
-from graphsvc.model.errors import IntegrityError
+from graphsvc.model.errors import IntegrityError, TooLarge
 from graphsvc.model.files import temporary
 from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Footing, Organisation, Principal
@@ -151,3 +154,19 @@ def test_an_entity_is_a_node_of_its_own_in_each_world(columns: Columns) -> None:
 def whose(apart: Apart, node: int) -> tuple[str, int]:
     ((world, numbers),) = apart.by_world([node]).items()
     return world, next(iter(numbers))
+
+
+def test_a_direct_search_for_rings_is_bounded_by_what_the_caller_may_analyse(
+    columns: Columns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def names(_apart: Apart, nodes: Sequence[int]) -> Sequence[str]:
+        return [str(node) for node in nodes]
+
+    def named(*lids: int) -> Scope:
+        return replace(scope(*lids), lids={**scope(*lids).lids, "identity": (1, 2, 3)})
+
+    monkeypatch.setattr(rings, "DIRECT", 2)
+    assert not asyncio.run(rings.find_rings(columns, named(1), {}, names)).found.rings, "what is hidden does not count"
+    with pytest.raises(TooLarge, match="detectRings") as caught:
+        asyncio.run(rings.find_rings(columns, named(1, 2), {}, names))
+    assert caught.value.code == "too_many_claims"
