@@ -227,6 +227,7 @@ ARGUMENTS |= {"rings.after": WAITING, "submissions.after": WAITING}
 ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched] = {
     ("POST", "/graphql"): Untouched("called by all entries above"),
     ("POST", "/v1/submissions"): Untouched("takes in; answers from the body and the submitter's own keys alone"),
+    ("POST", "/v1/submissions/preview"): Untouched("reads the body alone, under the policies; asks for no record"),
     ("GET", "/v1/submissions/{index}/errors"): lambda at: [
         Request("GET", f"/v1/submissions/{index}/errors", "police-ke.feed") for index in (at.own, at.secret, at.none)
     ],
