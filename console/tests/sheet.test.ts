@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { textOf } from "../src/evidence/bytes";
-import { corrected, csvOf, endingOf, fileOf, isToBeWritten, onlyRows, placeOf } from "../src/screens/submissions/sheet";
+import { corrected, csvOf, endingOf, fileOf, isToBeWritten, onlyRows, placeOf, unread } from "../src/screens/submissions/sheet";
 import { cutRows } from "../src/signing/rows";
 import type { Preview } from "../src/wire/preview";
 
@@ -31,6 +31,15 @@ describe("a table written anew", () => {
   it("can be some rows after the header alone", () => {
     expect(onlyRows(CELLS, 2, new Set([3]))).toEqual([CELLS[0], CELLS[1], CELLS[3]]);
     expect(onlyRows(CELLS, 0, new Set())).toEqual([]);
+  });
+});
+
+describe("characters that could not be read", () => {
+  const cells = [["a"], ["caf\ufffd"]];
+
+  it("are found where the page wrote the file, and would send them", () => {
+    expect(unread(fileOf(preview({ apart: true }), cells), cells)).toEqual([1]);
+    expect(unread({ body: csvOf(cells), ending: ".csv", delimiter: "", written: false }, cells)).toEqual([]);
   });
 });
 

@@ -31,11 +31,13 @@ export interface Preview {
   warnings: RowProblem[];
 }
 
-/** A file's bytes, the ending of its name (no more of it), and a comma where the page wrote it. */
+/** A file's bytes, the ending of its name (no more of it), what parts its cells where that is known. */
 export interface Sheet {
   body: Bytes;
   ending: string;
   delimiter: "" | ",";
+  /** Whether the page wrote it, of the cells that it was told. */
+  written: boolean;
 }
 
 /** What a person says of a file: what columns hold, answers to questions, and what holds for all rows. */

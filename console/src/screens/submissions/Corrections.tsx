@@ -1,15 +1,17 @@
 import { useText } from "../../i18n/texts";
 import type { CellProblem, Preview } from "../../wire/preview";
-import { placeOf } from "./sheet";
-import type { SheetState } from "./useSheet";
+import { placeOf, unread } from "./sheet";
+import type { Looked, SheetState } from "./useSheet";
 
 /** So many rows can be corrected at once; the others come when these are right. */
 const SHOWN = 25;
 
 /** Rows that would not be accepted, or have a value that is not linked: why, with their cells to be corrected in place. */
-export function Corrections({ sheet, preview }: { sheet: SheetState; preview: Preview }) {
+export function Corrections({ sheet, looked }: { sheet: SheetState; looked: Looked }) {
   const t = useText();
+  const { preview } = looked;
   const problems = new Map<number, CellProblem[]>();
+  for (const row of unread(looked.sheet, preview.cells)) problems.set(row, [{ row, code: "unread", pointer: "", message: t("new.unread"), columns: [], type: "" }]);
   for (const one of [...preview.errors, ...preview.notes]) problems.set(one.row, [...(problems.get(one.row) ?? []), one]);
   const rows = [...problems].sort(([a], [b]) => a - b);
   if (rows.length === 0) return null;
@@ -48,18 +50,39 @@ function Row({ row, problems, sheet, preview }: { row: number; problems: CellPro
       ))}
       <div className="cells">
         {columns.map((column, at) => (
-          <label key={column}>
-            <span dir="auto">{column}</span>
-            <input
-              type="text"
-              dir="auto"
-              aria-invalid={named.has(column)}
-              value={edits.get(placeOf(row, at)) ?? preview.cells[row]?.[at] ?? ""}
-              onChange={(event) => correct(row, at, event.target.value)}
-            />
-          </label>
+          <Cell
+            key={column}
+            column={column}
+            isNamed={named.has(column)}
+            given={preview.cells[row]?.[at] ?? ""}
+            value={edits.get(placeOf(row, at)) ?? preview.cells[row]?.[at] ?? ""}
+            onChange={(text) => correct(row, at, text)}
+          />
         ))}
       </div>
     </>
+  );
+}
+
+interface CellProps {
+  column: string;
+  isNamed: boolean;
+  /** As it was when the file was looked at. */
+  given: string;
+  value: string;
+  onChange: (text: string) => void;
+}
+
+function Cell({ column, isNamed, given, value, onChange }: CellProps) {
+  // A field of one line would lose the line ends of a cell that has some.
+  return (
+    <label>
+      <span dir="auto">{column}</span>
+      {given.includes("\n") ? (
+        <textarea rows={3} dir="auto" aria-invalid={isNamed} value={value} onChange={(event) => onChange(event.target.value)} />
+      ) : (
+        <input type="text" dir="auto" aria-invalid={isNamed} value={value} onChange={(event) => onChange(event.target.value)} />
+      )}
+    </label>
   );
 }

@@ -22,7 +22,7 @@ import { useSheet, type Rest } from "./useSheet";
  */
 export function NewSubmission({ rest = null }: { rest?: number | null }) {
   const t = useText();
-  const { ask, session } = useDesk();
+  const { ask, session, alarm } = useDesk();
   const sheet = useSheet();
   const [taken, setTaken] = useState<Taken | null>(null);
   const [failed, setFailed] = useState<Error | null>(null);
@@ -34,6 +34,7 @@ export function NewSubmission({ rest = null }: { rest?: number | null }) {
     try {
       await sheet.take(file, rest === null ? undefined : await readRest(ask, session, rest));
     } catch (problem) {
+      alarm(problem);
       setFailed(problem as Error);
     }
   };
@@ -63,7 +64,7 @@ export function NewSubmission({ rest = null }: { rest?: number | null }) {
           <SaidOnce sheet={sheet} preview={looked.preview} />
           {looked.readAs !== "utf-8" && <p className="note">{t("new.readAs", { charset: looked.readAs })}</p>}
           <ColumnTable sheet={sheet} preview={looked.preview} />
-          <Corrections sheet={sheet} preview={looked.preview} />
+          <Corrections sheet={sheet} looked={looked} />
           <div className="row">
             <Button className={isStale ? "" : "quiet"} isDisabled={pending} onPress={sheet.again}>
               {t("new.again")}

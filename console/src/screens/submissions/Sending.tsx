@@ -11,6 +11,7 @@ import { SignForm } from "../../signing/SignDialog";
 import { useKey } from "../../signing/useKey";
 import { defaultsOf } from "../../wire/preview";
 import { submit, type Taken } from "../../wire/submissions";
+import { unread } from "./sheet";
 import type { Looked, SheetState } from "./useSheet";
 
 interface Props {
@@ -26,6 +27,7 @@ export function Sending({ sheet, looked, onTaken }: Props) {
   const { said, isStale, pending } = sheet;
   const { preview } = looked;
   const isAnswered = preview.questions.every((one) => one.name in SAID || said.answers[one.name]?.trim());
+  const isUnread = unread(looked.sheet, preview.cells).length > 0;
   const missing = !said.handling || !said.legalBasis || said.purposes.length === 0 || !isAnswered;
   const propose = () =>
     setOutgoing({
@@ -36,7 +38,7 @@ export function Sending({ sheet, looked, onTaken }: Props) {
     });
   return (
     <>
-      <Button isDisabled={missing || isStale || pending || preview.accepted === 0} onPress={propose}>
+      <Button isDisabled={missing || isStale || isUnread || pending || preview.accepted === 0} onPress={propose}>
         {t("new.submit")}
       </Button>
       {(missing || isStale) && <span className="small">{t(missing ? "new.missing" : "new.stale")}</span>}

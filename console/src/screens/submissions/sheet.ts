@@ -31,8 +31,8 @@ export function corrected(cells: string[][], edits: Edits): string[][] {
 export function fileOf(preview: Preview, cells: string[][]): Sheet {
   // A table has columns, or, where its cells are all that is known yet, is told apart by the service.
   const isTable = preview.apart || preview.columns.length > 0;
-  if (!isTable) return { body: utf8(cells.map(([line = ""]) => `${line.replace(/[\r\n]+/g, " ")}\n`).join("")), ending: ".ndjson", delimiter: "" };
-  return { body: csvOf(cells), ending: ".csv", delimiter: "," };
+  if (!isTable) return { body: utf8(cells.map(([line = ""]) => `${line.replace(/[\r\n]+/g, " ")}\n`).join("")), ending: ".ndjson", delimiter: "", written: true };
+  return { body: csvOf(cells), ending: ".csv", delimiter: ",", written: true };
 }
 
 /** Cells as CSV: UTF-8, commas, quotes where they are needed. */
@@ -42,6 +42,11 @@ export function csvOf(cells: string[][]): Bytes {
 }
 
 const quoted = (cell: string): string => (/[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+
+/** Rows of a file that the page wrote in which characters stand that could not be read: they must not be sent so. */
+export function unread(sheet: Sheet, cells: string[][]): number[] {
+  return sheet.written ? cells.flatMap((row, number) => (row.some((cell) => cell.includes("\ufffd")) ? [number] : [])) : [];
+}
 
 /** Only some rows, after those up to the header: what is to be corrected and sent by itself. */
 export const onlyRows = (cells: string[][], header: number, rows: ReadonlySet<number>): string[][] => cells.filter((_, number) => number < header || rows.has(number));

@@ -53,7 +53,7 @@ export function useSheet() {
         // Something newer was asked meanwhile.
         if (mine !== turn.current) return;
         const left = [...latest.current.edits].filter(([place, text]) => included.get(place) !== text);
-        setLooked((before) => ({ sheet: asked, preview, readAs: sheet.delimiter && before ? before.readAs : readAs }));
+        setLooked((before) => ({ sheet: asked, preview, readAs: sheet.written && before ? before.readAs : readAs }));
         setEdits(left.length ? new Map(left) : NO_EDITS);
         setStale(left.length > 0 || latest.current.said !== words);
       } catch (failed) {
@@ -85,7 +85,7 @@ export function useSheet() {
       setSaid(words);
       setEdits(NO_EDITS);
       setLooked(null);
-      await look({ body: new Uint8Array(await file.arrayBuffer()), ending: endingOf(file.name), delimiter: "" }, words, rest);
+      await look({ body: new Uint8Array(await file.arrayBuffer()), ending: endingOf(file.name), delimiter: "", written: false }, words, rest);
     },
     say: (part: Partial<Said>) => {
       setSaid({ ...said, ...part });
