@@ -121,7 +121,7 @@ def test_what_became_of_a_submission_and_its_recall(window: Window, home: Path, 
     desk.is_well()
     with_key(desk, home / "working.pem")
     signed(desk)
-    expect(recall.get_by_role("status")).to_contain_text("3 records are recalled", timeout=PATIENCE)
+    expect(recall.get_by_role("status")).to_contain_text(re.compile(r"recalled by entry \d+: 3"), timeout=PATIENCE)
     # 4. Nothing is there to be taken back twice, and that is said.
     reason.fill("Again")
     propose.click()
@@ -204,7 +204,7 @@ def again(desk: Desk) -> None:
 
 
 def counts(desk: Desk, accepted: int, rejected: int) -> None:
-    said = f"{accepted} rows would be accepted, {rejected} would not"
+    said = f"{accepted} of the rows would be accepted, {rejected} would not"
     expect(desk.page.get_by_role("status").filter(has_text=said)).to_be_visible(timeout=PATIENCE)
 
 
@@ -244,14 +244,16 @@ def test_from_a_sheet_to_records_in_the_graph(window: Window, home: Path, tmp_pa
     # 4. Signed in words; the receipt is checked; what was not accepted goes on by itself.
     submit.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("I submit 3 rows under TLP:AMBER, on the legal basis legitimate-interest")
+    expect(dialog).to_contain_text(
+        "I submit 3 of the file's rows under TLP:AMBER, on the legal basis legitimate-interest"
+    )
     dialog.get_by_text("To the letter").click()
     expect(dialog).to_contain_text("rowsRoot")
     desk.is_well()
     with_key(desk, home / "working.pem")
     signed(desk)
     done = page.get_by_role("region", name="Submitted", exact=True)
-    expect(done.get_by_role("status")).to_contain_text("3 rows accepted, 1 not", timeout=PATIENCE)
+    expect(done.get_by_role("status")).to_contain_text("Rows accepted: 3; not accepted: 1", timeout=PATIENCE)
     desk.is_well()
     done.get_by_role("button", name="Correct the others").click()
     counts(desk, 0, 1)
@@ -283,7 +285,7 @@ def test_rows_that_were_not_accepted_are_corrected_later(window: Window, home: P
     index = submitted(desk, home, tmp_path, 2)
     desk.login(SUBMITTER)
     desk.page.goto(f"{desk.url}/console/submissions/{index}")
-    desk.page.get_by_role("link", name="Correct the others").click()
+    desk.page.get_by_role("link", name="Correct these rows").click()
     (tmp_path / "other.csv").write_text("user_id,phone\nu1,\n")
     with desk.page.expect_file_chooser() as choosing:
         desk.page.get_by_role("button", name="Choose a file").click()
@@ -315,7 +317,7 @@ def test_a_workbook_is_submitted_as_the_cells_that_are_shown(window: Window, hom
     with_key(desk, home / "working.pem")
     signed(desk)
     done = desk.page.get_by_role("region", name="Submitted", exact=True)
-    expect(done.get_by_role("status")).to_contain_text("2 rows accepted, 0 not", timeout=PATIENCE)
+    expect(done.get_by_role("status")).to_contain_text("Rows accepted: 2; not accepted: 0", timeout=PATIENCE)
     done.get_by_role("link").click()
     expect(desk.page.get_by_role("region", name="What became of it")).to_contain_text("text/csv", timeout=PATIENCE)
     desk.is_well()

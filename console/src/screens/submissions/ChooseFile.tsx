@@ -24,7 +24,9 @@ export function ChooseFile({ onChosen }: { onChosen: (file: File) => void }) {
           if (dropped) void dropped.getFile().then(choose);
         }}
       >
-        <Text slot="label">{t("new.drop")}</Text>
+        <p>
+          <Text slot="label">{t("new.drop")}</Text>
+        </p>
         <FileTrigger acceptedFileTypes={ENDINGS} onSelect={(files) => choose(files?.[0])}>
           <Button>{t("new.choose")}</Button>
         </FileTrigger>

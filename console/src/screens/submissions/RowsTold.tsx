@@ -44,7 +44,7 @@ export function RowsTold({ submission, what }: Props) {
           <p className="row">
             {what === "errors" && session.roles.includes("submitter") && (
               <Link to={`submissions/rest-${index}`} className="button">
-                {t("new.correctRest")}
+                {t("submissions.correct")}
               </Link>
             )}
             <Button className="quiet" onPress={save}>

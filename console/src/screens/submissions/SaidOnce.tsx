@@ -46,7 +46,7 @@ function Answer({ name, question, sheet }: { name: string; question: string; she
       <label htmlFor={id} dir="auto">
         {question}
       </label>
-      <input id={id} type="text" maxLength={100} value={said.answers[name] ?? ""} onChange={(event) => say({ answers: { ...said.answers, [name]: event.target.value } })} />
+      <input id={id} type="text" dir="auto" maxLength={100} value={said.answers[name] ?? ""} onChange={(event) => say({ answers: { ...said.answers, [name]: event.target.value } })} />
     </div>
   );
 }
