@@ -148,7 +148,10 @@ class _Draft:
 def _word(text: str) -> str:
     """A text as YAML, always in quotes where anything could be read into it."""
     plain = text.isascii() and text.replace("_", "").isalpha() and text.lower() not in _CONSTANTS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    if plain:
+        return text
+    # YAML takes no control characters as they stand, and some that JSON lets pass.
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in json.dumps(text, ensure_ascii=False))
 
 
 def _flow(value: Mapping[str, object]) -> str:
