@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from importers.proposing import Column, Proposal
 
@@ -26,13 +27,20 @@ _CONSTANTS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", 
 _USED = {"Account": "USES", "Person": "USES", "Listing": "MENTIONS", "Seizure": "INVOLVES"}
 
 
-def drafted(proposal: Proposal, answers: Mapping[str, str]) -> str:
-    """The text of the mapping file; ``answers`` are those to the proposal's questions, by name."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def drafted(proposal: Proposal, answers: Mapping[str, str], said: Mapping[str, str] = _NOTHING) -> str:
+    """The text of the mapping file; ``answers`` are those to the proposal's questions, by name.
+
+    ``said`` is what else it must say so that the file is read: an encoding, a sheet.
+    """
     given = {question.name: question.meanwhile for question in proposal.questions} | dict(answers)
     made = _Draft(proposal, given)
     handling = given["handling"].split()
     defaults: dict[str, object] = {"handling": {"scheme": handling[0], "code": handling[-1]}}
     head = ["# Proposed by graphsvc map from the headings and cells of the table: check each line.", "format: table"]
+    head += [f"{name}: {value!r}" for name, value in said.items()]
     head += [f"header: {proposal.header}"] if proposal.header > 1 else []
     head += [f"region: {_word(given['region'])}"] if given.get("region") else []
     if given.get("legalBasis"):
@@ -140,7 +148,10 @@ class _Draft:
 def _word(text: str) -> str:
     """A text as YAML, always in quotes where anything could be read into it."""
     plain = text.isascii() and text.replace("_", "").isalpha() and text.lower() not in _CONSTANTS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    if plain:
+        return text
+    # YAML takes no control characters as they stand, and some that JSON lets pass.
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in json.dumps(text, ensure_ascii=False))
 
 
 def _flow(value: Mapping[str, object]) -> str:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 from graphsvc.model.datafiles import read_yaml
+from graphsvc.model.errors import InvalidInput
 from graphsvc.model.phones import number
 from graphsvc.model.scalars import CleanContext, ValueProblem, fold
 from graphsvc.model.values import clean
@@ -69,8 +71,15 @@ class Proposal:
         return found
 
 
-def propose(rows: Sequence[Sequence[str]]) -> Proposal | None:
-    """What a table seems to hold, by its first rows, each as its cells; None where no row looks like a header."""
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def propose(rows: Sequence[Sequence[str]], chosen: Mapping[str, str] = _NOTHING) -> Proposal | None:
+    """What a table seems to hold, by its first rows, each as its cells; None where no row looks like a header.
+
+    ``chosen`` says of columns, by name, what they hold (empty: nothing that is read), whatever they seem to. Raises
+    InvalidInput for a column that is not there, or that is to hold what no column holds.
+    """
     at = _header_of(rows)
     if at is None:
         return None
@@ -79,7 +88,14 @@ def propose(rows: Sequence[Sequence[str]]) -> Proposal | None:
     for index, name in enumerate(header):
         cells = [fold(row[index]) for row in body if index < len(row) and row[index].strip()]
         named = name if header.count(name) == 1 else f"{name}#{header[: index + 1].count(name)}"
-        columns.append(_column(named if name else f"#{index + 1}", name, cells))
+        called = named if name else f"#{index + 1}"
+        said = chosen.get(called)
+        columns.append(_column(called, name, cells) if said is None else _held(called, said, cells))
+    if strange := set(chosen).difference(column.name for column in columns):
+        raise InvalidInput(f"{len(strange)} of these columns are not in the table", code="no_column", where="/holds")
+    if set(chosen.values()).difference(held_by_columns(), ("",)):
+        known = ", ".join(held_by_columns())
+        raise InvalidInput(f"a column holds nothing, or one of {known}", code="no_such_holding", where="/holds")
     made = Proposal(columns, at + 1)
     made.questions = _questions(made)
     return made
@@ -104,17 +120,24 @@ def _column(name: str, heading: str, cells: Sequence[str]) -> Column:
         if _share(cells, lambda cell, kind=kind: clean(kind, cell, CleanContext())) >= _ENOUGH:  # type: ignore[misc]
             return Column(name, kind)
     if role.endswith("phone") or (not role and _share(cells, _plain_number) >= _ENOUGH):
-        whole = _share(cells, lambda cell: number(cell, None))
-        return Column(name, role or "phone", region=whole < 1)
+        return _held(name, role or "phone", cells)
     if (
         role in ("", "date")
         and cells
         and sum(_DAY.fullmatch(cell) is not None for cell in cells) >= _ENOUGH * len(cells)
     ):
+        return _held(name, "date", cells)
+    return Column(name, role)
+
+
+def _held(name: str, role: str, cells: Sequence[str]) -> Column:
+    """A column of which it is known what it holds: how its cells write that is told by them."""
+    if role.endswith("phone"):
+        return Column(name, role, region=_share(cells, lambda cell: number(cell, None)) < 1)
+    if role == "date" and cells:
         forms = [form for form in _TIMES if all(_is_day(dated(cell, form)) for cell in cells)]  # type: ignore[arg-type]
         form = "ymd" if "ymd" in forms else forms[0] if len(forms) == 1 else "?" if forms else ""
-        clock = any(":" in cell for cell in cells)
-        return Column(name, "date", date=form, clock=clock)
+        return Column(name, "date", date=form, clock=any(":" in cell for cell in cells))
     return Column(name, role)
 
 
@@ -154,6 +177,11 @@ def _by_heading(heading: str) -> str:
     # The longest word that the heading has as a word of its own: "receiver phone" before "phone".
     near = [word for word in exact if len(word) >= 4 and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", words)]
     return exact[max(near, key=len)] if near else ""
+
+
+def held_by_columns() -> list[str]:
+    """All that a column may hold, by its code, in order."""
+    return sorted(set(_roles().values()))
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from graphsvc.model.bounds import MAX_DRAFT
 from graphsvc.model.claims import encode_draft
 from graphsvc.model.cleaning import Cleaner, merge_defaults
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
+from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References
 from graphsvc.model.scalars import ValueProblem
@@ -26,6 +27,8 @@ from importers.opening import importer_for
 from importers.rows import MAX_ROW, Row
 from importers.rules import Mapping
 
+ASSUMED = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="consent", pap="RED")
+"""What rows are checked under where nothing says their handling code and legal basis; never submitted."""
 Keep = Callable[[CleanDraft, bytes], RowProblem | None]
 """Whether a clean draft, also given as it is sealed, may be kept; else the problem."""
 

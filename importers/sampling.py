@@ -26,20 +26,27 @@ class Sample:
 
     rows: list[list[str]]
     said: dict[str, str] = field(default_factory=dict)
+    delimiter: str = ""
+    """What parts the cells of a row of CSV."""
+    charset: str = "utf-8"
+    """How the text of its rows is read."""
 
 
-def sample(kind: Format, body: BinaryIO) -> Sample:
-    """The first rows of a body at its start. Raises InvalidInput where it is no table."""
+def sample(kind: Format, body: BinaryIO, delimiter: str = "") -> Sample:
+    """The first rows of a body at its start; ``delimiter``: what parts its cells, if that is known.
+
+    Raises InvalidInput where it is no table.
+    """
     if kind.name == "csv":
-        return _of_csv(body)
+        return _of_csv(body, delimiter)
     if kind.name in ("xlsx", "xls", "parquet"):
         return _of_sheets(kind, body)
     message = f"{kind.title} is no table of rows and columns: graphsvc convert says how it is read"
     raise InvalidInput(message, code="no_table", where="file")
 
 
-def _of_csv(body: BinaryIO) -> Sample:
-    said: dict[str, str] = {}
+def _of_csv(body: BinaryIO, known: str) -> Sample:
+    said = {"delimiter": known} if known else {}
     try:
         charset = detect_charset(body)
     except InvalidInput:
@@ -54,11 +61,12 @@ def _of_csv(body: BinaryIO) -> Sample:
     texts = [(row.data or b"").decode(plain, "replace").lstrip("\ufeff").rstrip("\r") for row in rows]
     texts = [text for text in texts if not text.lower().startswith("sep=")] or [""]
     counts = Counter({mark: sum(text.count(mark) for text in texts[:50]) for mark in DELIMITERS})
-    delimiter = counts.most_common(1)[0][0]
-    return Sample([_cells(text, delimiter) for text in texts], said)
+    delimiter = known or counts.most_common(1)[0][0]
+    return Sample([cells_of(text, delimiter) for text in texts], said, delimiter, plain)
 
 
-def _cells(text: str, delimiter: str) -> list[str]:
+def cells_of(text: str, delimiter: str) -> list[str]:
+    """The cells of one record of CSV, as far as it is one."""
     try:
         return next(csv.reader([text], delimiter=delimiter), [])
     except csv.Error:

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 const SRC = join(import.meta.dirname, "..", "src");
 const TEXTS = join(SRC, "i18n");
 /** Keys that are put together from a code of the schema. */
-const FAMILIES = ["kind", "link", "group", "attribute"];
+const FAMILIES = ["kind", "link", "group", "attribute", "holds"];
 
 const read = (language: string): Record<string, string> => JSON.parse(readFileSync(join(TEXTS, `${language}.json`), "utf8"));
 const languages = readdirSync(TEXTS).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5));
@@ -36,6 +36,13 @@ describe("texts", () => {
     const used = [...source.matchAll(/\bt\(\s*"([^"]+)"/g)].map((one) => one[1]!);
     expect(used.length).toBeGreaterThan(60);
     expect(used.filter((key) => !(key in english))).toEqual([]);
+  });
+
+  it("everything that a column may hold has one", () => {
+    const table = readFileSync(join(SRC, "..", "..", "importers", "headings.yaml"), "utf8");
+    const held = [...table.matchAll(/^(\w+): \[/gm)].map((one) => `holds.${one[1]}`);
+    expect(held.length).toBeGreaterThan(20);
+    expect(held.filter((key) => !(key in english))).toEqual([]);
   });
 
   it("every kind and link of the schema has one", () => {

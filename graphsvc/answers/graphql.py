@@ -189,9 +189,11 @@ async def access_log(
     until: Annotated[str | None, Instant()] = None,
     first: Annotated[int, PAGE] = 100,
     before: Annotated[int | None, LEDGER_INDEX] = None,
+    submission: Annotated[int | None, LEDGER_INDEX] = None,
 ) -> AccessLog:
-    """Who saw the caller's organisation's records, and on what footing."""
-    return await info.context.in_turn(reading_of(info).of(OwnView).access_log(since, until, first, before))
+    """Who saw the caller's organisation's records, or those of one of its submissions, and on what footing."""
+    own = reading_of(info).of(OwnView)
+    return await info.context.in_turn(own.access_log(since, until, first, before, submission))
 
 
 def reading_of(info: Info) -> Reading:

@@ -95,13 +95,16 @@ class OwnView:
             for row in rows
         ]
 
-    async def access_log(self, since: str | None, until: str | None, first: int, before: int | None) -> AccessLog:
+    async def access_log(
+        self, since: str | None, until: str | None, first: int, before: int | None, submission: int | None
+    ) -> AccessLog:
         """Who saw the caller's organisation's records, newest first; for its data-protection officers."""
         principal = self._reading.scope.principal
         if "officer" not in principal.roles:
             raise Denied("only data-protection officers read the access log", where="role")
         await asyncio.to_thread(tell_due, self._core.ledger)
-        rows, more = await asyncio.to_thread(self._core.ledger.access_log, principal.org, since, until, first, before)
+        asked = (principal.org, since, until, first, before, submission)
+        rows, more = await asyncio.to_thread(self._core.ledger.access_log, *asked)
         entries = [
             Access(
                 index=row.index,

@@ -81,12 +81,13 @@ def access_log(
     *,
     since: Annotated[str, typer.Option("--since", help="From this time on, as 2026-01-31T00:00:00Z.")] = "",
     until: Annotated[str, typer.Option("--until", help="Up to this time.")] = "",
+    submission: Annotated[int | None, typer.Option("--submission", help="Records of this submission only.")] = None,
     page: Page,
     profile: ProfileOption = None,
     json: JsonFlag = False,
 ) -> None:
     """List who was shown records of your organisation, and on what footing, newest first."""
-    asked = {"since": since or None, "until": until or None, **page.asked}
+    asked = {"since": since or None, "until": until or None, "submission": submission, **page.asked}
     with read_profile(profile).client() as client:
         found = client.read(ACCESS_LOG, asked)
     if json:

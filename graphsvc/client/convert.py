@@ -16,7 +16,6 @@ from graphsvc.client.check import KEPT
 from graphsvc.client.profile import local_organisation
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem
 from graphsvc.model.errors import InvalidInput
-from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import References
 from graphsvc.model.schema import Schema
@@ -24,14 +23,12 @@ from graphsvc.model.sharedkeys import SharedKeys
 from importers.formats import HEAD, Format, format_of, recognise
 from importers.mapping import load_mapping
 from importers.provenance import place_of
-from importers.reading import How, Reading
+from importers.reading import ASSUMED, How, Reading
 from importers.ready import mapping_bytes as ready_mapping
 from importers.ready import template_bytes
 
 SHOWN = 100
 """At most this many drafts are kept to be shown."""
-ASSUMED = Defaults(handling=Handling("tlp-2.0", "RED"), legal_basis="consent", pap="RED")
-"""What rows are checked under where nothing says their handling code and legal basis; never submitted."""
 LOCAL = local_organisation(None)
 
 __all__ = ["ASSUMED", "LOCAL", "Converted", "Input", "Told", "convert", "ready_mapping", "template_bytes"]

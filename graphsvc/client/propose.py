@@ -54,9 +54,7 @@ def written(proposed: Proposed, answers: Mapping[str, str], schema: Schema) -> b
     read = _sampled(proposed.path)
     found = propose(read.rows)
     assert found is not None
-    text = drafted(found, answers)
-    said = "".join(f"{name}: {value!r}\n" for name, value in read.said.items())
-    data = text.replace("format: table\n", f"format: table\n{said}", 1).encode()
+    data = drafted(found, answers, read.said).encode()
     load_mapping(data, schema)
     return data
 

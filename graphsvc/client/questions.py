@@ -87,7 +87,7 @@ _SIDE = "role: Role!, state: String, first: Int!, before: Int"
 CASES: Question[list[Case]] = Question("cases", list[Case])
 SUBMISSIONS: Question[list[Submission]] = Question("submissions", list[Submission], "first: Int!, before: Int")
 ACCESS_LOG: Question[AccessLog] = Question(
-    "accessLog", AccessLog, "since: String, until: String, first: Int!, before: Int"
+    "accessLog", AccessLog, "since: String, until: String, first: Int!, before: Int, submission: Int"
 )
 REGISTER_CASE: Question[Case] = Question(
     "registerCase", Case, "reference: String!, title: String!, legalBasis: String!", "mutation"

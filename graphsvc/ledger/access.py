@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from graphsvc.ledger.chunks import chunks
 from graphsvc.ledger.tables import acts, disclosures, entries, key_events, keys, later, objects, reads, sections
@@ -48,7 +48,8 @@ class OwnerEntry:
 class Window:
     """Which part of an access log: RFC 3339 UTC bounds (both included), entries below ``before``, at most ``limit``.
 
-    A page names at most this many ``records``, but it always has one entry, however many that names.
+    A page names at most this many ``records``, but it always has one entry, however many that names. With a
+    ``submission``, by its ledger index, only its records count, and only reads that showed some of them.
     """
 
     since: str | None = None
@@ -56,6 +57,7 @@ class Window:
     limit: int = 100
     before: int | None = None
     records: int = MAX_RECORDS
+    submission: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,12 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
     high = high if window.before is None else min(high, window.before)
     place = disclosures.c["index"]
     limit = max(0, min(window.limit, MAX_PAGE))
+    mine = [disclosures.c.owner == owner]
+    if window.submission is not None:
+        mine.append(disclosures.c.submission == window.submission)
     listed = connection.execute(
         select(place, func.sum(func.length(disclosures.c.rows)))
-        .where(disclosures.c.owner == owner, place >= low, place < high)
+        .where(*mine, place >= low, place < high)
         .group_by(place)
         .order_by(place.desc())
         .limit(limit + 1)
@@ -113,7 +118,7 @@ def access_log(connection: Connection, owner: str, window: Window, size: int) ->
     page = [index for (index, _), held in zip(listed, upto, strict=True) if held <= room][:limit]
     found = []
     for chunk in chunks(page):
-        records = _records(connection, owner, chunk)
+        records = _records(connection, mine, chunk)
         signed = set(connection.execute(select(acts.c["index"]).where(acts.c["index"].in_(chunk))).scalars())
         late = told_late(connection, owner, chunk)
         query = select(reads).where(reads.c["index"].in_(chunk)).order_by(reads.c["index"].desc())
@@ -350,13 +355,13 @@ def _names(leaf: dict[str, Any]) -> set[str]:
     return names
 
 
-def _records(connection: Connection, owner: str, indexes: Sequence[int]) -> dict[int, list[tuple[int, int, bool]]]:
+def _records(
+    connection: Connection, mine: Sequence[ColumnElement[bool]], indexes: Sequence[int]
+) -> dict[int, list[tuple[int, int, bool]]]:
     found: dict[int, list[tuple[int, int, bool]]] = {}
     table = disclosures.c
     for chunk in chunks(indexes):
-        query = select(table["index"], table.submission, table.hit, table.rows).where(
-            table.owner == owner, table["index"].in_(chunk)
-        )
+        query = select(table["index"], table.submission, table.hit, table.rows).where(*mine, table["index"].in_(chunk))
         for index, submission, hit, packed in connection.execute(query):
             rows = struct.unpack(f">{len(packed) // 4}I", packed)
             found.setdefault(index, []).extend((submission, row, hit) for row in rows)

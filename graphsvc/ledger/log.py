@@ -322,16 +322,13 @@ class Ledger:
         return self._state.brought.get(org, -1) > index
 
     def access_log(
-        self,
-        owner: str,
-        since: str | None = None,
-        until: str | None = None,
-        limit: int = 100,
-        before: int | None = None,
-    ) -> tuple[list[access.AccessRow], bool]:
+        self, owner: str, since: str | None = None, until: str | None = None, limit: int = 100,
+        before: int | None = None, submission: int | None = None,
+    ) -> tuple[list[access.AccessRow], bool]:  # fmt: skip
         """Who saw records of ``owner``, newest first, and whether there are more; see :mod:`graphsvc.ledger.access`."""
+        window = access.Window(since, until, limit, before, submission=submission)
         with self.reading() as connection:
-            return access.access_log(connection, owner, access.Window(since, until, limit, before), self._head)
+            return access.access_log(connection, owner, window, self._head)
 
     def owner_entries(self, owner: str) -> list[access.OwnerEntry]:
         """The entries with a section of ``owner``, an act that it issued, or hits that it was told late, in order."""

@@ -1,4 +1,4 @@
-"""``POST /v1/submissions``, ``GET /v1/submissions/outcome`` and ``GET /v1/submissions/{index}/errors``, ``/notes``."""
+"""``POST /v1/submissions``, ``…/preview``, ``GET /v1/submissions/outcome`` and ``…/{index}/errors``, ``/notes``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from graphsvc.api.ports import Authenticating
 from graphsvc.api.problems import Answer, Problem, details_response, log_masked
-from graphsvc.api.requests import caller, json_response, route, single_header, stated_length
+from graphsvc.api.requests import body_of, caller, json_response, route, single_header, stated_length
 from graphsvc.api.resumable import sha256_of
 from graphsvc.api.spool import OVERHEAD, Received, Receiver, boundary_of
 from graphsvc.api.turns import SUBMISSIONS, Rate, Turns
@@ -29,10 +29,15 @@ from graphsvc.model.principals import Principal
 from graphsvc.settings import Settings
 from graphsvc.submission.manifest import Upload
 from graphsvc.submission.pieces import UploadRoutes
+from graphsvc.submission.preview import MOST_BYTES
 from graphsvc.submission.submit import Result, Submitting
+from graphsvc.wire.submissions import Sheet
 
 GULP = 1 << 20
 """Bytes gathered before a worker thread hashes and writes them."""
+MOST_SHOWN = MOST_BYTES * 4 // 3 + (256 << 10)
+"""Bytes of a request for a preview: the file in base64, and what is said of it."""
+_ENDING = re.compile(r"(\.[A-Za-z0-9]{1,8})?")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_INDEX = 2**53
 _Lines = AsyncIterator[Mapping[str, Any]]
@@ -54,6 +59,7 @@ class SubmissionRoutes:
         """All routes."""
         return [
             route("POST", "/v1/submissions", self.post),
+            route("POST", "/v1/submissions/preview", self.preview),
             route("GET", "/v1/submissions/outcome", self.outcome),
             route("GET", "/v1/submissions/{index}/errors", self.errors),
             route("GET", "/v1/submissions/{index}/notes", self.notes),
@@ -123,6 +129,24 @@ class SubmissionRoutes:
         with claim:
             async with self._turns.turn(asked.principal.org):
                 return await self._submitting.submit(asked.principal, upload)
+
+    async def preview(self, request: Request) -> Response:
+        """What a small file would become: a mapping is proposed for it, and nothing of it is kept."""
+        principal = await caller(self._authenticating, request)
+        self._submitting.admit(principal, "")
+        length = stated_length(request, MOST_SHOWN)
+        self._rate.count(principal.org)
+        with self._uploads.one(principal.org, length or MOST_SHOWN):
+            body = await body_of(request, MOST_SHOWN)
+            try:
+                sheet = msgspec.json.decode(body, type=Sheet)
+            except msgspec.DecodeError as error:
+                raise InvalidInput(str(error), code="invalid_request", where="body") from None
+            if not _ENDING.fullmatch(sheet.ending):
+                message = "the ending of the file's name, as .csv, and nothing else of the name"
+                raise InvalidInput(message, code="invalid_request", where="/ending")
+            async with self._turns.turn(principal.org):
+                return json_response(await self._submitting.preview(principal, sheet))
 
     async def outcome(self, request: Request) -> Response:
         """What became of the submission under an idempotency key, for a client that lost the answer or didn't wait."""

@@ -92,7 +92,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
     intake = Intake()
     rows_root, drafts_root = GrowingRoot(), GrowingRoot()
     how = How(order.media_type, order.mapping, order.schema, order.defaults, order.organisation)
-    allowing, shared = _Allowing(order), SharedKeys(order.schema.kinds)
+    allowing, shared = Allowing(order.groups, order.may_submit), SharedKeys(order.schema.kinds)
     with order.path.open("rb") as body:
         salt = partial(row_salt, order.seed)
         references = References(order.reference_key)
@@ -166,21 +166,24 @@ def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
         yield REFERENCE, _content(draft.row, REFERENCE, {"reference": draft.reference})
 
 
-class _Allowing:
+class Allowing:
     """Whether a row may be kept, as far as only the service knows. All that may fail for a row is done here.
 
-    ``contents`` are those of the proof leaves of the row that it allowed last.
+    ``groups`` are those that the organisation belongs to; ``contents`` those of the proof leaves of the row that was
+    allowed last.
     """
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
+    def __init__(self, groups: frozenset[str], may_submit: Callable[[Label], bool]) -> None:
+        self._groups = groups
+        self._may_submit = may_submit
         self.contents: list[tuple[str, bytes]] = []
 
     def __call__(self, clean: CleanDraft, _: bytes) -> RowProblem | None:
-        if not self._order.groups.issuperset(clean.label.groups):
+        """What is wrong with a row, if anything is."""
+        if not self._groups.issuperset(clean.label.groups):
             message = "name only sharing groups that your organisation belongs to (graphsvc group list)"
             return RowProblem(clean.row, "not_a_member", "/groups", message)
-        if not self._order.may_submit(clean.label):
+        if not self._may_submit(clean.label):
             message = "your organisation may not submit under this handling code, legal basis or group"
             return RowProblem(clean.row, "may_not_submit", "/handling", message)
         try:

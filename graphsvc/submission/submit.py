@@ -48,9 +48,10 @@ from graphsvc.sharing.store import Request
 from graphsvc.submission.entry import Made, answer_of, entry_of
 from graphsvc.submission.intake import Intake
 from graphsvc.submission.manifest import Manifest, Upload, checked_manifest
+from graphsvc.submission.preview import Look
 from graphsvc.submission.superseding import MOVED, Superseded, find_superseded
 from graphsvc.submission.workers import Taken, Task, Workers
-from graphsvc.wire.submissions import RowsTaken
+from graphsvc.wire.submissions import Preview, RowsTaken, Sheet
 from graphsvc_verify.canonical import digest
 from graphsvc_verify.deeds import Deed
 from graphsvc_verify.meaning import submission_name
@@ -135,6 +136,22 @@ class Submitting:
             # 7. Take back what it supersedes (custody.correcting).
             await self._parts.corrected(result.taken.index)
         return result
+
+    async def preview(self, principal: Principal, sheet: Sheet) -> Preview:
+        """What a file would become under a mapping that is proposed for it; nothing is stored or logged.
+
+        Raises InvalidInput for one that is no table, TooLarge for one that has too much to be looked at.
+        """
+        parts, policies = self._parts, self._parts.governing.in_force()
+        look = Look(
+            sheet=sheet,
+            principal=principal,
+            max_row=parts.settings.max_row,
+            policies=dict(policies.files),
+            groups=parts.groups(principal.org, time.time()),
+            closed=policies.closed,
+        )
+        return await asyncio.get_running_loop().run_in_executor(self._pool, parts.workers.look, look)
 
     async def outcome(self, principal: Principal, key: str) -> Result:
         """What became of the submission that the caller's organisation sent under an idempotency key.

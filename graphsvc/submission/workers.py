@@ -15,7 +15,7 @@ import multiprocessing
 import os
 import queue
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +23,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
+from typing import overload
 
 from graphsvc.ledger.objects import PayloadStore
 from graphsvc.ledger.opening import open_payloads
@@ -30,11 +31,14 @@ from graphsvc.ledger.payload import Packer
 from graphsvc.model.drafts import Defaults
 from graphsvc.model.errors import GraphsvcError, InvalidInput, InvalidManifest, TooLarge, Unavailable
 from graphsvc.model.keyeddigests import KeyedDigests
+from graphsvc.model.labels import Label
 from graphsvc.model.principals import Principal
 from graphsvc.model.schema import Schema, load_schema
 from graphsvc.policy.decide import Decider
 from graphsvc.policy.rules import policies_of
 from graphsvc.submission.intake import Intake, Order, take_in
+from graphsvc.submission.preview import Look, preview
+from graphsvc.wire.submissions import Preview
 from importers.mapping import load_mapping
 
 MEMORY = 1 << 30
@@ -141,6 +145,14 @@ class Workers:
             raise answer.error()
         return answer
 
+    def look(self, look: Look) -> Preview:
+        """What a file would become; nothing of it is kept. Raises as :meth:`take_in` does."""
+        with self._worker() as worker:
+            answer = worker.ask(look)
+        if isinstance(answer, _Failed):
+            raise answer.error()
+        return answer
+
     def close(self) -> None:
         """Let the workers end."""
         for worker in self._all:
@@ -174,10 +186,16 @@ class _Worker:
         self._process.start()
         theirs.close()
 
-    def ask(self, task: Task) -> Taken | _Failed:
+    @overload
+    def ask(self, task: Task) -> Taken | _Failed: ...
+    @overload
+    def ask(self, task: Look) -> Preview | _Failed: ...
+    def ask(self, task: Task | Look) -> Taken | Preview | _Failed:
+        """What came of a task, or of looking at a file."""
+        answer: Taken | Preview | _Failed
         try:
             self._pipe.send(task)
-            answer: Taken | _Failed = self._pipe.recv()
+            answer = self._pipe.recv()
         except (EOFError, OSError):
             answer = _Failed("fault", last=True)
         if isinstance(answer, _Failed) and answer.last:
@@ -217,7 +235,7 @@ def _serve(pipe: Connection, schema: Schema, store: PayloadStore) -> None:
     """Take in what the service sends until it is gone, or memory was short."""
     while True:
         try:
-            task: Task = pipe.recv()
+            task: Task | Look = pipe.recv()
         except (EOFError, OSError, KeyboardInterrupt):
             return
         answer = _answered(task, schema, store)
@@ -232,9 +250,11 @@ def _serve(pipe: Connection, schema: Schema, store: PayloadStore) -> None:
             return
 
 
-def _answered(task: Task, schema: Schema, store: PayloadStore) -> Taken | _Failed:
+def _answered(task: Task | Look, schema: Schema, store: PayloadStore) -> Taken | Preview | _Failed:
     """What came of a task. Messages of unexpected errors are not passed on: they may hold what is in the rows."""
     try:
+        if isinstance(task, Look):
+            return preview(task, schema, _asking(task))
         return _take_in(task, schema, store)
     except InvalidInput as error:
         kind = next(name for name, known in _CALLERS.items() if isinstance(error, known))
@@ -252,8 +272,13 @@ def _answered(task: Task, schema: Schema, store: PayloadStore) -> Taken | _Faile
         return _Failed("fault", last=True)
 
 
-def _take_in(task: Task, schema: Schema, store: PayloadStore) -> Taken:
+def _asking(task: Task | Look) -> Callable[[Label], bool]:
+    """Whether the submitter may submit under a label, by the policies in force."""
     decider = _decider(tuple(task.policies.items()), task.closed)
+    return lru_cache(maxsize=4096)(lambda label: decider.may_submit(task.principal, label))
+
+
+def _take_in(task: Task, schema: Schema, store: PayloadStore) -> Taken:
     order = Order(
         path=task.path,
         media_type=task.media_type,
@@ -262,7 +287,7 @@ def _take_in(task: Task, schema: Schema, store: PayloadStore) -> Taken:
         defaults=task.defaults,
         organisation=task.principal.organisation,
         schema=schema,
-        may_submit=lru_cache(maxsize=4096)(lambda label: decider.may_submit(task.principal, label)),
+        may_submit=_asking(task),
         groups=task.groups,
         max_row=task.max_row,
         rows=task.rows,

@@ -190,7 +190,10 @@ ONCE: dict[str, Calls | Untouched] = {
     "rings": lambda seen: [{"parameters": {"minAccounts": 2, "hubCap": 50, "identifierKinds": _NAMED_KINDS}}],
     "submissions": lambda seen: [{"first": 50, "before": 2**30}],
     "cases": lambda seen: [{}],
-    "accessLog": lambda seen: [{"first": 20, "since": "2020-01-01T00:00:00Z", "until": FAR, "before": 2**30}],
+    "accessLog": lambda seen: [
+        {"first": 20, "since": "2020-01-01T00:00:00Z", "until": FAR, "before": 2**30},
+        *({"first": 20, "submission": index} for index in (seen.at.own, seen.at.secret)),
+    ],
     "budget": lambda seen: [{}],
     "disclosureRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
     "preservationRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
@@ -224,6 +227,7 @@ ARGUMENTS |= {"rings.after": WAITING, "submissions.after": WAITING}
 ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched] = {
     ("POST", "/graphql"): Untouched("called by all entries above"),
     ("POST", "/v1/submissions"): Untouched("takes in; answers from the body and the submitter's own keys alone"),
+    ("POST", "/v1/submissions/preview"): Untouched("reads the body alone, under the policies; asks for no record"),
     ("GET", "/v1/submissions/{index}/errors"): lambda at: [
         Request("GET", f"/v1/submissions/{index}/errors", "police-ke.feed") for index in (at.own, at.secret, at.none)
     ],

@@ -38,6 +38,14 @@ def _json(**members: Any) -> dict[str, Any]:
 _ORGANISATION = dict.fromkeys(("org", "kind", "jurisdiction", "name", "contact", "rootKey"), _TEXT)
 BODIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("POST", "/v1/submissions"): _FORM,
+    ("POST", "/v1/submissions/preview"): _json(
+        body={"enum": ["", "YSxiCjEsMgo=", "e30K", "UEsDBA==", "?"]},
+        ending={"enum": [".csv", ".xlsx", ".ndjson", "", "../x"]},
+        delimiter={"enum": ["", ",", ";"]},
+        holds={"type": "object", "properties": {"a": {"enum": ["phone", "", "date", "colour"]}, "b": _TEXT}},
+        answers={"type": "object", "properties": dict.fromkeys(("region", "handling", "timezone", "site"), _TEXT)},
+        defaults={"type": "object", "properties": {"legalBasis": _TEXT, "handling": _TEXT}},
+    ),
     ("POST", "/v1/uploads"): {_OCTETS: _TEXT},
     ("PATCH", "/v1/uploads/{name}"): {_OCTETS: _TEXT},
     ("DELETE", "/v1/uploads/{name}"): {},

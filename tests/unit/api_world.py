@@ -33,6 +33,7 @@ from graphsvc.wire.answers import Case, Cut, Entity, Match, Network, RingReport,
 from graphsvc.wire.members import Admitted, KeyEventEntered
 from graphsvc.wire.shapes import Shape
 from graphsvc.wire.sharing import SharedRecords
+from graphsvc.wire.submissions import Preview, Sheet
 from graphsvc.wire.upkeep import Applied, Check, EntryAside, Planned, Progress, Purged, Reapplied, Stuck
 
 PASAR = Organisation("pasar", "company", "ID", "Pasar")
@@ -134,6 +135,11 @@ class Submitted:
 
     uploads: list[Any] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
+
+    async def preview(self, principal: Principal, sheet: Sheet) -> Preview:
+        self.sheets.append(sheet)
+        return Preview(media_type="text/csv", title="CSV", cells=[["a", "b"]])
 
     def admit(self, principal: Principal, key: str) -> None:
         if principal.person == "clerk":

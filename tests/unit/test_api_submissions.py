@@ -67,6 +67,45 @@ def test_what_is_worked_on_is_said_before_a_body_is_read(world: World) -> None:
     assert not world.submitting.uploads and world.spooled() == []
 
 
+def test_a_file_is_looked_at_in_memory_and_nothing_is_spooled(world: World) -> None:
+    body = base64.b64encode(b"a,b\n").decode()
+    said = {"body": body, "ending": ".csv", "holds": {"a": "phone"}, "defaults": {"legalBasis": "consent"}}
+    response = world.request("POST", "/v1/submissions/preview", json=said)
+    assert (response.status_code, response.json()["cells"]) == (200, [["a", "b"]])
+    [sheet] = world.submitting.sheets
+    assert (sheet.body, sheet.ending, sheet.holds, sheet.defaults.legal_basis) == (
+        b"a,b\n",
+        ".csv",
+        {"a": "phone"},
+        "consent",
+    )
+    assert world.spooled() == [] and not world.submitting.uploads
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"{", 400, "invalid_request"),
+        (b"[]", 400, "invalid_request"),
+        (b'{"body": "?"}', 400, "invalid_request"),
+        (b'{"body": "", "name": "Rina.csv"}', 400, "invalid_request"),
+        (b'{"body": "", "ending": "Rina.csv"}', 400, "invalid_request"),
+        (b'{"body": "", "delimiter": ";"}', 400, "invalid_request"),
+        (b'{"body": "' + b"A" * (7 << 20) + b'"}', 413, "too_large"),
+    ],
+)
+def test_what_can_not_be_looked_at_is_refused(world: World, content: bytes, status: int, code: str) -> None:
+    headers = {"content-type": "application/json"}
+    response = world.request("POST", "/v1/submissions/preview", content=content, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert "Rina" not in response.text and not world.submitting.sheets
+
+
+def test_only_who_may_submit_has_a_file_looked_at(world: World) -> None:
+    response = world.request("POST", "/v1/submissions/preview", json={"body": ""}, token=None)
+    assert response.status_code == 401
+
+
 def test_a_seed_may_be_base64url(world: World) -> None:
     text = base64.urlsafe_b64encode(SEED).rstrip(b"=")
     assert _submit(world, _parts(seed=(None, text))).status_code == 201

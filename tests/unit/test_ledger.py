@@ -150,6 +150,8 @@ def test_the_access_log_says_who_saw_what_newest_first(world: World) -> None:
     assert ledger.access_log("pasar", since=found[0].t)[0][0] == found[0]
     assert ledger.access_log("pasar", until="2020-01-01T00:00:00Z") == ([], False)
     assert ledger.access_log("nobody") == ([], False)
+    assert [row.records for row in ledger.access_log("pasar", submission=8)[0]] == [[(8, 1, False)], [(8, 1, False)]]
+    assert ledger.access_log("pasar", submission=9) == ledger.access_log("swiftline", submission=9) == ([], False)
 
 
 def test_the_access_log_says_which_reads_were_signed(world: World) -> None:

@@ -85,4 +85,4 @@ export async function keyRequest(signer: Signer, place: Place, person: string, s
 export const freshSalt = (): Bytes => crypto.getRandomValues(new Uint8Array(SALT));
 
 /** A moment as acts have it: RFC 3339 in UTC, to the second. */
-const written = (moment: Date): string => `${moment.toISOString().slice(0, 19)}Z`;
+export const written = (moment: Date): string => `${moment.toISOString().slice(0, 19)}Z`;

@@ -1,7 +1,7 @@
 /** Handling codes: which one is the highest. Only codes of one scheme have an order; other schemes' are all shown. */
 import type { Handling } from "../wire/shapes";
 
-const TLP = ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"];
+export const TLP = ["CLEAR", "GREEN", "AMBER", "AMBER+STRICT", "RED"];
 export const TLP_SCHEME = "tlp-2.0";
 
 /** The highest TLP code, and every code of other schemes, each once. */

@@ -1,13 +1,16 @@
 import { useState } from "react";
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { useDesk } from "../app/desk";
-import { freshName, kidOf, payloadOf, signAct, typOf, type Decision } from "../evidence/act";
+import { freshName, kidOf, payloadOf, signAct, typOf, type Decision, type Signer } from "../evidence/act";
 import { canonicalText, type Members } from "../evidence/canonical";
 import { moment, useLanguage, useText } from "../i18n/texts";
 import { Failure } from "../kit/Failure";
 import { AskError } from "../wire/ask";
 import { KeyPanel } from "./KeyPanel";
 import { useKey } from "./useKey";
+
+/** What the service says where the key counts for nothing (yet). */
+const NO_KEY = ["bad_act", "unknown_key"];
 
 /** A decision to be signed: what it is in words, and the document that hands it in. */
 export interface Proposed {
@@ -35,11 +38,30 @@ export function SignDialog({ proposed, onClose, onDone }: Props) {
 }
 
 function Signing({ proposed, onClose, onDone }: Props & { proposed: Proposed }) {
-  const t = useText();
   const desk = useDesk();
-  const { key, place } = useKey();
+  const { place } = useKey();
   // The very payload that is shown is the one that is signed, and the same one when it is sent again.
   const [payload] = useState(() => payloadOf(place, proposed.decision, new Date(), freshName()));
+  const send = async (key: Signer) => {
+    const compact = await signAct(key, typOf(proposed.decision), payload);
+    const acted = await desk.act<unknown>(proposed.document, compact);
+    onDone(acted.data, acted.index);
+  };
+  return <SignForm words={proposed.words} payload={payload} send={send} onClose={onClose} />;
+}
+
+interface FormProps {
+  words: string;
+  payload: Members;
+  /** Signs the payload, and hands it in. */
+  send: (key: Signer) => Promise<void>;
+  onClose: () => void;
+}
+
+/** What will be signed, in words and to the letter, with the key that it will be signed with. */
+export function SignForm({ words, payload, send, onClose }: FormProps) {
+  const t = useText();
+  const { key } = useKey();
   const [error, setError] = useState<Error | null>(null);
   const [pending, setPending] = useState(false);
   const sign = async () => {
@@ -47,20 +69,18 @@ function Signing({ proposed, onClose, onDone }: Props & { proposed: Proposed }) 
     setPending(true);
     setError(null);
     try {
-      const compact = await signAct(key, typOf(proposed.decision), payload);
-      const acted = await desk.act<unknown>(proposed.document, compact);
-      onDone(acted.data, acted.index);
+      await send(key);
     } catch (failed) {
       setError(failed as Error);
     } finally {
       setPending(false);
     }
   };
-  const isNoKey = error instanceof AskError && error.code === "bad_act";
+  const isNoKey = error instanceof AskError && NO_KEY.includes(error.code);
   return (
     <>
       <Heading slot="title">{t("signing.title")}</Heading>
-      <p className="key">{proposed.words}</p>
+      <p className="key">{words}</p>
       <Particulars payload={payload} />
       {key ? (
         <p>
@@ -104,10 +124,12 @@ function Particulars({ payload }: { payload: Members }) {
           <dt>{t("signing.until")}</dt>
           <dd>{moment(language, String(payload.exp))}</dd>
         </div>
-        <div>
-          <dt>{t("signing.known")}</dt>
-          <dd>{t("signing.entry", { entry: Number(payload.after) })}</dd>
-        </div>
+        {payload.after !== undefined && (
+          <div>
+            <dt>{t("signing.known")}</dt>
+            <dd>{t("signing.entry", { entry: Number(payload.after) })}</dd>
+          </div>
+        )}
       </dl>
       <details>
         <summary>{t("signing.exact")}</summary>

@@ -8,28 +8,35 @@ import { Problems } from "../../kit/Problems";
 import { Scroll } from "../../kit/Scroll";
 import type { Access, AccessData } from "../../wire/audit";
 
+interface Props {
+  /** Only who saw records of this submission; null: of all. */
+  submission?: number | null;
+  onAsk: (entry: number) => void;
+}
+
 /** Who saw the organisation's records: when, for which purpose, under which law and case, and which records. */
-export function AccessTable({ onAsk }: { onAsk: (entry: number) => void }) {
+export function AccessTable({ submission = null, onAsk }: Props) {
   const t = useText();
   const { ask, session, footing } = useDesk();
   const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: ["access", footing],
-    queryFn: ({ pageParam }) => ask<AccessData>(ACCESS, { before: pageParam }),
+    queryKey: ["access", footing, submission],
+    queryFn: ({ pageParam }) => ask<AccessData>(ACCESS, { before: pageParam, submission }),
     initialPageParam: null as number | null,
     getNextPageParam: (page) => page.data.accessLog?.nextBefore ?? null,
   });
   const entries = data?.pages.flatMap((page) => page.data.accessLog?.entries ?? []) ?? [];
   const rules = data?.pages[0]?.data.accessLog?.toldLate ?? [];
   const problems = data?.pages.flatMap((page) => page.problems) ?? [];
+  const title = submission === null ? t("audit.access", { org: session.org }) : t("audit.accessTo", { submission });
   return (
     <>
-      <h2>{t("audit.access", { org: session.org })}</h2>
+      <h2>{title}</h2>
       {error && <Failure error={error} />}
       <Problems problems={problems} />
       {!data && !error && <p role="status">{t("loading")}</p>}
       {data && problems.length === 0 && entries.length === 0 && <p className="empty">{t("audit.nobody")}</p>}
       {entries.length > 0 && (
-        <Scroll label={t("audit.access", { org: session.org })}>
+        <Scroll label={title}>
           <table>
             <thead>
               <tr>
