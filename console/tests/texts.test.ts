@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 const SRC = join(import.meta.dirname, "..", "src");
 const TEXTS = join(SRC, "i18n");
 /** Keys that are put together from a code of the schema. */
-const FAMILIES = ["kind", "link", "group", "attribute"];
+const FAMILIES = ["kind", "link", "group", "attribute", "urgency", "use", "axis", "right"];
 
 const read = (language: string): Record<string, string> => JSON.parse(readFileSync(join(TEXTS, `${language}.json`), "utf8"));
 const languages = readdirSync(TEXTS).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5));
