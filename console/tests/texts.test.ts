@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { LINKS } from "../src/screens/paths/links";
 
 const SRC = join(import.meta.dirname, "..", "src");
 const TEXTS = join(SRC, "i18n");
@@ -43,5 +44,6 @@ describe("texts", () => {
     const kinds = readdirSync(join(schema, "entities")).map((name) => `kind.${name.replace(".yaml", "")}`);
     const links = [...readFileSync(join(schema, "links.yaml"), "utf8").matchAll(/^ {2}([A-Z_]+):$/gm)].map((one) => `link.${one[1]}`);
     expect([...kinds, ...links].filter((key) => !(key in english))).toEqual([]);
+    expect(LINKS.map((one) => `link.${one}`)).toEqual(links);
   });
 });

@@ -12,6 +12,7 @@ export interface Screen {
 export const SCREENS: Screen[] = [
   { path: "search", title: "nav.search", nav: true, Page: lazy(() => import("../screens/search/SearchScreen")) },
   { path: "chart", title: "nav.chart", nav: true, Page: lazy(() => import("../screens/chart/ChartScreen")) },
+  { path: "paths", title: "path.title", nav: true, Page: lazy(() => import("../screens/paths/PathsScreen")) },
   { path: "rings", title: "nav.rings", nav: true, Page: lazy(() => import("../screens/rings/RingsScreen")) },
   { path: "requests", title: "nav.requests", nav: true, Page: lazy(() => import("../screens/requests/RequestsScreen")) },
   { path: "policies", title: "nav.policies", nav: true, Page: lazy(() => import("../screens/policies/PoliciesScreen")) },

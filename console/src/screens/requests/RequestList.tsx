@@ -41,7 +41,7 @@ export function RequestList({ kind, role, state }: { kind: "disclosure" | "prese
       <Problems problems={data?.pages.flatMap((page) => page.problems) ?? []} />
       {!data && !error && <p role="status">{t("loading")}</p>}
       {data && requests.length === 0 && <p className="empty">{t("requests.none")}</p>}
-      {requests.length > 0 && <Table requests={requests} role={role} label={title} />}
+      {requests.length > 0 && <Table requests={requests} role={role} label={`${title}: ${t(kind === "disclosure" ? "requests.disclosure" : "requests.preservation")}`} />}
       {hasNextPage && (
         <Button className="quiet" isDisabled={isFetchingNextPage} onPress={() => void fetchNextPage()}>
           {t("requests.more")}
