@@ -49,8 +49,8 @@ def difference_shape(
         rules=list(found.rules),
         limits=list(found.limits),
         tellings=list(found.tellings),
-        decisions=found.decisions,
-        changed=sum(change.decisions for change in found.changes),
+        decisions=str(found.decisions),
+        changed=str(sum(change.decisions for change in found.changes)),
         changes=[_change_shape(change, found, own, counted) for change in found.changes[:CHANGES]],
         truncated=len(found.changes) > CHANGES,
     )
@@ -66,7 +66,7 @@ def _change_shape(change: Change, found: Difference, own: str, counted: Mapping[
             PolicyCondition(axis=axis, classes=list(dict.fromkeys(name.partition(" #")[0] for name in names)))
             for axis, names in change.within.items()
         ],
-        decisions=change.decisions,
+        decisions=str(change.decisions),
         records=None
         if counted is None or change.owner != own
         else sum(count for label, count in counted.items() if _reaches(change, found, label)),

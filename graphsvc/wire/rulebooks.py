@@ -89,6 +89,7 @@ class PolicyCondition(Shape):
 class PolicyChange(Shape):
     """Decisions that change alike: on labels of owner readers gain or lose actions. when: empty for always.
 
+    decisions: how many, as text, since there may be billions.
     records: so many of the caller's own records have labels with these handling codes; null for others' labels.
     """
 
@@ -96,12 +97,12 @@ class PolicyChange(Shape):
     gain: bool
     actions: list[str]
     when: list[PolicyCondition]
-    decisions: int
+    decisions: str
     records: int | None
 
 
 class PolicyDifference(Shape):
-    """All that a version changes. rules: with +, - or ~; decisions: compared; changed: so many of them differ.
+    """All that a version changes. rules: with +, - or ~; decisions: compared; changed: so many differ; both as text.
 
     truncated: there are more changes than are listed.
     """
@@ -111,8 +112,8 @@ class PolicyDifference(Shape):
     rules: list[str]
     limits: list[str]
     tellings: list[str]
-    decisions: int
-    changed: int
+    decisions: str
+    changed: str
     changes: list[PolicyChange]
     truncated: bool
 

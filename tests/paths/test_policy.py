@@ -169,9 +169,9 @@ def test_what_a_proposal_changes_is_told_in_words_before_it_is_approved(officers
 
     body, found = proposed(WITHHOLD)
     assert found["rules"] == [f"+ {OWN} pasar-no-personal"] and not found["truncated"]
-    assert 0 < found["changed"] < found["decisions"]
+    assert 0 < int(found["changed"]) < int(found["decisions"])
     assert {(one["owner"], one["gain"], *one["actions"]) for one in found["changes"]} == {(ORG, False, "view:personal")}
-    assert sum(one["decisions"] for one in found["changes"]) == found["changed"]
+    assert sum(int(one["decisions"]) for one in found["changes"]) == int(found["changed"])
     whole = max(one["records"] for one in found["changes"])
     assert whole >= 2
     axes = {one["axis"] for change in found["changes"] for one in change["when"]}

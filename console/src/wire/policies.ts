@@ -32,7 +32,8 @@ export interface PolicyChange {
   gain: boolean;
   actions: string[];
   when: { axis: string; classes: string[] }[];
-  decisions: number;
+  /** Numbers of decisions are texts: there may be billions. */
+  decisions: string;
   records: number | null;
 }
 
@@ -42,8 +43,8 @@ export interface PolicyDifference {
   rules: string[];
   limits: string[];
   tellings: string[];
-  decisions: number;
-  changed: number;
+  decisions: string;
+  changed: string;
   changes: PolicyChange[];
   truncated: boolean;
 }

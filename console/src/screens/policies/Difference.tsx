@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useDesk } from "../../app/desk";
 import DIFFERENCE from "../../documents/policyDifference.graphql";
-import { useText, useWord } from "../../i18n/texts";
+import { useLanguage, useText, useWord } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Problems } from "../../kit/Problems";
 import type { DifferenceData, PolicyChange, PolicyDifference, PolicyVersion } from "../../wire/policies";
@@ -30,10 +30,11 @@ export function Difference({ version, base }: { version: PolicyVersion; base: Po
 
 function Found({ found }: { found: PolicyDifference }) {
   const t = useText();
+  const language = useLanguage();
   const lines = [...found.rules, ...found.limits, ...found.tellings];
   return (
     <>
-      <p role="status">{t("difference.counts", { changed: found.changed, decisions: found.decisions })}</p>
+      <p role="status">{t("difference.counts", { changed: written(language, found.changed), decisions: written(language, found.decisions) })}</p>
       {lines.length > 0 && (
         <ul className="records" dir="ltr">
           {lines.map((one) => (
@@ -55,17 +56,21 @@ function Found({ found }: { found: PolicyDifference }) {
   );
 }
 
+/** A large number as people of the language write it. */
+const written = (language: string, number: string): string => new Intl.NumberFormat(language).format(BigInt(number));
+
 /** One change, as a sentence: who gains or loses what on whose records, when, and how much it touches. */
 function Change({ change }: { change: PolicyChange }) {
   const t = useText();
   const word = useWord();
+  const language = useLanguage();
   const actions = change.actions.map((one) => word("right", one.replace("view:", "")));
   const owner = change.owner === "somebody" ? t("difference.somebody") : change.owner;
   return (
     <>
       <p>
         <strong className={change.gain ? "gains" : "loses"}>{t(change.gain ? "difference.gain" : "difference.lose", { actions: actions.join(", "), owner })}</strong>{" "}
-        {change.records !== null && <strong>{t("difference.records", { count: change.records })}</strong>} <span className="small">{t("difference.decisions", { count: change.decisions })}</span>
+        {change.records !== null && <strong>{t("difference.records", { count: change.records })}</strong>} <span className="small">{t("difference.decisions", { count: written(language, change.decisions) })}</span>
       </p>
       {change.when.length === 0 ? (
         <p>{t("difference.always")}</p>
