@@ -5,7 +5,7 @@ import { useText } from "../i18n/texts";
 import { Link } from "../kit/Link";
 import { SignDialog, type Proposed } from "../signing/SignDialog";
 import type { MadeData } from "../wire/requests";
-import { AskForm } from "./AskForm";
+import { AskForm, draftOf } from "./AskForm";
 
 /** What is asked about: a holder's hit on an identifier, or records of it that withhold something. */
 export interface Subject {
@@ -21,6 +21,8 @@ export function AskDisclosure({ subject, label }: { subject: Subject; label: str
   const t = useText();
   const queries = useQueryClient();
   const [open, setOpen] = useState(false);
+  // Whoever goes back from signing finds the form as it was.
+  const [draft, setDraft] = useState(() => draftOf(subject));
   const [proposed, setProposed] = useState<Proposed | null>(null);
   const [made, setMade] = useState<string | null>(null);
   if (made) {
@@ -35,11 +37,11 @@ export function AskDisclosure({ subject, label }: { subject: Subject; label: str
       <Button className="quiet" onPress={() => setOpen(true)}>
         {label}
       </Button>
-      <ModalOverlay className="overlay" isOpen={open} onOpenChange={setOpen}>
+      <ModalOverlay className="overlay" isOpen={open && proposed === null} onOpenChange={setOpen}>
         <Modal className="modal">
           <Dialog className="dialog">
             <Heading slot="title">{t("ask.title", { holder: subject.holder })}</Heading>
-            <AskForm subject={subject} onProposed={setProposed} onClose={() => setOpen(false)} />
+            <AskForm subject={subject} draft={draft} onDraft={setDraft} onProposed={setProposed} onClose={() => setOpen(false)} />
           </Dialog>
         </Modal>
       </ModalOverlay>

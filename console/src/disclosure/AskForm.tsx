@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { useId } from "react";
 import { Button } from "react-aria-components";
 import { useDesk } from "../app/desk";
 import CASES from "../documents/cases.graphql";
@@ -19,17 +19,32 @@ const URGENCIES = ["routine", "urgent", "emergency"];
 /** So many days the holder has, unless another day is chosen. */
 const DAYS = 14;
 
+/** What is written in the form. */
+export interface Draft {
+  groups: string[];
+  urgency: string;
+  day: string;
+  why: string;
+}
+
+interface Props {
+  subject: Subject;
+  draft: Draft;
+  onDraft: (draft: Draft) => void;
+  onProposed: (proposed: Proposed) => void;
+  onClose: () => void;
+}
+
+export const draftOf = (subject: Subject): Draft => ({ groups: subject.groups, urgency: "routine", day: dayAhead(DAYS), why: "" });
+
 /** What is asked for, until when and why; the footing that is stated is part of what will be signed. */
-export function AskForm({ subject, onProposed, onClose }: { subject: Subject; onProposed: (proposed: Proposed) => void; onClose: () => void }) {
+export function AskForm({ subject, draft, onDraft, onProposed, onClose }: Props) {
   const t = useText();
   const word = useWord();
   const language = useLanguage();
   const id = useId();
   const { ask, footing } = useDesk();
-  const [groups, setGroups] = useState(subject.groups);
-  const [urgency, setUrgency] = useState("routine");
-  const [day, setDay] = useState(() => dayAhead(DAYS));
-  const [why, setWhy] = useState("");
+  const { groups, urgency, day, why } = draft;
   // What the act says it knows of is the log as it is now: asked anew with each form.
   const known = useQuery({ queryKey: ["known", footing], queryFn: () => ask<CasesData>(CASES, {}), staleTime: 0 });
   const propose = () => {
@@ -69,14 +84,14 @@ export function AskForm({ subject, onProposed, onClose }: { subject: Subject; on
     >
       {known.error && <Failure error={known.error} />}
       <p className="small">{t("ask.footing", { purpose: footing.purpose, basis: footing.legalBasis, case: footing.case })}</p>
-      <Ticks legend={t("ask.groups")} chosen={groups} onChange={setGroups} options={GROUPS.map((one) => [one, word("group", one)])} />
-      <Choice label={t("ask.urgency")} value={urgency} onChange={setUrgency} options={URGENCIES.map((one) => [one, word("urgency", one)])} />
+      <Ticks legend={t("ask.groups")} chosen={groups} onChange={(chosen) => onDraft({ ...draft, groups: chosen })} options={GROUPS.map((one) => [one, word("group", one)])} />
+      <Choice label={t("ask.urgency")} value={urgency} onChange={(chosen) => onDraft({ ...draft, urgency: chosen })} options={URGENCIES.map((one) => [one, word("urgency", one)])} />
       <div className="field">
         <label htmlFor={`${id}day`}>{t("ask.deadline")}</label>
-        <input id={`${id}day`} type="date" required min={dayAhead(1)} value={day} onChange={(event) => setDay(event.target.value)} />
+        <input id={`${id}day`} type="date" required min={dayAhead(1)} value={day} onChange={(event) => onDraft({ ...draft, day: event.target.value })} />
       </div>
       <label htmlFor={`${id}why`}>{t("ask.why")}</label>
-      <textarea id={`${id}why`} rows={3} required maxLength={4_000} value={why} onChange={(event) => setWhy(event.target.value)} />
+      <textarea id={`${id}why`} rows={3} required maxLength={4_000} value={why} onChange={(event) => onDraft({ ...draft, why: event.target.value })} />
       <div className="row">
         <Button type="submit" isDisabled={!known.data || !groups.length || !why.trim()}>
           {t("ask.go")}
