@@ -153,7 +153,7 @@ def run_service(settings: Settings, identities: Identities, neo4j: tuple[str, st
         views: dict[type, Callable[[Reading], Any]] = {
             **{view: view for view in plain},
             RingsView: lambda reading: RingsView(reading, results, searching.stage),
-            RulebooksView: lambda reading: RulebooksView(reading, governing.versions),
+            RulebooksView: lambda reading: RulebooksView(reading, governing.versions, governing.difference),
         }
         ledger, applier, schema = core.ledger, core.applier, core.schema
         groups = opened.entitled.groups

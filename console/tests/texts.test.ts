@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { LINKS } from "../src/screens/paths/links";
 
 const SRC = join(import.meta.dirname, "..", "src");
 const TEXTS = join(SRC, "i18n");
 /** Keys that are put together from a code of the schema. */
-const FAMILIES = ["kind", "link", "group", "attribute", "holds"];
+const FAMILIES = ["kind", "link", "group", "attribute", "holds", "urgency", "use", "axis", "right"];
 
 const read = (language: string): Record<string, string> => JSON.parse(readFileSync(join(TEXTS, `${language}.json`), "utf8"));
 const languages = readdirSync(TEXTS).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5));
@@ -50,5 +51,6 @@ describe("texts", () => {
     const kinds = readdirSync(join(schema, "entities")).map((name) => `kind.${name.replace(".yaml", "")}`);
     const links = [...readFileSync(join(schema, "links.yaml"), "utf8").matchAll(/^ {2}([A-Z_]+):$/gm)].map((one) => `link.${one[1]}`);
     expect([...kinds, ...links].filter((key) => !(key in english))).toEqual([]);
+    expect(LINKS.map((one) => `link.${one}`)).toEqual(links);
   });
 });

@@ -79,7 +79,7 @@ def requests(
         (
             *(one.id, one.asker, one.holder, one.state + (" overdue" if one.overdue else "")),
             *(one.deadline, one.urgency, one.purpose, one.case),
-            f"{len(one.identifiers)} identifiers, {len(one.records)} records",
+            f"{len(one.identifiers)} identifiers, {len(one.named_records)} records",
         )
         for one in found
     )

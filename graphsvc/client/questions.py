@@ -11,9 +11,9 @@ from graphsvc.wire.answers import AccessLog, Case, Entity, Network, Paths, RingR
 from graphsvc.wire.asking import Common, IdentifiersFound, NamesFound, Timeline
 from graphsvc.wire.lifecycle import LegalHold, RecalledRecords, RecallNotice, SubjectAccess
 from graphsvc.wire.rings import KeptRings, RingComparison, RingReportFile, RingRun
-from graphsvc.wire.rulebooks import AccessExplanation, PolicyVersion
+from graphsvc.wire.rulebooks import AccessExplanation, PolicyDifference, PolicyVersion
 from graphsvc.wire.shapes import selection
-from graphsvc.wire.sharing import Grant, InformationRequest, RequestFile, SharingGroup
+from graphsvc.wire.sharing import Grant, GrantPreview, InformationRequest, RequestFile, SharingGroup
 
 T = TypeVar("T")
 
@@ -96,6 +96,11 @@ REGISTER_CASE: Question[Case] = Question(
 REQUESTS: Question[list[InformationRequest]] = Question("disclosureRequests", list[InformationRequest], _SIDE)
 PRESERVATIONS: Question[list[InformationRequest]] = Question("preservationRequests", list[InformationRequest], _SIDE)
 REQUEST: Question[RequestFile | None] = Question("informationRequest", RequestFile | None, "id: ID!")
+PREVIEW: Question[list[GrantPreview] | None] = Question(
+    "previewGrant",
+    list[GrantPreview] | None,
+    "request: ID!, records: [ID!]!, fieldGroups: [String!]!, uses: [String!], legalBasis: String",
+)
 GRANTS: Question[list[Grant]] = Question("grants", list[Grant], "role: Role!, first: Int!, before: Int")
 GROUPS: Question[list[SharingGroup]] = Question("sharingGroups", list[SharingGroup])
 
@@ -111,6 +116,7 @@ SUBJECT_ACCESS: Question[SubjectAccess | None] = Question(
 VERSIONS: Question[list[PolicyVersion]] = Question(
     "policyVersions", list[PolicyVersion], "part: String, first: Int!, before: Int"
 )
+DIFFERENCE: Question[PolicyDifference | None] = Question("policyDifference", PolicyDifference | None, "object: ID!")
 WHY: Question[AccessExplanation | None] = Question(
     "explainAccess", AccessExplanation | None, "record: ID, submission: Int, row: Int, reader: ReaderInput"
 )

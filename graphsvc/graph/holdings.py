@@ -29,6 +29,11 @@ _DUE = """
 MATCH (r:Record) WHERE r.id >= $low AND r.id < $high AND r.lid IN $lids AND (r.exp <= $now OR r.lid IN $old)
 RETURN collect([r.id, r.exp <= $now])"""
 
+_COUNTED = """
+UNWIND $parts AS part MATCH (r:Record) WHERE r.id >= part[0] AND r.id < part[1] AND r.lid IN $lids AND r.exp > $now
+WITH r.lid AS lid, count(r) AS records
+RETURN collect([lid, records])"""
+
 _STATES = "UNWIND $records AS id MATCH (r:Record {id: id}) RETURN collect([r.id, r.lid, r.exp])"
 
 
@@ -61,6 +66,15 @@ class Holdings:
         asked = {"lids": list(lids), "old": list(old), "low": low, "high": high, "now": moment}
         (found,) = self._graph.answer(_DUE, asked)
         return [(record, expired) for record, expired in found]
+
+    def counted(self, lids: Sequence[int], parts: Sequence[tuple[int, int]], now: float) -> dict[int, int]:
+        """How many records in force at ``now`` (epoch seconds) there are under each of ``lids``, by label number.
+
+        ``parts`` are their places, from the first below the second.
+        """
+        asked = {"lids": list(lids), "parts": [list(part) for part in parts], "now": int(now)}
+        (found,) = self._graph.answer(_COUNTED, asked)
+        return dict(found)
 
     def states(self, records: Sequence[int]) -> dict[int, tuple[int, int]]:
         """Label number and expiry (epoch seconds) of those of ``records`` that are in the graph."""

@@ -196,6 +196,12 @@ WITH collect([c.src, c.dst, c.kind, {columns("c")}]) AS claims
 RETURN CASE WHEN {held("claims", 3)} <= $room THEN claims END"""
 
 
+LINKS_OF = f"""
+UNWIND $ids AS id MATCH ()-[c:CLAIM {{rec: id}}]->() USING INDEX SEEK c:CLAIM(rec)
+WHERE $may[c.lid] IN $view AND {live("c")}
+WITH collect([c.src, c.dst, c.kind, {columns("c")}]) AS claims
+RETURN CASE WHEN {held("claims", 3)} <= $room THEN claims END"""
+
 # Totals over all claims of links between some ends, shown or not; found from the entities that a walk expanded.
 LINKS_TOLD = f"""
 UNWIND $ids AS id MATCH (e:Entity {{id: id}})
@@ -209,7 +215,7 @@ def first_asked() -> list[str]:
     """The statements that questions run, the most frequent ones first."""
     by_identifier = [RESOLVE, ENTITIES, MATCH]
     along_paths = [LEVEL, CLAIMS]
-    rest = [LOCATE, ENTITY, NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT, LINKS_TOLD]
+    rest = [LOCATE, ENTITY, NAMES, RECORDS, LABELS_OF, RECORDS_ABOUT, LINKS_OF, LINKS_TOLD]
     one, two, *farther = (expand(hops) for hops in range(1, MAX_HOPS + 1))
     return [*by_identifier, one, two, *along_paths, *rest, *farther]
 

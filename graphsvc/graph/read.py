@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from graphsvc.graph import queries
@@ -271,6 +271,20 @@ class Reader:
             return {record: in_order(facts, shuffle) for record, facts in found.items()}
 
         return await self.asking(scope, now, ALL)(queries.RECORDS, by_record, ids=list(records))
+
+    async def links_of_records(
+        self, scope: Scope, about: Mapping[int, Sequence[EntityFacts]], now: float | None = None
+    ) -> dict[int, list[LinkClaim]]:
+        """Per record the visible links that it claims; ``about`` has the records as :meth:`records` gives them."""
+        shuffle, entities = self.shuffle(scope), list(chain.from_iterable(about.values()))
+
+        def by_record(row: list[Any]) -> dict[int, list[LinkClaim]]:
+            found: dict[int, list[LinkClaim]] = {}
+            for link in links_of(claims_of(row[0]), entities, shuffle):
+                found.setdefault(link.rec, []).append(link)
+            return found
+
+        return await self.asking(scope, now, ALL)(queries.LINKS_OF, by_record, ids=list(about))
 
     async def labels_of(self, scope: Scope, records: Sequence[int], now: float | None = None) -> dict[int, int]:
         """The label numbers of those of ``records`` that are visible."""

@@ -61,10 +61,15 @@ class Difference:
     tellings: tuple[str, ...] = ()
 
 
-def difference(old: Policies, new: Policies, progress: Progress | None = None) -> Difference:
-    """Every decision (of reader, label and action) that differs between ``old`` and ``new``. Raises InvalidPolicy."""
+def difference(
+    old: Policies, new: Policies, progress: Progress | None = None, only: Sequence[str] | None = None
+) -> Difference:
+    """Every decision (of reader, label and action) that differs between ``old`` and ``new``. Raises InvalidPolicy.
+
+    ``only``: on labels of these owners, where what differs can change no others'.
+    """
     # 1. Whose labels: every organisation with a file in one of them, and one without.
-    owners = [SOMEBODY, *sorted({*old.owners, *new.owners})]
+    owners = [SOMEBODY, *sorted({*old.owners, *new.owners})] if only is None else list(only)
     enumeration = Enumeration([old, new])
     decisions, changes, classes = 0, list[Change](), Classes()
     for number, owner in enumerate(owners):

@@ -42,7 +42,8 @@ class Order(msgspec.Struct, frozen=True):
     """What is to be done with the texts in ``files``, by name.
 
     ``prove``: do they parse and fit the schema; ``check``: also format, decision ``tables`` and invariants on labels of
-    ``owners`` (None: of all); ``format``: give the first text in the one format; ``compare``: with the files ``old``.
+    ``owners`` (None: of all); ``format``: give the first text in the one format; ``compare``: with the files ``old``,
+    on labels of ``owners``.
     """
 
     what: Literal["prove", "check", "format", "compare"]

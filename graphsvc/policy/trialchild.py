@@ -58,7 +58,7 @@ def _answer(order: Order) -> Answer:
         if order.what == "format":
             return Answer(text=formatted(next(iter(order.files.values()))))
         if order.what == "compare":
-            return Answer(difference=difference(policies_of(order.old), policies_of(order.files)))
+            return Answer(difference=difference(policies_of(order.old), policies_of(order.files), only=order.owners))
         if order.what == "prove":
             policies_of(order.files)
             return Answer()

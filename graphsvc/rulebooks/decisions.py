@@ -26,6 +26,7 @@ from graphsvc.ledger.receipts import Appended
 from graphsvc.ledger.scopeheads import EVERYBODY
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
 from graphsvc.policy.bounds import InvalidPolicy
+from graphsvc.policy.diff import Difference
 from graphsvc.policy.rules import SCHEMA_FILE, Policies, digest_of, policies_of, read_files
 from graphsvc.policy.trial import Order, cpu_time
 from graphsvc.rulebooks.trials import Trials
@@ -82,6 +83,28 @@ class Governing:
         with self._lock:
             self._follow()
             return self._versions
+
+    async def difference(self, org: str, proposal: Proposal) -> Difference:
+        """Every decision that a proposal changes, or changed, beside what the other parts are now.
+
+        Raises InvalidPolicy, Unavailable.
+        """
+        versions, part = await asyncio.to_thread(self.versions), proposal.part
+        base = versions.earlier(part, proposal.base) or {}
+        closed = self._closed_files(versions)
+        old, new = (
+            {name: text for name, text in versions.with_part(part, files).items() if name not in closed}
+            for files in (base, proposal.files)
+        )
+        order = Order(
+            "compare",
+            {**new, SCHEMA_FILE: self._schema},
+            # An organisation's file decides over its own labels only.
+            owners=None if part == SHARED else (part,),
+            old={**old, SCHEMA_FILE: self._schema},
+            cpu_seconds=cpu_time(old) + cpu_time(new),
+        )
+        return await self._trials.difference(org, order)
 
     def unmoved(self, connection: Connection, digest: str) -> None:
         """Within an entry's transaction: raise ScopeMoved unless the policies ``digest`` are those in force."""

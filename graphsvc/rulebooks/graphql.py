@@ -17,10 +17,11 @@ from graphsvc.api.types import given
 from graphsvc.model.errors import InvalidQuery
 from graphsvc.model.places import ROW_MASK
 from graphsvc.rulebooks.views import OtherReader, RulebooksView
-from graphsvc.wire.rulebooks import ACTS, AccessExplanation, PolicyVersion
+from graphsvc.wire.rulebooks import ACTS, AccessExplanation, PolicyDifference, PolicyVersion
 
 MAX_ROLES = 8
 MAX_FOOTING = 200
+MAX_OBJECT = 80
 
 
 @given
@@ -48,6 +49,12 @@ async def policy_versions(
     before: those entered before this index. Versions of one index come together, even if that is more than first.
     """
     return await info.context.in_turn(asyncio.to_thread(_governing(info).versions, part, first, before))
+
+
+@question(cost=50)
+async def policy_difference(info: Info, object: Annotated[strawberry.ID, Text(MAX_OBJECT)]) -> PolicyDifference | None:
+    """All decisions that a version of the shared rulebook, or of the caller's own file, changes from its base."""
+    return await info.context.in_turn(_governing(info).difference(object))
 
 
 @question(cost=10)
@@ -87,5 +94,5 @@ def _governing(info: Info) -> RulebooksView:
     return reading_of(info).of(RulebooksView)
 
 
-QUESTIONS = (policy_versions, explain_access)
+QUESTIONS = (policy_versions, policy_difference, explain_access)
 MUTATIONS = tuple(map(mutation, ACTS))

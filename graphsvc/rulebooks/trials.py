@@ -18,12 +18,15 @@ import msgspec
 from graphsvc.model.errors import Unavailable
 from graphsvc.policy.bounds import bound_files
 from graphsvc.policy.check import Finding
-from graphsvc.policy.trial import Answer, Order, hold_trial
+from graphsvc.policy.diff import Difference
+from graphsvc.policy.trial import Answer, Order, hold_trial, refuse
 
 WAITING = 4
 """At most this many trials of one organisation may wait."""
 KEPT = 64
 """At most this many passed trials are remembered, so that they are not held again."""
+COMPARED = 8
+"""At most this many differences are remembered."""
 
 _Place = tuple[Order, Future[Answer]]
 
@@ -35,6 +38,7 @@ class Trials:
         self._lock = threading.Lock()
         self._waiting: OrderedDict[str, deque[_Place]] = OrderedDict()
         self._passed: OrderedDict[str, None] = OrderedDict()
+        self._compared: OrderedDict[str, Difference] = OrderedDict()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="policy-trial")
 
     async def findings(self, org: str, order: Order) -> tuple[Finding, ...]:
@@ -45,7 +49,7 @@ class Trials:
         # What is past the bounds is refused without waiting for a turn.
         bound_files(order.files)
         bound_files(order.tables)
-        name = hashlib.sha256(msgspec.json.encode(order, order="sorted")).hexdigest()
+        name = _named(order)
         with self._lock:
             if name in self._passed:
                 self._passed.move_to_end(name)
@@ -54,6 +58,25 @@ class Trials:
         if not answer.findings:
             self._keep(name)
         return answer.findings
+
+    async def difference(self, org: str, order: Order) -> Difference:
+        """What changes by an order to compare; at once where the very same has been compared before.
+
+        Raises InvalidPolicy, Unavailable as :meth:`findings` does.
+        """
+        name = _named(order)
+        with self._lock:
+            if name in self._compared:
+                self._compared.move_to_end(name)
+                return self._compared[name]
+        answer = await asyncio.wrap_future(self._in_turn(org, order))
+        refuse(answer.findings)
+        assert answer.difference is not None
+        with self._lock:
+            self._compared[name] = answer.difference
+            while len(self._compared) > COMPARED:
+                self._compared.popitem(last=False)
+        return answer.difference
 
     def _keep(self, name: str) -> None:
         with self._lock:
@@ -85,3 +108,7 @@ class Trials:
             future.set_result(hold_trial(order))
         except BaseException as error:
             future.set_exception(error)
+
+
+def _named(order: Order) -> str:
+    return hashlib.sha256(msgspec.json.encode(order, order="sorted")).hexdigest()

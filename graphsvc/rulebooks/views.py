@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphsvc.graph.handles import RECORD
 from graphsvc.model.places import ROW_BITS
 from graphsvc.model.principals import Footing, check_roles
+from graphsvc.policy.axes import SOMEBODY
 from graphsvc.policy.decide import profile_of
 from graphsvc.policy.evaluate import Profile
 from graphsvc.policy.explain import explain
 from graphsvc.policy.footings import check_codes
+from graphsvc.rulebooks.differences import difference_shape, own_records
 from graphsvc.rulebooks.versions import ROLL_BACK, Event, Proposal, Versions, missing
 from graphsvc.wire.rulebooks import (
     AccessExplanation,
     ActionDecision,
     DecidingRule,
+    PolicyDifference,
     PolicyFile,
     PolicySigner,
     PolicyVersion,
@@ -28,6 +31,7 @@ from graphsvc_verify.meaning import SHARED
 
 if TYPE_CHECKING:
     from graphsvc.answers.questions import Reading
+    from graphsvc.policy.diff import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,14 @@ class OtherReader:
 class RulebooksView:
     """The part of a reading that is about policies."""
 
-    def __init__(self, reading: Reading, versions: Callable[[], Versions]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        versions: Callable[[], Versions],
+        compare: Callable[[str, Proposal], Awaitable[Difference]],
+    ) -> None:
         self._versions = versions
+        self._compare = compare
         self._core = reading.core
         self._scope = reading.scope
         self._shapes = reading.shapes
@@ -79,6 +89,23 @@ class RulebooksView:
         for shape in shapes:
             self._shapes.room.take(len(shape.body or "") + sum(len(file.text) for file in shape.files))
         return shapes
+
+    async def difference(self, name: str) -> PolicyDifference | None:
+        """What a version of the shared rulebook or of the caller's own file changes; None when it is not there."""
+        versions = await asyncio.to_thread(self._versions)
+        found = (versions.proposal(part, name) for part in (SHARED, self._org))
+        proposal = next((one for one in found if one is not None), None)
+        if proposal is None:
+            return None
+        difference = await self._compare(self._org, proposal)
+        held = self._core.ledger, self._core.holdings, self._scope, self._now
+        counted = await asyncio.to_thread(own_records, *held)
+        # Who has no file of its own is decided for as anybody without one.
+        own = self._org if versions.files(self._org) or proposal.part == self._org else SOMEBODY
+        shape = difference_shape(proposal, difference, own, counted)
+        said = (text for change in shape.changes for one in change.when for text in one.classes)
+        self._shapes.room.take(sum(map(len, said)))
+        return shape
 
     async def why(
         self, record: str | None, place: tuple[int, int] | None, reader: OtherReader | None

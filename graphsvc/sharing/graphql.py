@@ -6,21 +6,33 @@ Every change is a signed act (``docs/formats.md``, Acts): a mutation takes the c
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated
 
 import strawberry
 
 from graphsvc.answers.graphql import reading_of
-from graphsvc.api.arguments import LEDGER_INDEX, MAX_NAME, PAGE, Text
+from graphsvc.api.arguments import LEDGER_INDEX, MAX_NAME, PAGE, Handles, Many, Text
 from graphsvc.api.fields import Info, mutation, question
 from graphsvc.model.errors import InvalidQuery
+from graphsvc.model.labels import GROUPS
+from graphsvc.sharing.preview import Offer, preview
 from graphsvc.sharing.states import ASKER, DISCLOSURE, HOLDER, PRESERVATION, STATES
 from graphsvc.sharing.views import SharingView
-from graphsvc.wire.sharing import ACTS, Grant, InformationRequest, RequestFile, SharingGroup
+from graphsvc.wire.sharing import (
+    ACTS,
+    MAX_RECORDS,
+    Grant,
+    GrantPreview,
+    InformationRequest,
+    RequestFile,
+    SharingGroup,
+)
 
 First = Annotated[int, PAGE]
 Before = Annotated[int | None, LEDGER_INDEX]
+USES = ("analyse", "export")
 State = Annotated[str | None, Text(MAX_NAME)]
 
 
@@ -54,6 +66,27 @@ async def information_request(info: Info, id: Annotated[strawberry.ID, Text(MAX_
     return await info.context.in_turn(_sharing(info).request(id))
 
 
+@question(cost=10)
+async def preview_grant(
+    info: Info,
+    request: Annotated[strawberry.ID, Text(MAX_NAME)],
+    records: Annotated[list[strawberry.ID], Handles(1, MAX_RECORDS)],
+    field_groups: Annotated[list[str], Many(1, len(GROUPS))],
+    uses: Annotated[list[str] | None, Many(0, len(USES))] = None,
+    legal_basis: Annotated[str | None, Text(MAX_NAME)] = None,
+) -> list[GrantPreview] | None:
+    """What the asker of a request would be shown of the caller's records by a grant; null when it is not held."""
+    _among(field_groups, GROUPS, "fieldGroups")
+    _among(uses or (), USES, "uses")
+    offer = Offer(records, field_groups, uses or (), legal_basis or "")
+
+    async def previewed() -> list[GrantPreview] | None:
+        held = await _sharing(info).held(request)
+        return None if held is None else await preview(reading_of(info), held, offer)
+
+    return await info.context.in_turn(previewed())
+
+
 @question(cost=2)
 async def grants(info: Info, role: Role, first: First = 50, before: Before = None) -> list[Grant]:
     """Disclosures that the caller's organisation was granted (ASKED) or has granted (HELD)."""
@@ -74,9 +107,14 @@ async def _requests(
     return await info.context.in_turn(asyncio.to_thread(_sharing(info).requests, kind, role.value, state, *page))
 
 
+def _among(said: Sequence[str], known: Sequence[str], where: str) -> None:
+    if not set(said) <= set(known):
+        raise InvalidQuery(f"those that there are: {', '.join(known)}", code="out_of_range", where=where)
+
+
 def _sharing(info: Info) -> SharingView:
     return reading_of(info).of(SharingView)
 
 
-QUESTIONS = (disclosure_requests, preservation_requests, information_request, grants, sharing_groups)
+QUESTIONS = (disclosure_requests, preservation_requests, information_request, preview_grant, grants, sharing_groups)
 MUTATIONS = tuple(map(mutation, ACTS))

@@ -21,7 +21,7 @@ from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.times import seconds
 from graphsvc.policy.scope import Scope
 from graphsvc.sharing import store
-from graphsvc.sharing.states import ASKER, HOLDER, Event
+from graphsvc.sharing.states import ASKER, DISCLOSURE, HOLDER, Event
 from graphsvc.sharing.store import Request
 from graphsvc.wire.answers import Handling
 from graphsvc.wire.sharing import (
@@ -88,6 +88,12 @@ class SharingView:
             records=records,
             truncated=more,
         )
+
+    async def held(self, name: str) -> Request | None:
+        """A disclosure request to the caller's organisation; None when it is not there, or not to it."""
+        found = await asyncio.to_thread(self._find, name)
+        is_held = found is not None and found[0].kind == DISCLOSURE and found[0].side(self._org) == HOLDER
+        return found[0] if found is not None and is_held else None
 
     def _find(self, name: str) -> tuple[Request, Mapping[str, Any] | None] | None:
         with self._core.ledger.reading() as connection:
@@ -192,7 +198,7 @@ def request_shape(
         case=asked["case"],
         field_groups=list(asked.get("fieldGroups", ())),
         identifiers=[RequestedIdentifier(kind=one["kind"], key=one["key"]) for one in asked["identifiers"]],
-        records=[seal(record) for record in named],
+        named_records=[seal(record) for record in named],
         justification=asked["justification"],
         question=standing.question or None,
         reason=standing.reason or None,

@@ -79,6 +79,45 @@ class AccessExplanation(Shape):
     actions: list[ActionDecision]
 
 
+class PolicyCondition(Shape):
+    """What readers, footings and labels of a change have in common along an axis: any of some classes."""
+
+    axis: str
+    classes: list[str]
+
+
+class PolicyChange(Shape):
+    """Decisions that change alike: on labels of owner readers gain or lose actions. when: empty for always.
+
+    decisions: how many, as text, since there may be billions.
+    records: so many of the caller's own records have labels with these handling codes; null for others' labels.
+    """
+
+    owner: str
+    gain: bool
+    actions: list[str]
+    when: list[PolicyCondition]
+    decisions: str
+    records: int | None
+
+
+class PolicyDifference(Shape):
+    """All that a version changes. rules: with +, - or ~; decisions: compared; changed: so many differ; both as text.
+
+    truncated: there are more changes than are listed.
+    """
+
+    object: ID
+    part: str
+    rules: list[str]
+    limits: list[str]
+    tellings: list[str]
+    decisions: str
+    changed: str
+    changes: list[PolicyChange]
+    truncated: bool
+
+
 class ProposePolicy(Body):
     """Propose a version of the shared rulebook or of the own file, on top of version ``base``.
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.slugs import Slug
 from graphsvc.wire.acts import Body, Handle, Identifier, Moment, Note, Target, Text
-from graphsvc.wire.answers import Entity, Handling
+from graphsvc.wire.answers import Entity, Handling, Link
 from graphsvc.wire.shapes import ID, Shape
 
 MAX_IDENTIFIERS, MAX_RECORDS, MAX_SHARED = 20, 500, 20_000
@@ -44,7 +44,10 @@ class Grant(Shape):
 
 
 class InformationRequest(Shape):
-    """A request from asker to holder, as both see it. kind: disclosure or preservation. records: only for the asker."""
+    """A request from asker to holder, as both see it. kind: disclosure or preservation.
+
+    namedRecords: the records that the asker named, by its handles; only for the asker.
+    """
 
     id: ID
     kind: str
@@ -63,7 +66,7 @@ class InformationRequest(Shape):
     case: str
     field_groups: list[str]
     identifiers: list[RequestedIdentifier]
-    records: list[ID]
+    named_records: list[ID]
     justification: str
     question: str | None
     reason: str | None
@@ -101,6 +104,19 @@ class RequestFile(Shape):
     history: list[RequestEvent]
     records: list[HeldRecord]
     truncated: bool
+
+
+class GrantPreview(Shape):
+    """What the asker of a request would be shown of one record. rule: the one that keeps all of it back; null for none.
+
+    uses: what else it would be for. Handles are the holder's own.
+    """
+
+    record: ID
+    rule: str | None
+    uses: list[str]
+    entities: list[Entity]
+    links: list[Link]
 
 
 class GroupMember(Shape):

@@ -19,14 +19,22 @@ from tests.paths.process import Up, environment, wait_ready
 
 WITHHELD = "+8613792190461"
 """A phone that customs tell of by a hit alone; no other test has it."""
-_ROW = {
-    "entities": [
-        {"ref": "suspect", "kind": "Person", "key": {"ref": "CONSOLE-1"}, "attributes": {"name": "Console One"}},
-        {"ref": "phone", "kind": "Phone", "key": {"value": WITHHELD}},
-    ],
-    "links": [{"kind": "USES", "from": "suspect", "to": "phone"}],
-    "handling": {"scheme": "tlp-2.0", "code": "AMBER+STRICT"},
-}
+ASKED = "+8613792190462"
+"""Another one, which journeys of requests ask to disclose."""
+
+
+def _row(ref: str, name: str, number: str) -> dict[str, Any]:
+    return {
+        "entities": [
+            {"ref": "suspect", "kind": "Person", "key": {"ref": ref}, "attributes": {"name": name}},
+            {"ref": "phone", "kind": "Phone", "key": {"value": number}},
+        ],
+        "links": [{"kind": "USES", "from": "suspect", "to": "phone"}],
+        "handling": {"scheme": "tlp-2.0", "code": "AMBER+STRICT"},
+    }
+
+
+_ROWS = (_row("CONSOLE-1", "Console One", WITHHELD), _row("CONSOLE-2", "Console Two", ASKED))
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +60,10 @@ def console(built: None, demo_data: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def _submit_withheld(desk: Path, url: str, identity: str) -> None:
-    """Customs submit one more suspect, under a code by which the police learn of a hit alone."""
+    """Customs submit more suspects, under a code by which the police learn of a hit alone."""
     profile = json.loads((desk / "feed.json").read_text())
     (desk / "here.json").write_text(json.dumps({**profile, "url": url, "tokenEndpoint": f"{identity}/token"}))
-    (desk / "row.ndjson").write_text(json.dumps(_ROW) + "\n")
+    (desk / "row.ndjson").write_text("".join(json.dumps(row) + "\n" for row in _ROWS))
     command = [
         sys.executable,
         "-m",

@@ -361,7 +361,7 @@ def test_claims_are_sought_never_expanded(graph_session: Graph) -> None:
     parameters |= {"most": 10, "records": 10, "frontier": [1], "claims": ["x"], "grades": [""], "factor": 1, "other": 0}
     parameters |= {"mark": "m", "marks": ["m"]}
     statements = [queries.ENTITIES, queries.RESOLVE, queries.NAMES, queries.MATCH, queries.LEVEL, queries.CLAIMS]
-    statements += [queries.RECORDS_ABOUT, queries.ENTITY, queries.LOCATE]
+    statements += [queries.RECORDS_ABOUT, queries.LINKS_OF, queries.ENTITY, queries.LOCATE]
     statements += [queries.expand(hops) for hops in range(1, queries.MAX_HOPS + 1)] + [TIMELINE, COMMON]
     statements += [find(leading, False) for leading in (False, True)]
     statements += [farther(hops) for hops in range(1, queries.MAX_HOPS + 1)] + [BEGUN]

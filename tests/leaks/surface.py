@@ -151,6 +151,13 @@ def _explain_places(seen: Seen) -> Iterator[Arguments]:
         yield {"submission": index, "row": 1, "reader": _READER}
 
 
+def _preview(seen: Seen) -> Iterator[Arguments]:
+    # Of the police's own request, of one of others', and of none.
+    for request in ("own request", "foreign request", "none"):
+        asked = {"records": [seen.handle("a0/0")], "fieldGroups": ["identity", "content"], "uses": ["export"]}
+        yield {"request": seen.handle(request), **asked, "legalBasis": "court-order"}
+
+
 def _kept_rings(seen: Seen) -> Iterator[Arguments]:
     run, ring = seen.handle("own run"), seen.handle("own ring")
     yield {"run": run, "first": 100}
@@ -198,6 +205,7 @@ ONCE: dict[str, Calls | Untouched] = {
     "disclosureRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
     "preservationRequests": lambda seen: [{"role": "ASKED", "state": "open"}, {"role": "HELD", **_PAGE}],
     "informationRequest": lambda seen: [{"id": seen.handle(name)} for name in ("own request", "foreign request")],
+    "previewGrant": _preview,
     "grants": lambda seen: [{"role": "ASKED"}, {"role": "HELD", **_PAGE}],
     "sharingGroups": lambda seen: [{}],
     "recalls": lambda seen: [_PAGE],
@@ -208,6 +216,7 @@ ONCE: dict[str, Calls | Untouched] = {
     "ring": _ring,
     "compareRuns": _compared,
     "subjectAccess": lambda seen: [seen.identifier(thing) for thing in ("a0", VEILED[0])],
+    "policyDifference": lambda seen: [{"object": f"sha256:{'0' * 64}"}],
     "policyVersions": lambda seen: [{}, {"part": "tide", "first": 5, "before": 2**30}],
 }
 """Asked once for all worlds: they span whatever the reader may see."""

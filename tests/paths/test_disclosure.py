@@ -15,7 +15,7 @@ import pytest
 
 from graphsvc.client import Refused
 from graphsvc.client.acts import carry_out, head_of
-from graphsvc.client.questions import GRANTS, REQUEST, REQUESTS
+from graphsvc.client.questions import GRANTS, PREVIEW, REQUEST, REQUESTS
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from graphsvc.model.drafts import Defaults
@@ -31,7 +31,8 @@ SEEN = """query($kind: String!, $parts: [KeyPart!]!, $after: Int) {
     kind key records {
       handle owner handling { code } attributes { name fieldGroup value } withheld { fieldGroup rule } } } }"""
 AROUND = """query($start: ID!, $after: Int) { expand(start: $start, hops: 1, after: $after) {
-  entities { kind key records { owner attributes { name fieldGroup value } withheld { fieldGroup } } } } }"""
+  entities { kind key records { owner attributes { name fieldGroup value } withheld { fieldGroup rule } } }
+  links { kind attributes { name value } withheld { fieldGroup rule } record { owner } } } }"""
 NUMBERS = iter(range(8_100, 8_900, 10))
 
 
@@ -201,6 +202,73 @@ def test_a_grant_is_partial_by_field_group_and_by_record(world: World) -> None:
     around = world.members.client(ASKER).query(AROUND, {"start": start}, FOOTING).data["expand"]["entities"]
     (person,) = [entity for entity in around if entity["kind"] == "Person"]
     assert "Wu Lan" not in json.dumps(around) and person["key"] == f"person:customs-cn:S-{world.number}"
+
+
+def previewed(world: World, groups: list[str], name: str = HOLDER, **more: Any) -> Any:
+    asked = {"request": world.request, "records": world.handles(), "fieldGroups": groups, **more}
+    return world.members.client(name).query(PREVIEW.document, asked).data["previewGrant"]
+
+
+def as_told(entities: list[dict[str, Any]], links: list[dict[str, Any]]) -> list[Any]:
+    """What is said of entities and links by customs' records, in an order of its own."""
+    things = [
+        [one["kind"], one["key"], record["attributes"], [[w["fieldGroup"], w["rule"]] for w in record["withheld"]]]
+        for one in entities
+        for record in one["records"]
+        if record["owner"] == "customs-cn"
+    ]
+    said = [[one["kind"], one["attributes"], [[w["fieldGroup"], w["rule"]] for w in one["withheld"]]] for one in links]
+    return sorted(things, key=json.dumps) + sorted(said, key=json.dumps)
+
+
+@pytest.mark.parametrize("groups", [["identity"], ["identity", "personal"]])
+def test_a_preview_shows_to_the_letter_what_the_other_side_then_sees(world: World, groups: list[str]) -> None:
+    world.ask()
+    assert "Wu Lan" not in json.dumps(world.seen())
+    first, second = previewed(world, groups)
+    assert first["rule"] is None and [one["record"] for one in (first, second)] == world.handles()
+    # Nothing has changed by looking, and nothing but one's own requests is previewed.
+    assert world.file(ASKER)["request"]["state"] == "open"  # type: ignore[index]
+    asked = {"request": world.request, "records": world.handles(), "fieldGroups": groups}
+    for other in (ASKER, "pasar.officer"):
+        assert world.members.client(other).query(PREVIEW.document, asked).data["previewGrant"] is None
+    world.give(fieldGroups=groups)
+    assert world.seen()
+    key = {"kind": "Phone", "parts": [{"name": "value", "value": phone(world.number)}]}
+    handle = "query($kind: String!, $parts: [KeyPart!]!) { search(kind: $kind, parts: $parts) { handle } }"
+    start = world.members.client(ASKER).query(handle, key, FOOTING).data["search"][0]["handle"]
+    around = world.members.client(ASKER).query(AROUND, {"start": start}, FOOTING).data["expand"]
+    assert as_told(first["entities"], first["links"]) == as_told(around["entities"], around["links"])
+    assert ("Wu Lan" in json.dumps(around)) == ("personal" in groups) and first["entities"] != second["entities"]
+
+
+def test_a_preview_without_identity_names_nothing(world: World) -> None:
+    world.ask()
+    first, _ = previewed(world, ["personal"])
+    assert {one["key"] for one in first["entities"]} == {None} and "Wu Lan" in json.dumps(first)
+    assert first["uses"] == [] and len(first["links"]) == 1
+    # What else it would be for is up to the rules, and to a grant that says so.
+    first, _ = previewed(world, ["personal"], uses=["analyse", "export"])
+    assert set(first["uses"]) <= {"analyse", "export"}
+    with pytest.raises(Refused, match="those that there are"):
+        previewed(world, ["everything"])
+
+
+def test_who_asked_by_record_reads_its_own_request(world: World) -> None:
+    # Seen without the names, by a first grant: the records are then named by what the police know them by.
+    world.ask()
+    world.give(fieldGroups=["identity"])
+    (shown,) = world.seen()
+    world.ask(identifiers=[], records=[shown["handle"]], fieldGroups=["personal"])
+    mine, held = world.file(ASKER), world.file()
+    assert mine is not None and held is not None
+    assert mine["request"]["namedRecords"] == [shown["handle"]] and mine["records"] == []
+    assert held["request"]["namedRecords"] == [] and [record["row"] for record in held["records"]] == [0]
+    listed = world.members.client(ASKER).query(REQUESTS.document, {"role": "ASKED", "first": 1})
+    assert listed.data["disclosureRequests"][0]["namedRecords"] == [shown["handle"]]
+    (first,) = previewed(world, ["personal"])
+    assert "Wu Lan" in json.dumps(first), "with what it was granted before"
+    assert first["entities"][0]["key"] is not None
 
 
 def test_a_grant_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

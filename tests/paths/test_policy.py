@@ -13,7 +13,7 @@ from graphsvc.client.acts import carry_out, head_of, sign_act
 from graphsvc.client.enrol import Enroller
 from graphsvc.client.errors import Refused
 from graphsvc.client.keys import SigningKey, save_signing_key
-from graphsvc.client.questions import VERSIONS, WHY
+from graphsvc.client.questions import DIFFERENCE, VERSIONS, WHY
 from graphsvc.demo.company import Members
 from graphsvc.local.run import LocalService
 from graphsvc.model.principals import Footing
@@ -39,6 +39,15 @@ forbid (
   resource
 )
 when { resource.code == "RED" };
+"""
+NO_STRICT = """@id("pasar-no-strict")
+forbid (
+  principal,
+  action == Action::"view:content",
+  resource
+)
+when { resource.code == "AMBER+STRICT" }
+unless { principal.org == "pasar" };
 """
 WITHHELD = """query($kind: String!, $parts: [KeyPart!]!) { search(kind: $kind, parts: $parts) {
   records { handle withheld { fieldGroup rule } } } }"""
@@ -138,6 +147,44 @@ def test_a_version_decides_from_its_entry_on_and_back(officers: Officers, tmp_pa
     back = officers.roll_back(zero)
     assert (back["state"], back["returns"], back["version"]) == ("in-force", True, zero)
     assert {one["fieldGroup"] for one in seen(police, "policy-account")["withheld"]} == withheld
+
+
+def test_what_a_proposal_changes_is_told_in_words_before_it_is_approved(officers: Officers, tmp_path: Path) -> None:
+    feed, key = officers.members.client("pasar.feed"), officers.members.by_name[ORG].working
+    strict = {"handling": {"scheme": "tlp-2.0", "code": "AMBER+STRICT"}}
+    rows = [row("difference-green", 7_006), row("difference-strict", 7_007, **strict)]
+    index = feed.submit(file_of(tmp_path / "rows.ndjson", rows), ORG, key).index
+    feed.query("query($n: Int!) { submissions(first: 1, after: $n) { index } }", {"n": index})
+    base = next(file["text"] for file in officers.current()["files"] if file["name"] == OWN)
+
+    def told(client: Client, name: str) -> dict | None:
+        return client.query(DIFFERENCE.document, {"object": name}).data["policyDifference"]
+
+    def proposed(text: str) -> tuple[dict, dict]:
+        body = {"base": officers.current()["version"], "files": {OWN: f"{base}\n{text}"}, "note": ""}
+        made = officers.sign(0, "propose-policy", body)
+        found = told(officers.client, made["object"])
+        assert found is not None and found["object"] == made["object"]
+        return body, found
+
+    body, found = proposed(WITHHOLD)
+    assert found["rules"] == [f"+ {OWN} pasar-no-personal"] and not found["truncated"]
+    assert 0 < int(found["changed"]) < int(found["decisions"])
+    assert {(one["owner"], one["gain"], *one["actions"]) for one in found["changes"]} == {(ORG, False, "view:personal")}
+    assert sum(int(one["decisions"]) for one in found["changes"]) == int(found["changed"])
+    whole = max(one["records"] for one in found["changes"])
+    assert whole >= 2
+    axes = {one["axis"] for change in found["changes"] for one in change["when"]}
+    assert "reader" in axes and all(one["classes"] for change in found["changes"] for one in change["when"])
+    # Nobody else is told of it, and an invented one is as absent as another's.
+    police = officers.members.client("police-ke.investigator")
+    assert told(police, found["object"]) is None and told(officers.client, f"sha256:{'0' * 64}") is None
+    # What is in force still says what it changed; what is proposed on top is compared with that.
+    officers.sign(1, "approve-policy", body)
+    assert told(officers.client, found["object"]) == found
+    _, found = proposed(f"{WITHHOLD}\n{NO_STRICT}")
+    assert f"+ {OWN} pasar-no-strict" in found["rules"]
+    assert all(0 < one["records"] < whole for one in found["changes"] if one["actions"] == ["view:content"])
 
 
 def test_rows_are_taken_in_under_the_version_in_force(officers: Officers, tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ from graphsvc.client.keys import SigningKey
 from graphsvc.ledger.entry import EntryDraft
 from graphsvc.ledger.log import Ledger
 from graphsvc.model.errors import Conflict, Denied, InvalidInput, NotFound, ScopeMoved
+from graphsvc.model.labels import Handling, Label
 from graphsvc.model.principals import Organisation, Principal
 from graphsvc.policy.bounds import InvalidPolicy
 from graphsvc.policy.limits import LIMITS_FILE, parse_limits
 from graphsvc.policy.rules import load_policies
 from graphsvc.rulebooks.decisions import Governing
+from graphsvc.rulebooks.differences import difference_shape
 from graphsvc_verify.meaning import SHARED
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -35,8 +37,21 @@ forbid (
 )
 unless { principal.org == "pasar" };
 """
+STRICT_ONLY = """@id("pasar-strict")
+forbid (
+  principal,
+  action == Action::"view:content",
+  resource
+)
+when { resource.code == "AMBER+STRICT" }
+unless { principal.org == "pasar" };
+"""
 OPEN = '@id("pasar-open")\npermit (\n  principal,\n  action in Action::"read",\n  resource\n);\n'
 MEMBERS = {"pasar": "company", "swiftline": "courier", "customs-cn": "customs", "police-ke": "police"}
+
+
+def label(code: str) -> Label:
+    return Label("pasar", "company", "ID", Handling("tlp-2.0", code), "GREEN", "legitimate-interest")
 
 
 class World:
@@ -119,6 +134,26 @@ def test_a_version_is_in_force_from_the_second_persons_entry_on(world: World) ->
     world.ledger.append(EntryDraft(type="read", read=True, at=world.ledger.head - 1)).result()
     world.reopen()
     assert world.governing.in_force().digest == now.digest and world.states() == ["in-force"]
+
+
+def test_what_a_version_changes_is_compared_with_its_base_on_its_own_labels(world: World) -> None:
+    body, made = world.propose({OWN: world.governing.versions().files("pasar")[OWN] + "\n" + STRICT_ONLY})
+    proposal = world.governing.versions().proposal("pasar", made.object)
+    assert proposal is not None
+    found = asyncio.run(world.governing.difference("pasar", proposal))
+    assert found.rules == (f"+ {OWN} pasar-strict",) and {change.owner for change in found.changes} == {"pasar"}
+    assert {(change.gain, change.actions) for change in found.changes} == {(False, ("view:content",))}
+    # Records are counted by handling code, where they are the caller's own and can be counted.
+    counted = {label("GREEN"): 3, label("AMBER+STRICT"): 4}
+    told = difference_shape(proposal, found, "pasar", counted)
+    assert int(told.changed) == sum(int(one.decisions) for one in told.changes) < int(told.decisions)
+    assert {one.records for one in told.changes} == {4} and all(one.when for one in told.changes)
+    for own, known in (("swiftline", counted), ("pasar", None)):
+        assert {one.records for one in difference_shape(proposal, found, own, known).changes} == {None}
+    # It is the same once it is in force, and compared once alone.
+    world.approve(body)
+    proposal = world.governing.versions().proposal("pasar", made.object)
+    assert proposal is not None and asyncio.run(world.governing.difference("pasar", proposal)) is found
 
 
 def test_an_earlier_version_comes_back_by_two_persons(world: World) -> None:

@@ -2,6 +2,7 @@ import { Button } from "react-aria-components";
 import { KindMark } from "../../chart/KindMark";
 import { visible, type Chart } from "../../chart/document";
 import { moment, useLanguage, useText, useWord } from "../../i18n/texts";
+import { AskWithheld } from "../../disclosure/AskWithheld";
 import { HandlingChip } from "../../kit/HandlingChip";
 import { Attributes, GradingText, RecordList } from "../../kit/RecordList";
 import { Redaction } from "../../kit/Redaction";
@@ -49,6 +50,7 @@ export function Drawer({ chart, entity, from, onSelect, onExpand, onHide, onPath
           </li>
         ))}
       </ul>
+      <AskWithheld key={entity.handle} records={[...entity.records, ...links.map((one) => ({ ...one.record, withheld: one.withheld }))]} />
     </>
   );
 }

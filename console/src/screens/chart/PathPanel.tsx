@@ -1,14 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Button } from "react-aria-components";
 import { useDesk } from "../../app/desk";
-import { KindMark } from "../../chart/KindMark";
 import { useChart } from "../../chart/document";
 import PATHS from "../../documents/paths.graphql";
-import { useText, useWord } from "../../i18n/texts";
+import { useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
-import { nameOf } from "../../kit/names";
-import type { Path, PathsData } from "../../wire/shapes";
-import { LinkSource } from "./Drawer";
+import type { PathsData } from "../../wire/shapes";
+import { Hops } from "./Hops";
 
 /** The shortest paths between two entities, hop by hop with who says so; each can be shown on the chart. */
 export function PathPanel({ ends, onClose }: { ends: [string, string]; onClose: () => void }) {
@@ -39,33 +37,5 @@ export function PathPanel({ ends, onClose }: { ends: [string, string]; onClose: 
         {t("close")}
       </Button>
     </section>
-  );
-}
-
-function Hops({ path }: { path: Path }) {
-  const t = useText();
-  const word = useWord();
-  return (
-    <ol className="hops">
-      {path.entities.map((entity, at) => {
-        const link = path.links[at];
-        return (
-          <li key={entity.handle}>
-            <span className="row">
-              <KindMark kind={entity.kind} /> <span className="key">{nameOf(entity) ?? t("withheldKey")}</span>
-              <span className="small">{word("kind", entity.kind)}</span>
-            </span>
-            {link && (
-              <div className="hop">
-                <span className="small">
-                  {link.source === entity.handle ? "↓" : "↑"} {word("link", link.kind)}
-                </span>
-                <LinkSource link={link} />
-              </div>
-            )}
-          </li>
-        );
-      })}
-    </ol>
   );
 }

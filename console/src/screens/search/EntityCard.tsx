@@ -1,5 +1,6 @@
 import { useText, useWord } from "../../i18n/texts";
 import { KindMark } from "../../chart/KindMark";
+import { AskWithheld } from "../../disclosure/AskWithheld";
 import { Link } from "../../kit/Link";
 import { RecordList } from "../../kit/RecordList";
 import { nameOf } from "../../kit/names";
@@ -21,6 +22,7 @@ export function EntityCard({ entity }: { entity: Entity }) {
         </Link>
       </header>
       <RecordList entity={entity} />
+      <AskWithheld records={entity.records} />
     </article>
   );
 }

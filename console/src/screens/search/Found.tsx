@@ -42,7 +42,7 @@ function Identified({ kind, parts }: { kind: string; parts: Part[] }) {
   if (error) return <Failure error={error} />;
   if (isPending) return <Waiting />;
   const [match] = data.data.match ?? [];
-  return <Results entities={data.data.search ?? []} match={match ?? null} problems={data.problems} onlyOwn={data.onlyOwn} />;
+  return <Results entities={data.data.search ?? []} match={match ? { found: match, asked: { kind, parts } } : null} problems={data.problems} onlyOwn={data.onlyOwn} />;
 }
 
 function Named({ text }: { text: string }) {
@@ -70,7 +70,7 @@ function Waiting() {
 
 interface Resulting {
   entities: Entity[];
-  match: Match | null;
+  match: { found: Match; asked: { kind: string; parts: Part[] } } | null;
   problems: Problem[];
   onlyOwn: boolean;
 }
@@ -89,7 +89,7 @@ function Results({ entities, match, problems, onlyOwn }: Resulting) {
           {one.message} <code>{one.code}</code>
         </p>
       ))}
-      {match && <MatchMark match={match} shown={new Set(entities.flatMap((one) => one.records.map((record) => record.owner)))} onlyOwn={onlyOwn} />}
+      {match && <MatchMark match={match.found} asked={match.asked} shown={new Set(entities.flatMap((one) => one.records.map((record) => record.owner)))} onlyOwn={onlyOwn} />}
       {!match && entities.length === 0 && problems.length === 0 && <p role="status">{t("search.noName")}</p>}
       <Group title={t("search.own")} entities={own} />
       <Group title={t("search.visible")} entities={others} />

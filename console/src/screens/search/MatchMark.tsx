@@ -1,12 +1,15 @@
 import { useDesk } from "../../app/desk";
 import { useText } from "../../i18n/texts";
+import { AskDisclosure } from "../../disclosure/AskDisclosure";
 import type { Match } from "../../wire/shapes";
+import type { Part } from "./recognise";
 
 /**
  * Hit, no hit and not asked: three marks that can't be taken for one another, and none of them says more than it knows.
- * `shown` are the owners of the records that stand below; `onlyOwn` says that nobody else was asked, whatever came of it.
+ * `asked` is the identifier, `shown` are the owners of the records that stand below; `onlyOwn` says that nobody else was
+ * asked, whatever came of it.
  */
-export function MatchMark({ match, shown, onlyOwn }: { match: Match; shown: Set<string>; onlyOwn: boolean }) {
+export function MatchMark({ match, asked, shown, onlyOwn }: { match: Match; asked: { kind: string; parts: Part[] }; shown: Set<string>; onlyOwn: boolean }) {
   const t = useText();
   const { stated } = useDesk();
   const hidden = match.contacts.filter((one) => !shown.has(one.org));
@@ -43,11 +46,11 @@ export function MatchMark({ match, shown, onlyOwn }: { match: Match; shown: Set<
       <ul>
         {hidden.map((one) => (
           <li key={one.org}>
-            {one.name} <span className="small">({one.org})</span> · {one.contact}
+            {one.name} <span className="small">({one.org})</span> · {one.contact}{" "}
+            {stated && <AskDisclosure subject={{ holder: one.org, identifiers: [asked], records: [], groups: ["identity"] }} label={t("ask.go.hit")} />}
           </li>
         ))}
       </ul>
-      <p className="small">{t("match.request")}</p>
     </div>
   );
 }

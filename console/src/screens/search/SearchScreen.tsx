@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "react-aria-components";
 import { FootingDialog } from "../../app/FootingDialog";
@@ -14,7 +15,10 @@ export default function SearchScreen() {
   const [readings, setReadings] = useState<Reading[]>([]);
   const [stating, setStating] = useState(false);
   const [onlyOwn, setOnlyOwn] = useState(false);
+  const queries = useQueryClient();
   const look = () => {
+    // Whoever asks again is answered anew: a request may have been granted meanwhile.
+    void queries.invalidateQueries({ queryKey: ["search"] });
     setReadings(recognise(text, service.couriers));
     // Others' records need a footing: it is asked for once, before the first question.
     if (!stated && !onlyOwn) setStating(true);

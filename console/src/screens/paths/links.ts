@@ -1,0 +1,20 @@
+/** The kinds of links of the schema; a test holds them to it. */
+export const LINKS = [
+  "CONTROLS",
+  "USES",
+  "POSTED",
+  "DEPICTS",
+  "OFFERS",
+  "SENT_BY",
+  "SENT_TO",
+  "PICKED_UP_BY",
+  "HANDLED_BY",
+  "PAID_TO",
+  "CONTACTED",
+  "MEMBER_OF",
+  "LOCATED_AT",
+  "SEIZED_IN",
+  "CONTAINED",
+  "INVOLVES",
+  "MENTIONS",
+];
