@@ -30,11 +30,50 @@ class Processes:
         return _sum(service), _sum([neo4j])
 
 
-def _below(top: int) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of a process that are resident now, and the most that were since :meth:`forget_peak`."""
+
+    resident: int
+    peak: int
+
+    @classmethod
+    def of(cls, pid: int) -> Memory:
+        """What Linux says of a process. Raises OSError where it has gone."""
+        lines = (line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        said = {line[0]: int(line[1]) << 10 for line in lines if line[0] in ("VmRSS:", "VmHWM:")}
+        return cls(said["VmRSS:"], said["VmHWM:"])
+
+    @staticmethod
+    def forget_peak(pid: int) -> None:
+        """Have the peak begin anew at what is resident now."""
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    return _children().get(parent, [])
+
+
+def serving(data: Path) -> int:
+    """The process that this one has started to serve from a folder. Raises LookupError where there is none."""
+    for pid in children(os.getpid()):
+        said = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"up" in said and os.fsencode(data) in said:
+            return pid
+    raise LookupError("nothing serves from this folder")
+
+
+def _children() -> dict[int, list[int]]:
     parents: dict[int, list[int]] = {}
     for path in Path("/proc").iterdir():
         if path.name.isdigit() and (fields := _stat(int(path.name))):
             parents.setdefault(int(fields[1]), []).append(int(path.name))
+    return parents
+
+
+def _below(top: int) -> list[int]:
+    parents = _children()
     found, left = [], [top]
     while left:
         children = parents.get(left.pop(), [])

@@ -46,7 +46,7 @@ def build(strict: bool) -> int:
     try:
         node = find_node()
         print("Building the console with Node; CONSOLE=off leaves it out", flush=True)
-        run("its packages can't be had", [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], node.path)
+        install(node, HERE)
         run("its types don't fit", [*node.npm, "run", "--silent", "check"], node.path)
         run("it can't be bundled", [*node.npm, "run", "--silent", "build"], node.path)
     except NotBuilt as error:
@@ -95,6 +95,12 @@ def find_node() -> Node:
     return Node(path, (node, str(cli)))
 
 
+def install(node: Node, folder: Path) -> None:
+    """Install what a folder's lock names, each package checked by its hash. Raises NotBuilt."""
+    command = [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    run("its packages can't be had", command, node.path, folder)
+
+
 def new_enough(path: str) -> bool:
     """Whether the Node of a search path will do."""
     node = shutil.which("node", path=path)
@@ -104,13 +110,23 @@ def new_enough(path: str) -> bool:
     return told is not None and (int(told[1]), int(told[2])) >= OLDEST
 
 
-def run(why: str, command: list[str], path: str) -> str:
-    """The output of a command. Raises NotBuilt that begins with ``why``, when it fails."""
+def run(why: str, command: list[str], path: str, folder: Path | None = None, given: str = "") -> str:
+    """The output of a command in a folder (None: the console's), which is ``given`` some text.
+
+    Raises NotBuilt that begins with ``why``, when it fails.
+    """
     # The system's certificates count, where an organisation has a registry of its own.
     variables = {"NODE_USE_SYSTEM_CA": "1", **os.environ, "PATH": path}
     try:
         done = subprocess.run(
-            command, cwd=HERE, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command,
+            cwd=folder or HERE,
+            env=variables,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotBuilt(f"{why}: {type(error).__name__}") from None

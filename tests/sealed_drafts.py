@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
@@ -14,6 +14,13 @@ from graphsvc.ledger.objects import PayloadStore
 from graphsvc.ledger.payload import Packer
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.model.drafts import CleanDraft
+
+
+def row_leaves(connection: Connection, index: int) -> bytes:
+    """The leaf hashes of a submission's rows, 32 bytes each, in order."""
+    table = tables.row_leaves
+    parts = select(table.c.leaves).where(table.c["index"] == index).order_by(table.c.part)
+    return b"".join(connection.execute(parts).scalars())
 
 
 def enter_drafts(
@@ -43,7 +50,7 @@ def enter_drafts(
     def effects(connection: Connection, index: int, t: str) -> None:
         counts = {"rows": len(drafts), "accepted": len(drafts), "rejected": 0}
         row = {"index": index, "org": org, "t": t, "media_type": "application/x-ndjson", "manifest": "", **counts}
-        connection.execute(insert(tables.submissions), {**row, "objects": packs, "leaves": b""})
+        connection.execute(insert(tables.submissions), {**row, "objects": packs})
 
     entry = EntryDraft(
         type="submission",

@@ -12,7 +12,8 @@ import os
 import re
 import secrets
 from base64 import b64decode, urlsafe_b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -68,6 +69,17 @@ def sweep(spool: Path) -> int:
     return len(left)
 
 
+@contextmanager
+def scratch(spool: Path) -> Iterator[Path]:
+    """An empty file in the spool, which is gone at the end of the block. Raises OSError."""
+    path = _name(spool)
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
 class Receiver:
     """Takes one form's bytes. Feed it, finish it, and discard it whatever happened. Not for several threads at once."""
 
@@ -75,7 +87,7 @@ class Receiver:
         """Raises OSError when the spool can't be written, InvalidInput on a content digest that isn't one."""
         self._digests = _stated(content_digest)
         self._max_body = max_body
-        self._path = spool / f"{secrets.token_hex(16)}{_SUFFIX}"
+        self._path = _name(spool)
         self._file: BinaryIO = os.fdopen(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
         self._sha256 = hashlib.sha256()
         self._size = 0
@@ -174,6 +186,10 @@ class Receiver:
 
     def _on_end(self) -> None:
         self._ended = True
+
+
+def _name(spool: Path) -> Path:
+    return spool / f"{secrets.token_hex(16)}{_SUFFIX}"
 
 
 def _stated(header: str) -> list[tuple[hashlib._Hash, bytes]]:

@@ -23,6 +23,8 @@ from graphsvc.policy.scope import IDENTITY, Scope
 
 MOST_NAMES = 20_000
 """A search all of whose words stand in more visible names than this is refused: no cut of them would be fair."""
+FEW = (1_000, 5_000)
+"""Where there are several words, this many rows of each are looked at before more are."""
 TOO_MANY = "too_many_names"
 
 Place = tuple[int, int]
@@ -65,24 +67,38 @@ RETURN entities, [one IN part | [one[0].id, one[1], one[2]]], count, over"""
 
 
 @cache
-def find(leading: bool, sifted: bool) -> str:
-    """By the beginning of a word or by a whole one; ``sifted``: names count where their claim passes the sieve."""
-    index = "lead" if leading else "term"
+def find(sifted: bool) -> str:
+    """By the word, or the beginning of one, that fewest of the rows have; ``sifted``: their claim passes the sieve.
+
+    Of each word at most ``$names`` rows are looked at to see which has fewest. What else is asked is compared in those.
+    """
     passing = f"AND EXISTS {{ MATCH (n)-[a:ABOUT]->(e) WHERE {queries.live('a')} }}" if sifted else ""
     return f"""
 CALL () {{
-  UNWIND $slots AS slot
-  MATCH ()-[x:NAMED {{{index}: $word, lid: slot[0], grp: slot[1]}}]->()
-    USING INDEX SEEK x:NAMED({index}, lid, grp, exp) WHERE {_LIVE}
-  WITH x LIMIT $names
-  RETURN collect(x) AS looked
+  {_rows("term", "$words")}
+  RETURN rows
+  UNION ALL
+  {_rows("lead", "$beginnings")}
+  RETURN rows
 }}
+WITH rows AS looked ORDER BY size(rows) LIMIT 1
 CALL (looked) {{
   UNWIND CASE WHEN size(looked) < $names THEN looked ELSE [] END AS x
   WITH x WHERE all(part IN $parts WHERE x.text CONTAINS part)
   WITH x.lid AS lid, startNode(x) AS n, endNode(x) AS e
   WITH lid, n, e WHERE ($entityKinds IS NULL OR e.kind IN $entityKinds) {passing}
   {IN_PARTS}"""
+
+
+def _rows(index: str, asked: str) -> str:
+    return f"""UNWIND {asked} AS word
+  CALL (word) {{
+    UNWIND $slots AS slot
+    MATCH ()-[x:NAMED {{{index}: word, lid: slot[0], grp: slot[1]}}]->()
+      USING INDEX SEEK x:NAMED({index}, lid, grp, exp) WHERE {_LIVE}
+    WITH x LIMIT $names
+    RETURN collect(x) AS rows
+  }}"""
 
 
 async def named(
@@ -99,7 +115,10 @@ async def named(
     Raises InvalidQuery :data:`TOO_MANY` where every word stands in more than :data:`MOST_NAMES` visible names.
     """
     sifted = sieve.grades is not None or sieve.recorded is not None
-    asked: dict[str, Any] = {"slots": slots_of(scope), "parts": search.parts, "names": MOST_NAMES + 1}
+    asked: dict[str, Any] = {"slots": slots_of(scope), "parts": search.parts}
+    every = ((search.word, search.leading), *search.others)
+    asked["words"] = [word for word, leading in every if not leading]
+    asked["beginnings"] = [word for word, leading in every if leading]
     kinds = None if search.kinds is None else list(search.kinds)
     asked |= {"entityKinds": kinds, "most": first + 1, "at": list(after or (-1, 0))}
 
@@ -107,13 +126,19 @@ async def named(
         return part_of(reader, scope, row, first)
 
     ask = reader.asking(scope, now, sieve, IDENTIFIED)
-    # The longest word is rarely the one that most names have; where it is, another one that all rows have may be rarer.
-    for word, leading in ((search.word, search.leading), *search.others):
-        found = await ask(find(leading, sifted), read, word=word, **asked, records=reader.records_listed)
+    # Nobody knows which word is rare among the names that this reader may see, and a common one is in very many. So
+    # few rows of each are looked at, then more, until one word has no more than these.
+    for most in _bounds(len(every)):
+        found = await ask(find(sifted), read, names=most + 1, **asked, records=reader.records_listed)
         if found is not None:
             return found
     message = f"more than {MOST_NAMES} names have each of these words: write another one, or ask for some owners only"
     raise InvalidQuery(message, code=TOO_MANY, where="text")
+
+
+def _bounds(words: int) -> list[int]:
+    """How many rows of each word are looked at, one after the other."""
+    return [*(few for few in FEW if few < MOST_NAMES and words > 1), MOST_NAMES]
 
 
 def part_of(reader: Reader, scope: Scope, row: list[Any], first: int) -> Named | None:

@@ -165,10 +165,18 @@ submissions = Table(
     Column("rejected", _Int, nullable=False),
     Column("manifest", Text, nullable=False),
     Column("objects", JSON, nullable=False),
-    Column("leaves", LargeBinary),
 )
 Index("submissions_org", submissions.c.org, submissions.c.index)
-"""``manifest`` is the signed manifest as it came, ``objects`` the sealed packs' digests, ``leaves`` row leaf hashes."""
+"""``manifest`` is the signed manifest as it came, ``objects`` the sealed packs' digests."""
+
+row_leaves = Table(
+    "row_leaves",
+    metadata,
+    Column("index", _Int, primary_key=True, autoincrement=False),
+    Column("part", _Int, primary_key=True, autoincrement=False),
+    Column("leaves", LargeBinary, nullable=False),
+)
+"""The leaf hashes of a submission's rows, 32 bytes each, in parts: ``rowsRoot`` is over all of them in order."""
 
 rejections = Table(
     "rejections",

@@ -64,7 +64,7 @@ class Sought(NamedTuple):
     """A search: rows whose word (or, with ``leading``, beginning) is ``word``, and whose text holds all ``parts``.
 
     ``kinds`` are those of the entities looked for; None: of any. ``others`` are more words of the same rows, each with
-    whether it is a beginning: to look by where ``word`` stands in too many names.
+    whether it is a beginning: which one is rarest is only known where the rows are.
     """
 
     word: str
@@ -115,7 +115,7 @@ def sought(text: str, beginning: bool, where: str = "text") -> Sought:
     if not spaced and not open_end and max(map(len, runs)) < RUN:
         raise InvalidQuery(f"write at least {RUN} characters", code="too_short", where=where)
     parts = [*runs, *(f" {word} " for word in spaced), *([f" {last}"] if open_end else [])]
-    # The longest word is likely the rarest: all rows that have it are looked at.
+    # The longest word is likely the rarest.
     whole_words = [(word, False) for word in sorted(spaced, key=len, reverse=True)]
     run = max(runs, key=len, default="")
     begun = [(run[:RUN], True)] if len(run) >= RUN else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
 from graphsvc.sharing.preservations import note_answer
 from graphsvc.sharing.store import Request
+from graphsvc.submission import leaves
 from graphsvc.submission.intake import Intake
 from graphsvc.submission.manifest import Manifest, Upload
 from graphsvc.submission.superseding import Superseded
@@ -41,13 +43,17 @@ def answer_of(intake: Intake, superseded: Superseded) -> RowsTaken:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What an entry is made of: what was signed, what came of the rows, what is kept, what the submitter is told."""
+    """What an entry is made of: what was signed, what came of the rows, what is kept, what the submitter is told.
+
+    ``leaves`` is the file of the rows' leaf hashes.
+    """
 
     manifest: Manifest
     intake: Intake
     superseded: Superseded
     body: Mapping[str, Any]
     answer: RowsTaken
+    leaves: Path
 
 
 def entry_of(deed: Deed, upload: Upload, made: Made, request: Request | None, still: Effects) -> EntryDraft:
@@ -83,9 +89,9 @@ def entry_of(deed: Deed, upload: Upload, made: Made, request: Request | None, st
                 "rejected": intake.rejected,
                 "manifest": upload.manifest,
                 "objects": made.body["packs"],
-                "leaves": bytes(intake.leaves),
             },
         )
+        leaves.enter(connection, index, made.leaves)
         if intake.problems:
             problems = msgspec.to_builtins(intake.problems)
             connection.execute(insert(tables.rejections), {"index": index, "errors": problems})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -54,11 +55,13 @@ class Order:
     """How many rows the manifest states: one more ends the intake."""
     reference_key: bytes = field(kw_only=True, repr=False)
     """The key of the organisation's references."""
+    leaves: Path | None = field(default=None, kw_only=True)
+    """The file that gets the rows' leaf hashes, 32 bytes a row, in order; None: they are not kept."""
 
 
 @dataclass(slots=True)
 class Intake:
-    """What a pass over the rows gave. ``leaves`` holds 32 bytes a row, in order; roots are 32 bytes.
+    """What a pass over the rows gave; roots are 32 bytes.
 
     ``supersedes``: accepted rows that correct older records by place, as (row, submission, row); ``references``:
     accepted rows that have a reference, with its digest. ``unlinked`` counts values of
@@ -71,7 +74,6 @@ class Intake:
     problems: list[RowProblem] = field(default_factory=list)
     unlinked: int = 0
     notes: list[RowProblem] = field(default_factory=list)
-    leaves: bytearray = field(default_factory=bytearray)
     charset: str = "utf-8"
     rows_root: bytes = b""
     drafts_root: bytes = b""
@@ -86,14 +88,14 @@ class Intake:
 def take_in(order: Order, packer: Packer | None) -> Intake:
     """Read every row of ``order``; accepted ones go to ``packer`` (None: a dry run, nothing is sealed).
 
-    Memory: 32 bytes a row, the problems that are kept, one row. Raises InvalidInput for what stops a whole file: an
+    Memory: the problems that are kept, one row. Raises InvalidInput for what stops a whole file: an
     unknown media type or encoding, a mapping that doesn't fit; TooLarge where it makes more claims than it may.
     """
     intake = Intake()
     rows_root, drafts_root = GrowingRoot(), GrowingRoot()
     how = How(order.media_type, order.mapping, order.schema, order.defaults, order.organisation)
     allowing, shared = Allowing(order.groups, order.may_submit), SharedKeys(order.schema.kinds)
-    with order.path.open("rb") as body:
+    with order.path.open("rb") as body, (order.leaves or Path(os.devnull)).open("wb") as leaves:
         salt = partial(row_salt, order.seed)
         references = References(order.reference_key)
         reading = Reading(body, how, references, max_row=order.max_row, salt=salt, may_keep=allowing)
@@ -103,7 +105,7 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
             if intake.rows > order.rows:
                 raise InvalidManifest("rows: the body has another number of rows", where="manifest rows")
             leaf = row.leaf or b""
-            intake.leaves += leaf
+            leaves.write(leaf)
             rows_root.add(leaf)
             if ready is None:
                 continue

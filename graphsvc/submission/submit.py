@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from sqlalchemy import Column, select
 
+from graphsvc.api.spool import scratch
 from graphsvc.core import Core
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects
@@ -217,32 +219,33 @@ class Submitting:
             return seen
         request = self._answered(manifest)
         # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
-        task = self._task(principal, upload, manifest, submission_name(manifest.iss, manifest.jti))
-        taken = parts.workers.take_in(task)
-        with parts.core.payloads.store.or_removed(taken.packs):
-            intake = _agreeing(taken.intake, manifest)
-            superseded = self._superseded(principal.org, intake)
-            if not intake.accepted:
-                return Result(422, replace(answer_of(intake, superseded), code="no_row_accepted"))
-            # 4. Store the keys, apart from the packs; until the next step nothing refers to either.
-            body = self._kept(task.name, upload, taken)
-            # 5. One entry, durable when this returns; its side rows are in the same transaction.
-            for _ in range(ATTEMPTS):
-                answer = answer_of(intake, superseded)
-                made = Made(manifest, intake, superseded, body, answer)
-                draft = entry_of(deed, upload, made, request, self._still(task))
-                try:
-                    appended = parts.core.ledger.append(draft).result()
-                except Conflict as conflict:
-                    if conflict.code != MOVED:
-                        raise
-                    # Another submission, or a recall, came between: what is superseded now?
-                    superseded = self._superseded(principal.org, intake)
-                    continue
-                # 6. Acknowledge; the applier takes it from the ledger.
-                parts.core.applier.notify()
-                return Result(201, replace(answer, index=appended.index, receipt=msgspec.Raw(appended.encoded)))
-            raise Unavailable("your organisation's records are changing; send it again", code=MOVED)
+        with scratch(parts.settings.spool) as leaves:
+            task = self._task(principal, upload, manifest, submission_name(manifest.iss, manifest.jti), leaves)
+            taken = parts.workers.take_in(task)
+            with parts.core.payloads.store.or_removed(taken.packs):
+                intake = _agreeing(taken.intake, manifest)
+                superseded = self._superseded(principal.org, intake)
+                if not intake.accepted:
+                    return Result(422, replace(answer_of(intake, superseded), code="no_row_accepted"))
+                # 4. Store the keys, apart from the packs; until the next step nothing refers to either.
+                body = self._kept(task.name, upload, taken)
+                # 5. One entry, durable when this returns; its side rows are in the same transaction.
+                for _ in range(ATTEMPTS):
+                    answer = answer_of(intake, superseded)
+                    made = Made(manifest, intake, superseded, body, answer, leaves)
+                    draft = entry_of(deed, upload, made, request, self._still(task))
+                    try:
+                        appended = parts.core.ledger.append(draft).result()
+                    except Conflict as conflict:
+                        if conflict.code != MOVED:
+                            raise
+                        # Another submission, or a recall, came between: what is superseded now?
+                        superseded = self._superseded(principal.org, intake)
+                        continue
+                    # 6. Acknowledge; the applier takes it from the ledger.
+                    parts.core.applier.notify()
+                    return Result(201, replace(answer, index=appended.index, receipt=msgspec.Raw(appended.encoded)))
+                raise Unavailable("your organisation's records are changing; send it again", code=MOVED)
 
     def _superseded(self, org: str, intake: Intake) -> Superseded:
         """What the rows supersede now. Raises InvalidManifest where one names a place that holds no record."""
@@ -257,7 +260,9 @@ class Submitting:
         used = digest_of(task.policies)
         return lambda connection, _index, _t: self._parts.governing.unmoved(connection, used)
 
-    def _task(self, principal: Principal, upload: Upload, manifest: Manifest, name: str) -> Task:
+    def _task(
+        self, principal: Principal, upload: Upload, manifest: Manifest, name: str, leaves: Path | None = None
+    ) -> Task:
         policies = self._parts.governing.in_force()
         return Task(
             path=upload.path,
@@ -273,6 +278,7 @@ class Submitting:
             groups=self._parts.groups(principal.org, time.time()),
             closed=policies.closed,
             reference_key=self._parts.reference_key(principal.org),
+            leaves=leaves,
         )
 
     def _answered(self, manifest: Manifest) -> Request | None:

@@ -83,6 +83,8 @@ class Task:
     """The sharing groups that the submitter's organisation belongs to."""
     closed: frozenset[str] = frozenset()
     """Those of the policy files that can't be used, and allow nothing."""
+    leaves: Path | None = None
+    """The file that gets the rows' leaf hashes; None: they are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +294,7 @@ def _take_in(task: Task, schema: Schema, store: PayloadStore) -> Taken:
         max_row=task.max_row,
         rows=task.rows,
         reference_key=task.reference_key,
+        leaves=task.leaves,
     )
     if not task.name:
         return Taken(take_in(order, None), [], {})

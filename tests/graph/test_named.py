@@ -168,6 +168,45 @@ def hits(graph: Graph, of: Scope, text: str, sieve: Sieve = ALL) -> int:
     return profiled.hits
 
 
+def test_a_common_word_costs_no_more_than_is_looked_at_to_see_that(
+    graph_database: Graph, wipe: Callable[[Graph], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever word is longer, fewer rows have the other; beginnings and parts of unspaced scripts likewise."""
+    monkeypatch.setattr(module, "FEW", (10,))
+    everything = scope(LABELS)
+    asks = ("rare commonest", "rarest common", "rare commonest…", "common rarest…", "伟国 commonest")
+    names = ("Rare Commonest", "Rarest Common", "Common Rarestone", "伟国 Commonest")
+    seen = [row(n, 1 + n % 2, person(f"account:x:{n}", name)) for n, name in enumerate(names)]
+    costs = []
+    for many_more in (40, 400):
+        wipe(graph_database)
+        more = [row(100 + n, 1, person(f"account:y:{n}", f"Commonest Common n{n}")) for n in range(many_more)]
+        load(graph_database, [*seen, *more])
+        for _ in range(2):  # a statement's first run looks up more
+            cost = [hits(graph_database, everything, text) for text in asks]
+        costs.append(cost)
+    assert costs[0] == costs[1]
+
+
+def test_what_is_found_does_not_depend_on_how_many_rows_are_looked_at(
+    graph_database: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(graph_database, [row(n, 1 + n % 3, person(f"account:x:{n}", f"Anh Li num{n % 4}")) for n in range(12)])
+    whole = [keys(find(graph_database, scope(LABELS), text)) for text in ("anh li", "anh li num1", "anh num2…")]
+    assert [len(found) for found in whole] == [12, 3, 3]
+    for few in ((), (1,), (2, 5), (12,), (11, 12, 13)):
+        monkeypatch.setattr(module, "FEW", few)
+        assert whole == [
+            keys(find(graph_database, scope(LABELS), text)) for text in ("anh li", "anh li num1", "anh num2…")
+        ]
+    monkeypatch.setattr(module, "MOST_NAMES", 11)
+    monkeypatch.setattr(module, "FEW", (1, 11, 12))
+    with pytest.raises(InvalidQuery) as caught:
+        find(graph_database, scope(LABELS), "anh li")
+    assert caught.value.code == "too_many_names"
+    assert keys(find(graph_database, scope(LABELS), "anh li num1")) == whole[1]
+
+
 @pytest.mark.parametrize("how", ["another label", "expired", "group withheld", "identity withheld"])
 def test_hidden_names_cost_no_database_hit(graph_database: Graph, wipe: Callable[[Graph], None], how: str) -> None:
     """The same search, with two thousand names behind it that the reader may not see, and without."""

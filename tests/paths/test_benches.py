@@ -15,8 +15,8 @@ import pytest
 from neo4j import Driver
 
 from bench import __main__ as command
-from bench import expand, formats, graphql, ingest, ledger, logs, network, policy, scale, search, stage
-from bench.processes import Processes
+from bench import expand, formats, graphql, ingest, intake, ledger, logs, network, policy, scale, search, stage
+from bench.processes import Processes, serving
 from bench.processor import Processors
 from graphsvc.columns.store import Columns
 from graphsvc.demo.company import Members
@@ -132,6 +132,13 @@ class TestOnAService:
         files = ingest.write_files(world.folder, 11, count=40, parts=2)
         assert ingest.run_service(world.members, files, 40) > 0
 
+    def test_intake(self, world: World) -> None:
+        service = serving(world.folder / "data")
+        found = intake.measured(world.members, world.folder, service, (30, 60), 20.0)
+        assert found["rows"] == 60 and found["acknowledged_rows_per_s"] > 0
+        assert found["api_memory_peak_mb"] >= found["api_memory_before_mb"] > 50
+        assert found["worker_memory_peak_mb"] >= found["worker_memory_before_mb"] > 10
+
 
 def test_formats(tmp_path: Path) -> None:
     found = formats.figures(tmp_path, rows=120, turns=1, large=40_000)
@@ -188,7 +195,14 @@ def test_ledger(tmp_path: Path, graph_database: Graph) -> None:
 def test_the_command_refuses_what_it_does_not_know(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for given in (["nothing"], ["ingest", "5"], ["scale", "many"], ["scale", "0"], ["search", "5", "6"]):
+    for given in (
+        ["nothing"],
+        ["ingest", "5"],
+        ["scale", "many"],
+        ["scale", "0"],
+        ["search", "5", "6"],
+        ["intake", "1", "2"],
+    ):
         monkeypatch.setattr("sys.argv", ["bench", *given])
         assert command.main() == 2
         assert capsys.readouterr().err

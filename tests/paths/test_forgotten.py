@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sealed_drafts import row_leaves
 from sqlalchemy import delete, insert, select, update
 
 from graphsvc.client import Outgoing
@@ -114,8 +115,7 @@ class World:
 def stays(world: World, index: int) -> tuple[Fingerprint, list[Any]]:
     """What is left of the submission, each part checked: the graph, the answers, and the salt of the row that stays."""
     with world.parts.ledger.reading() as connection:
-        table = tables.submissions
-        leaves = connection.execute(select(table.c.leaves).where(table.c["index"] == index)).scalar_one()
+        leaves = row_leaves(connection, index)
     keys = world.parts.core.payloads.keys
     name = world.parts.ledger.open_header(index)["body"]["name"]
     salt = salt_of(keys, name, 2)

@@ -18,6 +18,7 @@ from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.schema import load_schema
 from graphsvc.submission.intake import Intake, Order, take_in
+from graphsvc_verify.merkle import root
 from importers import CSV, NDJSON
 from importers.mapping import load_mapping
 from importers.rows import MAX_ROW
@@ -64,7 +65,7 @@ def sellers(tmp_path: Path) -> Input:
     return Input(path, MAPPING, DEFAULTS, PASAR)
 
 
-def taken(given: Input, media_type: str = CSV) -> Intake:
+def taken(given: Input, media_type: str = CSV, leaves: Path | None = None) -> Intake:
     """What the service's intake says of the file."""
     mapping = None if given.mapping is None else load_mapping(given.mapping, SCHEMA)
     return take_in(
@@ -72,6 +73,7 @@ def taken(given: Input, media_type: str = CSV) -> Intake:
             path=given.path, media_type=media_type, mapping=mapping, seed=bytes(32), defaults=given.defaults,
             organisation=given.organisation, schema=SCHEMA, may_submit=lambda label: True, groups=frozenset(),
             max_row=MAX_ROW, rows=1 << 20, reference_key=b"key",
+            leaves=leaves,
         ),
         None,
     )  # fmt: skip
@@ -198,8 +200,10 @@ def test_the_service_takes_a_workbook_and_a_bundle_row_by_row(tmp_path: Path) ->
         given = Input(tmp_path / name, mapping, DEFAULTS, PASAR)
         assert media_type_of(given.path) == media_type
         measured = measure(given.path, media_type, bytes(32))
-        intake = taken(given, media_type)
-        assert measured.rows == intake.rows == rows and len(intake.leaves) == 32 * rows
+        intake = taken(given, media_type, tmp_path / "leaves")
+        hashes = (tmp_path / "leaves").read_bytes()
+        assert measured.rows == intake.rows == rows and len(hashes) == 32 * rows
+        assert root([hashes[at : at + 32] for at in range(0, len(hashes), 32)]) == intake.rows_root
         assert measured.rows_root == f"sha256:{intake.rows_root.hex()}" and measured.size == given.path.stat().st_size
         made = convert(given, SCHEMA)
         same(made, intake)
