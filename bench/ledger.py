@@ -36,11 +36,11 @@ from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model.accelerator import AUTO, OFF, describe, load
 from graphsvc.model.cleaning import clean_draft
+from graphsvc.model.draftleaves import draft_contents
 from graphsvc.model.drafts import CleanDraft, Draft
 from graphsvc.model.schema import load_schema
 from graphsvc.projection.apply import Applier, Payloads, Projections
 from graphsvc.projection.rebuild import Rebuilt, Source, rebuild_offline
-from graphsvc.submission.intake import draft_contents
 from graphsvc_verify.evidence import check_evidence
 
 CALLERS, SECONDS, APPEND_TURNS = 256, 2.0, 5

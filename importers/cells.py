@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from graphsvc.model.errors import InvalidInput
@@ -18,6 +19,8 @@ Lookup = Callable[[str], Getter | None]
 ROW = "#row"
 """The column that every table has: the row's number in its file, counted from 1."""
 _GUARDS = frozenset(("=", "'", "`", "’"))
+MAX_CONST = 1_000
+"""A constant of at most this many characters is a word, whose share of a row's size need not be counted."""
 MAX_PIECES = 1_000
 """A cell is split into at most this many pieces, empty ones counted; a row with more is refused."""
 
@@ -185,7 +188,7 @@ def columns_of(header: Iterable[str]) -> Lookup:
     """Columns of a table by header; white space around names is dropped, an empty cell is None.
 
     ``#3`` is the third column, ``phone#2`` the second that is named so. A row is a list of cells as long as the header,
-    and its number after them.
+    as :func:`plain` makes them, and its number after them.
     """
     places: dict[str, list[int]] = {}
     for index, name in enumerate(header):
@@ -203,20 +206,30 @@ def columns_of(header: Iterable[str]) -> Lookup:
         if len(found) > 1:
             message = f'the header names {column} twice: rename one, or write "{column}#1", "{column}#2"'
             raise InvalidInput(message, code="double_column", where="row 0")
-        return _cell(found[0]) if found else None
+        return itemgetter(found[0]) if found else None
 
     return lookup
 
 
-def _cell(index: int) -> Getter:
-    def get(cells: Any) -> Any:
-        cell = cells[index]
+def plain(cells: Iterable[Any]) -> list[Any]:
+    """Cells without white space around them and without guards; an empty one is None."""
+    found: list[Any] = []
+    for cell in cells:
         if isinstance(cell, str):
-            cell = cell.strip()
-            return (unguarded(cell) if cell[:1] in _GUARDS else cell) or None
-        return cell
+            word = cell.strip()
+            found.append((unguarded(word) if word[:1] in _GUARDS else word) or None)
+        else:
+            found.append(cell)
+    return found
 
-    return get
+
+def is_direct(source: Source) -> bool:
+    """Whether a value is a constant word, or one cell as it stands."""
+    value = value_of(source)
+    if value.const is not None:
+        return not isinstance(value.const, list) and len(str(value.const)) <= MAX_CONST
+    refined = value.absent or value.map or value.other or value.split or value.timezone or value.unit
+    return value.template is None and not (refined or _changes(value))
 
 
 def path_of(column: str) -> Getter:

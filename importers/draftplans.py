@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphsvc.model.bounds import MAX_DRAFT
+from graphsvc.model.bounds import MAX_DRAFT, MAX_ENTITIES, MAX_ROW_CLAIMS
 from graphsvc.model.cleaning import too_many
 from graphsvc.model.drafts import Draft, DraftEntity, DraftLink, Grading, Observed, Origin, RowProblem, Superseded
 from graphsvc.model.labels import Handling
-from importers.cells import Getter, Lookup, Refused, getter_of, test_of, value_of, word_of
+from importers.cells import MAX_CONST, Getter, Lookup, Refused, getter_of, is_direct, test_of, value_of, word_of
 from importers.rules import EntityRule, Interval, LinkRule, Rule, Source
 from importers.rules import Mapping as TableMapping
 
@@ -18,9 +18,12 @@ from importers.rules import Mapping as TableMapping
 @dataclass(frozen=True, slots=True)
 class _EntityPlan:
     rule: EntityRule
-    key: tuple[tuple[str, Getter, str], ...]
+    key: tuple[tuple[str, Getter], ...]
+    columns: tuple[str, ...]
+    """Of each part of the key, the columns that it is read from."""
     attributes: tuple[tuple[str, Getter], ...]
     region: Getter | None
+    refs: tuple[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class RulePlan:
     """The columns of a row's own reference if every row must have one, else empty."""
     says: bool
     """Whether the rule says anything of the row as a whole."""
+    values: int | None
+    """How many values it reads where each is a constant word or a cell as it stands; None where one is not."""
 
 
 def plan_of(mapping: TableMapping, lookup: Lookup) -> list[RulePlan]:
@@ -62,13 +67,13 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> RulePlan:
     entities = []
     for e, entity in enumerate(rule.entities):
         key = bind(entity.key, f"/entities/{e}/key")
-        shown = tuple((n, g, ", ".join(value_of(entity.key[n]).columns)) for n, g in key)
+        columns = tuple(", ".join(value_of(entity.key[name]).columns) for name, _ in key)
         attributes = bind(entity.attributes, f"/entities/{e}/attributes")
         source, place = (
             (entity.region, f"/entities/{e}/region") if entity.region is not None else (rule.region, "/region")
         )
         region = None if source is None else getter_of(source, lookup, pointer + place)
-        entities.append(_EntityPlan(entity, shown, attributes, region))
+        entities.append(_EntityPlan(entity, key, columns, attributes, region, (entity.ref,)))
     links = tuple(
         _LinkPlan(link, bind(link.attributes, f"/links/{i}/attributes"), interval(link.observed, f"/links/{i}"))
         for i, link in enumerate(rule.links)
@@ -92,12 +97,44 @@ def _rule_plan(rule: Rule, lookup: Lookup, pointer: str) -> RulePlan:
         reference = value_of(rule.supersedes.reference)
         needed = "" if reference.optional else ", ".join(reference.columns)
     tests = tuple(test_of(condition, lookup, f"{pointer}/when") for condition in rule.conditions)
-    return RulePlan(rule.instead, tests, tuple(entities), links, fields, needed, any(fields.values()) or bool(needed))
+    says = any(fields.values()) or bool(needed)
+    return RulePlan(rule.instead, tests, tuple(entities), links, fields, needed, says, _values(rule))
 
 
-def draft_of(number: int, row: Any, plans: list[RulePlan], mapping: TableMapping) -> Draft | RowProblem | None:
-    """What the rules make of one row; None where none holds and the mapping leaves such rows out."""
-    making = _Making(number)
+def _values(rule: Rule) -> int | None:
+    """How many values the entities and links of a rule read, None where one is more than a cell or a word."""
+    sources: list[Source] = []
+    for entity in rule.entities:
+        sources += (*entity.key.values(), *entity.attributes.values())
+    for link in rule.links:
+        sources += link.attributes.values()
+        if link.observed is not None:
+            sources += (end for end in (link.observed.since, link.observed.until) if end is not None)
+    return len(sources) if all(map(is_direct, sources)) else None
+
+
+def _bounded(plans: list[RulePlan], size: int | None) -> bool:
+    """Whether what is made of a row of ``size`` characters can't be more than may be, whatever stands in it."""
+    if size is None:
+        return False
+    entities = links = values = 0
+    for plan in plans:
+        if plan.values is None:
+            return False
+        entities, links, values = entities + len(plan.entities), links + len(plan.links), values + plan.values
+    # A constant is a word of the mapping: far below the row's own length or this allowance.
+    fits = values * (size + MAX_CONST) <= MAX_DRAFT
+    return fits and entities <= MAX_ENTITIES and entities + links <= MAX_ROW_CLAIMS
+
+
+def draft_of(
+    number: int, row: Any, plans: list[RulePlan], mapping: TableMapping, size: int | None = None
+) -> Draft | RowProblem | None:
+    """What the rules make of one row; None where none holds and the mapping leaves such rows out.
+
+    ``size``: how many characters its cells have together, where all are text.
+    """
+    making = _Making(number, not _bounded(plans, size))
     matched = False
     try:
         for plan in plans:
@@ -114,9 +151,10 @@ def draft_of(number: int, row: Any, plans: list[RulePlan], mapping: TableMapping
 class _Making:
     """One row's draft, made rule by rule; raises Refused as soon as it is larger than a row's draft may be."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, counted: bool) -> None:
+        self._counted = counted
         self.draft = Draft([], [], row=number)
-        self._refs: dict[str, list[str]] = {}
+        self._refs: dict[str, tuple[str, ...]] = {}
         self._size = 0
 
     def add(self, row: Any, plan: RulePlan) -> None:
@@ -128,53 +166,54 @@ class _Making:
             self._fields(row, plan)
 
     def _entities(self, row: Any, plan: RulePlan) -> None:
-        entities = self.draft.entities
+        entities, refs = self.draft.entities, self._refs
         for entity in plan.entities:
             rule = entity.rule
-            key: dict[str, Any] = {}
-            lacking = several = False
-            for name, getter, columns in entity.key:
-                value = getter(row)
-                if value is not None:
-                    key[name] = value
-                    several = several or type(value) is list
-                elif not rule.optional:
-                    message = f"{columns or name} is empty: fill it in, or mark the entity optional in the mapping"
-                    raise Refused("missing_value", f"/entities/{len(entities)}/key/{name}", message)
-                else:
-                    lacking = True
-            if lacking:
-                self._refs[rule.ref] = []
+            key = {name: getter(row) for name, getter in entity.key}
+            if None in key.values():
+                if not rule.optional:
+                    self._refuse(entity, key)
+                refs[rule.ref] = ()
                 continue
-            attributes = _some(entity.attributes, row)
+            attributes = _some(entity.attributes, row) if entity.attributes else {}
             region = None if entity.region is None else entity.region(row)
             if region:
                 region = word_of(region)
-            if not several:
-                self._refs[rule.ref] = [rule.ref]
+            # Of text in cells that are taken as they stand there are no lists; a cell of a Parquet file may be one.
+            if not self._counted or not any(type(value) is list for value in key.values()):
+                refs[rule.ref] = entity.refs
                 entities.append(DraftEntity(rule.ref, rule.kind, key, attributes, region))
-                self._grown(key, attributes)
+                if self._counted:
+                    self._grown(key, attributes)
                 continue
-            self._refs[rule.ref] = refs = []
+            made: list[str] = []
             for nth, one in enumerate(_keys(key)):
-                refs.append(rule.ref if nth == 0 else f"{rule.ref}#{nth + 1}")
-                entities.append(DraftEntity(refs[-1], rule.kind, one, attributes, region))
+                made.append(rule.ref if nth == 0 else f"{rule.ref}#{nth + 1}")
+                entities.append(DraftEntity(made[-1], rule.kind, one, attributes, region))
                 self._grown(one, attributes)
+            refs[rule.ref] = tuple(made)
+
+    def _refuse(self, entity: _EntityPlan, key: Mapping[str, Any]) -> None:
+        for (name, _), columns in zip(entity.key, entity.columns, strict=True):
+            if key[name] is None:
+                message = f"{columns or name} is empty: fill it in, or mark the entity optional in the mapping"
+                raise Refused("missing_value", f"/entities/{len(self.draft.entities)}/key/{name}", message)
 
     def _links(self, row: Any, plan: RulePlan) -> None:
-        links = self.draft.links
+        links, refs = self.draft.links, self._refs
         for link in plan.links:
             rule = link.rule
-            sources, targets = self._refs.get(rule.source, [rule.source]), self._refs.get(rule.target, [rule.target])
+            sources, targets = refs.get(rule.source, (rule.source,)), refs.get(rule.target, (rule.target,))
             if not (sources and targets):
                 continue
-            attributes = _some(link.attributes, row)
+            attributes = _some(link.attributes, row) if link.attributes else {}
             observed = _words(link.observed, row, "/observed") if link.observed else {}
-            seen = Observed(**observed) if observed else None
+            seen = Observed(observed.get("since"), observed.get("until")) if observed else None
             for source in sources:
                 for target in targets:
                     links.append(DraftLink(rule.kind, source, target, attributes, seen))
-                    self._grown(attributes, observed)
+                    if self._counted:
+                        self._grown(attributes, observed)
 
     def _fields(self, row: Any, plan: RulePlan) -> None:
         draft = self.draft

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphsvc.model.drafts import Draft, RowProblem
 from graphsvc.model.errors import InvalidInput
-from importers.cells import columns_of
+from importers.cells import columns_of, plain
 from importers.draftplans import RulePlan, draft_of, plan_of
 from importers.rules import Mapping, columns_read
 
@@ -81,8 +81,8 @@ class Grid:
         if self._plan is None and self._refused is not None:
             raise self._refused
 
-    def draft(self, number: int, line: int, cells: list[Any]) -> Draft | RowProblem | None:
-        """What becomes of a row after the header."""
+    def draft(self, number: int, line: int, cells: list[Any], size: int | None = None) -> Draft | RowProblem | None:
+        """What becomes of a row after the header; ``size``: its characters, where all its cells are text."""
         plan, width = self._plan, len(self._header)
         assert plan is not None
         if self._over or not any(cells):
@@ -103,7 +103,9 @@ class Grid:
         for index, name in self._unread:
             if cells[index]:
                 self._losses[name] += 1
-        return draft_of(number, [*cells, str(line)], plan, self._mapping)
+        row = plain(cells)
+        row.append(str(line))
+        return draft_of(number, row, plan, self._mapping, size)
 
     def _bind(self, header: list[str]) -> None:
         lookup = columns_of(header)

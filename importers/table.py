@@ -79,7 +79,7 @@ class TableImporter:
             if "field limit" in str(error):
                 return RowProblem(row.number, "cell_too_long", "", "a cell has more than 128 KiB: shorten it")
             return RowProblem(row.number, "bad_csv", "", _bad_quote(text, self._delimiter or ","))
-        return grid.draft(row.number, row.number + 1, cells)
+        return grid.draft(row.number, row.number + 1, cells, len(text))
 
     def _text_of(self, row: Row) -> str | RowProblem | None:
         if row.data is None:

@@ -8,12 +8,15 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from graphsvc.ledger import tables
+from graphsvc.ledger.anew import Anew, row_pairs, seal_anew
 from graphsvc.ledger.entry import EntryDraft, OwnerPart
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.objects import PayloadStore
 from graphsvc.ledger.payload import Packer
 from graphsvc.ledger.rowkeys import RowKeys
+from graphsvc.model.claims import encode_draft
 from graphsvc.model.drafts import CleanDraft
+from graphsvc.projection.aside import reclean_entry
 
 
 def row_leaves(connection: Connection, index: int) -> bytes:
@@ -51,6 +54,13 @@ def enter_drafts(
         counts = {"rows": len(drafts), "accepted": len(drafts), "rejected": 0}
         row = {"index": index, "org": org, "t": t, "media_type": "application/x-ndjson", "manifest": "", **counts}
         connection.execute(insert(tables.submissions), {**row, "objects": packs})
+        notes = [
+            {"row": row, "code": code, "pointer": pointer, "message": "correct it"}
+            for row, draft in enumerate(drafts)
+            for pointer, code, _ in ([] if isinstance(draft, bytes) else draft.unlinked)
+        ]
+        if notes:
+            connection.execute(insert(tables.unlinked), {"index": index, "notes": notes})
 
     entry = EntryDraft(
         type="submission",
@@ -61,3 +71,26 @@ def enter_drafts(
         effects=effects,
     )
     return ledger.append(entry).result().index
+
+
+def enter_anew(
+    ledger: Ledger,
+    payloads: tuple[PayloadStore, RowKeys],
+    org: str,
+    submission: int,
+    drafts: Sequence[CleanDraft],
+    spoil: Callable[[str], None] = lambda _pack: None,
+) -> int:
+    """An entry that puts ``drafts``, rows of one pack of a submission, in the place of what is there; its index.
+
+    ``spoil`` is called with its pack before the entry is there.
+    """
+    store, keys = payloads
+    (pack,) = ledger.open_header(submission)["body"]["packs"]
+    pairs = row_pairs(store.get(pack), keys.open(pack))
+    name = f"{org}|{submission}|reclean|{ledger.head}"
+    sealed = ((one.row, pairs[one.row], encode_draft(one), (len(one.entities), len(one.links))) for one in drafts)
+    (made,), _ = seal_anew(store, name, sealed)
+    spoil(made)
+    said = Anew(submission, pack, name, made, [(one.row, one.row) for one in drafts])
+    return ledger.append(reclean_entry(org, "operator", said, {}, lambda *_: None)).result().index

@@ -90,6 +90,8 @@ COMMANDS = (
           "For operators: check the running service, and say what to do about what is wrong."),
     Entry("reapply", "doctor", "reapply",
           "For operators: bring rows that were set aside into the graph, once the cause is mended."),
+    Entry("reclean", "reclean", "reclean",
+          "For operators: clean anew what was kept unlinked, by the rules and numbering plans of today."),
     Entry("subject-access", "access", "subject_access",
           "Report all that your organisation holds and has disclosed on an identifier; for its officers."),
     Entry("members", "members", "app", "Members: who belongs, how to reach them, and how one leaves."),

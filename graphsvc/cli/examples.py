@@ -45,6 +45,7 @@ EXAMPLES: Mapping[str, str] = MappingProxyType({
     "purge": "--profile operator.json",
     "doctor": "--profile operator.json",
     "reapply": "1204 --row 17 --profile operator.json",
+    "reclean": "--profile operator.json",
     "subject-access": "Phone:value=+254710000001 --html report.html",
     "keys new": "officer.pem",
     "keys show": "officer.pem --json",

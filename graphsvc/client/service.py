@@ -36,7 +36,7 @@ from graphsvc.client.tokens import BoundCredentials, TokenProvider
 from graphsvc.model.drafts import RowProblem
 from graphsvc.model.principals import Footing, Organisation
 from graphsvc.wire.members import Admitted, Departed, KeyEventEntered, Member, OrganisationChange
-from graphsvc.wire.upkeep import Check, Purged, Reapplied
+from graphsvc.wire.upkeep import Check, Purged, Reapplied, Recleaned
 from graphsvc_verify.canonical import b64u
 from graphsvc_verify.deeds import DRY_RUN
 from graphsvc_verify.errors import VerifyError
@@ -259,6 +259,15 @@ class Client:
     def reapply(self, entry: int, rows: Sequence[int] | None = None) -> Reapplied:
         """Apply rows of a submission that were set aside, all of them or some (operators only)."""
         return self._acted("/v1/reapply", {"entry": entry, "rows": None if rows is None else list(rows)}, Reapplied)
+
+    def reclean(self, entry: int = 0, pack: int = 0, *, apply: bool = False) -> Recleaned:
+        """Clean anew a part of what is kept unlinked, from a pack of a submission on (operators only)."""
+        content = msgspec.json.encode({"entry": entry, "pack": pack, "apply": apply})
+        response = self._patiently(lambda: self._send("POST", "/v1/reclean", content=content, headers=_JSON))
+        done = self._told_as(response, Recleaned)
+        if done.index is not None:
+            self._carried(self._json(response).get("receipt"), None)
+        return done
 
     def doctor(self) -> list[Check]:
         """Check the running service (operators only)."""

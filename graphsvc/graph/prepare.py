@@ -119,13 +119,18 @@ def mentions(drafts: Sequence[CleanDraft], begins: Iterable[int]) -> Mentions:
 
 
 def prepare(
-    entry_index: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int], marks: Marks
+    entry_index: int,
+    drafts: Sequence[CleanDraft],
+    first_ordinal: int | Sequence[int],
+    marks: Marks,
+    numbered_by: int | None = None,
 ) -> Prepared:
     """Work out a batch of one submission.
 
     ``first_ordinal`` is the ordinal of the batch's first entity, counted over all entities of the submission's
     accepted drafts; or, where erased drafts left gaps, one such number for each draft. ``marks`` draws the lots of
-    claims and the marks of new entities. Raises Unfit for a draft that can't become claims.
+    claims and the marks of new entities. ``numbered_by`` is the entry by whose index new entities get their integers,
+    where it is not the submission. Raises Unfit for a draft that can't become claims.
     """
     if isinstance(first_ordinal, int):
         sizes = [len(draft.entities) for draft in drafts]
@@ -147,7 +152,7 @@ def prepare(
         found.keys,
         found.kinds,
         [list(t) for t in touched],
-        [record_int(entry_index, ordinal) for ordinal in found.ordinals],
+        [record_int(entry_index if numbered_by is None else numbered_by, ordinal) for ordinal in found.ordinals],
         list(known),
         *_rows(entry_index, drafts, found.positions, label_positions, marks),
         marks,

@@ -72,7 +72,8 @@ class Step:
     """Part of what an entry does: its rows from number ``at`` (from 0) to before ``to`` (None: to the end).
 
     ``submission`` has these rows; None: the entry itself. ``passed`` are the entries before it that
-    have still to be applied.
+    have still to be applied. ``anew``: the rows take the place of what the graph has of them, and entities that are new
+    are numbered by the entry.
     """
 
     entry: int
@@ -80,6 +81,7 @@ class Step:
     to: int | None = None
     submission: int | None = None
     passed: tuple[int, ...] = ()
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,18 @@ class Writer:
         """The labels in use numbered above ``after``, in order."""
         return read_labels(self._graph, after)
 
-    def prepare(self, submission: int, drafts: Sequence[CleanDraft], first_ordinal: int | Sequence[int]) -> Prepared:
+    def prepare(
+        self,
+        submission: int,
+        drafts: Sequence[CleanDraft],
+        first_ordinal: int | Sequence[int],
+        numbered_by: int | None = None,
+    ) -> Prepared:
         """Work out all of a batch that needs no database. May run in any thread, also while another batch is written.
 
         Raises Unfit for a draft that can't become claims.
         """
-        return prepare(submission, drafts, first_ordinal, self._marks)
+        return prepare(submission, drafts, first_ordinal, self._marks, numbered_by)
 
     def apply(
         self,
@@ -144,11 +152,13 @@ class Writer:
         """
         if prepared is None:
             submission = step.entry if step.submission is None else step.submission
-            prepared = self.prepare(submission, drafts, first_ordinal)
+            prepared = self.prepare(submission, drafts, first_ordinal, step.entry if step.anew else None)
         to = self._to(step)
         lids = self._numbers(prepared.labels)
         with self._graph.writing() as transaction:
             self._move_watermark(transaction, to)
+            if step.anew and prepared.records:
+                self._take_out(transaction, prepared)
             ids = self._run_batch(transaction, prepared, lids)
             positions = [[ids[position] for position in row] for row in prepared.positions]
             applied = Applied(positions, [lids[label] for label in prepared.label_positions])
@@ -260,6 +270,15 @@ class Writer:
         if _packed(transaction, statements.MOVE_WATERMARK, asked) != 1:
             self._at = self._lids = None
             raise OutOfOrder("somebody else has written to the graph")
+
+    def _take_out(self, transaction: Transaction, prepared: Prepared) -> None:
+        """Delete records that are written anew in the same transaction. What they were about they are about again, and
+        under the same labels, so no entity loses its last claim.
+        """
+        owners = {label.owner for label in prepared.labels}
+        own = [lid for label, lid in self._known().items() if label.owner in owners]
+        asked = {"records": [record[0] for record in prepared.records], "own": own}
+        _packed(transaction, statements.DELETE_RECORDS, asked)
 
     def _run_batch(self, transaction: Transaction, prepared: Prepared, lids: Sequence[int]) -> list[int]:
         if not prepared.records:

@@ -94,9 +94,14 @@ class Packer:
         self.packs: list[str] = []
         self.keys: dict[str, bytes] = {}
 
-    def add(self, row: int, raw: bytes, draft: bytes, entities: int, links: int = 0) -> bytes:
-        """Seal one row and its draft; returns the draft key, which salts the draft's proof leaves."""
-        pair = os.urandom(2 * _KEY)
+    def add(
+        self, row: int, raw: bytes, draft: bytes, entities: int, links: int = 0, pair: bytes | None = None
+    ) -> bytes:
+        """Seal one row and its draft; returns the draft key, which salts the draft's proof leaves.
+
+        ``pair``: the keys; without it they are drawn.
+        """
+        pair = os.urandom(2 * _KEY) if pair is None else pair
         place = self._name + b"|%d|" % row
         sealed_row = AESGCM(pair[:_KEY]).encrypt(_ZERO, raw, place + b"row")
         sealed_draft = AESGCM(pair[_KEY:]).encrypt(_ZERO, draft, place + b"draft")

@@ -347,6 +347,15 @@ asides = Table(
 """Rows that an entry set aside, by what was wrong with them; those that an entry reapplied have an empty ``code``.
 ``rows`` are pairs of big-endian uint32: first and last."""
 
+recleanings = Table(
+    "recleanings",
+    metadata,
+    *(Column(name, _Int, primary_key=True, autoincrement=False) for name in ("submission", "index")),
+    Column("rows", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Rows that an entry cleaned anew, but for those that it could not apply; as in ``asides``."""
+
 notices = Table(
     "notices",
     metadata,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from graphsvc.acts.signed import Acted, Handler, handlers_of, handlers_with
 from graphsvc.core import Core
 from graphsvc.ledger.telling import tell_due
-from graphsvc.lifecycle import acknowledge, correct, hold, reapply, recall
+from graphsvc.lifecycle import acknowledge, correct, hold, reapply, recall, reclean
 from graphsvc.lifecycle.erase import Erasing
 from graphsvc.lifecycle.preserve import enter_hold, keys_of, meant
 from graphsvc.lifecycle.purge import purge
@@ -22,7 +22,7 @@ from graphsvc.model.labels import Label
 from graphsvc.model.principals import Principal
 from graphsvc.model.ranges import Ranges
 from graphsvc.sharing.store import Request
-from graphsvc.wire.upkeep import Purged
+from graphsvc.wire.upkeep import Purged, Recleaned
 
 STOP_SECONDS = 10.0
 """The worker may take this many seconds to finish its round when the service stops."""
@@ -51,6 +51,10 @@ class Custody:
     async def reapply(self, principal: Principal, submission: int, rows: Sequence[int] | None) -> Acted:
         """Reapply rows that were set aside. Operators only."""
         return await reapply.reapply(self._core, principal, submission, rows)
+
+    async def reclean(self, principal: Principal, begin: tuple[int, int], apply: bool) -> Acted | Recleaned:
+        """Clean anew what is kept unlinked, a part at a time. Operators only."""
+        return await reclean.reclean(self._core, principal, begin, apply)
 
     def labels_aside(self, org: str, records: Sequence[int]) -> dict[int, Label]:
         """The labels of those of an organisation's own ``records`` that are set aside, so not in the graph. Blocks."""

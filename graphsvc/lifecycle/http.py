@@ -1,4 +1,4 @@
-"""``/v1/purge``, ``/v1/reapply``: what operators do about records that are due to go, or were set aside."""
+"""``/v1/purge``, ``/v1/reapply``, ``/v1/reclean``: what operators do about records due to go, set aside, unlinked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from graphsvc.acts.signed import Acted
 from graphsvc.api.ports import Authenticating
 from graphsvc.api.requests import MAX_INDEXES, acted_response, are_indexes, caller, json_response, members_of, route
 from graphsvc.api.turns import ActTurns
@@ -24,7 +25,8 @@ class CustodyRoutes:
 
     def routes(self) -> list[Route]:
         """All of them."""
-        return [route("POST", "/v1/purge", self.purge), route("POST", "/v1/reapply", self.reapply)]
+        deeds = {"purge": self.purge, "reapply": self.reapply, "reclean": self.reclean}
+        return [route("POST", f"/v1/{name}", deed) for name, deed in deeds.items()]
 
     async def purge(self, request: Request) -> Response:
         """Erase what is due now, ``{"confirm": true}``, or say what would go, ``{"dryRun": true}``."""
@@ -51,3 +53,18 @@ class CustodyRoutes:
             message = f"up to {MAX_INDEXES} rows are needed, or null for all"
             raise InvalidInput(message, code="invalid_request", where="/rows")
         return acted_response(await self._custody.reapply(principal, entry, rows))
+
+    async def reclean(self, request: Request) -> Response:
+        """Clean a part of what is unlinked anew: ``{"entry": index, "pack": number, "apply": whether to link it}``."""
+        principal = await caller(self._authenticating, request)
+        body = await members_of(request, {"entry", "pack", "apply"})
+        begin = (body.get("entry", 0), body.get("pack", 0))
+        for name, value in zip(("entry", "pack"), begin, strict=True):
+            if not are_indexes([value]) or value >= 2**31:
+                raise InvalidInput("a number from 0 is needed", code="invalid_request", where=f"/{name}")
+        apply = body.get("apply", False)
+        if not isinstance(apply, bool):
+            raise InvalidInput("true or false is needed", code="invalid_request", where="/apply")
+        async with self._acts.turn(principal):
+            done = await self._custody.reclean(principal, begin, apply)
+        return acted_response(done) if isinstance(done, Acted) else json_response(done)

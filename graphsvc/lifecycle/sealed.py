@@ -1,12 +1,15 @@
-"""Sealed records read back for their owner: the row as it came and the draft that was made of it."""
+"""Sealed records read back for their owner: the row as it came and the draft that was made of it, last."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
+from graphsvc.ledger import anew
 from graphsvc.ledger.log import Ledger
-from graphsvc.ledger.payload import read_rows
+from graphsvc.ledger.payload import read_drafts, read_rows
 from graphsvc.ledger.taken import unreadable
 from graphsvc.model import ranges
 from graphsvc.model.claims import decode_draft
@@ -44,9 +47,33 @@ def open_records(ledger: Ledger, payloads: Payloads, wanted: Ranges) -> Iterator
 def _open(ledger: Ledger, payloads: Payloads, submission: int, rows: Ranges) -> Iterator[Opened]:
     body = ledger.open_header(submission)["body"]
     wanted = ranges.among(rows)
+    newer = latest_drafts(ledger, payloads, submission, wanted)
     for pack in body["packs"]:
         for row, raw, draft in read_rows(payloads.store.get(pack), payloads.keys.open(pack), body["name"], wanted):
-            yield Opened(record_int(submission, row), raw, None if draft is None else _read(draft))
+            last = newer.get(row, draft)
+            yield Opened(record_int(submission, row), raw, None if last is None else _read(last))
+
+
+def latest_drafts(
+    ledger: Ledger, payloads: Payloads, submission: int, wanted: Callable[[int], bool]
+) -> dict[int, bytes]:
+    """Of the rows of a submission that were cleaned anew, the draft that was made of each last; erased ones left out.
+
+    Raises IntegrityError for what can't be read.
+    """
+    with ledger.reading() as connection:
+        known = anew.known(connection, submission)
+    found: dict[int, bytes] = {}
+    for index, rows in known.items():
+        named = ranges.among(rows)
+        said = msgspec.convert(ledger.open_header(index)["body"], anew.Anew)
+        pack, keys = anew.open_anew(payloads.store, payloads.keys, said)
+        for sealed in read_drafts(pack, keys, said.name):
+            if sealed.damaged:
+                raise IntegrityError("a row cleaned anew can't be read", where=said.pack)
+            if sealed.draft is not None and named(sealed.row) and wanted(sealed.row):
+                found[sealed.row] = sealed.draft
+    return found
 
 
 def _read(draft: bytes) -> CleanDraft | None:

@@ -39,6 +39,7 @@ from graphsvc.model.scalars import MAX_TEXT, SeveralValues, ValueProblem, as_tex
 from graphsvc.model.schema import Kind, Schema, key_of
 from graphsvc.model.spreadsheets import restored, without_error
 from graphsvc.model.uniting import copied, placed
+from graphsvc.model.unread import Waiting
 
 CLEANER = 5
 """Version of the rules here, in :mod:`graphsvc.model.rowfields` and in the cleaners of values: kept with every clean
@@ -126,17 +127,18 @@ class _Work:
     """The cleaning of one row: what is known of it so far.
 
     ``places`` maps ref → (positions among the clean entities, kind), or None where the entity could not be linked.
-    There are several positions where one cell held several values, such as two telephone numbers. ``fit`` says whether
-    all of the row so far was found fit to be stored, ``dated`` whether the row as a whole says when it was observed.
+    There are several positions where one cell held several values, such as two telephone numbers. ``fit``: all of it so
+    far was found fit to be stored; ``dated``: the row as a whole says when it was observed; ``waiting``: what it lost.
     """
 
-    __slots__ = ("context", "dated", "fit", "known", "notes", "places", "problems", "row", "unlinked")
+    __slots__ = ("context", "dated", "fit", "known", "notes", "places", "problems", "row", "unlinked", "waiting")
 
     def __init__(self, known: FileMemory, row: int) -> None:
         self.known, self.context, self.row = known, known.context, row
         self.fit, self.dated = True, False
         self.places: dict[str, tuple[tuple[int, ...], str] | None] = {}
         self.unlinked: list[list[str]] = []
+        self.waiting: Waiting | None = None
         self.notes: list[RowProblem] = []
         self.problems: list[RowProblem] = []
 
@@ -176,10 +178,12 @@ class _Work:
             return self.problems
         if notes is not None:
             notes += self.notes
-        unlinked = self.unlinked
+        unread = None if self.waiting is None else self.waiting.unread
+        self.fit &= unread is None
         return CleanDraft(
-            draft.row, label, entities, links, grading, since, until, expires, unlinked, CLEANER, origin, reference
-        )
+            draft.row, label, entities, links, grading, since, until, expires, self.unlinked, CLEANER, origin,
+            reference, unread,
+        )  # fmt: skip
 
     def interval(self, observed: Observed, pointer: str) -> tuple[str | None, str | None]:
         """The ends of an interval. Raises Rejected."""
@@ -212,6 +216,8 @@ class _Work:
                     self.show(entity, known.kind, attributes)
                 if not keys:
                     places[entity.ref] = None
+                    self.waiting = self.waiting or Waiting()
+                    self.waiting.entity(entity, known, attributes, f"/entities/{index}/key")
                     continue
                 if len(keys) == 1 and keys[0] not in by_key:
                     # The usual case, in few calls: a row is cleaned for every row that comes in.
@@ -305,6 +311,8 @@ class _Work:
         )
         source, target = places[link.source], places[link.target]
         if source is None or target is None:
+            if self.waiting is not None:
+                self.waiting.link(link, places, attributes, (since, until))
             return []
         if (source[1], target[1]) not in kind.pairs:
             ways = f"from {', '.join(kind.sources)} to {', '.join(kind.targets)}"

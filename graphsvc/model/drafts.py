@@ -134,12 +134,52 @@ class CleanLink(msgspec.Struct, array_like=True):
     until: str | None = None
 
 
+class UnreadEntity(msgspec.Struct, array_like=True):
+    """An entity whose key had no canonical form: the parts of its key as text, its attributes clean.
+
+    ``pointer`` is where the key stands in ``unlinked``; ``region`` the country by which its numbers were read.
+    """
+
+    pointer: str
+    kind: str
+    parts: dict[str, str]
+    attributes: dict[str, Values]
+    region: str | None = None
+
+
+class UnreadLink(msgspec.Struct, array_like=True):
+    """A link that waits for the key of an end.
+
+    An end is a position among the clean entities, or ``-1 - n`` for the ``n``-th unread one; several, as of one cell
+    with several numbers, are a link each.
+    """
+
+    kind: str
+    sources: list[int]
+    targets: list[int]
+    attributes: dict[str, Values]
+    since: str | None = None
+    until: str | None = None
+
+
+class Unread(msgspec.Struct, omit_defaults=True):
+    """What of a row waits for a cleaner that can read it.
+
+    ``before``: how many links the row had before it was cleaned anew last.
+    """
+
+    entities: list[UnreadEntity] = []
+    links: list[UnreadLink] = []
+    before: int = 0
+
+
 class CleanDraft(msgspec.Struct):
     """One accepted row, cleaned: becomes one record, its ABOUT claims and its link claims.
 
     ``label`` is complete; ``expires`` is RFC 3339 UTC or None; ``unlinked`` keeps values that could not be
-    normalised, as ``[pointer, code, raw]``: kept and marked, never linked. ``reference`` is the contributor's own
-    reference, which is in no claim and shown to nobody else.
+    normalised, as ``[pointer, code, raw]``: kept and marked, never linked; ``unread`` has the entities and links that
+    would be there if their keys could be read. ``reference`` is the contributor's own reference, which is in no claim
+    and shown to nobody else.
     """
 
     row: int
@@ -154,3 +194,4 @@ class CleanDraft(msgspec.Struct):
     cleaner: int = 1
     origin: Origin | None = None
     reference: str | None = None
+    unread: Unread | None = None

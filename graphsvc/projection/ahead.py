@@ -54,10 +54,13 @@ class Ahead:
         if self._thread is not None:
             self._thread.join(CLOSE_SECONDS)
 
-    def begin(self, entry: int, submission: int, batches: Iterator[Batch]) -> None:
-        """Give the batches of an entry, once; they are read when they are asked for."""
+    def begin(self, entry: int, submission: int, batches: Iterator[Batch], numbered_by: int | None = None) -> None:
+        """Give the batches of an entry, once; they are read when they are asked for.
+
+        ``numbered_by``: the entry by whose index new entities are numbered, where it is not the submission.
+        """
         if entry not in self._begun:
-            self._begun[entry] = self._ready(submission, batches)
+            self._begun[entry] = self._ready(submission, batches, numbered_by)
 
     def order(self, entry: int) -> None:
         """Have the next batch of an entry that has begun made ahead, unless it is already."""
@@ -87,10 +90,10 @@ class Ahead:
             del self._begun[entry]
         return found
 
-    def _ready(self, submission: int, batches: Iterator[Batch]) -> Iterator[Ready]:
+    def _ready(self, submission: int, batches: Iterator[Batch], numbered_by: int | None) -> Iterator[Ready]:
         for batch in batches:
             try:
-                prepared = self._writer.prepare(submission, batch.drafts, batch.ordinals)
+                prepared = self._writer.prepare(submission, batch.drafts, batch.ordinals, numbered_by)
             except Exception:  # a row's fault, which the applier finds when it comes to this batch
                 prepared = None
             yield Ready(batch, prepared)

@@ -22,12 +22,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import msgspec
+
 from graphsvc.columns.store import Columns
 from graphsvc.graph.prepare import Prepared
 from graphsvc.graph.write import Applied, Step, Watermark, Writer
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys
 from graphsvc.ledger.taken import PAYLOAD
+from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import GraphsvcError, IntegrityError, NotAtHand, Unavailable
 from graphsvc.model.labels import Label
 from graphsvc.projection import batches
@@ -274,17 +277,20 @@ class Applier:
     def _begin(self, entry: int) -> None:
         """Have the rows that an entry brings at hand, from where the graph is with it."""
         plan = self._plan
-        self._ahead.begin(entry, plan.submission(entry), self._rows.batches(entry, self._schedule.at(entry), plan))
+        rows = self._rows.batches(entry, self._schedule.at(entry), plan)
+        self._ahead.begin(entry, plan.submission(entry), rows, plan.numbered_by(entry))
 
     def _refused(self, entry: int, part: Batch, plan: Plan, prepared: Prepared | None) -> str | None:
         """Apply one part; the code of what is wrong with its data, or None once it is applied."""
         columns, submission = self._projections.columns, plan.submission(entry)
-        later = entry if entry in plan.again else None
+        later, anew = None if entry == submission else entry, entry in plan.anew
+        # Columns are only ever added to here, so that they are never behind the graph.
+        drafts = [_added_links(draft) for draft in part.drafts] if anew else part.drafts
 
         def to_columns(applied: Applied) -> None:
-            columns.append_drafts(submission, part.at, part.drafts, applied.ids, applied.lids, later)
+            columns.append_drafts(submission, part.at, drafts, applied.ids, applied.lids, later)
 
-        step = Step(entry, part.at, part.to, submission, self._schedule.passed(entry))
+        step = Step(entry, part.at, part.to, submission, self._schedule.passed(entry), anew)
         for again in range(batches.TRIES):
             self._go_on(again * 0.5)
             try:
@@ -319,11 +325,13 @@ class Applier:
             owner = owner_of(connection, submission)
             if owner is None:
                 raise IntegrityError("an entry brings rows of what is no submission", code="no_submission")
-            if rest is not None:
+            if rest is not None and entry in plan.anew:
+                faults = [*faults, *((PAYLOAD, *rows) for rows in plan.anew[entry].rows if rows[0] >= rest)]
+            elif rest is not None:
                 faults = [*faults, (PAYLOAD, rest, last_row(connection, submission, rest))]
         self._go_on()
         aside = Aside(entry, submission, faults, rest)
-        self._ledger.append(set_aside_entry(owner, aside)).result()
+        self._ledger.append(set_aside_entry(owner, aside, anew=entry in plan.anew)).result()
         plan.note_aside(aside)
         codes = sorted({code for code, _, _ in faults})
         _log.error("entry %d: rows were set aside: %s", entry, ", ".join(codes))
@@ -380,6 +388,11 @@ class Applier:
             # A waiter's loop may have closed at this moment: that must not hold up the graph.
             with suppress(RuntimeError):
                 one.loop.call_soon_threadsafe(_settle, one.done)
+
+
+def _added_links(draft: CleanDraft) -> CleanDraft:
+    """A draft that was cleaned anew, with only the links that it did not have before."""
+    return msgspec.structs.replace(draft, links=draft.links[draft.unread.before :]) if draft.unread else draft
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -9,7 +9,7 @@ rests on the operator's word alone: no organisation has signed it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,15 +19,16 @@ from graphsvc.columns.claims import claims_table
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import prepare
 from graphsvc.graph.write import OutOfOrder
+from graphsvc.ledger import anew as recleaned
 from graphsvc.ledger import tables
 from graphsvc.ledger.entry import Effects, EntryDraft, OwnerPart
-from graphsvc.ledger.taken import PAYLOAD, standing
+from graphsvc.ledger.taken import PAYLOAD, gone, standing
 from graphsvc.model import ranges
 from graphsvc.model.claims import Unfit
 from graphsvc.model.drafts import CleanDraft
 from graphsvc.model.errors import Conflict, GraphsvcError, IntegrityError
 from graphsvc.model.ranges import Ranges
-from graphsvc.projection.changes import REAPPLY, SET_ASIDE, Again, Aside
+from graphsvc.projection.changes import REAPPLY, RECLEAN, SET_ASIDE, Again, Aside
 
 APPLIER = "the service's applier"
 BAD_VALUE, UNREADABLE = "bad_value", "unreadable"
@@ -78,10 +79,18 @@ def as_ranges(faults: Iterable[tuple[int, str]]) -> list[tuple[str, int, int]]:
     return found
 
 
-def set_aside_entry(owner: str, aside: Aside) -> EntryDraft:
-    """The entry that sets rows aside. Appending fails with Conflict where one of them is set aside already."""
+def set_aside_entry(owner: str, aside: Aside, *, anew: bool = False) -> EntryDraft:
+    """The entry that sets rows aside. Appending fails with Conflict where one of them is set aside already.
+
+    ``anew``: the entry that could not bring them cleans them anew. Then they stay in the graph as they were, so
+    nothing waits to be reapplied.
+    """
 
     def effects(connection: Connection, index: int, _t: str) -> None:
+        if anew:
+            if not recleaned.drop(connection, aside.entry, aside.submission, aside.rows):
+                raise Conflict("these rows are set aside already", code="set_aside_already")
+            return
         known = standing(connection, [aside.submission]).get(aside.submission, [])
         if ranges.both(ranges.union(*(rows for _, rows in known)), aside.rows):
             raise Conflict("these rows are set aside already", code="set_aside_already")
@@ -91,10 +100,11 @@ def set_aside_entry(owner: str, aside: Aside) -> EntryDraft:
         for code, named in by_code.items():
             _note(connection, index, aside.submission, code, ranges.ranges(named))
 
+    facts = _facts(SET_ASIDE, APPLIER, aside.submission, aside.faults)
     return EntryDraft(
         type=SET_ASIDE,
         who={"org": "operator", "person": APPLIER},
-        owners=[OwnerPart(owner, _facts(SET_ASIDE, APPLIER, aside.submission, aside.faults), [])],
+        owners=[OwnerPart(owner, {**facts, "reclean": aside.entry} if anew else facts, [])],
         body=msgspec.to_builtins(aside),
         effects=effects,
     )
@@ -123,6 +133,35 @@ def reapply_entry(owner: str, by: str, rows: Ranges, still: Effects) -> EntryDra
         body=msgspec.to_builtins(again),
         effects=effects,
     )
+
+
+def reclean_entry(owner: str, by: str, said: recleaned.Anew, body: Mapping[str, Any], still: Effects) -> EntryDraft:
+    """The entry that puts rows cleaned anew in the place of what is there of them; ``body`` is what it says beside.
+
+    Appending fails with Conflict where one of them has been taken back, erased or set aside meanwhile, and with what
+    ``still`` raises in the entry's transaction.
+    """
+    submission, rows = said.submission, said.named
+
+    def effects(connection: Connection, index: int, t: str) -> None:
+        still(connection, index, t)
+        if ranges.both(rows, not_there(connection, submission)):
+            raise Conflict("some of it is not in the graph any more", code="not_there")
+        recleaned.note(connection, index, submission, rows)
+
+    return EntryDraft(
+        type=RECLEAN,
+        who={"org": "operator", "person": by},
+        owners=[OwnerPart(owner, _facts(RECLEAN, by, submission, [("", *one[1:]) for one in rows]), [])],
+        body={**msgspec.to_builtins(said), **body},
+        effects=effects,
+    )
+
+
+def not_there(connection: Connection, submission: int) -> Ranges:
+    """The rows of a submission that were taken back, erased or set aside."""
+    aside = standing(connection, [submission]).get(submission, [])
+    return ranges.union(gone(connection, [submission], None), *(of for _, of in aside))
 
 
 def owner_of(connection: Connection, submission: int) -> str | None:

@@ -24,6 +24,7 @@ from graphsvc.graph.bulk import DraftFiles, write_rest
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.numbering import Numbering
 from graphsvc.graph.prepare import mentions
+from graphsvc.ledger.anew import open_anew
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, pack_rows, read_drafts
 from graphsvc.model.drafts import CleanDraft
@@ -43,11 +44,13 @@ Progress = Callable[[int, int], None]
 class Pack:
     """A sealed pack with its keys: pack ``number`` of a submission, whose items are bound to ``name``.
 
-    ``entry`` is the one that brings its rows: the submission itself, or a later one that reapplies some.
+    ``entry`` is the one that brings its rows: the submission itself, or a later one that reapplies some or has them
+    cleaned anew. ``numbered_by`` is the one by whose index new entities are numbered.
     """
 
     entry: int
     submission: int
+    numbered_by: int
     number: int
     name: str
     data: bytes
@@ -129,11 +132,14 @@ def _packs(
         if kind not in BRINGING or rest == 0:
             continue
         submission = plan.submission(index)
+        if (anew := plan.anew.get(index)) is not None:
+            yield Pack(index, submission, index, 0, anew.name, *open_anew(store, keys, anew))
+            continue
         body = ledger.open_header(submission)["body"]
         for number, name in enumerate(body["packs"]):
             if rest is not None and row >= rest:
                 break
-            pack = Pack(index, submission, number, body["name"], store.get(name), keys.open(name))
+            pack = Pack(index, submission, submission, number, body["name"], store.get(name), keys.open(name))
             row = max(pack_rows(pack.data), default=row - 1) + 1
             yield pack
 
@@ -155,7 +161,7 @@ class _Entities:
         """The integers of the entities that a pack names. Packs must come in ledger order."""
         if pack.entry != self._entry:
             self._entry, self._base = pack.entry, 0
-        first = pack.submission << ROW_BITS | self._base
+        first = pack.numbered_by << ROW_BITS | self._base
         self._base += named.ordinals_used
         places = {touched: tuple(sorted(lids[at] for at in touched)) for touched in set(named.touched)}
         found = array("q")
@@ -281,7 +287,7 @@ def _read(pack: Pack, plan: Plan) -> tuple[list[CleanDraft], list[int | None], l
     named = Named()
     drafts: list[CleanDraft] = []
     begins: list[int] = []
-    brings = plan.brings(pack.entry)
+    brings = plan.brings_last(pack.entry)
     for sealed in read_drafts(pack.data, pack.keys, pack.name):
         if brings(sealed.row) and (sealed.draft is not None or sealed.damaged):
             draft = read_draft(sealed)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from graphsvc.ledger.anew import open_anew
 from graphsvc.ledger.log import Ledger
 from graphsvc.ledger.payload import PayloadStore, RowKeys, SealedDraft, read_drafts
 from graphsvc.ledger.taken import PAYLOAD
@@ -116,7 +117,7 @@ class RowReader:
     def _rows(self, entry: int, at: int, plan: Plan) -> Iterator[Row]:
         """Each row to be applied; the last may be one from which on the payload can't be read (:data:`PAYLOAD`).
 
-        Places and ordinals count all rows of the submission, whatever became of them.
+        Places and ordinals count all rows of the submission, or of those cleaned anew, whatever became of them.
         """
         submission = plan.submission(entry)
         wanted, rest = plan.brings(entry), plan.rest.get(entry)
@@ -124,7 +125,7 @@ class RowReader:
         moved = read_plan(self._ledger, moves)
         number = place = ordinal = 0
         begin, load = at, Load()
-        packs: Iterator[list[SealedDraft]] = iter(()) if rest == 0 else self._packs(submission)
+        packs: Iterator[list[SealedDraft]] = iter(()) if rest == 0 else self._packs(entry, plan)
         while rest is None or number < rest:
             try:
                 pack = next(packs, None)
@@ -148,8 +149,12 @@ class RowReader:
             if pack is None:
                 return
 
-    def _packs(self, submission: int) -> Iterator[list[SealedDraft]]:
-        """The drafts in each pack of a submission. Raises what reading raises, if it still does at the last try."""
+    def _packs(self, entry: int, plan: Plan) -> Iterator[list[SealedDraft]]:
+        """The drafts in each pack of an entry. Raises what reading raises, if it still does at the last try."""
+        if (anew := plan.anew.get(entry)) is not None:
+            yield self._again(lambda: list(read_drafts(*open_anew(self._store, self._keys, anew), anew.name)))
+            return
+        submission = plan.submission(entry)
         body = self._again(lambda: self._ledger.open_header(submission)["body"])
         name = str(body["name"])
         for pack in msgspec.convert(body["packs"], list[str]):

@@ -5,6 +5,9 @@ what the record held, and need not: a record that has gone has no effect on what
 
 Rows that can't be applied are *set aside* by an entry of the log (:mod:`graphsvc.projection.aside`): they count as
 never applied by the entry that brought them. A *reapply* entry brings some of them in later, at its own place.
+
+A *reclean* entry puts rows cleaned anew in the place of what is there of them (:mod:`graphsvc.ledger.anew`): a rebuild
+brings such a row once, at the place of the last entry that brings it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from graphsvc.ledger.anew import Anew
 from graphsvc.ledger.log import Ledger
 from graphsvc.model import ranges
 from graphsvc.model.errors import IntegrityError
@@ -22,9 +26,9 @@ from graphsvc.model.labels import Label, Move
 from graphsvc.model.places import ROW_BITS
 
 SUBMISSION, MOVE, WITHDRAWAL, ERASURE = "submission", "label", "withdrawal", "erasure"
-SET_ASIDE, REAPPLY = "set-aside", "reapply"
+SET_ASIDE, REAPPLY, RECLEAN = "set-aside", "reapply", "reclean"
 CHANGES = (MOVE, WITHDRAWAL, ERASURE)
-BRINGING = (SUBMISSION, REAPPLY)
+BRINGING = (SUBMISSION, REAPPLY, RECLEAN)
 """The types of entries that bring records into the graph."""
 EFFECTIVE = (*BRINGING, *CHANGES)
 """The types of entries that change the graph; an entry of another type changes nothing in it."""
@@ -79,9 +83,9 @@ class Plan:
     """What later entries do to records, by record, and which rows are not applied.
 
     ``moves``: record → [(entry index, label)]; ``gone``: record → entry index. ``aside``: entry → rows that it did not
-    bring; ``rest``: entry → the row from which on its payload is not looked at; ``again``: ``reapply`` entry → rows.
-    ``touched``: entry of :data:`CHANGES` → the submissions whose records it names. ``by_record`` False: ``moves`` and
-    ``gone`` stay empty.
+    bring; ``rest``: entry → the row from which on its payload is not looked at; ``again``: ``reapply`` entry → rows;
+    ``anew``: ``reclean`` entry → what it says. ``touched``: entry of :data:`CHANGES` → the submissions whose records it
+    names. ``by_record`` False: ``moves`` and ``gone`` stay empty.
     """
 
     moves: dict[int, list[tuple[int, Label]]] = field(default_factory=dict)
@@ -89,6 +93,7 @@ class Plan:
     aside: dict[int, ranges.Ranges] = field(default_factory=dict)
     rest: dict[int, int] = field(default_factory=dict)
     again: dict[int, ranges.Ranges] = field(default_factory=dict)
+    anew: dict[int, Anew] = field(default_factory=dict)
     touched: dict[int, frozenset[int]] = field(default_factory=dict)
     by_record: bool = True
 
@@ -107,6 +112,9 @@ class Plan:
             if kind == REAPPLY:
                 self.again[index] = msgspec.convert(body, Again).named
                 continue
+            if kind == RECLEAN:
+                self.anew[index] = msgspec.convert(body, Anew)
+                continue
             change = read_change(kind, body)
             self.touched[index] = frozenset(record >> ROW_BITS for record in change.records)
             if self.by_record:
@@ -121,7 +129,7 @@ class Plan:
 
     def forget(self, entry: int) -> None:
         """Drop what is known about an entry that is applied."""
-        for known in (self.aside, self.rest, self.again, self.touched):
+        for known in (self.aside, self.rest, self.again, self.anew, self.touched):
             known.pop(entry, None)
 
     def note_aside(self, aside: Aside) -> None:
@@ -132,15 +140,33 @@ class Plan:
 
     def submission(self, entry: int) -> int:
         """The submission whose rows an entry of :data:`BRINGING` brings."""
+        if entry in self.anew:
+            return self.anew[entry].submission
         return self.again[entry][0][0] if entry in self.again else entry
+
+    def numbered_by(self, entry: int) -> int:
+        """The entry by whose index an entry of :data:`BRINGING` numbers entities that are new."""
+        return entry if entry in self.anew else self.submission(entry)
 
     def brings(self, entry: int) -> Callable[[int], bool]:
         """Which rows of its submission an entry of :data:`BRINGING` brings into the graph."""
         aside = ranges.among(self.aside.get(entry, ()))
-        if entry not in self.again:
+        named = self.anew[entry].named if entry in self.anew else self.again.get(entry)
+        if named is None:
             return lambda row: not aside(row)
-        again = ranges.among(self.again[entry])
-        return lambda row: again(row) and not aside(row)
+        among = ranges.among(named)
+        return lambda row: among(row) and not aside(row)
+
+    def brings_last(self, entry: int) -> Callable[[int], bool]:
+        """Of the rows that an entry brings, those that no later entry puts another reading in the place of."""
+        submission, brings = self.submission(entry), self.brings(entry)
+        later = [
+            ranges.minus(anew.named, self.aside.get(index, ()))
+            for index, anew in self.anew.items()
+            if index > entry and anew.submission == submission
+        ]
+        replaced = ranges.among(ranges.union(*later))
+        return lambda row: brings(row) and not replaced(row)
 
     def label_at(self, entry: int, record: int, label: Label) -> Label:
         """The label under which ``entry`` brings a record in; moves while the record was set aside count as well."""

@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
-
-import msgspec
-import orjson
 
 from graphsvc.ledger.payload import Packer, draft_leaf
 from graphsvc.model.bounds import MAX_CLAIMS
 from graphsvc.model.claims import Unfit
-from graphsvc.model.drafts import CleanDraft, Defaults, RowProblem, Values
+from graphsvc.model.draftleaves import draft_contents
+from graphsvc.model.drafts import CleanDraft, Defaults, RowProblem
 from graphsvc.model.errors import InvalidManifest, TooLarge
-from graphsvc.model.labels import GROUPS, ORIGIN, Label
+from graphsvc.model.labels import Label
 from graphsvc.model.merkle import GrowingRoot
 from graphsvc.model.principals import Organisation
 from graphsvc.model.references import MAX_REFERENCES, References
@@ -31,10 +29,6 @@ MAX_PROBLEMS = 50_000
 """At most this many row problems, and as many notes on unlinked values, are kept; the counts are exact all the same."""
 MAX_SUPERSEDED = 100_000
 """At most this many older records are corrected by one submission."""
-STRUCTURE = "structure"
-"""The pseudo field group of all that is no attribute: kinds, links, label, grading, times."""
-REFERENCE = "reference"
-"""The pseudo field group of the owner's own reference, which nobody else is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,49 +119,6 @@ def take_in(order: Order, packer: Packer | None) -> Intake:
     return intake
 
 
-def draft_contents(draft: CleanDraft) -> Iterator[tuple[str, bytes]]:
-    """The canonical {row, group, values} of each field group that a draft has something in, structure first.
-
-    orjson with sorted keys is RFC 8785 here: names are ASCII, numbers are integers (a property test compares).
-    """
-    entities, links = draft.entities, draft.links
-    yield (
-        STRUCTURE,
-        _content(
-            draft.row,
-            STRUCTURE,
-            {
-                "kinds": [entity.kind for entity in entities],
-                "links": [[link.kind, link.source, link.target, link.since, link.until] for link in links],
-                "label": _label_values(draft.label),
-                "grading": [draft.grading.scheme, draft.grading.source, draft.grading.information],
-                "observed": [draft.since, draft.until],
-                "expires": draft.expires,
-            },
-        ),
-    )
-    said = {"identity"}
-    for entity in entities:
-        said.update(entity.attributes)
-    for link in links:
-        said.update(link.attributes)
-    if draft.origin is not None:
-        said.add(ORIGIN)
-    for group in GROUPS:
-        if group in said:
-            values: Values = {
-                "entities": [entity.attributes.get(group) for entity in entities],
-                "links": [link.attributes.get(group) for link in links],
-            }
-            if group == "identity":
-                values["keys"] = [entity.key for entity in entities]
-            if group == ORIGIN and draft.origin is not None:
-                values["origin"] = [draft.origin.organisation, draft.origin.reference]
-            yield group, _content(draft.row, group, values)
-    if draft.reference is not None:
-        yield REFERENCE, _content(draft.row, REFERENCE, {"reference": draft.reference})
-
-
 class Allowing:
     """Whether a row may be kept, as far as only the service knows. All that may fail for a row is done here.
 
@@ -226,12 +177,3 @@ def _seal(packer: Packer, row: Row, ready: Ready, contents: list[tuple[str, byte
     clean = ready.clean
     key = packer.add(row.number, row.data or b"", ready.data, len(clean.entities), len(clean.links))
     return (draft_leaf(key, group, content) for group, content in contents)
-
-
-def _content(row: int, group: str, values: Values) -> bytes:
-    return orjson.dumps({"row": row, "group": group, "values": values}, option=orjson.OPT_SORT_KEYS)
-
-
-@lru_cache(maxsize=4096)
-def _label_values(label: Label) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(msgspec.to_builtins(label), option=orjson.OPT_SORT_KEYS))

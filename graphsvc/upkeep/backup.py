@@ -29,6 +29,7 @@ from typing import Literal
 
 import msgspec
 
+from graphsvc.ledger.anew import known
 from graphsvc.ledger.database import snapshot_head
 from graphsvc.ledger.keyfiles import HANDLES_KEY, signing_key
 from graphsvc.ledger.log import Ledger
@@ -44,7 +45,7 @@ from graphsvc.lifecycle.replay import replay_erasures
 from graphsvc.model.errors import IntegrityError, InvalidInput, NotFound
 from graphsvc.model.files import is_temporary, sweep, sync_directory, temporary, write_durably
 from graphsvc.model.times import written
-from graphsvc.projection.changes import SUBMISSION
+from graphsvc.projection.changes import RECLEAN, SUBMISSION
 from graphsvc.settings import Settings
 from graphsvc_verify.canonical import b64u, decode, encode, unb64u
 from graphsvc_verify.errors import VerifyError
@@ -263,6 +264,12 @@ def _check_complete(ledger: Ledger, store: PayloadStore, keys: RowKeys) -> None:
                 raise IntegrityError("a payload or its keys are missing in the backup", where=f"entry {index}")
         if keys.has(mapping_secret(body["name"])):
             open_mapping(store, body["name"], keys.open(mapping_secret(body["name"])))
+    for index, _ in ledger.indexes(0, ledger.head, (RECLEAN,)):
+        body = ledger.open_header(index)["body"]
+        with ledger.reading() as connection:
+            used = index in known(connection, body["submission"])
+        if used and body["pack"] not in names:
+            raise IntegrityError("a payload is missing in the backup", where=f"entry {index}")
 
 
 def _log_key(path: Path, origin: str) -> NoteKey:

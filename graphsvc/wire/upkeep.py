@@ -36,6 +36,30 @@ class Reapplied(Shape):
     set_aside: list[RowsAside]
 
 
+class ValuesRead(Shape):
+    """How many unlinked values of a type are linked, or why they are not; type: empty where it isn't known."""
+
+    type: str
+    reason: str
+    count: int
+
+
+class Recleaned(Shape):
+    """What cleaning a part of all unlinked values anew gave, or would give; index: the entry that says so.
+
+    records: in which a value becomes a key. entry, pack: where to go on, null at the end; left: how many
+    submissions there are from there on. setAside: records that could not be applied and stay as they were.
+    """
+
+    entry: int | None
+    pack: int | None
+    left: int
+    records: int
+    values: list[ValuesRead]
+    index: int | None
+    set_aside: int
+
+
 class Check(Shape):
     """One thing that an operator looks at: whether all is well, what was found, and what to do."""
 

@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 from graph_world import draft, label
 from ledger_actors import ORIGIN, Member
-from sealed_drafts import enter_drafts
+from sealed_drafts import enter_anew, enter_drafts
 from sealed_world import SealedWorld
 
 from graphsvc.columns.store import Columns
@@ -33,6 +33,7 @@ from graphsvc.ledger.objects import FilePayloadStore
 from graphsvc.ledger.rowkeys import RowKeys
 from graphsvc.local.neo4j import Neo4jChild
 from graphsvc.model import bounds
+from graphsvc.model.drafts import Unread
 from graphsvc.model.errors import Conflict
 from graphsvc.model.files import is_temporary
 from graphsvc.projection.apply import Applier, Payloads, Projections
@@ -75,8 +76,38 @@ class DraftWorld(SealedWorld):
         )
         self.enter("withdrawal", {"ranges": [[first, 2, 2]]})
         self.rows("c", 5, "CLEAR", "swift")
+        self.cleaned_anew()
         # As an older version of the service took them in: rows of the first and of the second batch.
         self.rows("d", 7, "GREEN", r1={"expires": "2030-00-00"}, r2={"expires": "2030-00-00"}, r6={"expires": "never"})
+
+    def cleaned_anew(self) -> None:
+        """Five rows of a submission, of which one has gone, and one moves before they are cleaned anew, one after."""
+        index, labels = self.rows("e", 6, "GREEN"), (label(), label(code="RED"))
+
+        def move(row: int) -> None:
+            moved = {"records": [index << 28 | row], "label": msgspec.to_builtins(labels[1])}
+            self.enter("label", {"moves": [moved]})
+
+        def anew(*rows: int) -> int:
+            drafts = [
+                draft(
+                    row,
+                    labels[0],
+                    [f"account:shop:e{row}", f"phone:e164:+{row}", f"phone:e164:+9{row}"],
+                    [("USES", 0, 1), ("USES", 0, 2)],
+                    unread=Unread(before=1),
+                    # As an older version cleaned it: it stays as it was.
+                    **({"expires": "2030-00-00"} if row == 5 else {}),
+                )
+                for row in rows
+            ]
+            return enter_anew(self.ledger, (self.store, self.keys), "pasar", index, drafts)
+
+        self.enter("withdrawal", {"ranges": [[index, 3, 3]]})
+        move(1)
+        assert anew(0, 1, 2, 4, 5) < self.ledger.head
+        move(2)
+        self.enter("withdrawal", {"ranges": [[index, 4, 4]]})
 
 
 @dataclass
@@ -144,8 +175,14 @@ def expected(
     aside = aside_in(applier._ledger)
     close()
     seen = Expected(tmp_path / "data", fingerprint(graph_database), parts(applied, graph_database), aside)
-    assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 2 + 1
-    assert [one.faults for one in aside] == [[("bad_value", 1, 2)], [("bad_value", 6, 6)]]
+    assert seen.fingerprint.nodes > 30 and len(seen.parts) == 3 + 1 + 2 + 2 + 1 + (2 + 2 + 2)
+    assert [one.faults for one in aside] == [[("bad_value", 5, 5)], [("bad_value", 1, 2)], [("bad_value", 6, 6)]]
+    with graph_database.session() as session:
+        found = session.run(
+            "MATCH (a:Entity)<-[:ABOUT]-(r:Record)-[:ABOUT]->(p:Phone) WHERE a.key STARTS WITH 'account:shop:e' "
+            "MATCH (l:Label {lid: r.lid}) RETURN a.key, l.key CONTAINS 'RED', count(p)"
+        ).values()
+    assert sorted(found) == [[f"account:shop:e{n}", n in (1, 2), 1 if n == 5 else 2] for n in (0, 1, 2, 5)]
     graph_database.empty()
     yield seen
 

@@ -258,6 +258,10 @@ ROUTES: dict[tuple[str, str], Callable[[Indexes], Sequence[Request]] | Untouched
         Request("POST", "/v1/reapply", "police-ke.investigator", {"content": orjson.dumps({"entry": index})})
         for index in (at.own, at.secret, at.none)
     ],
+    ("POST", "/v1/reclean"): lambda at: [
+        Request("POST", "/v1/reclean", "police-ke.investigator", {"content": orjson.dumps({"entry": index})})
+        for index in (at.own, at.secret, at.none)
+    ],
     ("GET", "/v1/doctor"): lambda at: [Request("GET", "/v1/doctor", "police-ke.investigator")],
     ("POST", "/v1/keys"): Untouched("logs a key event; reads no record"),
     ("POST", "/v1/evidence"): lambda at: [

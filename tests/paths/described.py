@@ -57,6 +57,7 @@ BODIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("POST", "/v1/evidence"): _json(indexes={"type": "array", "items": _WHOLE}, since=_WHOLE),
     # Nothing may really be purged: other tests have records here.
     ("POST", "/v1/purge"): _json(dryRun=_FLAG, confirm={"enum": [False, None, "yes"]}),
+    ("POST", "/v1/reclean"): _json(entry=_WHOLE, pack=_WHOLE, apply=_FLAG),
     ("POST", "/v1/reapply"): _json(entry=_WHOLE, rows={"type": "array", "items": _WHOLE}),
 }
 HEADERS: Mapping[str, Mapping[str, Any]] = {

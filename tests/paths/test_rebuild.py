@@ -32,6 +32,7 @@ from graphsvc.model.principals import Footing, Principal
 from graphsvc.policy.scope import Scope
 from graphsvc.projection import rebuild
 from tests.label_moves import move_label
+from tests.older_plan import cleaned, old_number, older_schema, seller
 from tests.paths.wire import DEFAULTS, SEARCH, account_key, file_of, row
 
 BY_NAME = {one.org: one for one in ORGANISATIONS}
@@ -179,6 +180,7 @@ def happen(world: World) -> None:
     world.submit("customs-cn", [row(f"many-{number}", number % 7) for number in range(300)])
     be_set_aside(world)
     be_superseded(world)
+    be_cleaned_anew(world)
     take_turns(world)
     world.applied(world.parts.ledger.head - 1)
 
@@ -228,6 +230,27 @@ def be_superseded(world: World) -> None:
         names = [f"again-{number}-{version % 2}" for number in range(4)]
         rows = [row(name, 30 + at, supersedes={"reference": f"r{at}"}) for at, name in enumerate(names)]
         world.act("pasar", kind, world.submit("pasar", rows), version)
+
+
+def be_cleaned_anew(world: World) -> None:
+    """Rows of an older numbering plan, cleaned anew after some have gone or moved; of the others some do so later."""
+    old = older_schema(world.folder / "plan")
+    rows = [seller(f"anew-{n}", ["+84901234500", old_number(n % 3)], row=n) for n in range(9)]
+    parts = world.parts.core.payloads
+    index = enter_drafts(world.parts.ledger, (parts.store, parts.keys), "pasar", cleaned(rows, old, BY_NAME["pasar"]))
+    world.settled(index)
+    world.act("pasar", "recall", index, 0)
+    world.act("pasar", "erase", index, 1)
+    world.move("pasar", index, (2, 3), "RED")
+    customs = world.seal("customs-cn", [("anew-4", "84382300000"), ("x", "84382300001")])
+    operator = world.members.client(OPERATOR)
+    done = operator.reclean(index, apply=True)
+    assert (done.records, done.set_aside) == (7, 0) and done.index is not None
+    assert operator.reclean(index, apply=True).records == 0, "once"
+    world.act("pasar", "recall", index, 4)
+    world.act("pasar", "erase", index, 5)
+    world.move("pasar", index, (3, 6), "AMBER")
+    world.act("customs-cn", "erase", customs, 0)  # its number stays with what was cleaned anew
 
 
 def take_turns(world: World) -> None:

@@ -20,12 +20,12 @@ from graphsvc.graph.marks import Marks
 from graphsvc.graph.prepare import prepare
 from graphsvc.model.claims import Unfit, check_applicable, decode_draft, encode_draft
 from graphsvc.model.cleaning import clean_draft
+from graphsvc.model.draftleaves import draft_contents
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, DraftEntity, DraftLink, Observed, Origin, RowProblem
 from graphsvc.model.labels import Handling
 from graphsvc.model.principals import Organisation
 from graphsvc.model.scalars import MAX_YEAR, MIN_YEAR, CleanContext, ValueProblem
 from graphsvc.model.schema import load_schema
-from graphsvc.submission.intake import draft_contents
 from graphsvc_verify.canonical import encode
 from tests.properties.test_canonical_values import SAMPLES
 

@@ -34,7 +34,7 @@ from graphsvc.wire.members import Admitted, KeyEventEntered
 from graphsvc.wire.shapes import Shape
 from graphsvc.wire.sharing import SharedRecords
 from graphsvc.wire.submissions import Preview, Sheet
-from graphsvc.wire.upkeep import Applied, Check, EntryAside, Planned, Progress, Purged, Reapplied, Stuck
+from graphsvc.wire.upkeep import Applied, Check, EntryAside, Planned, Progress, Purged, Reapplied, Recleaned, Stuck
 
 PASAR = Organisation("pasar", "company", "ID", "Pasar")
 RECEIPT = {"index": 7, "leaf": "x"}
@@ -211,6 +211,9 @@ class Keeps:
 
     async def purge(self, principal: Principal, dry_run: bool) -> Purged:
         return Purged(dry_run=dry_run, owners=[], records=0)
+
+    async def reclean(self, principal: Principal, begin: tuple[int, int], apply: bool) -> Recleaned:
+        return Recleaned(entry=None, pack=None, left=0, records=0, values=[], index=None, set_aside=0)
 
     async def reapply(self, principal: Principal, submission: int, rows: Any) -> Acted:
         return Acted(Reapplied(index=7, entry=submission, records=len(rows or ()), set_aside=[]))

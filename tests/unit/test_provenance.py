@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsvc.answers.provenance import Said, circular, independent_sources
+from graphsvc.model.draftleaves import draft_contents
 from graphsvc.model.drafts import CleanDraft, CleanEntity, Origin
 from graphsvc.model.labels import Handling, Label
-from graphsvc.submission.intake import draft_contents
 
 OWN = Said("pasar")
 REPORT = Said("pasar", "pasar", "PS-7")

@@ -22,6 +22,7 @@ from graphsvc.lifecycle.recall import Decision, withdrawal_entry
 from graphsvc.lifecycle.store import RECALLED
 from graphsvc.model import ranges
 from graphsvc.model.cleaning import clean_draft
+from graphsvc.model.draftleaves import draft_contents
 from graphsvc.model.drafts import CleanDraft, Defaults, Draft, RowProblem, Superseded
 from graphsvc.model.errors import Conflict, InvalidInput
 from graphsvc.model.labels import Handling
@@ -30,7 +31,7 @@ from graphsvc.model.references import References, own_reference, reference_key
 from graphsvc.model.scalars import ValueProblem
 from graphsvc.model.schema import load_schema
 from graphsvc.projection.changes import WITHDRAWAL
-from graphsvc.submission.intake import Intake, draft_contents
+from graphsvc.submission.intake import Intake
 from graphsvc.submission.superseding import Superseded as Found
 from graphsvc.submission.superseding import find_superseded
 from graphsvc_verify.corrections import check_corrections
