@@ -31,10 +31,10 @@ def own_records(ledger: Ledger, holdings: Holdings, scope: Scope, now: float) ->
     org, table = scope.principal.org, tables.submissions
     with ledger.reading() as connection:
         rows = connection.execute(select(table.c["index"], table.c.rows).where(table.c.org == org)).all()
-    if sum(row.rows for row in rows) > MOST_ROWS:
+    if sum(count for _, count in rows) > MOST_ROWS:
         return None
     own = {lid: label for lid, label in scope.labels.items() if label.owner == org}
-    parts = [(row.index << ROW_BITS, (row.index << ROW_BITS) + row.rows) for row in rows]
+    parts = [(index << ROW_BITS, (index << ROW_BITS) + count) for index, count in rows]
     counted = holdings.counted(list(own), parts, now)
     return {own[lid]: count for lid, count in counted.items()}
 
