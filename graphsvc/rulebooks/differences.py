@@ -30,10 +30,7 @@ def own_records(ledger: Ledger, holdings: Holdings, scope: Scope, now: float) ->
     """How many records of the caller's organisation are in force under each of its labels; None: too many. Blocks."""
     org, table = scope.principal.org, tables.submissions
     with ledger.reading() as connection:
-        rows = [
-            (int(index), int(count))
-            for index, count in connection.execute(select(table.c["index"], table.c.rows).where(table.c.org == org))
-        ]
+        rows = connection.execute(select(table.c["index"], table.c.rows).where(table.c.org == org)).all()
     if sum(count for _, count in rows) > MOST_ROWS:
         return None
     own = {lid: label for lid, label in scope.labels.items() if label.owner == org}
