@@ -7,10 +7,11 @@ significance and their ranks, comes after (:mod:`graphsvc.detect.recipe`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from graphsvc.detect.arrays import Ints, bounds_in
+from graphsvc.detect.arrays import Ints, bounds_in, starts_of
 from graphsvc.detect.assemble import Judged, Records
 from graphsvc.detect.evidence import Claims
 from graphsvc.detect.graph import Graph
@@ -18,7 +19,7 @@ from graphsvc.detect.groups import Groups
 from graphsvc.detect.hubs import shared_hubs
 from graphsvc.detect.names import Ranks
 from graphsvc.detect.networks import Networks, join_rings
-from graphsvc.detect.rank import Keys, spreads
+from graphsvc.detect.rank import Keys, Named, spreads
 from graphsvc.detect.search import Search, Settings
 from graphsvc.detect.significance import Null, log_expected, log_shapes
 from graphsvc.detect.standing import Standing, digests_of, stand
@@ -49,7 +50,7 @@ def judge(
     # 3. What they are ranked by (rank).
     of, _, _ = groups.members()
     size = np.bincount(of, minlength=groups.count).tolist()
-    names = _first_names(groups, standing, ranks)
+    names = _names(groups, standing, ranks)
     return standing, judged, networks, Keys(log_e, tag, spread, size, digests_of(standing.found).tolist(), names)
 
 
@@ -62,14 +63,21 @@ def _address_places(standing: Standing, address: Ints, ranks: Ranks) -> Ints:
     return place
 
 
-def _first_names(groups: Groups, standing: Standing, ranks: Ranks) -> list[int]:
-    """The rank of the first name among each group's members."""
-    if not groups.count:
-        return []
-    place = ranks(standing.claims.entity(standing.found.graph.members[groups.member]))
-    first = np.full(groups.count, np.iinfo(np.int64).max)
-    np.minimum.at(first, groups.group, place)
-    return [int(one) for one in first]
+def _names(groups: Groups, standing: Standing, ranks: Ranks) -> list[Named]:
+    """Which members and identifiers are in each group, by the ranks of their names: no two groups have the same."""
+    graph = standing.found.graph
+    of, who, _ = groups.members()
+    named, what, _ = groups.identifiers()
+    entity = graph.identifiers[what]
+    told = entity >= 0
+    rank = ranks(standing.claims.entity(np.concatenate([graph.members[who], entity[told]])))
+    sides = []
+    for group, own in ((of, rank[: len(who)]), (named[told], rank[len(who) :])):
+        order = np.lexsort((own, group))
+        bounds = starts_of(group, groups.count).tolist()
+        ordered = own[order].tolist()
+        sides.append([tuple(ordered[low:high]) for low, high in pairwise(bounds)])
+    return list(zip(*sides, strict=True))
 
 
 def _networks(

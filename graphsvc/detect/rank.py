@@ -15,17 +15,20 @@ from graphsvc.detect.groups import Groups
 BY_SPREAD, BY_CHANCE = "spread", "chance"
 """Rings may be ranked by spread, or by how little chance explains them."""
 
+Named = tuple[tuple[int, ...], tuple[int, ...]]
+"""The ranks of a group's members by visible name, and those of its identifiers, contacts left out; each sorted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What groups are ranked by, one a position: ``alike`` tells shapes apart, ``name`` is the first name's rank."""
+    """What groups are ranked by, one a position: ``alike`` tells shapes apart, ``names`` are ranks of what is in it."""
 
     log_e: Reals
     tag: Sequence[str]
     spread: Sequence[Fraction]
     size: Sequence[int]
     alike: Sequence[int]
-    name: Sequence[int]
+    names: Sequence[Named]
 
     def order(self, by: str) -> tuple[int, ...]:
         """The positions, ranked: tagged ones last, the widest spread first, or what chance explains least."""
@@ -34,7 +37,7 @@ class Keys:
         def key(n: int) -> tuple[Any, ...]:
             by_spread, by_size = -self.spread[n], -self.size[n]
             keys = (surprise[n], by_size, by_spread) if by == BY_CHANCE else (by_spread, by_size, surprise[n])
-            return (self.tag[n] != "", *keys, self.alike[n], self.name[n])
+            return (self.tag[n] != "", *keys, self.alike[n], self.names[n])
 
         return tuple(sorted(range(len(self.tag)), key=key))
 
