@@ -10,7 +10,8 @@ import numpy as np
 
 from graphsvc.detect.arrays import Flags, Ints, Reals, first_of_each, spans, starts_of
 from graphsvc.detect.explain import Facts, Shared
-from graphsvc.detect.search import Ranks, visible_ranks
+from graphsvc.detect.names import Ranks
+from graphsvc.detect.search import visible_ranks
 from graphsvc.detect.standing import Standing
 
 Records = dict[int, tuple[int, ...]]
@@ -99,7 +100,7 @@ class Assembly:
         return tuple(sorted(found, key=lambda one: -len(one.accounts)))
 
     def _verb(self, uses: Ints) -> str:
-        claim = int(self._standing.found.graph.uses.claim[uses[0]])
+        claim = int(self._standing.found.graph.uses.claim[uses].min())
         return self._claims.words[int(self._claims.kind[claim])]
 
     def _by_account(self, member: Ints, use: Ints) -> Records:

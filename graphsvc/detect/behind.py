@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from graphsvc.detect.arrays import Codes, Ints, spans, starts_of, sums
@@ -38,13 +40,15 @@ def _behind(uses: Uses, order: Ints, ordered: Ints, ends: tuple[Ints, Ints, Code
     )
 
 
-def shadows(actor: Ints, identifier: Ints, near: Ints, far: Ints) -> Ints:
+def shadows(links: tuple[Ints, Ints], near: Ints, far: Ints, places: Callable[[Ints], Ints]) -> Ints:
     """Identifiers, sorted, that say nothing that the one behind them does not say too.
 
-    ``actor`` and ``identifier`` are links, each once, numbered from 0; ``far`` is behind ``near``, pair by pair. Where
-    every user of ``near`` is one of ``far``, only ``far`` counts: otherwise two accounts with one SIM card would share
-    its handset as well, and one fact would count as two.
+    ``links`` are (actors, identifiers), each once, numbered from 0; ``far`` is behind ``near``, pair by pair, each
+    once. Where every user of ``near`` is one of ``far``, only ``far`` counts: otherwise two accounts with one SIM card
+    would share its handset as well, and one fact would count as two. Of two with the same users the one stays that is
+    behind more; of those the first by its place, which ``places`` gives for sorted identifiers.
     """
+    actor, identifier = links
     if not len(near):
         return near
     count = max(int(part.max(initial=-1)) for part in (identifier, near, far)) + 1
@@ -55,4 +59,11 @@ def shadows(actor: Ints, identifier: Ints, near: Ints, far: Ints) -> Ints:
     there = np.isin(wanted, identifier * width + actor)
     covered = sums(pair, there, len(near)) == users[near]
     # Of two with the same users one stays.
-    return np.unique(near[covered & ((users[near] < users[far]) | (near > far))])
+    tied = np.flatnonzero(covered & (users[near] == users[far]))
+    asked = np.unique(np.concatenate([near[tied], far[tied]]))
+    order = np.lexsort((places(asked), -np.bincount(far, minlength=count)[asked]))
+    place = np.empty(count, dtype=np.int64)
+    place[asked[order]] = np.arange(len(asked))
+    dead = covered & (users[near] < users[far])
+    dead[tied] = place[near[tied]] > place[far[tied]]
+    return np.unique(near[dead])

@@ -52,9 +52,12 @@ def order_nodes(a: Ints, b: Ints, colour: Hashes, component: Ints, rank: Ints) -
         if not len(tied):
             break
         chosen = order[tied[first_of_each(component[order][tied])]]
-        now = now.copy()
-        now[chosen] = _mix(now[chosen] + np.uint64(turn + 1))
-        now = refine(now)
+        told = now.copy()
+        told[chosen] = _mix(now[chosen] + np.uint64(turn + 1))
+        # Where all are told apart already nothing moves: a component's order hangs on no other's.
+        moved = np.zeros(n, dtype=np.bool_)
+        moved[component[chosen]] = True
+        now = np.where(moved[component], refine(told), now)
     order = np.lexsort((rank, now, component))
     place = np.empty(n, dtype=np.int64)
     place[order] = np.arange(n)

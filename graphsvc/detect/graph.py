@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from graphsvc.detect.contacts import as_uses, by_holders
 from graphsvc.detect.direction import only_buys
 from graphsvc.detect.episodes import cut_episodes
 from graphsvc.detect.evidence import GAVE, TOOK, USED, Evidence, Kinds, Uses
+from graphsvc.detect.names import Ranks
 
 EPISODES = 1 << 20
 """An identifier has fewer episodes than this."""
@@ -43,8 +45,11 @@ class Graph:
     contacts: Ints
 
 
-def build(evidence: Evidence, kinds: Kinds, words: Sequence[str]) -> Graph:
-    """The graph of all ``evidence``: purchases left out, identifiers followed, episodes apart, hubs marked."""
+def build(evidence: Evidence, kinds: Kinds, words: Sequence[str], ranks: Ranks) -> Graph:
+    """The graph of all ``evidence``: purchases left out, identifiers followed, episodes apart, hubs marked.
+
+    ``ranks`` choose between two identifiers that say the same.
+    """
     # 1. Who acted by telephone (contacts); and purchases, which are no evidence (direction).
     every = evidence.uses.with_more(by_holders(evidence.acts, evidence.uses)) if len(evidence.acts) else evidence.uses
     bought, paid = only_buys(every, evidence.contacts)
@@ -73,7 +78,12 @@ def build(evidence: Evidence, kinds: Kinds, words: Sequence[str]) -> Graph:
     hub = users > caps
     # 5. What only repeats the identifier behind it is taken out (behind).
     at = np.arange(direct, direct + len(derived))
-    dead = _repeated((left, right), identifier, hub, (uses, at))
+
+    spelled = np.array([*words, ""])[code]
+    dead = _repeated(
+        (left, right), identifier, hub, (uses, at),
+        lambda asked: _places(spelled[asked], ranks(entities[nodes[asked] // EPISODES]), nodes[asked] % EPISODES),
+    )  # fmt: skip
     users[dead] = 0
     alive = (users > 0)[right] & ~crowded
     degree = np.bincount(left[alive & ~hub[right]], minlength=len(members))
@@ -97,8 +107,10 @@ def _episodes(entity: Ints, member: Ints, uses: Uses) -> Ints:
     return episode
 
 
-def _repeated(links: tuple[Ints, Ints], identifier: Ints, hub: Flags, derived: tuple[Uses, Ints]) -> Ints:
-    """Identifiers that repeat another, one of the two being behind the other."""
+def _repeated(
+    links: tuple[Ints, Ints], identifier: Ints, hub: Flags, derived: tuple[Uses, Ints], places: Callable[[Ints], Ints]
+) -> Ints:
+    """Identifiers that repeat another, one of the two being behind the other; ``places`` as in ``shadows``."""
     uses, at = derived
     if not len(at):
         return at
@@ -115,7 +127,12 @@ def _repeated(links: tuple[Ints, Ints], identifier: Ints, hub: Flags, derived: t
     alone = np.flatnonzero(sources == 1)
     # 3. Of the others the one behind says what the nearer one says, where it takes in all of its users.
     fine = ~hub[near] & ~hub[far] & (sources[far] > 1)
-    return np.union1d(alone, shadows(*links, near[fine], far[fine]))
+    return np.union1d(alone, shadows(links, near[fine], far[fine], places))
+
+
+def _places(kind: Any, rank: Ints, episode: Ints) -> Ints:
+    """The place of each identifier by kind, then by visible name and episode."""
+    return np.argsort(np.lexsort((episode, rank, kind)))
 
 
 def _caps(code: Codes, kinds: Kinds, words: Sequence[str]) -> Ints:

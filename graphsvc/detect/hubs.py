@@ -11,7 +11,8 @@ from graphsvc.detect.arrays import Flags, Ints, bounds_in, number_pairs, spans, 
 from graphsvc.detect.assemble import Records
 from graphsvc.detect.evidence import TOOK, Claims
 from graphsvc.detect.graph import Graph
-from graphsvc.detect.search import Ranks, Search, Settings
+from graphsvc.detect.names import Ranks
+from graphsvc.detect.search import Search, Settings
 from graphsvc.detect.standing import Standing, withstands
 
 CITED = 20_000

@@ -8,6 +8,8 @@ import numpy as np
 
 from graphsvc.detect.arrays import Ints
 
+Ranks = Callable[[Ints], Ints]
+"""For entity integers numbers in the order of their visible names, equal for equal entities."""
 Names = Callable[[Sequence[int]], Sequence[str]]
 """Visible names of entities, given their integers: they break ties."""
 

@@ -9,7 +9,7 @@ known. There are two cascades, by ties and by shares; where they differ, the one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from graphsvc.detect.arrays import Codes, Ints, Reals, compact, number_pairs, su
 from graphsvc.detect.core import components
 from graphsvc.detect.engine import Engine, by_shares, by_ties
 from graphsvc.detect.groups import gather_groups
-from graphsvc.detect.significance import log_expected
+from graphsvc.detect.significance import Null, log_expected
 
 TIES = (0.00625, 0.0125, 0.025, 0.05, 0.1)
 SHARES = (0.05, 0.1, 0.2, 0.3)
@@ -28,21 +28,31 @@ SMALL = 6
 """A piece with fewer members than this can't be two rings of three: it is not cut."""
 
 
+STRANGERS = (np.arange(1, 9), 1 << np.arange(10, 2, -1))
+"""Beside the graph so many nodes of so many links on either side are thought of when it is weighed whether to cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """Links that are evidence, numbered from 0 on each side, with their ways; and the degrees in the whole graph."""
+    """Links that are evidence, numbered from 0 on each side, with their ways and graphs; and those graphs' degrees."""
 
     member: Ints
     identifier: Ints
     way: Codes
-    degree: Ints
-    users: Ints
+    graph: Ints
+    null: Null
+
+    def only(self, at: Ints) -> Linked:
+        """Some of the links."""
+        return Linked(self.member[at], self.identifier[at], self.way[at], self.graph[at], self.null)
 
 
 def cut_parts(linked: Linked, densities: tuple[Sequence[float], Sequence[float]], seed: int) -> Ints:
     """Each link's part: all links of an identifier are in one."""
     if not len(linked.member):
         return np.empty(0, dtype=np.int64)
+    null = linked.null.among_strangers(*STRANGERS, int(linked.graph.max()) + 1)
+    linked = replace(linked, null=null)
     found = [
         _choose(linked, _cascade(linked, engine, levels, seed))
         for engine, levels in zip((by_ties, by_shares), densities, strict=True)
@@ -110,8 +120,7 @@ def _choose(linked: Linked, levels: Sequence[Ints]) -> tuple[Ints, Reals]:
         own = np.zeros(count)
         if len(at):
             names, place = compact(level[at])
-            chosen = (linked.member[at], linked.identifier[at], linked.way[at])
-            own[names] = _saved(Linked(*chosen, linked.degree, linked.users), place)
+            own[names] = _saved(linked.only(at), place)
         whole = several & (own >= WHOLE * parts)
         # A whole part is one; one that is cut is what it was cut into.
         _, _, merged = number_pairs(level, np.where(whole[level], 0, number + 1))
@@ -123,10 +132,10 @@ def _choose(linked: Linked, levels: Sequence[Ints]) -> tuple[Ints, Reals]:
 
 def _saved(linked: Linked, part: Ints) -> Reals:
     """What knowing each part's groups saves in the description of the links."""
-    by_name = np.zeros(int(linked.identifier.max()) + 1, dtype=np.int64)
-    by_name[linked.identifier] = part
+    by_name, graph_of = (np.zeros(int(linked.identifier.max()) + 1, dtype=np.int64) for _ in range(2))
+    by_name[linked.identifier], graph_of[linked.identifier] = part, linked.graph
     groups = gather_groups(linked.member, linked.identifier, by_name, linked.way)
-    saved = np.maximum(-log_expected(groups, linked.degree, linked.users), 0.0)
-    of = np.zeros(groups.count, dtype=np.int64)
-    of[groups.group] = by_name[groups.identifier]
+    of, graph = (np.zeros(groups.count, dtype=np.int64) for _ in range(2))
+    of[groups.group], graph[groups.group] = by_name[groups.identifier], graph_of[groups.identifier]
+    saved = np.maximum(-log_expected(groups, linked.null, graph), 0.0)
     return sums(of, saved, int(part.max()) + 1)

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from graphsvc.detect.arrays import Ints, bounds_in
-from graphsvc.detect.assemble import Assembly, Judged, Records
+from graphsvc.detect.assemble import Assembly, Judged
 from graphsvc.detect.evidence import Claims, Kinds
 from graphsvc.detect.explain import Ring, tell
-from graphsvc.detect.graph import Graph
-from graphsvc.detect.groups import Groups
-from graphsvc.detect.hubs import shared_hubs
-from graphsvc.detect.names import NameRanks, Names
-from graphsvc.detect.networks import Networks, join_rings
+from graphsvc.detect.judge import judge
+from graphsvc.detect.names import NameRanks, Names, Ranks
+from graphsvc.detect.networks import Networks
 from graphsvc.detect.partition import SHARES, TIES
-from graphsvc.detect.rank import spreads
-from graphsvc.detect.search import Ranks, Search, Settings, search
-from graphsvc.detect.significance import log_expected, log_shapes, significant
-from graphsvc.detect.standing import Standing, digests_of, stand
-from graphsvc.detect.tags import places, tags_of
+from graphsvc.detect.rank import BY_CHANCE, BY_SPREAD
+from graphsvc.detect.search import Search, Settings, null_of, one_world, search
+from graphsvc.detect.significance import significant
+from graphsvc.detect.standing import Standing
 from graphsvc.model.errors import InvalidInput
 
-VERSION = 2
+VERSION = 3
 """The recipe's version: it rises with every change that can change what is found."""
-BY_SPREAD, BY_CHANCE = "spread", "chance"
-"""Rings may be ranked by spread, or by how little chance explains them."""
 NO_STAGE: Callable[[str], None] = lambda _: None  # noqa: E731
 
 
@@ -124,32 +118,12 @@ def group(claims: Claims, parameters: Parameters, names: Names, stage: Callable[
     # 1. Evidence, short cycles, parts, groups, fringe (search).
     stage("search")
     first = search(claims, settings, ranks)
-    # 2. What stands on what it cites alone (standing).
-    stage("stand alone")
-    standing = stand(claims, first, settings, ranks)
-    groups = standing.found.groups
-    # 3. Hubs that they share, tags, significance, networks (hubs, tags, significance, networks).
-    stage("judge")
-    graph = first.graph
-    hubs, farmed = shared_hubs(claims, first, standing, settings, ranks)
-    tag = tags_of(groups, places(standing.found.graph.code, claims.words), farmed)
-    counted = graph.users[(graph.users > 0) & ~graph.hub]
-    log_e = log_expected(groups, graph.degree, counted) + log_shapes(groups)
-    spread = spreads(groups)
-    networks, between, brokers = _networks(claims, graph, standing, tag)
-    judged = Judged(spread, log_e, significant(log_e), tag, hubs, between, brokers)
-    # 4. Ranked: tagged ones last, the widest spread first, or what chance explains least (rank).
-    of, _, _ = groups.members()
-    size = np.bincount(of, minlength=groups.count).tolist()
-    alike, name = digests_of(standing.found).tolist(), _first_names(groups, standing, ranks)
-    surprise = np.round(log_e, 9).tolist()
-    keys = (
-        [(-spread[n], -size[n], surprise[n]) for n in range(groups.count)]
-        if parameters.order == BY_SPREAD
-        else [(surprise[n], -size[n], -spread[n]) for n in range(groups.count)]
-    )
-    order = sorted(range(groups.count), key=lambda n: (tag[n] != "", *keys[n], alike[n], name[n]))
-    return Grouped(claims, first, standing, judged, tuple(order), networks, ranks)
+    # 2. What stands on what it cites alone, and what is known of it (standing, judge).
+    null = null_of(first.graph, one_world)
+    standing, judged, networks, keys = judge(claims, first, (settings, ranks, null), stage)
+    # 3. Of all together: significance, and the order (significance, rank).
+    judged = replace(judged, significant=significant(judged.log_e))
+    return Grouped(claims, first, standing, judged, keys.order(parameters.order), networks, ranks)
 
 
 def told(grouped: Grouped, wanted: Sequence[int]) -> tuple[Ring, ...]:
@@ -162,48 +136,3 @@ def told(grouped: Grouped, wanted: Sequence[int]) -> tuple[Ring, ...]:
     return tuple(
         tell(assembly.facts(n, grouped.judged), rank[n], network[int(grouped.networks.network[n])]) for n in wanted
     )
-
-
-def _first_names(groups: Groups, standing: Standing, ranks: Ranks) -> list[int]:
-    """The rank of the first name among each group's members."""
-    if not groups.count:
-        return []
-    place = ranks(standing.claims.entity(standing.found.graph.members[groups.member]))
-    first = np.full(groups.count, np.iinfo(np.int64).max)
-    np.minimum.at(first, groups.group, place)
-    return [int(one) for one in first]
-
-
-def _networks(
-    claims: Claims, graph: Graph, standing: Standing, tag: Sequence[str]
-) -> tuple[Networks, dict[int, Records], dict[int, set[int]]]:
-    """Networks of the groups without a tag; each group's go-betweens with records; each group's brokers."""
-    groups = standing.found.groups
-    of, who, core = groups.members()
-    plain = np.array([not one for one in tag], dtype=np.bool_)
-    chosen = core & (plain[of] if len(of) else core)
-    member = np.searchsorted(graph.members, standing.claims.entity(standing.found.graph.members[who]))
-    good = ~graph.hub[graph.identifier]
-    links = graph.member[good], graph.identifier[good]
-    networks = join_rings(groups.count, (of[chosen], member[chosen]), links)
-    brokers: dict[int, set[int]] = {}
-    several = np.bincount(member, minlength=len(graph.members)) >= 2
-    for ring, one in zip(of[several[member]].tolist(), graph.members[member[several[member]]].tolist(), strict=True):
-        brokers.setdefault(ring, set()).add(one)
-    return networks, _between(claims, graph, networks), brokers
-
-
-def _between(claims: Claims, graph: Graph, networks: Networks) -> dict[int, Records]:
-    """For each ring its go-betweens by entity integer, with the records of what they share with it."""
-    known = networks.over >= 0
-    over: Ints = networks.over[known]
-    used = np.isin(graph.identifier[graph.link], over)
-    node, record = graph.identifier[graph.link][used], claims.rec[graph.uses.claim[used]]
-    order = np.argsort(node, kind="stable")
-    low, high = bounds_in(node[order], over)
-    found: dict[int, Records] = {}
-    rings, members = networks.ring[known].tolist(), graph.members[networks.between[known]].tolist()
-    for ring, member, start, end in zip(rings, members, low.tolist(), high.tolist(), strict=True):
-        so_far = found.setdefault(ring, {})
-        so_far[member] = tuple(sorted({*so_far.get(member, ()), *record[order[start:end]].tolist()}))
-    return found

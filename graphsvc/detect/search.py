@@ -13,10 +13,9 @@ from graphsvc.detect.core import components
 from graphsvc.detect.evidence import TOOK, Claims, Kinds, gather
 from graphsvc.detect.graph import Graph, build
 from graphsvc.detect.groups import Groups, evident, gather_groups, with_fringe
+from graphsvc.detect.names import Ranks
 from graphsvc.detect.partition import Linked, cut_parts
-
-Ranks = Callable[[Ints], Ints]
-"""For entity integers numbers in the order of their visible names, equal for equal entities."""
+from graphsvc.detect.significance import Degrees, Null
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,15 @@ class Settings:
     min_accounts: int
 
 
+Worlds = Callable[[Ints], Ints]
+"""For entity integers of members the graph that each is in, where several lie side by side."""
+
+
+def one_world(ids: Ints) -> Ints:
+    """All in one graph."""
+    return np.zeros(len(ids), dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """The graph and the groups in it; ``cut``: loops of eight were too many somewhere, and those of six were used."""
@@ -38,22 +46,41 @@ class Search:
     cut: bool
 
 
-def search(claims: Claims, settings: Settings, ranks: Ranks) -> Search:
-    """The groups in ``claims``, numbered in no order that means anything."""
+def search(claims: Claims, settings: Settings, ranks: Ranks, worlds: Worlds = one_world) -> Search:
+    """The groups in ``claims``, numbered in no order that means anything; no world of ``worlds`` knows of another."""
     # 1-3. Direction, identifiers behind identifiers, contacts, episodes; hubs marked (graph).
-    graph = build(gather(claims, settings.kinds), settings.kinds, claims.words)
+    graph = build(gather(claims, settings.kinds), settings.kinds, claims.words, ranks)
+    return groups_in(graph, claims.words, settings, ranks, (null_of(graph, worlds), worlds))
+
+
+def null_of(graph: Graph, worlds: Worlds) -> Null:
+    """The degrees of each world of a graph, hubs left out."""
+    of_member = worlds(graph.members)
+    of_identifier = np.zeros(len(graph.identifiers), dtype=np.int64)
+    of_identifier[graph.identifier] = of_member[graph.member]
+    users = np.where(graph.hub, 0, graph.users)
+    return Null(Degrees.of(of_member, graph.degree), Degrees.of(of_identifier, users))
+
+
+def groups_in(
+    graph: Graph, words: Sequence[str], settings: Settings, ranks: Ranks, chance: tuple[Null, Worlds]
+) -> Search:
+    """The groups of a graph, or of some of its components, given the degrees of each whole world and who is in which.
+
+    What is found in a component hangs on nothing outside it but these degrees.
+    """
+    null, worlds = chance
     # 4. What several share and no hub is; of that what lies on short cycles (groups).
     shared = np.flatnonzero(((graph.users >= 2) & ~graph.hub)[graph.identifier])
     keep, cut = evident(compact(graph.member[shared])[1], compact(graph.identifier[shared])[1])
     links = shared[keep]
     # 5. In an order that hangs on structure alone (canonical).
-    member, identifier, of_member, of_identifier = _numbered(graph, links, claims.words, ranks)
+    member, identifier, of_member, of_identifier = _numbered(graph, links, words, ranks)
     order = np.lexsort((identifier, member))
     member, identifier, links = member[order], identifier[order], links[order]
     # 6. Cut into parts, as coarse as explains most (partition).
-    counted = graph.users[(graph.users > 0) & ~graph.hub]
-    linked = Linked(member, identifier, graph.way[links], graph.degree, counted)
-    part = cut_parts(linked, settings.densities, settings.seed)
+    world = worlds(graph.members[graph.member[links]])
+    part = cut_parts(Linked(member, identifier, graph.way[links], world, null), settings.densities, settings.seed)
     # 7. Groups within the parts, members in several of them, and their fringe (groups).
     of_part = np.zeros(len(of_identifier), dtype=np.int64)
     of_part[identifier] = part

@@ -8,9 +8,11 @@ identifiers and theirs, and match them up.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from graphsvc.detect.arrays import Flags, Ints, Reals, number_pairs, sums
+from graphsvc.detect.arrays import Flags, Ints, Reals, bounds_in, number_pairs, spans, sums
 from graphsvc.detect.groups import Groups
 
 RATE = 0.05
@@ -28,38 +30,82 @@ def log_factorial(n: Ints | Reals) -> Reals:
     return found
 
 
-def log_expected(groups: Groups, degree: Ints, users: Ints) -> Reals:
-    """The natural logarithm of each group's e-value: how many groups like it are expected by chance.
+@dataclass(frozen=True, slots=True)
+class Degrees:
+    """How many nodes of one side have how many links, in each of several graphs side by side, sorted."""
 
-    ``degree`` holds how many identifiers each member of the whole graph uses, ``users`` how many members each
-    identifier has, hubs left out. The core alone counts. Members with equal numbers of links are interchangeable.
+    graph: Ints
+    size: Ints
+    count: Ints
+
+    @classmethod
+    def of(cls, graph: Ints, links: Ints) -> Degrees:
+        """The degrees of nodes with so many ``links`` each, each in its ``graph``."""
+        linked = links > 0
+        of, size, number = number_pairs(graph[linked], links[linked])
+        return cls(of, size, np.bincount(number, minlength=len(of)))
+
+    def among(self, sizes: Ints, counts: Ints, graphs: int) -> Degrees:
+        """These, with ``counts`` more nodes of ``sizes`` links in each of the first ``graphs`` graphs."""
+        more = np.repeat(np.arange(graphs), len(sizes)), np.tile(sizes, graphs), np.tile(counts, graphs)
+        of, size, number = number_pairs(
+            np.concatenate([self.graph, more[0]]), np.concatenate([self.size, more[1]])
+        )  # fmt: skip
+        return Degrees(of, size, sums(number, np.concatenate([self.count, more[2]]), len(of)).astype(np.int64))
+
+    def log_moments(self, graph: Ints, d: Ints) -> Reals:
+        """For pairs of a graph and a d ≥ 1 the logarithm of the sum over its nodes of the ways to choose d links."""
+        low, high = bounds_in(self.graph, graph)
+        at = spans(low, high - low)
+        wanted = np.repeat(d, high - low)
+        n, k = self.size[at].astype(np.float64), np.minimum(wanted, self.size[at]).astype(np.float64)
+        ways = np.log(self.count[at]) + log_factorial(n) - log_factorial(n - k) - log_factorial(k)
+        ways[self.size[at] < wanted] = -np.inf
+        starts = np.cumsum(high - low) - (high - low)
+        found = np.full(len(d), -np.inf)
+        some = high > low
+        if some.any():
+            found[some] = np.logaddexp.reduceat(ways, starts[some])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What the null model keeps of each of several graphs side by side: both sides' degrees, hubs left out."""
+
+    members: Degrees
+    identifiers: Degrees
+
+    def among_strangers(self, sizes: Ints, counts: Ints, graphs: int) -> Null:
+        """The same with ``counts`` more nodes of ``sizes`` links on both sides of each of the first ``graphs``."""
+        return Null(self.members.among(sizes, counts, graphs), self.identifiers.among(sizes, counts, graphs))
+
+    def totals(self, count: int) -> Ints:
+        """How many links each of the first ``count`` graphs has."""
+        return sums(self.members.graph, self.members.size * self.members.count, count).astype(np.int64)
+
+
+def log_expected(groups: Groups, null: Null, graph: Ints) -> Reals:
+    """The natural logarithm of each group's e-value: how many groups like it are expected by chance in its ``graph``.
+
+    The core alone counts. Members with equal numbers of links are interchangeable. Equal whatever the numbers of
+    members and identifiers, and whatever other groups there are.
     """
     core = groups.core
     group = groups.group[core]
     links = np.bincount(group, minlength=groups.count)
-    total = int(degree.sum())
-    expected = log_factorial(links) - (log_factorial(np.full(len(links), total)) - log_factorial(total - links))
-    for side, degrees in ((groups.member[core], degree), (groups.identifier[core], users)):
+    total = null.totals(int(graph.max(initial=-1)) + 1)[graph]
+    expected = log_factorial(links) - (log_factorial(total) - log_factorial(total - links))
+    for side, degrees in ((groups.member[core], null.members), (groups.identifier[core], null.identifiers)):
         of, _, number = number_pairs(group, side)
         own = np.bincount(number, minlength=len(of))
-        moments = _log_moments(degrees, int(own.max(initial=0)))
-        expected += sums(of, moments[own], groups.count)
-        alike_of, _, alike = number_pairs(of, own)
-        same = log_factorial(np.bincount(alike, minlength=len(alike_of)))
-        expected -= sums(alike_of, same, groups.count)
+        # Alike nodes at once, in the order of their degrees: so the sum hangs on no numbering.
+        alike_of, alike_own, alike = number_pairs(of, own)
+        many = np.bincount(alike, minlength=len(alike_of))
+        pair_graph, pair_own, pair = number_pairs(graph[alike_of], alike_own)
+        moments = degrees.log_moments(pair_graph, pair_own)[pair]
+        expected += sums(alike_of, many * moments - log_factorial(many), groups.count)
     return np.where(links > 0, expected, 0.0)
-
-
-def _log_moments(degrees: Ints, most: int) -> Reals:
-    """For d up to ``most`` the logarithm of the sum over all nodes of the ways to choose d of their links."""
-    counts = np.bincount(degrees)
-    sizes = np.flatnonzero(counts)
-    found = np.zeros(most + 1)
-    for d in range(1, most + 1):
-        fit = sizes[sizes >= d]
-        ways = np.log(counts[fit]) + log_factorial(fit) - log_factorial(fit - d) - log_factorial(np.full(len(fit), d))
-        found[d] = np.logaddexp.reduce(ways) if len(ways) else -np.inf
-    return found
 
 
 def log_shapes(groups: Groups) -> Reals:

@@ -1,8 +1,8 @@
 """Rings that stand alone: what a ring cites must, without anything else, give back that ring.
 
 Every group is searched for once more in a world of its own, which holds the claims that it cites and nothing else; all
-of these worlds are searched together. What comes back otherwise than it went in is taken as it came back, and tried
-again, until nothing changes.
+of these worlds are searched together, and none knows of another. What comes back otherwise than it went in is taken as
+it came back, and tried again, until nothing changes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from graphsvc.detect.arrays import Codes, Flags, Ints, compact, number_pairs, sp
 from graphsvc.detect.canonical import digest
 from graphsvc.detect.evidence import Claims
 from graphsvc.detect.groups import Groups
-from graphsvc.detect.search import Ranks, Search, Settings, search
+from graphsvc.detect.names import Ranks
+from graphsvc.detect.search import Search, Settings, search
 
 ROUNDS = 8
 """After so many rounds what still changes is no ring."""
@@ -53,6 +54,10 @@ class Copies:
         src, dst = world * len(entities) + source, world * len(entities) + target
         return cls(src=src, dst=dst, **same, words=claims.words, entities=entities, origin=position)
 
+    def world(self, copied: Ints) -> Ints:
+        """The worlds that copies are in."""
+        return copied // max(len(self.entities), 1)
+
     def ranked(self, ranks: Ranks) -> Ranks:
         """Ranks of copies, which are those of what they stand for."""
         return lambda ids: ranks(self.entity(ids))
@@ -78,7 +83,7 @@ def stand(claims: Claims, first: Search, settings: Settings, ranks: Ranks) -> St
     for turn in range(ROUNDS):
         # 1. Each group's claims in a world of their own, searched like any.
         copies = Copies.of(claims, world, position)
-        found = search(copies, settings, copies.ranked(ranks))
+        found = search(copies, settings, copies.ranked(ranks), copies.world)
         now = _digests(found, copies.entity)
         # 2. Nothing changed: these are the rings.
         if len(now) == len(seen) and (np.sort(now) == np.sort(seen)).all():
@@ -101,11 +106,11 @@ def withstands(claims: Claims, standing: Standing, settings: Settings, ranks: Ra
     position, world = position[asked], world[asked]
     world, position, _ = number_pairs(np.concatenate([world, more[1]]), np.concatenate([position, more[0]]))
     copies = Copies.of(claims, world, position)
-    found = search(copies, settings, copies.ranked(ranks))
+    found = search(copies, settings, copies.ranked(ranks), copies.world)
     count = standing.found.groups.count
     before, now = _digests(standing.found, standing.claims.entity), _digests(found, copies.entity)
     of = np.zeros(found.groups.count, dtype=np.int64)
-    of[found.groups.group] = found.graph.members[found.groups.member] // max(len(copies.entities), 1)
+    of[found.groups.group] = copies.world(found.graph.members[found.groups.member])
     same = sums(of, now == before[of], count) == 1
     stays: Flags = same & (np.bincount(of, minlength=count) == 1)
     return stays

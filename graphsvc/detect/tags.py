@@ -19,18 +19,18 @@ LEAST = 3
 """So many members that hold together without their address are more than neighbours."""
 
 
-def at_one_address(groups: Groups, address: Flags) -> tuple[Ints, Flags]:
+def at_one_address(groups: Groups, address: Flags, place: Ints) -> tuple[Ints, Flags]:
     """For each group the identifier that is its address, or -1; and whether nothing is left of it without that.
 
-    ``address`` marks identifiers that are places. It is the one that most of the group's members use, if half of them
-    or more do. Nothing is left where no :data:`LEAST` members hold together by short cycles, or where the spread of
-    what is left is below :data:`ALIKE`.
+    ``address`` marks identifiers that are places. It is the one that most of the group's members use, the first by
+    ``place`` of equals, if half of them or more do. Nothing is left where no :data:`LEAST` members hold
+    together by short cycles, or where the spread of what is left is below :data:`ALIKE`.
     """
     # 1. The place that most use, the first of equals.
     of, what, users = groups.identifiers()
-    place = address[what]
-    of, what, users = of[place], what[place], users[place]
-    order = np.lexsort((what, -users, of))
+    at = address[what]
+    of, what, users = of[at], what[at], users[at]
+    order = np.lexsort((place[what], -users, of))
     _, first = np.unique(of[order], return_index=True)
     best = order[first]
     who, _, _ = groups.members()
@@ -58,9 +58,9 @@ def at_one_address(groups: Groups, address: Flags) -> tuple[Ints, Flags]:
     return where, (where >= 0) & ~left
 
 
-def tags_of(groups: Groups, address: Flags, farmed: Flags) -> list[str]:
+def tags_of(groups: Groups, address: Flags, place: Ints, farmed: Flags) -> list[str]:
     """Each group's tag, "" for none. ``farmed`` marks groups of which most members use one excluded hub."""
-    _, nothing_left = at_one_address(groups, address)
+    _, nothing_left = at_one_address(groups, address, place)
     of, _, _ = groups.members()
     members = np.bincount(of, minlength=groups.count)
     return [
@@ -69,10 +69,12 @@ def tags_of(groups: Groups, address: Flags, farmed: Flags) -> list[str]:
     ]
 
 
-def places(code: Codes, words: tuple[str, ...]) -> Flags:
-    """Which identifiers are places, by their kinds; where no kinds are stated at all, any of them may be."""
-    spelled = np.array([*words, "-"])
-    kinds = spelled[code]
-    wanted = "Address" if np.isin(kinds, ["", "-"], invert=True).any() else ""
-    flags: Flags = kinds == wanted
+def places(groups: Groups, code: Codes, words: tuple[str, ...]) -> Flags:
+    """Which identifiers are places, by their kinds; where a group has none of a stated kind, any of its may be."""
+    spelled = np.array([*words, "-"])[code]
+    stated = np.zeros(groups.count, dtype=np.bool_)
+    stated[groups.group[~np.isin(spelled, ["", "-"])[groups.identifier]]] = True
+    flags: Flags = spelled == "Address"
+    bare = groups.identifier[~stated[groups.group]]
+    flags[bare] = spelled[bare] == ""
     return flags

@@ -25,7 +25,7 @@ from graphsvc.detect.groups import Groups, gather_groups, with_fringe
 from graphsvc.detect.networks import join_rings
 from graphsvc.detect.partition import SHARES, TIES, Linked, cut_parts
 from graphsvc.detect.rank import spreads
-from graphsvc.detect.significance import log_expected, log_factorial, significant
+from graphsvc.detect.significance import Degrees, Null, log_expected, log_factorial, significant
 from graphsvc.detect.tags import HOUSEHOLD, WORKPLACE, tags_of
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -37,7 +37,7 @@ pairs = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, ma
 
 def graph_of(*rows: tuple) -> tuple[Graph, dict[str, int]]:
     claims, number = listed(*rows)
-    return build(gather(claims, Kinds()), Kinds(), claims.words), number
+    return build(gather(claims, Kinds()), Kinds(), claims.words, lambda ids: ids), number
 
 
 def users_of(graph: Graph, number: dict[str, int], identifier: str) -> list[set[str]]:
@@ -117,7 +117,7 @@ def test_one_fact_does_not_count_twice() -> None:
     assert users_of(graph, number, "d1") == users_of(graph, number, "d2") == [set()], "they say what the card says"
     assert users_of(graph, number, "d3") == [{"a3", "a4", "a5"}] and users_of(graph, number, "p3") == [set()]
     none = np.empty(0, np.int64)
-    assert shadows(none, none, none, none).size == 0
+    assert shadows((none, none), none, none, lambda asked: asked).size == 0
 
 
 def test_contacts_join_who_is_at_the_ends() -> None:
@@ -129,7 +129,7 @@ def test_contacts_join_who_is_at_the_ends() -> None:
     met = {tuple(sorted(names[int(one)] for one in pair)) for pair in graph.contacts.tolist()}
     assert met == {("a1", "p2"), ("p2", "p3"), ("n1", "n2"), ("w1", "w2")}, "a1 alone uses p1"
     claims, _ = listed(*[("p0", "CONTACTED", f"p{n}") for n in range(1, 120)])
-    crowd = build(gather(claims, Kinds()), Kinds(), claims.words)
+    crowd = build(gather(claims, Kinds()), Kinds(), claims.words, lambda ids: ids)
     assert not len(crowd.member), "a switchboard's contacts say nothing"
 
 
@@ -237,8 +237,9 @@ def test_resolution_is_chosen_piece_by_piece() -> None:
     member, identifier = (np.array([link[side] for link in links], np.int64) for side in (0, 1))
     degree, users = np.bincount(member), np.bincount(identifier)
     linked = Linked(
-        member, identifier, np.zeros(len(links), np.int32), np.append(degree, [1] * 400), np.append(users, [1] * 400)
-    )
+        member, identifier, np.zeros(len(links), np.int32), np.zeros(len(links), np.int64),
+        null_model(np.append(degree, [1] * 400), np.append(users, [1] * 400)),
+    )  # fmt: skip
     part = cut_parts(linked, (TIES, SHARES), 1)
     assert len(set(part[identifier < 4].tolist())) == 1 and not set(part[identifier < 4]) & set(part[identifier >= 6])
 
@@ -249,6 +250,10 @@ def test_spread_tells_households_from_rings() -> None:
     assert spreads(household) == [0] and spreads(ring)[0] == pytest.approx(0.5)
 
 
+def null_model(degree: np.ndarray, users: np.ndarray) -> Null:
+    return Null(*(Degrees.of(np.zeros(len(side), np.int64), side) for side in (degree, users)))
+
+
 def test_expected_number_equals_the_first_moment_by_enumeration() -> None:
     """Two members and two identifiers with two links each, in a small graph: choose, and match up."""
     square = _grouped([(a, i) for a in (0, 1) for i in (0, 1)])
@@ -256,7 +261,7 @@ def test_expected_number_equals_the_first_moment_by_enumeration() -> None:
     total = 8
     stubs = [sum(comb(k, 2) for k in side) for side in (degree.tolist(), users.tolist())]
     by_hand = stubs[0] ** 2 / 2 * stubs[1] ** 2 / 2 * factorial(4) / (total * (total - 1) * (total - 2) * (total - 3))
-    assert np.exp(log_expected(square, degree, users))[0] == pytest.approx(by_hand)
+    assert np.exp(log_expected(square, null_model(degree, users), np.array([0])))[0] == pytest.approx(by_hand)
     assert log_factorial(np.array([5_000.0]))[0] == pytest.approx(float(np.log(np.arange(1, 5001)).sum()))
 
 
@@ -276,8 +281,8 @@ def test_tags_for_one_address_that_most_use() -> None:
         zero = np.zeros(len(links), np.int64)
         groups = Groups(1, zero, member, identifier, np.ones(len(links), bool))
         address = np.arange(int(identifier.max()) + 1) == 0
-        assert tags_of(groups, address, np.array([False])) == [tag]
-        assert tags_of(groups, address, np.array([True])) == ["account farm"]
+        assert tags_of(groups, address, np.arange(len(address)), np.array([False])) == [tag]
+        assert tags_of(groups, address, np.arange(len(address)), np.array([True])) == ["account farm"]
 
 
 def test_rings_are_joined_by_who_shares_a_narrow_thing_with_both() -> None:
