@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from graphsvc.ledger.tables import metadata, schema_info
 from graphsvc.model.errors import IntegrityError, Unavailable
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Goes up with every change to the tables that an older database lacks; see ADR 0032."""
 _EACH, _TOGETHER = 8, 64
 """Up to so many rows there is a statement for each number; above, for powers of two, up to the second.
