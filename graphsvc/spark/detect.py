@@ -142,7 +142,8 @@ def _searched(
     cited = shipped.select("bucket", sql.col("claim").alias("pos")).union(
         shipped.where("via >= 0").select("bucket", sql.col("via").alias("pos"))
     )
-    claims = cited.distinct().join(projected, "pos")
+    # Read anew, so that no column of it is one of the uses' own.
+    claims = store.keep(cited.distinct().join(projected, "pos"), "cited")
     both = shipped.groupBy("bucket").cogroup(claims.groupBy("bucket"))
     rows = store.keep(both.applyInArrow(search, FOUND), "found").toArrow().column("found").to_pylist()
     pieces, cut = list[Piece](), False
