@@ -27,6 +27,10 @@ from graphsvc.model.schema import load_schema
 from graphsvc.spark.projection import Store
 from graphsvc.spark.session import check_installed, opened, work_folder
 
+# PySpark leaves the sockets over which results came to the garbage collector.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
 MASTER = "local-cluster[2,1,2048]"
 Row = tuple[str, ...]
 
