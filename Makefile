@@ -15,7 +15,7 @@ PAGES_SOURCES := $(shell find console -name node_modules -prune -o -type f -prin
 FAST_SOURCES := $(wildcard native/src/*.rs) native/Cargo.toml native/pyproject.toml native/build.py native/crates.lock \
   native/requirements.lock
 
-.PHONY: help setup accelerator console demo test check bench soak lock generate clean
+.PHONY: help setup accelerator console spark demo test check bench soak lock generate clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -53,6 +53,10 @@ console: $(STAMP)  ## build the console, and fail if it can't be built
 	$(BIN)/python console/build.py --strict
 	@touch $(PAGES)
 
+spark: $(STAMP)  ## install PySpark, for rings on a cluster (430 MB; to run it needs Java 17)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes \
+	  --requirement spark.lock
+
 demo: setup  ## start everything on this machine and tell the story
 	$(BIN)/graphsvc demo
 
@@ -79,9 +83,13 @@ generate: setup  ## write what is made from schema, interface and importers anew
 	$(BIN)/python -m graphsvc.cli.generate
 	$(BIN)/python -m importers.generate
 
-lock: setup  ## resolve the dependencies anew into requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
-	  --all-extras --no-emit-package graphsvc-verify --no-emit-package graphsvc-native pyproject.toml --output-file requirements.lock
+# PySpark, which is large and which few need, has a lock of its own.
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate
+
+lock: setup  ## resolve the dependencies anew into requirements.lock and spark.lock
+	$(LOCK) --all-extras --no-emit-package graphsvc-verify --no-emit-package graphsvc-native \
+	  --no-emit-package pyspark --no-emit-package py4j pyproject.toml --output-file requirements.lock
+	sed -n 's/^spark = .*"\(pyspark[^"]*\)".*/\1/p' pyproject.toml | $(LOCK) - --output-file spark.lock
 
 clean:  ## remove the environment and what was built
 	rm -rf .venv dist build native/target native/Cargo.lock .mypy_cache .ruff_cache graphsvc/console/files console/node_modules

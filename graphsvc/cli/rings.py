@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +21,7 @@ from graphsvc.model.errors import InvalidInput
 from graphsvc.model.schema import load_schema
 
 if TYPE_CHECKING:
-    from graphsvc.detect.recipe import Found
+    from graphsvc.detect.recipe import Found, Parameters
     from graphsvc.edgelists.read import EdgeList
 
 app = typer.Typer(
@@ -54,6 +55,33 @@ class Search:
     seed: Annotated[int, typer.Option("--seed", help="Seed of the community search.", min=0)] = 1
 
 
+class Engine(StrEnum):
+    """Where the search runs."""
+
+    local = "local"
+    spark = "spark"
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Where to search: here, or on a Spark cluster."""
+
+    engine: Annotated[
+        Engine,
+        typer.Option("--engine", help="Search in this process, or on a Spark cluster; needs the extra spark and Java."),
+    ] = Engine.local
+    master: Annotated[
+        str | None,
+        typer.Option("--master", help="The cluster, as local[4], local-cluster[2,1,2048] or spark://host:7077."),
+    ] = None
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            "--work", help="A folder that all machines of the cluster see, for what is in between.", file_okay=False
+        ),
+    ] = None
+
+
 @dataclass(frozen=True)
 class Beside:
     """What is read beside the edge list."""
@@ -81,6 +109,7 @@ def detect(
     out: Annotated[Path, typer.Option("--out", help="Write all rings with their reasons as JSON.")],
     beside: Beside,
     search: Search,
+    machines: Machines,
     top: Annotated[int, typer.Option("--top", help="List so many rings.", min=0)] = SHOWN,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -92,13 +121,15 @@ def detect(
 
     With --truth the last line is a JSON object: jaccard (mean over known rings of the best likeness with a reported
     one, core and fringe), precision, recall, average_precision (over all known rings) and reported.
+
+    With --engine spark the same rings are found on a cluster, for lists that one machine is too small for.
     """
     from graphsvc.detect.recipe import Parameters
-    from graphsvc.detect.recipe import detect as find
     from graphsvc.edgelists.read import read_edges
     from graphsvc.edgelists.truth import read_truth, score
     from graphsvc.edgelists.write import write_rings
 
+    _check(machines)
     console = Console(stderr=True, highlight=False)
     with console.status("read") as status:
         known = None if beside.truth is None else read_truth(beside.truth)
@@ -106,7 +137,7 @@ def detect(
         parameters = Parameters(
             kinds=read.kinds(search.hub_cap), min_accounts=search.min_accounts, seed=search.seed, order=search.order
         )
-        found = find(read, parameters, read.spell, status.update)
+        found = _find(read, parameters, machines, status.update)
         status.update("write")
         digests = {path.name: _digest(path) for path in (edges, beside.links) if path is not None}
         write_rings(out, found, parameters, read, digests)
@@ -120,6 +151,38 @@ def detect(
     _tell(Console(highlight=False, soft_wrap=True), found, read, top)
     if known is not None:
         typer.echo(msgspec.json.encode(scores).decode())
+
+
+def _check(machines: Machines) -> None:
+    """Raises InvalidInput for options that do not fit, and where what they need is missing."""
+    if machines.engine is Engine.local:
+        for name, value in (("--master", machines.master), ("--work", machines.work)):
+            if value is not None:
+                raise InvalidInput("it goes with --engine spark", code="no_cluster", where=name)
+        return
+    from graphsvc.spark.session import check_installed
+
+    check_installed()
+    if machines.master is None:
+        raise InvalidInput("say where the cluster is, as --master local[4]", code="no_cluster", where="--master")
+    if machines.work is None and not machines.master.startswith("local"):
+        told = "a cluster of several machines needs a folder that all of them see"
+        raise InvalidInput(told, code="no_folder", where="--work")
+
+
+def _find(read: EdgeList, parameters: Parameters, machines: Machines, stage: Callable[[str], None]) -> Found:
+    if machines.engine is Engine.local or machines.master is None:
+        from graphsvc.detect.recipe import detect as find
+
+        return find(read, parameters, read.spell, stage)
+    from graphsvc.spark.session import opened, work_folder
+
+    stage("start the cluster")
+    with work_folder(machines.work) as work, work_folder(None) as own, opened(machines.master, own) as session:
+        from graphsvc.spark.detect import detect as find_there
+        from graphsvc.spark.projection import Store
+
+        return find_there(read, parameters, read.spell, Store(session, work), stage)
 
 
 def _digest(path: Path) -> str:

@@ -48,6 +48,9 @@ NOT_RUN: Mapping[tuple[str, str], str] = MappingProxyType(
             "serves until it is stopped; tests/unit/test_witness.py runs it",
         ("docs/rings.md", "graphsvc rings detect edges.csv --links links.csv --truth known.csv --out rings.json"):
             "wants files that the page does not show; tests/unit/test_edge_lists.py runs it",
+        ("docs/rings.md", "graphsvc rings detect edges.csv --out rings.json --engine spark "
+                          "--master spark://spark.example.org:7077 --work /shared/rings"):
+            "wants a cluster; tests/spark/test_spark_rings.py runs it on one of processes",
         ("docs/rings.md", "graphsvc rings search --purpose analysis --legal-basis mutual-assistance "
                           "--case NBI/WCU/2025/0417 --wait --sign analyst.pem"):
             "names a ring of one's own; tests/paths/test_kept_rings_commands.py runs all of them",

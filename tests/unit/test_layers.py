@@ -61,10 +61,11 @@ ARROWS: dict[str, set[str]] = {
     "client": {"exchange", "importers", "model", "wire"},
     "demo": {"client", "local", "model", "wire"},
     "edgelists": {"detect", "model"},
+    "spark": {"detect", "model"},
     "cli": {
         *PARTS,
         *("acts", "anchoring", "app", "client", "demo", "detect", "edgelists", "exchange", "local", "projection"),
-        *("rulebooks", "settings", "upkeep", "wire"),
+        *("rulebooks", "settings", "spark", "upkeep", "wire"),
     },
     "__main__": {"cli"},
 }
