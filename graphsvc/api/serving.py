@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 
 from graphsvc.api.connections import BACKLOG, Bounds, Door
 from graphsvc.api.turns import THREADS
+from graphsvc.model.errors import Unavailable
 from graphsvc.settings import Settings
 
 
@@ -27,11 +29,11 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
-    """Serve ``app`` where the settings say, and yield the URL; it stops at the end of the block. Raises OSError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.host, settings.port))
+    """Serve ``app`` where the settings say, and yield the URL; it stops at the end of the block.
+
+    Raises Unavailable ``port_taken`` where another program has the port, OSError where it can't be had otherwise.
+    """
+    listening = _listening(settings.host, settings.port)
     config = uvicorn.Config(
         app,
         http=Door(bounds).protocol,
@@ -59,3 +61,17 @@ def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
         server.should_exit = True
         thread.join(15)
         listening.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        message = f"port {port} is taken: end what has it, or give another one (--port; 0 takes a free one)"
+        raise Unavailable(message, code="port_taken") from None
+    return found

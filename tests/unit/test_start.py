@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import sqlite3
 import sys
 from dataclasses import replace
@@ -11,10 +12,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fastapi import FastAPI
 from ledger_actors import ORIGIN
 from sealed_world import SealedWorld
 
 from graphsvc import cli
+from graphsvc.api.connections import bounds_of
+from graphsvc.api.serving import serve
 from graphsvc.app import _Secrets
 from graphsvc.cli.output import BAD_INPUT
 from graphsvc.ledger.keyfiles import secret
@@ -185,6 +189,17 @@ def test_a_ledger_that_can_not_be_written_is_told_plainly(world: SealedWorld, mo
     monkeypatch.undo()
     world.open()
     world.close()
+
+
+def test_a_port_that_is_taken_is_told_plainly(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        settings = Settings(data=tmp_path, port=other.getsockname()[1])
+        taken = pytest.raises(Unavailable, match=f"port {settings.port} is taken")
+        with taken as caught, serve(FastAPI(), settings, bounds_of(settings, 8)):
+            pass
+    assert caught.value.code == "port_taken"
 
 
 def test_half_a_list_of_people_is_refused_and_none_is_ever_left(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from graphsvc.ledger.anew import derived_pair
 from graphsvc_verify import boxes, disclosures, lines
 from graphsvc_verify.archive import write_archive
 from graphsvc_verify.canonical import b64u, digest, encode, unb64u
@@ -158,6 +159,7 @@ def make_vectors() -> dict[str, Any]:
         "query": {"query": "{a}", "digest": query_digest(b"{a}", secret("answer salt"))},
         "kid": {"public": b64u(secret("public")), "kid": kid_of(secret("public"))},
         "signedRead": make_signed_read(),
+        "cleanedAnew": make_cleaned_anew(),
     }
 
 
@@ -279,6 +281,14 @@ def make_signed_read() -> dict[str, Any]:
         "keptDigest": digest(kept.write()),
         "query": query_digest(body, secret("answer salt")),
     }
+
+
+def make_cleaned_anew() -> dict[str, Any]:
+    """The keys under which a row is sealed that is cleaned anew."""
+    key, name, row = secret("draft key"), f"pasar|s-1|reclean|{'0' * 32}", 7
+    both = derived_pair(bytes(32) + key, name, row)
+    keys = {"draftKey": b64u(key), "rawKeyAnew": b64u(both[:32]), "draftKeyAnew": b64u(both[32:])}
+    return {**keys, "name": name, "row": row}
 
 
 def test_our_vectors_are_what_the_code_makes() -> None:
