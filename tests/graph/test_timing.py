@@ -17,7 +17,7 @@ from graph_world import NOW, SECRET, draft, label, node, scope
 from graphsvc.graph import statements
 from graphsvc.graph.common import Part, common
 from graphsvc.graph.driver import Graph, with_one_map
-from graphsvc.graph.facts import Walk, Ways
+from graphsvc.graph.facts import LinkClaim, Walk, Ways
 from graphsvc.graph.marks import Marks
 from graphsvc.graph.queries import MAX_HOPS
 from graphsvc.graph.read import Reader
@@ -115,8 +115,13 @@ def asks(ids: Mapping[str, int], hub: str) -> dict[str, list[Ask]]:
         ],
         "records_about": [lambda r, s: r.records_about(s, [hub], 50, NOW)],
         "records": [lambda r, s: r.records(s, rows, NOW)],
+        "links_of_records": [lambda r, s: links_of_records(r, s, rows)],
         "labels_of": [lambda r, s: r.labels_of(s, rows, NOW)],
     }
+
+
+async def links_of_records(reader: Reader, seen: Scope, rows: Sequence[int]) -> dict[int, list[LinkClaim]]:
+    return await reader.links_of_records(seen, await reader.records(seen, rows, NOW), NOW)
 
 
 def cost(graph: Graph, ids: Mapping[str, int], hub: str) -> dict[str, list[int]]:
