@@ -33,7 +33,7 @@ def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
 
     Raises Unavailable ``port_taken`` where another program has the port, OSError where it can't be had otherwise.
     """
-    listening = _listening(settings.host, settings.port)
+    listening = bound_socket(settings.host, settings.port)
     config = uvicorn.Config(
         app,
         http=Door(bounds).protocol,
@@ -63,7 +63,11 @@ def serve(app: FastAPI, settings: Settings, bounds: Bounds) -> Iterator[str]:
         listening.close()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A socket bound to an address, not listening yet; port 0: a free one.
+
+    Raises Unavailable ``port_taken`` where another program has the port, OSError where it can't be had otherwise.
+    """
     found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

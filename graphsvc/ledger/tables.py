@@ -5,12 +5,20 @@ Side tables can be rebuilt from the entries; they are there so that answering ne
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy.types import DateTime
 
 metadata = MetaData()
 
 _Int = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _each(names: str, type_: Any, **said: Any) -> list[Column[Any]]:
+    """Columns that differ in their names alone."""
+    return [Column(name, type_, **said) for name in names.split()]
+
 
 schema_info = Table(
     "schema_info",
@@ -60,9 +68,7 @@ checkpoints = Table(
     Column("root", LargeBinary(32), nullable=False),
     Column("note", Text, nullable=False),
     Column("t", String(24), nullable=False),
-    Column("epoch", _Int),
-    Column("key_head", _Int),
-    Column("scope_head", _Int),
+    *_each("epoch key_head scope_head", _Int),
 )
 """One row per batch: the signed tree head, and the last ``keys`` entry, key event and scope event."""
 
@@ -92,8 +98,7 @@ organisations = Table(
     Column("index", _Int, nullable=False),
     Column("kind", String(40), nullable=False),
     Column("jurisdiction", String(8), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("contact", Text, nullable=False),
+    *_each("name contact", Text, nullable=False),
     Column("root_key", LargeBinary(32), nullable=False),
 )
 
@@ -160,9 +165,7 @@ submissions = Table(
     Column("org", String(64), nullable=False),
     Column("t", String(24), nullable=False),
     Column("media_type", String(128), nullable=False),
-    Column("rows", _Int, nullable=False),
-    Column("accepted", _Int, nullable=False),
-    Column("rejected", _Int, nullable=False),
+    *_each("rows accepted rejected", _Int, nullable=False),
     Column("manifest", Text, nullable=False),
     Column("objects", JSON, nullable=False),
 )
@@ -172,8 +175,7 @@ Index("submissions_org", submissions.c.org, submissions.c.index)
 row_leaves = Table(
     "row_leaves",
     metadata,
-    Column("index", _Int, primary_key=True, autoincrement=False),
-    Column("part", _Int, primary_key=True, autoincrement=False),
+    *_each("index part", _Int, primary_key=True, autoincrement=False),
     Column("leaves", LargeBinary, nullable=False),
 )
 """The leaf hashes of a submission's rows, 32 bytes each, in parts: ``rowsRoot`` is over all of them in order."""
@@ -199,11 +201,7 @@ reads = Table(
     Column("index", _Int, primary_key=True, autoincrement=False),
     Column("t", String(24), nullable=False),
     Column("org", String(64), nullable=False),
-    Column("person", Text, nullable=False),
-    Column("purpose", Text, nullable=False),
-    Column("basis", Text, nullable=False),
-    Column("case", Text, nullable=False),
-    Column("policy", Text, nullable=False),
+    *_each("person purpose basis case policy", Text, nullable=False),
     Column("export", Boolean, nullable=False),
 )
 
@@ -211,8 +209,7 @@ disclosures = Table(
     "disclosures",
     metadata,
     Column("owner", String(64), primary_key=True),
-    Column("index", _Int, primary_key=True, autoincrement=False),
-    Column("submission", _Int, primary_key=True, autoincrement=False),
+    *_each("index submission", _Int, primary_key=True, autoincrement=False),
     Column("hit", Boolean, primary_key=True),
     Column("rows", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
@@ -225,8 +222,7 @@ later = Table(
     "later",
     metadata,
     Column("owner", String(64), primary_key=True),
-    Column("index", _Int, primary_key=True, autoincrement=False),
-    Column("submission", _Int, primary_key=True, autoincrement=False),
+    *_each("index submission", _Int, primary_key=True, autoincrement=False),
     Column("rule", String(64), nullable=False),
     Column("law", Text, nullable=False),
     Column("due", String(10), nullable=False),
@@ -243,8 +239,7 @@ requests = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("kind", String(16), nullable=False),
-    Column("asker", String(64), nullable=False),
-    Column("holder", String(64), nullable=False),
+    *_each("asker holder", String(64), nullable=False),
     Column("index", _Int, nullable=False),
 )
 Index("requests_asker", requests.c.asker, requests.c.index)
@@ -270,16 +265,14 @@ grants = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("request", String(32), nullable=False),
-    Column("owner", String(64), nullable=False),
-    Column("grantee", String(64), nullable=False),
+    *_each("owner grantee", String(64), nullable=False),
     Column("case", Text, nullable=False),
     Column("purpose", String(40), nullable=False),
     Column("legal_basis", String(64), nullable=False),
     Column("actions", JSON, nullable=False),
     Column("conditions", Text, nullable=False),
     Column("until", String(24), nullable=False),
-    Column("records", _Int, nullable=False),
-    Column("index", _Int, nullable=False),
+    *_each("records index", _Int, nullable=False),
     Column("revoked", _Int),
 )
 Index("grants_owner", grants.c.owner, grants.c.index)
@@ -300,8 +293,7 @@ sharing_groups = Table(
 memberships = Table(
     "memberships",
     metadata,
-    Column("group", String(64), primary_key=True),
-    Column("org", String(64), primary_key=True),
+    *_each("group org", String(64), primary_key=True),
     Column("state", String(16), nullable=False),
     Column("until", String(24), nullable=False),
     Column("index", _Int, nullable=False),
@@ -315,10 +307,8 @@ withdrawals = Table(
     Column("index", _Int, primary_key=True, autoincrement=False),
     Column("owner", String(64), nullable=False),
     Column("cause", String(16), nullable=False),
-    Column("person", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("deadline", String(24), nullable=False),
-    Column("t", String(24), nullable=False),
+    *_each("person reason", Text, nullable=False),
+    *_each("deadline t", String(24), nullable=False),
     Column("records", _Int, nullable=False),
     Column("told", _Int),
 )
@@ -328,8 +318,7 @@ Index("withdrawals_owner", withdrawals.c.owner, withdrawals.c.index)
 withdrawn = Table(
     "withdrawn",
     metadata,
-    Column("submission", _Int, primary_key=True, autoincrement=False),
-    Column("index", _Int, primary_key=True, autoincrement=False),
+    *_each("submission index", _Int, primary_key=True, autoincrement=False),
     Column("rows", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -338,8 +327,7 @@ withdrawn = Table(
 asides = Table(
     "asides",
     metadata,
-    Column("submission", _Int, primary_key=True, autoincrement=False),
-    Column("index", _Int, primary_key=True, autoincrement=False),
+    *_each("submission index", _Int, primary_key=True, autoincrement=False),
     Column("code", String(40), primary_key=True),
     Column("rows", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
@@ -350,7 +338,7 @@ asides = Table(
 recleanings = Table(
     "recleanings",
     metadata,
-    *(Column(name, _Int, primary_key=True, autoincrement=False) for name in ("submission", "index")),
+    *_each("submission index", _Int, primary_key=True, autoincrement=False),
     Column("rows", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -378,9 +366,7 @@ holds = Table(
     Column("index", _Int, primary_key=True, autoincrement=False),
     Column("org", String(64), nullable=False),
     Column("ranges", JSON, nullable=False),
-    Column("case", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("person", Text, nullable=False),
+    *_each("case reason person", Text, nullable=False),
     Column("t", String(24), nullable=False),
     Column("released", _Int),
     Column("request", String(64), nullable=False),
@@ -402,8 +388,7 @@ references = Table(
     "own_references",
     metadata,
     Column("digest", LargeBinary(32), primary_key=True),
-    Column("submission", _Int, nullable=False),
-    Column("row", _Int, nullable=False),
+    *_each("submission row", _Int, nullable=False),
     sqlite_with_rowid=False,
 )
 """The record that was last submitted under each own reference: digests are keyed by organisation."""
@@ -433,8 +418,7 @@ policy_events = Table(
     Column("index", _Int, primary_key=True, autoincrement=False),
     Column("t", String(24), nullable=False),
     Column("kind", String(40), nullable=False),
-    Column("part", String(64), nullable=False),
-    Column("org", String(64), nullable=False),
+    *_each("part org", String(64), nullable=False),
     Column("person", Text, nullable=False),
     Column("object", String(71), nullable=False),
     Column("body", JSON, nullable=False),
@@ -456,8 +440,7 @@ ring_runs = Table(
     Column("ended", _Int),
     Column("ended_at", String(24), nullable=False),
     Column("why", String(40), nullable=False),
-    Column("analysed", String(71), nullable=False),
-    Column("object", String(71), nullable=False),
+    *_each("analysed object", String(71), nullable=False),
     Column("totals", JSON),
 )
 Index("ring_runs_org", ring_runs.c.org, ring_runs.c.index)
@@ -477,8 +460,7 @@ ring_judgements = Table(
     "ring_judgements",
     metadata,
     Column("index", _Int, primary_key=True, autoincrement=False),
-    Column("org", String(64), nullable=False),
-    Column("ring", String(64), nullable=False),
+    *_each("org ring", String(64), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("person", Text, nullable=False),
     Column("t", String(24), nullable=False),

@@ -12,7 +12,6 @@ import hmac
 import ipaddress
 import json
 import secrets
-import socket
 import threading
 import time
 from base64 import b64decode
@@ -31,10 +30,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from graphsvc.api.serving import bound_socket
 from graphsvc.auth.dpop import read_proof
 from graphsvc.auth.ownclient import Credentials
 from graphsvc.local.people import Logins
-from graphsvc.model.errors import Unauthenticated
+from graphsvc.model.errors import Unauthenticated, Unavailable
 from graphsvc.model.files import write_durably
 
 LIFETIME = 900
@@ -221,7 +221,7 @@ class DevelopmentIdentity:
 class IdentityServer:
     """Serves a development identity provider from a thread, on a loopback port.
 
-    Raises RuntimeError in production, ValueError on an address that isn't loopback, OSError when the port is taken.
+    Raises RuntimeError in production, ValueError on an address that isn't loopback, Unavailable when the port is taken.
     """
 
     def __init__(self, environment: str, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -229,14 +229,7 @@ class IdentityServer:
             raise RuntimeError("the development identity provider does not run in production")
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError("the development identity provider listens on loopback only")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((host, port))
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket = bound_socket(host, port)
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._socket.getsockname()[1]}"
         self._server: uvicorn.Server | None = None
@@ -268,7 +261,7 @@ def listen(environment: str, port: int) -> IdentityServer:
     """A server on that port, or on a free one if it is taken. Raises RuntimeError in production."""
     try:
         return IdentityServer(environment, port=port)
-    except OSError:
+    except (OSError, Unavailable):
         return IdentityServer(environment)
 
 

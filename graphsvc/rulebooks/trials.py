@@ -12,6 +12,7 @@ import hashlib
 import threading
 from collections import OrderedDict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +29,7 @@ KEPT = 64
 COMPARED = 8
 """At most this many differences are remembered."""
 
+T = TypeVar("T")
 _Place = tuple[Order, Future[Answer]]
 
 
@@ -56,7 +58,7 @@ class Trials:
                 return ()
         answer = await asyncio.wrap_future(self._in_turn(org, order))
         if not answer.findings:
-            self._keep(name)
+            self._keep(self._passed, name, None, KEPT)
         return answer.findings
 
     async def difference(self, org: str, order: Order) -> Difference:
@@ -72,17 +74,14 @@ class Trials:
         answer = await asyncio.wrap_future(self._in_turn(org, order))
         refuse(answer.findings)
         assert answer.difference is not None
-        with self._lock:
-            self._compared[name] = answer.difference
-            while len(self._compared) > COMPARED:
-                self._compared.popitem(last=False)
+        self._keep(self._compared, name, answer.difference, COMPARED)
         return answer.difference
 
-    def _keep(self, name: str) -> None:
+    def _keep(self, kept: OrderedDict[str, T], name: str, found: T, most: int) -> None:
         with self._lock:
-            self._passed[name] = None
-            while len(self._passed) > KEPT:
-                self._passed.popitem(last=False)
+            kept[name] = found
+            while len(kept) > most:
+                kept.popitem(last=False)
 
     def _in_turn(self, org: str, order: Order) -> Future[Answer]:
         future: Future[Answer] = Future()

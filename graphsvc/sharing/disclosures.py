@@ -26,7 +26,7 @@ from graphsvc.sharing.moves import Mover, until_settled, with_grant
 from graphsvc.sharing.named import named_records, records_of_handles
 from graphsvc.sharing.states import DECISION, DISCLOSURE
 from graphsvc.sharing.store import Request
-from graphsvc.sharing.views import meant
+from graphsvc.sharing.views import check_meant, meant
 from graphsvc.wire.acts import Identifier
 from graphsvc.wire.sharing import (
     AnswerQuestion,
@@ -147,9 +147,7 @@ class Disclosures:
         moment = await self._mover.moment(act)
         self._desk.check(act, request, f"{DECISION}:full")
         all_meant, more = await meant(self._mover.core.reader, moment.scope, request, time.time())
-        if not set(records) <= set(all_meant):
-            message = "a record is not, or no longer, among those that the request means"
-            raise InvalidInput(message, code="not_asked_for")
+        check_meant(records, all_meant)
         # 2. Where the records go: the same labels with the grant's id added.
         grant = grant_id(act.deed)
         moves = await self._mover.moves(moment, records, lambda label: with_grant(label, grant))

@@ -24,7 +24,7 @@ from graphsvc.policy.scope import ACTIONS, EXPORT, Scope
 from graphsvc.sharing.moves import with_grant
 from graphsvc.sharing.named import records_of_handles
 from graphsvc.sharing.store import Request
-from graphsvc.sharing.views import meant, own_labels
+from graphsvc.sharing.views import check_meant, meant, own_labels
 from graphsvc.wire.answers import Link
 from graphsvc.wire.sharing import GrantPreview
 from graphsvc_verify.meaning import granted
@@ -59,8 +59,7 @@ async def preview(reading: Reading, request: Request, offer: Offer) -> list[Gran
     org = reading.scope.principal.org
     named = await asyncio.to_thread(records_of_handles, core, org, org, offer.records)
     all_meant, _ = await meant(core.reader, own, request, reading.now)
-    if not set(named) <= set(all_meant):
-        raise InvalidInput("a record is not among those that the request means", code="not_asked_for", where="records")
+    check_meant(named, all_meant, "records")
     lids = await core.reader.labels_of(own, named, reading.now)
     # 2. Each label as it would be with the grant, decided for the asker.
     asker, verdicts = await asyncio.to_thread(_decided, reading, request, offer, sorted(set(lids.values())))

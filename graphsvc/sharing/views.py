@@ -15,7 +15,7 @@ from sqlalchemy import Connection, or_, select
 
 from graphsvc.graph.handles import RECORD
 from graphsvc.ledger import tables
-from graphsvc.model.errors import NotFound
+from graphsvc.model.errors import InvalidInput, NotFound
 from graphsvc.model.labels import GROUPS
 from graphsvc.model.places import ROW_BITS, ROW_MASK
 from graphsvc.model.times import seconds
@@ -169,6 +169,13 @@ async def meant(reader: Reader, scope: Scope, request: Request, now: float) -> t
     there = await reader.labels_of(scope, records, now) if records else {}
     found = [record for record in records if record in there]
     return found[:MAX_RECORDS], len(found) > MAX_RECORDS
+
+
+def check_meant(records: Sequence[int], all_meant: Sequence[int], where: str = "") -> None:
+    """Raise InvalidInput unless all of ``records`` are among those that a request means."""
+    if not set(records) <= set(all_meant):
+        message = "a record is not, or no longer, among those that the request means"
+        raise InvalidInput(message, code="not_asked_for", where=where)
 
 
 def request_shape(

@@ -142,18 +142,12 @@ class Workers:
         died, or met an unexpected error).
         """
         with self._worker() as worker:
-            answer = worker.ask(task)
-        if isinstance(answer, _Failed):
-            raise answer.error()
-        return answer
+            return worker.ask(task)
 
     def look(self, look: Look) -> Preview:
         """What a file would become; nothing of it is kept. Raises as :meth:`take_in` does."""
         with self._worker() as worker:
-            answer = worker.ask(look)
-        if isinstance(answer, _Failed):
-            raise answer.error()
-        return answer
+            return worker.ask(look)
 
     def close(self) -> None:
         """Let the workers end."""
@@ -189,20 +183,22 @@ class _Worker:
         theirs.close()
 
     @overload
-    def ask(self, task: Task) -> Taken | _Failed: ...
+    def ask(self, task: Task) -> Taken: ...
     @overload
-    def ask(self, task: Look) -> Preview | _Failed: ...
-    def ask(self, task: Task | Look) -> Taken | Preview | _Failed:
-        """What came of a task, or of looking at a file."""
+    def ask(self, task: Look) -> Preview: ...
+    def ask(self, task: Task | Look) -> Taken | Preview:
+        """What came of a task, or of looking at a file. Raises as :meth:`Workers.take_in` does."""
         answer: Taken | Preview | _Failed
         try:
             self._pipe.send(task)
             answer = self._pipe.recv()
         except (EOFError, OSError):
             answer = _Failed("fault", last=True)
-        if isinstance(answer, _Failed) and answer.last:
-            self.end()
-            self._start()
+        if isinstance(answer, _Failed):
+            if answer.last:
+                self.end()
+                self._start()
+            raise answer.error()
         return answer
 
     def end(self) -> None:

@@ -152,7 +152,7 @@ def test_the_architecture_draws_the_table() -> None:
 def test_files_and_functions_stay_small(path: Path) -> None:
     text = path.read_text()
     # A long table may be longer: one table of a database after the other.
-    assert text.count("\n") <= (520 if path.stem == "tables" else 420), "can a room of it stand alone?"
+    assert text.count("\n") <= (480 if path.stem == "tables" else 420), "can a room of it stand alone?"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
