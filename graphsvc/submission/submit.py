@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,33 +219,34 @@ class Submitting:
             return seen
         request = self._answered(manifest)
         # 3. Rows to drafts, cleaned, allowed under their label, sealed pack by pack (workers, intake).
-        with scratch(parts.settings.spool) as leaves:
+        with ExitStack() as kept:
+            leaves = kept.enter_context(scratch(parts.settings.spool))
             task = self._task(principal, upload, manifest, submission_name(manifest.iss, manifest.jti), leaves)
             taken = parts.workers.take_in(task)
-            with parts.core.payloads.store.or_removed(taken.packs):
-                intake = _agreeing(taken.intake, manifest)
-                superseded = self._superseded(principal.org, intake)
-                if not intake.accepted:
-                    return Result(422, replace(answer_of(intake, superseded), code="no_row_accepted"))
-                # 4. Store the keys, apart from the packs; until the next step nothing refers to either.
-                body = self._kept(task.name, upload, taken)
-                # 5. One entry, durable when this returns; its side rows are in the same transaction.
-                for _ in range(ATTEMPTS):
-                    answer = answer_of(intake, superseded)
-                    made = Made(manifest, intake, superseded, body, answer, leaves)
-                    draft = entry_of(deed, upload, made, request, self._still(task))
-                    try:
-                        appended = parts.core.ledger.append(draft).result()
-                    except Conflict as conflict:
-                        if conflict.code != MOVED:
-                            raise
-                        # Another submission, or a recall, came between: what is superseded now?
-                        superseded = self._superseded(principal.org, intake)
-                        continue
-                    # 6. Acknowledge; the applier takes it from the ledger.
-                    parts.core.applier.notify()
-                    return Result(201, replace(answer, index=appended.index, receipt=msgspec.Raw(appended.encoded)))
-                raise Unavailable("your organisation's records are changing; send it again", code=MOVED)
+            kept.enter_context(parts.core.payloads.store.or_removed(taken.packs))
+            intake = _agreeing(taken.intake, manifest)
+            superseded = self._superseded(principal.org, intake)
+            if not intake.accepted:
+                return Result(422, replace(answer_of(intake, superseded), code="no_row_accepted"))
+            # 4. Store the keys, apart from the packs; until the next step nothing refers to either.
+            body = self._kept(task.name, upload, taken)
+            # 5. One entry, durable when this returns; its side rows are in the same transaction.
+            for _ in range(ATTEMPTS):
+                answer = answer_of(intake, superseded)
+                made = Made(manifest, intake, superseded, body, answer, leaves)
+                draft = entry_of(deed, upload, made, request, self._still(task))
+                try:
+                    appended = parts.core.ledger.append(draft).result()
+                except Conflict as conflict:
+                    if conflict.code != MOVED:
+                        raise
+                    # Another submission, or a recall, came between: what is superseded now?
+                    superseded = self._superseded(principal.org, intake)
+                    continue
+                # 6. Acknowledge; the applier takes it from the ledger.
+                parts.core.applier.notify()
+                return Result(201, replace(answer, index=appended.index, receipt=msgspec.Raw(appended.encoded)))
+            raise Unavailable("your organisation's records are changing; send it again", code=MOVED)
 
     def _superseded(self, org: str, intake: Intake) -> Superseded:
         """What the rows supersede now. Raises InvalidManifest where one names a place that holds no record."""
