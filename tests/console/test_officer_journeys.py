@@ -101,6 +101,22 @@ def names_on(desk: Desk) -> set[str]:
     return {one.split("\n")[0] for one in rows.locator(".key").all_inner_texts()}
 
 
+def check_told(police: Desk, address: str, foreseen: set[str]) -> None:
+    """The investigator is told of the grant, and sees what the preview showed and no more."""
+    to_requests(police)
+    police.page.get_by_role("link", name="customs-cn, entry").first.press("Enter")
+    expect(police.page.get_by_role("region", name="What is asked")).to_contain_text("partly granted", timeout=PATIENCE)
+    expect(police.page.get_by_role("main")).to_contain_text("For this case only.")
+    assert police.page.url == address
+    police.is_well()
+    police.page.get_by_role("navigation").get_by_role("link", name="Search").press("Enter")
+    search_until_shown(police, ASKED)
+    expect(police.page.get_by_role("article").first).to_contain_text("customs-cn", timeout=PATIENCE)
+    police.page.get_by_role("link", name="Open chart").first.press("Enter")
+    assert names_on(police) == foreseen
+    assert "Console Two" not in police.page.content()
+
+
 def test_asked_previewed_granted_in_part_seen_and_revoked(window: Window, demo_data: Path) -> None:
     police, customs = window(), window()
     police.login()
@@ -143,18 +159,7 @@ def test_asked_previewed_granted_in_part_seen_and_revoked(window: Window, demo_d
     sign(customs, key_of(demo_data, "customs-cn", "officer"))
     expect(said).to_contain_text("partly granted", timeout=PATIENCE)
     # 4. The investigator is told, and sees what the preview showed and no more.
-    to_requests(police)
-    police.page.get_by_role("link", name="customs-cn, entry").first.press("Enter")
-    expect(police.page.get_by_role("region", name="What is asked")).to_contain_text("partly granted", timeout=PATIENCE)
-    expect(police.page.get_by_role("main")).to_contain_text("For this case only.")
-    assert police.page.url == address
-    police.is_well()
-    police.page.get_by_role("navigation").get_by_role("link", name="Search").press("Enter")
-    search_until_shown(police, ASKED)
-    expect(police.page.get_by_role("article").first).to_contain_text("customs-cn", timeout=PATIENCE)
-    police.page.get_by_role("link", name="Open chart").first.press("Enter")
-    assert names_on(police) == foreseen
-    assert "Console Two" not in police.page.content()
+    check_told(police, address, foreseen)
     # 5. The grant ends at once.
     customs.page.get_by_label("Reason, question").fill("The case was handed over.")
     customs.page.get_by_role("button", name="Revoke the grant…").press("Enter")
