@@ -49,7 +49,6 @@ export function AskDisclosure({ subject, label }: { subject: Subject; label: str
         proposed={proposed}
         onClose={() => setProposed(null)}
         onDone={(data) => {
-          setProposed(null);
           setOpen(false);
           setMade((data as MadeData).requestDisclosure?.id ?? null);
           void queries.invalidateQueries({ queryKey: ["requests"] });

@@ -1,6 +1,6 @@
 import { useText } from "../i18n/texts";
 import type { RowProblem } from "../wire/submissions";
-import { Scroll } from "./Scroll";
+import { Table } from "./Table";
 
 /** So many are listed; there may be thousands. */
 const MOST = 200;
@@ -10,32 +10,21 @@ export function ProblemTable({ problems, label }: { problems: RowProblem[]; labe
   const t = useText();
   return (
     <>
-      <Scroll label={label}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t("problems.row")}</th>
-              <th scope="col">{t("problems.why")}</th>
-              <th scope="col">{t("problems.where")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {problems.slice(0, MOST).map((one, at) => (
-              <tr key={`${one.row} ${one.pointer} ${at}`}>
-                <th scope="row" className="number">
-                  {one.row}
-                </th>
-                <td>
-                  <span dir="auto">{one.message}</span> <code>{one.code}</code>
-                </td>
-                <td>
-                  <code>{one.pointer}</code>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
+      <Table label={label} heads={[t("problems.row"), t("problems.why"), t("problems.where")]}>
+        {problems.slice(0, MOST).map((one, at) => (
+          <tr key={`${one.row} ${one.pointer} ${at}`}>
+            <th scope="row" className="number">
+              {one.row}
+            </th>
+            <td>
+              <span dir="auto">{one.message}</span> <code>{one.code}</code>
+            </td>
+            <td>
+              <code>{one.pointer}</code>
+            </td>
+          </tr>
+        ))}
+      </Table>
       {problems.length > MOST && <p className="small">{t("sources.more", { count: problems.length - MOST })}</p>}
     </>
   );

@@ -22,7 +22,7 @@ export interface Proposed {
 interface Props {
   proposed: Proposed | null;
   onClose: () => void;
-  /** Runs once the act is entered, with what it made and the entry that carries it. */
+  /** Runs once the act is entered and the dialog closed, with what it made and the entry that carries it. */
   onDone: (data: unknown, index: number) => void;
 }
 
@@ -45,6 +45,7 @@ function Signing({ proposed, onClose, onDone }: Props & { proposed: Proposed }) 
   const send = async (key: Signer) => {
     const compact = await signAct(key, typOf(proposed.decision), payload);
     const acted = await desk.act<unknown>(proposed.document, compact);
+    onClose();
     onDone(acted.data, acted.index);
   };
   return <SignForm words={proposed.words} payload={payload} send={send} onClose={onClose} />;

@@ -8,7 +8,7 @@ import { VerifyError } from "../evidence/errors";
 import { pinned, seen } from "../evidence/pin";
 import { checkActReceipt, checkReceipt, type Report } from "../evidence/receipt";
 import type { Service } from "./service";
-import type { Session } from "./session";
+import { guard, type Session } from "./session";
 
 /** Why something is asked, and under which law and case: stated with every question. */
 export interface Footing {
@@ -81,14 +81,18 @@ export interface Acted<T> {
 
 /** Hands a signed act in. Throws as {@link ask} does: what the service says was done counts with its receipt alone. */
 export async function act<T>(asker: Asker, document: string, compact: string): Promise<Acted<T>> {
-  const { service } = asker;
   const { envelope, problems } = await send({ ...asker, footing: NO_FOOTING }, document, { act: compact });
   const [problem] = problems;
   if (problem) throw new AskError(problem.code, problem.message, problem.where);
+  return { data: envelope.data as T, index: await entered(asker.service, envelope.extensions?.receipt, compact) };
+}
+
+/** The entry that carries what was signed, by a receipt that holds. Throws VerifyError. */
+export async function entered(service: Service, receipt: unknown, compact: string): Promise<number> {
   const key = await pinned(service.origin, service.logKey);
-  const report = await checkActReceipt(envelope.extensions?.receipt, key, compact);
+  const report = await checkActReceipt(receipt, key, compact);
   await seen(service.origin, report.checkpoint);
-  return { data: envelope.data as T, index: report.index };
+  return report.index;
 }
 
 async function send({ session, footing }: Asker, document: string, variables: Record<string, unknown>) {
@@ -122,7 +126,7 @@ function headersOf(session: Session, footing: Footing): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: "application/graphql-response+json",
-    "graphsvc-csrf": session.csrf,
+    ...guard(session),
     ...Object.fromEntries(Object.entries(stated).filter(([, value]) => value)),
   };
 }

@@ -1,8 +1,8 @@
 /** A file looked at before it is submitted: the service proposes a mapping, and keeps nothing. */
 import { b64, type Bytes } from "../evidence/bytes";
 import { TLP_SCHEME } from "../kit/handling";
-import { guard, refusal, type RowProblem } from "./submissions";
-import type { Session } from "./session";
+import { guard, type Session } from "./session";
+import { refusal, type RowProblem } from "./submissions";
 
 /** What is wrong with a row, or not linked in it, and from which columns it came. */
 export interface CellProblem extends RowProblem {

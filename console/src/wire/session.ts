@@ -9,6 +9,9 @@ export interface Session {
   longestSeconds: number;
 }
 
+/** What a request with a session's cookie must have beside it. */
+export const guard = (session: Session): Record<string, string> => ({ "graphsvc-csrf": session.csrf });
+
 /** The session, or null where nobody is logged in. Throws Error where the service can't be reached. */
 export async function readSession(): Promise<Session | null> {
   const response = await fetch("/session", { cache: "no-store" });
@@ -24,5 +27,5 @@ export function login(): void {
 
 /** Ends the session, here and at the provider. */
 export async function logout(session: Session): Promise<void> {
-  await fetch("/session/logout", { method: "POST", headers: { "graphsvc-csrf": session.csrf } });
+  await fetch("/session/logout", { method: "POST", headers: guard(session) });
 }

@@ -1,12 +1,10 @@
 /** Submissions: what the service tells of one's own, and of the rows that it did not accept. */
 import { b64u } from "../evidence/bytes";
 import { parse } from "../evidence/canonical";
-import { pinned, seen } from "../evidence/pin";
-import { checkActReceipt } from "../evidence/receipt";
 import { idempotencyKey, type Manifest, type Outgoing } from "../signing/manifest";
-import { AskError } from "./ask";
+import { AskError, entered } from "./ask";
 import type { Service } from "./service";
-import type { Session } from "./session";
+import { guard, type Session } from "./session";
 
 export interface Submission {
   index: number;
@@ -46,9 +44,6 @@ export async function readTold(session: Session, index: number, what: "errors" |
   const lines = (await response.text()).split("\n").filter(Boolean);
   return lines.map((line) => parse(line) as unknown as RowProblem);
 }
-
-/** What a request with a session's cookie must have beside it. */
-export const guard = (session: Session): Record<string, string> => ({ "graphsvc-csrf": session.csrf });
 
 /** What the service says is wrong, by its problem details (RFC 9457). */
 export async function refusal(response: Response): Promise<AskError> {
@@ -93,8 +88,5 @@ export async function submit(who: { session: Session; service: Service }, { outg
   const response = await fetch("/v1/submissions", { method: "POST", headers, body: form, cache: "no-store" });
   if (!response.ok) throw await refusal(response);
   const taken = (await response.json()) as Taken & { receipt?: unknown };
-  const key = await pinned(who.service.origin, who.service.logKey);
-  const report = await checkActReceipt(taken.receipt, key, compact);
-  await seen(who.service.origin, report.checkpoint);
-  return { ...taken, index: report.index };
+  return { ...taken, index: await entered(who.service, taken.receipt, compact) };
 }

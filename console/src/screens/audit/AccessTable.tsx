@@ -5,7 +5,7 @@ import ACCESS from "../../documents/accessLog.graphql";
 import { moment, useLanguage, useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Problems } from "../../kit/Problems";
-import { Scroll } from "../../kit/Scroll";
+import { Table } from "../../kit/Table";
 import type { Access, AccessData } from "../../wire/audit";
 
 interface Props {
@@ -36,26 +36,22 @@ export function AccessTable({ submission = null, onAsk }: Props) {
       {!data && !error && <p role="status">{t("loading")}</p>}
       {data && problems.length === 0 && entries.length === 0 && <p className="empty">{t("audit.nobody")}</p>}
       {entries.length > 0 && (
-        <Scroll label={title}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">{t("audit.number")}</th>
-                <th scope="col">{t("audit.when")}</th>
-                <th scope="col">{t("audit.reader")}</th>
-                <th scope="col">{t("footing.purpose")}</th>
-                <th scope="col">{t("footing.basis")}</th>
-                <th scope="col">{t("footing.case")}</th>
-                <th scope="col">{t("audit.records")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {entries.map((one) => (
-                <Row key={`${one.index} ${one.late?.index}`} access={one} onAsk={onAsk} />
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
+        <Table
+          label={title}
+          heads={[
+            t("audit.number"),
+            t("audit.when"),
+            t("audit.reader"),
+            t("footing.purpose"),
+            t("footing.basis"),
+            t("footing.case"),
+            t("audit.records"),
+          ]}
+        >
+          {entries.map((one) => (
+            <Row key={`${one.index} ${one.late?.index}`} access={one} onAsk={onAsk} />
+          ))}
+        </Table>
       )}
       {rules.map((one) => (
         <p key={one.rule} className="small">

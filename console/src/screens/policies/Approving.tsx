@@ -43,7 +43,6 @@ export function Approving({ version, known }: { version: PolicyVersion; known: n
         proposed={proposed}
         onClose={() => setProposed(null)}
         onDone={() => {
-          setProposed(null);
           void queries.invalidateQueries({ queryKey: ["policies"] });
         }}
       />

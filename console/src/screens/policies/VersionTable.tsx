@@ -1,6 +1,6 @@
 import { useText } from "../../i18n/texts";
 import { Link } from "../../kit/Link";
-import { Scroll } from "../../kit/Scroll";
+import { Table } from "../../kit/Table";
 import type { PolicySigner, PolicyVersion } from "../../wire/policies";
 import { placeOf, SHARED, short, STATES } from "./words";
 
@@ -8,24 +8,20 @@ import { placeOf, SHARED, short, STATES } from "./words";
 export function VersionTable({ versions }: { versions: PolicyVersion[] }) {
   const t = useText();
   return (
-    <Scroll label={t("policy.versions")}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("policy.version")}</th>
-            <th scope="col">{t("policy.part")}</th>
-            <th scope="col">{t("requests.state")}</th>
-            <th scope="col">{t("policy.signers")}</th>
-            <th scope="col">{t("policy.note")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {versions.map((one) => (
-            <Row key={`${one.object ?? one.version} ${one.index} ${one.part}`} version={one} />
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label={t("policy.versions")}
+      heads={[
+        t("policy.version"),
+        t("policy.part"),
+        t("requests.state"),
+        t("policy.signers"),
+        t("policy.note"),
+      ]}
+    >
+      {versions.map((one) => (
+        <Row key={`${one.object ?? one.version} ${one.index} ${one.part}`} version={one} />
+      ))}
+    </Table>
   );
 }
 

@@ -73,14 +73,7 @@ export function Deciding({ file, known, onDone }: { file: RequestFile; known: nu
           {t("act.grant")}
         </Button>
       </form>
-      <SignDialog
-        proposed={proposed}
-        onClose={() => setProposed(null)}
-        onDone={() => {
-          setProposed(null);
-          onDone();
-        }}
-      />
+      <SignDialog proposed={proposed} onClose={() => setProposed(null)} onDone={() => onDone()} />
     </section>
   );
 }

@@ -7,7 +7,7 @@ import { moment, useLanguage, useText, useWord } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Link } from "../../kit/Link";
 import { Problems } from "../../kit/Problems";
-import { Scroll } from "../../kit/Scroll";
+import { Table } from "../../kit/Table";
 import type { InformationRequest, RequestsData, Side } from "../../wire/requests";
 import { Clock } from "./Clock";
 import { STATES } from "./words";
@@ -41,7 +41,7 @@ export function RequestList({ kind, role, state }: { kind: "disclosure" | "prese
       <Problems problems={data?.pages.flatMap((page) => page.problems) ?? []} />
       {!data && !error && <p role="status">{t("loading")}</p>}
       {data && requests.length === 0 && <p className="empty">{t("requests.none")}</p>}
-      {requests.length > 0 && <Table requests={requests} role={role} label={`${title}: ${t(kind === "disclosure" ? "requests.disclosure" : "requests.preservation")}`} />}
+      {requests.length > 0 && <Requests requests={requests} role={role} label={`${title}: ${t(kind === "disclosure" ? "requests.disclosure" : "requests.preservation")}`} />}
       {hasNextPage && (
         <Button className="quiet" isDisabled={isFetchingNextPage} onPress={() => void fetchNextPage()}>
           {t("requests.more")}
@@ -51,28 +51,24 @@ export function RequestList({ kind, role, state }: { kind: "disclosure" | "prese
   );
 }
 
-function Table({ requests, role, label }: { requests: InformationRequest[]; role: Side; label: string }) {
+function Requests({ requests, role, label }: { requests: InformationRequest[]; role: Side; label: string }) {
   const t = useText();
   return (
-    <Scroll label={label}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t(role === "HELD" ? "requests.asker" : "requests.holder")}</th>
-            <th scope="col">{t("requests.state")}</th>
-            <th scope="col">{t("requests.clock")}</th>
-            <th scope="col">{t("requests.groups")}</th>
-            <th scope="col">{t("footing.case")}</th>
-            <th scope="col">{t("requests.asked")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {requests.map((one) => (
-            <Row key={one.id} request={one} role={role} />
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label={label}
+      heads={[
+        t(role === "HELD" ? "requests.asker" : "requests.holder"),
+        t("requests.state"),
+        t("requests.clock"),
+        t("requests.groups"),
+        t("footing.case"),
+        t("requests.asked"),
+      ]}
+    >
+      {requests.map((one) => (
+        <Row key={one.id} request={one} role={role} />
+      ))}
+    </Table>
   );
 }
 

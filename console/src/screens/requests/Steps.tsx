@@ -80,7 +80,6 @@ export function Steps({ file, known, isHolder, onDone }: { file: RequestFile; kn
         proposed={proposed}
         onClose={() => setProposed(null)}
         onDone={() => {
-          setProposed(null);
           setWritten("");
           onDone();
         }}

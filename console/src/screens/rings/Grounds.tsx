@@ -1,6 +1,6 @@
 import { moment, useLanguage, useText, useWord } from "../../i18n/texts";
-import { Scroll } from "../../kit/Scroll";
 import { Sources, type KnownRecords } from "../../kit/Sources";
+import { Table } from "../../kit/Table";
 import { nameOf } from "../../kit/names";
 import type { RingFile, Shared } from "../../wire/rings";
 import type { Entity } from "../../wire/shapes";
@@ -13,23 +13,19 @@ export function Grounds({ file, known }: { file: RingFile; known: KnownRecords }
   return (
     <>
       <h2>{t("ring.grounds", { count: file.identifiers.length })}</h2>
-      <Scroll label={t("ring.grounds", { count: file.identifiers.length })}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{t("ring.shared")}</th>
-              <th scope="col">{t("ring.usedBy")}</th>
-              <th scope="col">{t("ring.times")}</th>
-              <th scope="col">{t("ring.says")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {file.identifiers.map((one, at) => (
-              <Row key={`${one.identifier} ${one.kind} ${at}`} shared={one} entities={entities} known={known} />
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
+      <Table
+        label={t("ring.grounds", { count: file.identifiers.length })}
+        heads={[
+          t("ring.shared"),
+          t("ring.usedBy"),
+          t("ring.times"),
+          t("ring.says"),
+        ]}
+      >
+        {file.identifiers.map((one, at) => (
+          <Row key={`${one.identifier} ${one.kind} ${at}`} shared={one} entities={entities} known={known} />
+        ))}
+      </Table>
     </>
   );
 }

@@ -5,7 +5,8 @@ import ANNOTATE from "../../documents/annotateRing.graphql";
 import DISMISS from "../../documents/dismissRing.graphql";
 import REOPEN from "../../documents/reopenRing.graphql";
 import type { Members } from "../../evidence/canonical";
-import { moment, useLanguage, useText, type TextKey } from "../../i18n/texts";
+import { useText, type TextKey } from "../../i18n/texts";
+import { Deed } from "../../kit/Deed";
 import { SignDialog, type Proposed } from "../../signing/SignDialog";
 import type { RingFile } from "../../wire/rings";
 import { ACTIONS } from "./words";
@@ -56,7 +57,6 @@ export function Judging({ file, known, onJudged }: { file: RingFile; known: numb
         proposed={proposed}
         onClose={() => setProposed(null)}
         onDone={() => {
-          setProposed(null);
           setWritten("");
           onJudged();
         }}
@@ -67,22 +67,13 @@ export function Judging({ file, known, onJudged }: { file: RingFile; known: numb
 
 function Judgements({ file }: { file: RingFile }) {
   const t = useText();
-  const language = useLanguage();
   if (!file.judgements.length) return <p className="empty">{t("ring.unjudged")}</p>;
   return (
     <ul className="records">
-      {file.judgements.map((one) => (
-        <li key={one.index} className="record">
-          <p className="row">
-            <strong>{ACTIONS[one.action] ? t(ACTIONS[one.action]!) : one.action}</strong>
-            <span>{one.person}</span>
-            <span className="small">
-              {moment(language, one.at)} · {t("signing.entry", { entry: one.index })}
-            </span>
-          </p>
-          {one.text && <p>{one.text}</p>}
-        </li>
-      ))}
+      {file.judgements.map((one) => {
+        const title = ACTIONS[one.action] ? t(ACTIONS[one.action]!) : one.action;
+        return <Deed key={one.index} title={title} who={one.person} at={one.at} index={one.index} text={one.text} />;
+      })}
     </ul>
   );
 }

@@ -28,14 +28,7 @@ export function Progress({ run, known, onCancelled }: { run: Run; known: number;
       >
         {t("run.cancel")}
       </Button>
-      <SignDialog
-        proposed={proposed}
-        onClose={() => setProposed(null)}
-        onDone={() => {
-          setProposed(null);
-          onCancelled();
-        }}
-      />
+      <SignDialog proposed={proposed} onClose={() => setProposed(null)} onDone={() => onCancelled()} />
     </div>
   );
 }

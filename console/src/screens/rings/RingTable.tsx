@@ -1,6 +1,6 @@
 import { useText, useWord } from "../../i18n/texts";
 import { Link } from "../../kit/Link";
-import { Scroll } from "../../kit/Scroll";
+import { Table } from "../../kit/Table";
 import type { Ring } from "../../wire/rings";
 import { placeOf, TAGS, VERDICTS } from "./words";
 
@@ -8,27 +8,23 @@ import { placeOf, TAGS, VERDICTS } from "./words";
 export function RingTable({ rings, label }: { rings: Ring[]; label: string }) {
   const t = useText();
   return (
-    <Scroll label={label}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("rings.ring")}</th>
-            <th scope="col">{t("rings.accounts")}</th>
-            <th scope="col">{t("rings.shares")}</th>
-            <th scope="col">{t("rings.spread")}</th>
-            <th scope="col">{t("rings.chance")}</th>
-            <th scope="col">{t("rings.agencies")}</th>
-            <th scope="col">{t("rings.tag")}</th>
-            <th scope="col">{t("rings.verdict")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rings.map((one) => (
-            <Row key={one.id} ring={one} />
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label={label}
+      heads={[
+        t("rings.ring"),
+        t("rings.accounts"),
+        t("rings.shares"),
+        t("rings.spread"),
+        t("rings.chance"),
+        t("rings.agencies"),
+        t("rings.tag"),
+        t("rings.verdict"),
+      ]}
+    >
+      {rings.map((one) => (
+        <Row key={one.id} ring={one} />
+      ))}
+    </Table>
   );
 }
 

@@ -60,14 +60,7 @@ export function SearchForm({ known, onStarted }: { known: number; onStarted: () 
           <Button type="submit">{t("rings.propose")}</Button>
         </p>
       </form>
-      <SignDialog
-        proposed={proposed}
-        onClose={() => setProposed(null)}
-        onDone={() => {
-          setProposed(null);
-          onStarted();
-        }}
-      />
+      <SignDialog proposed={proposed} onClose={() => setProposed(null)} onDone={() => onStarted()} />
     </details>
   );
 }

@@ -57,7 +57,6 @@ export function Recalling({ submission, known }: { submission: Submission; known
         proposed={proposed}
         onClose={() => setProposed(null)}
         onDone={(data) => {
-          setProposed(null);
           setReason("");
           setDone((data as RecalledData).recall);
         }}

@@ -6,7 +6,7 @@ import { moment, useLanguage, useText } from "../../i18n/texts";
 import { Failure } from "../../kit/Failure";
 import { Link } from "../../kit/Link";
 import { Problems } from "../../kit/Problems";
-import { Scroll } from "../../kit/Scroll";
+import { Table } from "../../kit/Table";
 import { PAGE, type Submission, type SubmissionsData } from "../../wire/submissions";
 import { EACH, stateOf } from "./words";
 
@@ -54,35 +54,31 @@ function Listed({ submissions }: { submissions: Submission[] }) {
   const t = useText();
   const language = useLanguage();
   return (
-    <Scroll label={t("nav.submissions")}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">{t("submissions.one")}</th>
-            <th scope="col">{t("submissions.received")}</th>
-            <th scope="col">{t("submissions.format")}</th>
-            <th scope="col">{t("submissions.rows")}</th>
-            <th scope="col">{t("submissions.accepted")}</th>
-            <th scope="col">{t("submissions.rejected")}</th>
-            <th scope="col">{t("submissions.state")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {submissions.map((one) => (
-            <tr key={one.index}>
-              <th scope="row">
-                <Link to={`submissions/${one.index}`}>{t("submissions.number", { index: one.index })}</Link>
-              </th>
-              <td>{moment(language, one.receivedAt)}</td>
-              <td>{one.mediaType}</td>
-              <td className="number">{one.rows}</td>
-              <td className="number">{one.accepted}</td>
-              <td className="number">{one.rejected}</td>
-              <td>{t(stateOf(one))}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Scroll>
+    <Table
+      label={t("nav.submissions")}
+      heads={[
+        t("submissions.one"),
+        t("submissions.received"),
+        t("submissions.format"),
+        t("submissions.rows"),
+        t("submissions.accepted"),
+        t("submissions.rejected"),
+        t("submissions.state"),
+      ]}
+    >
+      {submissions.map((one) => (
+        <tr key={one.index}>
+          <th scope="row">
+            <Link to={`submissions/${one.index}`}>{t("submissions.number", { index: one.index })}</Link>
+          </th>
+          <td>{moment(language, one.receivedAt)}</td>
+          <td>{one.mediaType}</td>
+          <td className="number">{one.rows}</td>
+          <td className="number">{one.accepted}</td>
+          <td className="number">{one.rejected}</td>
+          <td>{t(stateOf(one))}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
